@@ -218,7 +218,7 @@ def test_news_with_unreadable_items_is_filled_up_to_the_limit(reader: Reader, re
     assert len(reader.news(limit=3)) == 2
 
 
-def test_assets_with_a_name_that_is_no_symbol_leave_it_out(reader: Reader, redis_client: "redis.Redis"):
+def test_assets_with_an_invalid_symbol_leave_it_out(reader: Reader, redis_client: "redis.Redis"):
     """A symbol that could make a request for many symbols fail is named and left out."""
     good = redis_client.hget(keys.ASSETS, "AAPL")
     for symbol in (b"\xff\xfe", b"A B", b'"', b"", "Ä".encode(), b"A\n"):

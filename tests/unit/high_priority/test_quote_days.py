@@ -338,7 +338,7 @@ def test_split_that_a_second_provider_confirms_is_good_at_once():
     assert (runs, minutes) == (7, 30)
 
 
-def test_scale_that_changes_within_a_session_is_no_split():
+def test_scale_that_changes_within_a_session_does_not_count_as_a_split():
     """D2: A split takes effect between two sessions. Another company's price within a session is not stored."""
     world = QuoteWorld(SHARE, {"yahoo": exchange({0: "200"})}, NOW)
     world.poll()
@@ -348,7 +348,7 @@ def test_scale_that_changes_within_a_session_is_no_split():
         assert is_about("200")(world.stored)
 
 
-def test_scale_that_another_provider_contradicts_is_no_split():
+def test_scale_that_another_provider_contradicts_does_not_count_as_a_split():
     """D2: Yahoo states another company's price and previous close for a day. Finnhub's price is at the old level."""
     world = QuoteWorld(SHARE, {"yahoo": exchange({0: "100"}), "finnhub": exchange({0: "101"})}, NOW)
     world.poll()

@@ -172,7 +172,7 @@ async def test_reason_of_an_asset_is_kept_and_a_reason_of_a_provider_is_not():
     assert report.quarantined == []
 
 
-async def test_reason_of_an_asset_that_another_provider_delivers_is_no_record():
+async def test_reason_of_an_asset_that_another_provider_delivers_leaves_no_record():
     """D10: If the second provider delivers a symbol, the first provider's sentence is only in the note of the quote."""
     report = await fetch(ScriptedProvider("first"), ScriptedProvider("second", {"BTC-USD": "1"}), assets=[BTC])
     assert report.absent == []

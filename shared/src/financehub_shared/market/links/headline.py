@@ -18,7 +18,7 @@ from financehub_shared.market.links.vocabulary import (
 #: Characters after which a sentence begins.
 _NEW_SENTENCE = frozenset(":.?!|–—\"“”'")
 #: Words in capitals that do not continue the name before them.
-_NO_NAMES = frozenset({"USD", "EUR", "GBP", "JPY", "US", "CEO", "CFO"})
+_NOT_NAMES = frozenset({"USD", "EUR", "GBP", "JPY", "US", "CEO", "CFO"})
 
 #: Verbs of movement that are nouns if a preposition follows: `gains for holders`.
 _TRANSITIVE = frozenset({"gains", "cuts", "hits", "trades", "sets", "eyes", "moves", "tests", "targets", "breaks"})
@@ -72,7 +72,7 @@ class Headline:
     def continues_in_capitals(self, end: int) -> bool:
         """Whether the word after a name is also capitalized, and so may belong to a longer name."""
         after = self.after(end)
-        return after is not None and after.text[0].isupper() and not after.noted and after.text not in _NO_NAMES
+        return after is not None and after.text[0].isupper() and not after.noted and after.text not in _NOT_NAMES
 
     def is_verb(self, place: int) -> bool:
         """Whether a word is a verb: `cuts` is a verb in `Visa cuts jobs`, and a noun in `Visa cuts for students`."""

@@ -25,7 +25,7 @@ _OFFICES = v.word_set(
 _VERBS_OF_ORGANIZATIONS = v.word_set("sues sued hires appoints launches acquires publishes licenses")
 
 
-def is_no_index(headline: Headline, start: int, end: int) -> bool:
+def is_not_the_index(headline: Headline, start: int, end: int) -> bool:
     """Whether the words from `start` up to, but not including, `end` mean something other than the index they name."""
     return _is_other_index(headline, start, end) or _is_publisher(headline, start, end)
 

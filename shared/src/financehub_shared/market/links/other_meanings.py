@@ -6,7 +6,7 @@ from unicodedata import category
 from financehub_shared.core.kinds import AssetKind
 from financehub_shared.market.links import vocabulary as v
 from financehub_shared.market.links.headline import Headline
-from financehub_shared.market.links.other_indices import is_no_index, is_source
+from financehub_shared.market.links.other_indices import is_not_the_index, is_source
 from financehub_shared.market.links.owners import Family, Owner
 from financehub_shared.market.links.tokens import Style
 
@@ -25,7 +25,7 @@ _CURRENCIES = v.word_set("""
 #: Directions after a verb for movements of prices: `shares gap up`.
 _DIRECTIONS = v.word_set("up down higher lower")
 #: Given names that are more often months, places or other words.
-_NO_PERSONS = v.word_set("""
+_NOT_GIVEN_NAMES = v.word_set("""
     april june august may china india america asia georgia virginia carolina austin dallas houston jordan israel kenya
     london paris chelsea brooklyn sydney victoria charlotte madison cleveland denver alpha amber angel art autumn brain
     chance charity chase crystal destiny drew earnest forest foster hope hung junior king long ma major man manual mi
@@ -42,7 +42,7 @@ def is_another_name(headline: Headline, start: int, end: int, owner: Owner) -> b
         end: Index after the last word of the name.
         owner: The asset that has the name.
     """
-    if owner.kind is AssetKind.INDEX and is_no_index(headline, start, end):
+    if owner.kind is AssetKind.INDEX and is_not_the_index(headline, start, end):
         return True
     if owner.family is Family.MARKET and is_source(headline, start, end):
         return True
@@ -143,7 +143,7 @@ def _is_job_title(headline: Headline, place: int, owner: Owner) -> bool:
     if not given.capital or not surname.capital or not owner.known.own.isdisjoint(headline.words):
         return False
     english = headline.english
-    if given.base in english.first_names and given.base not in _NO_PERSONS:
+    if given.base in english.first_names and given.base not in _NOT_GIVEN_NAMES:
         return headline.style is Style.SENTENCE or given.base not in english.readings
     return given.base not in english.readings and surname.base in english.persons
 
@@ -154,7 +154,7 @@ def _is_surname(headline: Headline, place: int) -> bool:
     if not before or before.possessive or not before.capital or "-" in {before.gap, token.gap}:
         return False
     english = headline.english
-    if before.base not in english.first_names or before.base in _NO_PERSONS:
+    if before.base not in english.first_names or before.base in _NOT_GIVEN_NAMES:
         return False
     is_auxiliary = before.key in v.AUXILIARIES and headline.begins_sentence(place - 1)
     if before.base in english.readings and (headline.style is not Style.SENTENCE or is_auxiliary):

@@ -19,7 +19,7 @@ _LEGAL_FORM = re.compile(
 )
 #: Script → pattern of the letters that cannot be directly before or after a name. It is empty for scripts without
 #: spaces between words.
-_BESIDE = {
+_NOT_ADJACENT = {
     **dict.fromkeys(("CJK", "HIRAGANA", "THAI", "LAO", "KHMER", "MYANMAR"), ""),
     # アップル is not a name in パイナップル
     **dict.fromkeys(("KATAKANA", "KATAKANA-HIRAGANA"), "[\u30a1-\u30fa\u30fc-\u30ff]"),
@@ -96,7 +96,7 @@ def _fold(text: str) -> str:
 def _surroundings(name: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     """Return the patterns that must match before and after a name."""
     first, last = (unicodedata.name(char, "").partition(" ")[0] for char in (name[0], name[-1]))
-    before, after = _BESIDE.get(first, r"\w"), _BESIDE.get(last, r"\w")
+    before, after = _NOT_ADJACENT.get(first, r"\w"), _NOT_ADJACENT.get(last, r"\w")
     start = _AFTER_JOINED if first == "ARABIC" else before and f"(?<!{before})"
     ending = _ENDINGS.get(last, "") if len(name) >= _SHORTEST.get(last, 0) else ""
     return re.compile(start), re.compile(ending + (after and f"(?!{after})"))

@@ -100,10 +100,10 @@ def _follows_ticker(headline: Headline, token: Token, owner: Owner, following: s
         return following in v.COIN_NOUNS or (following in v.LOOSE_COIN_NOUNS and "c" not in readings)
     if owner.kind is AssetKind.FUND:
         # in running text, a noun such as `spy` is not in capitals
-        is_no_word = headline.style is Style.SENTENCE or (headline.style is Style.TITLE and not token.start)
-        is_no_word &= len(token.base) > 2 and "c" not in readings
-        is_no_word &= "n" in readings and token.base not in headline.english.acronyms
-        return is_no_word or following in v.AFTER_FUNDS or not v.ABOUT_FUNDS.isdisjoint(headline.words)
+        is_ticker = headline.style is Style.SENTENCE or (headline.style is Style.TITLE and not token.start)
+        is_ticker &= len(token.base) > 2 and "c" not in readings
+        is_ticker &= "n" in readings and token.base not in headline.english.acronyms
+        return is_ticker or following in v.AFTER_FUNDS or not v.ABOUT_FUNDS.isdisjoint(headline.words)
     return not readings and token.base not in v.THEMES and following in {"stock", "shares"}
 
 

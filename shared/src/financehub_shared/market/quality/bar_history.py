@@ -154,8 +154,8 @@ def merge_stored(check: BarCheck, stored: Sequence[Row], *, is_full: bool) -> li
         if row.day in accepted or (refused is not None and _is_same(row, refused)):
             continue
         place = bisect_left(common, row.day)
-        beside = common[max(place - 1, 0) : place + 1]
-        if is_full and any(scales[day] > EQUAL_NEWEST for day in beside):
+        nearby = common[max(place - 1, 0) : place + 1]
+        if is_full and any(scales[day] > EQUAL_NEWEST for day in nearby):
             continue
         place = bisect_left(days, row.day)
         if is_full and any(_difference(row, accepted[day]) <= IDENTICAL for day in days[max(place - 1, 0) : place + 1]):

@@ -58,8 +58,8 @@ def _leave_out_weekends(check: BarCheck) -> None:
         name = weekday(row.day)
         if name < SATURDAY or (weeks >= WEEKS_MIN and frequent[name] >= WEEKDAY_SHARE * weeks):
             return False
-        beside = row.day + (1 if name == SUNDAY else -1)
-        return not (row.volume > 0 and beside in days)
+        adjacent = row.day + (1 if name == SUNDAY else -1)
+        return not (row.volume > 0 and adjacent in days)
 
     check.leave_out("weekend: the exchange is closed on this day", [row for row in check.rows if is_wrong(row)])
 
@@ -75,10 +75,10 @@ def correct_cells(check: BarCheck) -> None:
             continue
         last = next((other.close for other in _before(check, place) if not is_too_wide(other)), None)
         following = next((other.open for other in check.rows[place + 1 :] if not is_too_wide(other)), None)
-        beside = [price for price in (last, following) if price is not None]
-        if not beside or not _are_near(beside[0], beside[-1]) or _is_near_split(check, row.day):
+        adjacent = [price for price in (last, following) if price is not None]
+        if not adjacent or not _are_near(adjacent[0], adjacent[-1]) or _is_near_split(check, row.day):
             continue
-        corrected = [_to_unit_of(price, beside[0]) for price in row.prices]
+        corrected = [_to_unit_of(price, adjacent[0]) for price in row.prices]
         prices = [price for price in corrected if price is not None]
         if len(prices) == len(corrected):
             wrong = [name for name, old, new in zip(_NAMES, row.prices, prices, strict=True) if old != new]

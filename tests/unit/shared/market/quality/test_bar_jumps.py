@@ -97,7 +97,7 @@ def test_volume_does_not_explain_every_jump():
     assert len(checked.bars) == 60
 
 
-def test_low_of_a_bad_cell_is_no_path():
+def test_low_of_a_bad_cell_does_not_prove_a_jump():
     """D7: the range of a bar with a wrong close is not evidence for its jump if the next bar opens right."""
     cells = [(close, close * 1.01, close * 0.99, close) for close in TRUE]
     cells[60] = (TRUE[60], TRUE[60] * 1.01, TRUE[60] * 0.2, TRUE[60] * 0.2)

@@ -97,7 +97,7 @@ def test_change_of_unit_size_that_has_a_reason_prevents_a_correction():
     assert reasons(checked) == ["scale"]
 
 
-def test_reverse_split_that_nobody_announced_changes_the_volume_and_is_no_unit():
+def test_reverse_split_that_nobody_announced_changes_the_volume_and_not_the_unit():
     """D2: 1:80 with a rise of 25 % on that day looks like ×100, but the later volumes show fewer shares."""
     closes = [close / 100 if place < 60 else close for place, close in enumerate(TRUE)]
     volumes = [8_000.0 if place < 60 else 100.0 for place in range(len(TRUE))]
@@ -136,7 +136,7 @@ def test_stored_bars_that_contradict_the_quote_get_no_new_ones():
         assert "current price" in checked.late
 
 
-def test_crash_that_the_quote_has_not_followed_is_no_other_scale():
+def test_crash_that_the_quote_has_not_followed_keeps_the_scale():
     """D5: a quote shows another scale only if it contradicts several bars."""
     closes = [*TRUE[:-1], TRUE[-2] * 0.2]
     delivered = bars(closes, volume=[100.0] * 119 + [20_000.0])
@@ -285,7 +285,7 @@ def test_current_price_counts_only_what_can_be_evidence(quote: object, own: floa
     assert (found and (found.value, found.is_confirmed)) == expected
 
 
-def test_current_price_of_an_answer_alone_is_no_evidence_against_stored_bars():
+def test_current_price_of_an_answer_alone_does_not_outweigh_stored_bars():
     """D1, D2: an upstream with newest bars in a wrong unit reports the price in the same answer in this unit, too."""
     answer = BarAnswer(NEWEST, price=10.5, price_at=END)
     assert current_price(STOCK, answer, None, END + DAY, is_first=False) is None

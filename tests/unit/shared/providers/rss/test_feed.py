@@ -166,13 +166,13 @@ def test_link_that_is_not_http_is_refused_alone(link: str):
 
 
 @pytest.mark.parametrize("guid", ["<guid>g1</guid>", "<guid isPermaLink='false'>/g1</guid>", "<guid>urn:1</guid>"])
-def test_guid_that_is_no_link_does_not_become_one(guid: str):
+def test_guid_that_is_not_an_address_does_not_become_a_link(guid: str):
     """N8: an entry without a link is refused, unless its guid is an address."""
     assert parse(rss_of(f"<title>T</title>{guid}", entry(2))).quarantined[0].reason.startswith("unusable: no link")
     assert parse(rss_of("<title>T</title><guid>/article/1</guid>")).items[0].url == "https://news.test/article/1"
 
 
-def test_guid_that_repeats_within_an_answer_is_no_key():
+def test_guid_that_repeats_within_an_answer_does_not_identify_entries():
     """N7: a guid that several entries of a feed share does not identify any of them, and other guids still do."""
     same = [entry(number, title=f"T{number}").replace(f"g{number}", "same") for number in (1, 2, 3)]
     assert [item.guid for item in parse(rss_of(*same, entry(4))).items] == ["", "", "", "news.test/rss g4"]
