@@ -16,7 +16,12 @@ NUMBERS: Mapping[str, bytes] = {
     "zero": b"0",
     "negative": b"-1",
     "huge integer": b"1" + b"0" * 30,
+    "integer of 401 digits": b"1" + b"0" * 400,
+    "71 digits": b"1." + b"3" * 70,
+    "60 digits as text": b'"1.' + b"3" * 59 + b'"',
     "1e400": b"1e400",
+    "1e150": b"1e150",
+    "1e-150": b"1e-150",
     "1e-400": b"1e-400",
     "number as text": b'"7.5"',
 }
@@ -43,6 +48,8 @@ WRONG_VALUES: Mapping[str, bytes] = {
     "empty object": b"{}",
     "object": b'{"a":{"b":[1,{"c":null}]}}',
     "exponent beyond the range": b"1e9999",
+    "exponent beyond Decimal's range": b"1e9999999",
+    "thousands separator": b'"1,234.5"',
 }
 #: Texts that are not JSON and that replace a value or an element.
 BROKEN_TEXTS: Mapping[str, bytes] = {
@@ -110,6 +117,7 @@ def value_mutations(document: Any, path: Path) -> Iterator[Mutation]:
         key, value = encode(path[-1]), encode(_get(document, path))
         yield Mutation("key twice, then damaged", prefix + value + b"," + key + b":null" + suffix, path)
         yield Mutation("damaged, then key twice", prefix + b"null," + key + b":" + value + suffix, path)
+        yield Mutation("key twice with another number", prefix + value + b"," + key + b":7.5" + suffix, path)
         yield Mutation("missing key", encode(_changed(document, path, _remove)), path)
         yield Mutation("key in another case", encode(_changed(document, path, _swap_case)), path)
 

@@ -18,6 +18,8 @@ from financehub_shared.providers.transport import parse
 COLUMNS = ("open", "high", "low", "close", "volume")
 #: Largest relative difference of prices at which two rows of one day count as the same bar, rounded or corrected.
 SIMILAR = 0.01
+#: A row that is more than this many days before the first requested day has a time in another unit, or a wrong one.
+EARLY_DAYS = 31
 #: `float` also accepts underscores, spaces, NaN and digits of other scripts. Upstreams send plain decimals.
 _DECIMALS = re.compile(r"[0-9+\-.eE]*")
 _NUMBER_TYPES = frozenset({int, float, Decimal})
@@ -86,7 +88,11 @@ class BarRows:
         Raises:
             MalformedError: There were rows, but none of them could be read.
         """
-        if self.problems and not self.days:
+        early = [day for day in self.days if day < first_day - EARLY_DAYS]
+        if early:
+            oldest = f"the oldest is of {iso_day(min(early))}, but the first requested day is {iso_day(first_day)}"
+            self.problems.append(f"rows with a wrong time: {len(early)} ({oldest})")
+        if self.problems and len(early) == len(self.days):
             raise MalformedError(self.provider, f"{self.problems[0]}; no bar can be read")
         is_ascending = all(map(lt, self.days, self.days[1:]))
         if is_ascending and factors is None and self.days and first_day <= self.days[0] and self.days[-1] < end_day:

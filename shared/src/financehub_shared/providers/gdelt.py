@@ -83,7 +83,7 @@ class Gdelt:
         }
         answer = await self._http.get_json(self.name, self._url, params=params, deadline=deadline, elements="articles")
         body = parse.mapping(self.name, answer, "the answer")
-        if not body.get("articles"):
+        if body.get("articles", []) == []:
             # If there is no article worldwide for an hour, the index is broken.
             raise NotFoundError(self.name, f"GDELT has no article of the last {TIMESPAN}")
         return parse.sequence(self.name, body["articles"], "articles")

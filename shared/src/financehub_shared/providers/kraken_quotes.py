@@ -30,9 +30,10 @@ def read_quotes(
     """
     quotes: dict[str, Quote] = {}
     missing: dict[str, ProviderError] = {}
+    by_key = {key.upper(): ticker for key, ticker in tickers.items()}
     for asset, pair in pairs:
         try:
-            quotes[asset.symbol] = read_quote(provider, asset, pair, tickers, now)
+            quotes[asset.symbol] = read_quote(provider, asset, pair, by_key, now)
         except ProviderError as error:
             missing[asset.symbol] = error
     return QuoteBatch(quotes, missing)
@@ -53,6 +54,8 @@ def read_quote(provider: str, asset: Asset, pair: str, tickers: Mapping[str, Any
         MalformedError: The ticker is damaged.
     """
     key = next((key for key in keys_of(pair) if key in tickers), None)
+    if key is None and isinstance(tickers.get(""), Damaged):
+        raise MalformedError(provider, f"{pair} is not in the answer, or its key is not JSON ({tickers[''].problem})")
     if key is None:
         raise NotFoundError(provider, f"Kraken does not list the pair {pair}")
     if isinstance(tickers[key], Damaged):

@@ -166,3 +166,46 @@ def test_damaged_event_or_metadata_costs_no_bar(real_answers: Path):
 
 #: Fields of the metadata that the adapter reads, apart from the currency.
 USED = ("regularMarketPrice", "regularMarketTime", "gmtoffset", "currentTradingPeriod", "exchangeTimezoneName")
+
+
+KLINE = ["1", "2", "0.5", "1.5", "10"]
+
+
+@pytest.mark.parametrize("per_second", [1, 0], ids=["seconds", "zero"])
+def test_bars_with_times_in_another_unit_are_malformed(per_second: int):
+    """Bars before the requested days are not taken for an answer without bars: their times are wrong (D9)."""
+    days, rows = range(20_000, 20_003), BarRows("binance")
+    add_klines(rows, [[day * DAY_SECONDS * per_second, *KLINE] for day in days])
+    with pytest.raises(MalformedError, match=r"rows with a wrong time: 3 .* but the first requested day is 2024-10-04"):
+        rows.bars("BTC-USD", 20_000, 20_003)
+
+
+def test_bar_with_a_time_in_another_unit_is_named():
+    """One wrong time costs only its own bar, and a sentence reports the loss (D9)."""
+    rows = BarRows("binance")
+    add_klines(rows, [[day * (DAY_SECONDS if day == 20_001 else DAY_MS), *KLINE] for day in range(20_000, 20_003)])
+    assert list(rows.bars("BTC-USD", 20_000, 20_003).days) == [20_000, 20_002]
+    assert "rows with a wrong time: 1" in rows.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"timestamp": None}, "timestamp is null; expected an array of 1 or more"),
+        ({"timestamp": {}}, "timestamp is an object"),
+        ({"timestamp": ""}, "timestamp is ''"),
+        ({"meta": {"currency": "USD", "symbol": "MSFT"}}, "the chart is of 'MSFT'; expected AAPL"),
+    ],
+)
+def test_chart_without_times_or_of_another_symbol_is_malformed(change: dict[str, Any], sentence: str):
+    """Prices without times are not an empty answer, and no asset gets the bars of another one (D9)."""
+    columns = {name: [1.5] for name in COLUMNS}
+    chart = {
+        "meta": {"currency": "USD", "symbol": "AAPL"},
+        "timestamp": [1_760_000_000.0],
+        "indicators": {"quote": [columns]},
+    }
+    read = read_yahoo("AAPL")
+    assert len(read(encode({"chart": {"result": [chart]}})).bars) == 1
+    with pytest.raises(MalformedError, match=sentence):
+        read(encode({"chart": {"result": [chart | change]}}))

@@ -120,8 +120,9 @@ async def test_damaged_value_costs_only_its_own_article(name: str):
         (httpx.Response(200, json={}), NotFoundError),
         (httpx.Response(200, text="Your query was too short or too long."), MalformedError),
         (httpx.Response(200, json=[]), MalformedError),
+        (httpx.Response(200, json={"articles": None}), MalformedError),
     ],
-    ids=["429", "no articles", "a complaint at 200", "a list"],
+    ids=["429", "no articles", "a complaint at 200", "a list", "null instead of articles"],
 )
 async def test_failed_answer_raises_its_error(response: httpx.Response, error: type[Exception]):
     """A 429 on the first request, a complaint in plain text and a response without articles are errors."""

@@ -13,6 +13,8 @@ import pytest
 from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Quote, QuoteEvidence
+from financehub_shared.market.encoding.records import decode_quote, encode_quote
+from financehub_shared.market.quality.quotes import check_quote
 from financehub_shared.providers.coingecko.provider import CoinGecko
 from financehub_shared.providers.kraken import Kraken
 from financehub_shared.providers.protocols import QuoteBatch
@@ -20,7 +22,7 @@ from financehub_shared.providers.usd import RateSource
 from financehub_shared.providers.yahoo.quotes import FIELDS
 from financehub_simulator.upstreams.yahoo import crumb
 from support import mutations
-from support.adapters import READ_QUOTES
+from support.adapters import NOW, READ_QUOTES
 from support.mutations import Mutation, encode
 from support.simulated_answers import simulated_answer
 from support.upstream import FakeUpstream
@@ -150,13 +152,22 @@ def check(answer: Answer, before: Mapping[str, Quote], damaged: Asset, mutation:
             assert_equal(batch.quotes.get(asset.symbol), before[asset.symbol], context)
     if damaged.symbol in batch.missing:
         check_sentence(batch.missing[damaged.symbol], mutation, context)
-    elif not mutation.is_number:
+        return
+    if not mutation.is_number:
         check_damaged(batch.quotes[damaged.symbol], before[damaged.symbol], context)
+    check_storable(damaged, batch.quotes[damaged.symbol], before[damaged.symbol].upstream_at or NOW, context)
 
 
 def assert_equal(quote: Quote | None, other: Quote, context: str) -> None:
     assert quote == other, context
     assert quote.evidence == other.evidence, context
+
+
+def check_storable(asset: Asset, quote: Quote, now: float, context: str) -> None:
+    """Assert that a quote that passes the checks is read from the store as it was written."""
+    checked = check_quote(asset, quote, None, now)
+    if isinstance(checked, Quote):
+        assert decode_quote(asset.symbol, encode_quote(checked).encode()) == checked, context
 
 
 def check_sentence(error: ProviderError, mutation: Mutation, context: str) -> None:

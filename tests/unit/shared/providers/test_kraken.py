@@ -41,6 +41,19 @@ async def test_quotes_under_renamed_keys_are_found():
     assert upstream.requests[0].url.params["pair"] == "XBTUSD,SOLUSD,XDGUSD"
 
 
+@pytest.mark.parametrize(
+    ("key", "missing"), [("solusd", ""), ("SO\\qLUSD", "SOLUSD is not in the answer, or its key is not JSON")]
+)
+async def test_quote_under_a_damaged_key_is_found_or_said_to_be_damaged(key: str, missing: str):
+    """A key in another case is read. One that is not JSON does not mean that Kraken does not list the pair (D9)."""
+    result = json.dumps({"XXBTZUSD": ticker(), "KEY": ticker("190")}).replace("KEY", key)
+    kraken, upstream = adapter(lambda _: httpx.Response(200, text=f'{{"error":[],"result":{result}}}'))
+    batch = await kraken.fetch_quotes([BTC, SOL], upstream.deadline)
+    assert ("SOL-USD" in batch.quotes) == (not missing)
+    assert missing in str(batch.missing.get("SOL-USD", ""))
+    assert "BTC-USD" in batch.quotes
+
+
 async def test_quotes_with_an_unknown_pair_deliver_the_others():
     """Kraken refuses a list with an unknown pair. All pairs are then fetched, and the unknown one is identified."""
 

@@ -14,6 +14,9 @@ from financehub_shared.core.units import to_major_unit
 
 #: Bitcoin in rials is 10^16 and the cheapest listed coin about 10^-12 USD; values such as 1e308 are out of range.
 PRICE_RANGE = (Decimal("1e-18"), Decimal("1e18"))
+#: Volumes and changes are 0 or of a size between these. A coin at the lowest price with a turnover of 10^12 USD has the
+#: volume 10^30, and a change from the lowest to the highest price is 10^38 %.
+FIGURE_RANGE = (Decimal("1e-38"), Decimal("1e38"))
 #: Clocks differ by seconds; a difference of an hour indicates a wrong time zone.
 FUTURE_SECONDS = 300.0
 #: A price this much older than the stored one is an outdated copy; feeds are delayed by up to 20 minutes.
@@ -122,16 +125,20 @@ def _drop_wrong_figures(quote: Quote) -> Quote:
     """Remove an impossible volume or change from the quote and note it; the price is valid without them."""
     dropped = []
     volume, change = quote.volume, quote.change_percent
-    if volume is not None and not (volume.is_finite() and volume >= 0):
+    if volume is not None and not (_is_plausible(volume) and volume >= 0):
         dropped.append(f"volume {volume}")
         volume = None
-    if change is not None and not (change.is_finite() and change > -100):
+    if change is not None and not (_is_plausible(change) and change > -100):
         dropped.append(f"change {change} %")
         change = None
     if not dropped:
         return quote
     note = join_notes(quote.note, f"dropped: {', '.join(dropped)}")
     return replace(quote, volume=volume, change_percent=change, quality=Quality.CORRECTED, note=note)
+
+
+def _is_plausible(figure: Decimal) -> bool:
+    return figure.is_finite() and (not figure or FIGURE_RANGE[0] <= abs(figure) <= FIGURE_RANGE[1])
 
 
 def join_notes(*parts: str) -> str:

@@ -32,10 +32,10 @@ _NEXT_MEMBER = re.compile(r',\s*(?="[^"\\]{1,100}"\s*:\s*\{)')
 
 @dataclass(frozen=True, slots=True)
 class Damaged:
-    """An element that is not JSON.
+    """An element that is not JSON, or a value whose key occurs more than once with different values.
 
     Args:
-        text: Text of the element.
+        text: Text of the element. Empty for such a value.
         problem: What is wrong with it.
     """
 
@@ -46,6 +46,17 @@ class Damaged:
 def refuse_constant(constant: str) -> NoReturn:
     """Refuse NaN, Infinity and -Infinity, which Python's parser would accept."""
     raise ValueError(constant)
+
+
+def read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object. If a key occurs more than once with different values, nothing shows which one is right."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        first: dict[str, Any] = {}
+        for key, value in pairs:
+            if first.setdefault(key, value) != value:
+                found[key] = Damaged("", "its key occurs more than once, with different values")
+    return found
 
 
 def describe_problem(error: Exception, start: int = 0) -> str:
@@ -70,7 +81,9 @@ def describe_problem(error: Exception, start: int = 0) -> str:
 
 
 #: It accepts control characters in strings, because titles contain them.
-_DECODER = json.JSONDecoder(strict=False, parse_float=Decimal, parse_constant=refuse_constant)
+_DECODER = json.JSONDecoder(
+    strict=False, parse_float=Decimal, parse_constant=refuse_constant, object_pairs_hook=read_object
+)
 
 
 def read_elements(body: bytes, key: str) -> Any:

@@ -27,12 +27,12 @@ class Elements:
         for value in values:
             name = value.get(key) if isinstance(value, dict) else None
             if isinstance(name, str):
-                self._by_name.setdefault(name.upper(), []).append(value)
+                self._by_name.setdefault(name.strip().upper(), []).append(value)
             else:
                 self._nameless.append(value)
 
     def find(self, name: str) -> dict[str, Any] | None:
-        """Return the element with this name, ignoring case, or None if the answer does not contain it.
+        """Return the element with this name in any case, or None if the answer does not contain it.
 
         Raises:
             MalformedError: The element is damaged, or several elements have this name and differ.

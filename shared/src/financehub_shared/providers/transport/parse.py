@@ -5,13 +5,16 @@ The argument `what` of every function describes the value in the error (`BTCUSDT
 
 import re
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any
 
 from financehub_shared.core.errors import MalformedError
+from financehub_shared.providers.transport.damaged_json import Damaged
 
-#: The form of nearly all numbers that upstreams send. It does not need further checks.
-_PLAIN = re.compile(r"-?\d{1,40}(\.\d{1,40})?", re.ASCII)
+#: Numbers are rounded to 28 digits. More digits are noise, and the store does not accept more than 40.
+_CONTEXT = Context(prec=28)
+#: The form of nearly all numbers that upstreams send. It needs neither further checks nor rounding.
+_PLAIN = re.compile(r"-?\d{1,14}(\.\d{1,14})?", re.ASCII)
 #: Decimal also accepts underscores, digits of other scripts and NaN. Upstreams send plain decimals.
 _DECIMAL = re.compile(r"[+-]?(\d{1,60}(\.\d{0,60})?|\.\d{1,60})([eE][+-]?\d{1,4})?", re.ASCII)
 _CURRENCY = re.compile(r"[A-Za-z0-9]{2,10}")
@@ -34,8 +37,10 @@ def describe(value: Any) -> str:
             shown = f"an array of {len(value)}"
         case str():
             shown = ascii(value[:_SHOWN])
-        case Decimal() | int():
+        case Decimal() | int() | float():
             shown = str(value)[:_SHOWN]
+        case Damaged():
+            shown = f"damaged ({value.problem})"
         case _:
             shown = "not JSON"
     return shown
@@ -70,22 +75,22 @@ def currency(provider: str, value: Any, what: str) -> str:
 
 
 def number(provider: str, value: Any, what: str) -> Decimal:
-    """Return `value`, a JSON number or a decimal string, as a finite Decimal.
+    """Return `value`, a JSON number or a decimal string, as a finite Decimal of at most 28 digits.
 
     Validation decides later whether the number is plausible as a price.
     """
     if type(value) is str and _PLAIN.fullmatch(value):
         return Decimal(value)
-    is_number = not isinstance(value, bool) and isinstance(value, (int, Decimal))
+    is_number = not isinstance(value, bool) and isinstance(value, (int, float, Decimal))
     if not is_number and not (isinstance(value, str) and _DECIMAL.fullmatch(value)):
         raise MalformedError(provider, f"{what} is {describe(value)}; expected a number")
     try:
-        parsed = Decimal(value)
+        parsed = Decimal(repr(value) if isinstance(value, float) else value)
     except InvalidOperation:
         raise MalformedError(provider, f"{what} is {describe(value)}; expected a number") from None
     if not parsed.is_finite() or abs(parsed.adjusted()) > EXPONENT_MAX:
         raise MalformedError(provider, f"{what} is {describe(parsed)}, which is out of range")
-    return parsed
+    return _CONTEXT.plus(parsed)
 
 
 def optional_number(value: Any) -> Decimal | None:

@@ -1,5 +1,6 @@
 """Parses JSON strictly: NaN and Infinity are refused, and numbers with a point become Decimals. Pure."""
 
+import codecs
 import json
 import math
 from decimal import Decimal
@@ -10,6 +11,7 @@ from financehub_shared.providers.transport.damaged_json import (
     PARSE_ERRORS,
     describe_problem,
     read_elements,
+    read_object,
     refuse_constant,
 )
 
@@ -32,7 +34,7 @@ def loads(provider: str, body: bytes, elements: str | None = None) -> Any:
             this affects more than single elements.
     """
     try:
-        return json.loads(body, parse_float=Decimal, parse_constant=refuse_constant)
+        return json.loads(body, parse_float=Decimal, parse_constant=refuse_constant, object_pairs_hook=read_object)
     except PARSE_ERRORS as error:
         document = None if elements is None or _is_markup(body) else read_elements(body, elements)
         if document is not None:
@@ -49,13 +51,13 @@ def load_figures(provider: str, body: bytes) -> Any:
         MalformedError: The body is HTML, truncated or not UTF-8, or is nested too deeply.
     """
     try:
-        return json.loads(body)
+        return json.loads(body, object_pairs_hook=read_object)
     except json.JSONDecodeError as error:
         raise _error(provider, body, error) from None
     except PARSE_ERRORS:
         pass  # for example, an integer with thousands of digits
     try:
-        return json.loads(body, parse_int=_integer)
+        return json.loads(body, parse_int=_integer, object_pairs_hook=read_object)
     except PARSE_ERRORS as error:
         raise _error(provider, body, error) from None
 
@@ -66,7 +68,7 @@ def _integer(text: str) -> int | float:
 
 
 def _is_markup(body: bytes) -> bool:
-    return body.lstrip()[:1] == b"<"
+    return body.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"<"
 
 
 def _error(provider: str, body: bytes, error: Exception) -> MalformedError:

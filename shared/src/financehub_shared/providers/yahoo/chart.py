@@ -18,7 +18,7 @@ from financehub_shared.core.models import Asset, BarAnswer, Bars
 from financehub_shared.core.units import to_major_unit
 from financehub_shared.providers.bar_rows import COLUMNS, BarRows, read_number
 from financehub_shared.providers.transport import parse
-from financehub_shared.providers.yahoo.parse import document
+from financehub_shared.providers.yahoo.parse import document, own_symbol
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
 #: From this hour on, a time at a full quarter of an hour means the following midnight. Where clocks change at midnight,
@@ -38,7 +38,7 @@ def read_chart(provider: str, asset: Asset, body: bytes, first_day: int, now: fl
         now: Unix seconds. The day of a session that has not ended yet is left out.
 
     Raises:
-        MalformedError: The chart is in a currency other than the asset's, or no bar of it can be read.
+        MalformedError: The chart is of another symbol or in another currency than the asset, or no bar can be read.
         NotFoundError: There is no chart.
         ProviderError: See `document`.
     """
@@ -47,12 +47,13 @@ def read_chart(provider: str, asset: Asset, body: bytes, first_day: int, now: fl
         raise NotFoundError(provider, "no chart")
     result = parse.mapping(provider, results[0], "result")
     meta = parse.mapping(provider, result.get("meta"), "meta")
+    _check_symbol(provider, asset, meta.get("symbol"))
     currency, per_unit = to_major_unit(parse.text(provider, meta.get("currency"), "meta.currency"))
     if currency != to_major_unit(asset.currency)[0]:
         raise MalformedError(provider, f"bars of {asset.symbol} are in {currency}; expected {asset.currency}")
     zone = _zone(meta)
     rows = BarRows(provider)
-    times = parse.sequence(provider, result.get("timestamp") or [], "timestamp")
+    times = _times(provider, result)
     if times:
         rows.add(_days(rows, times, zone), _columns(rows, result, len(times)))
     bars = _in_major_unit(rows.bars(asset.symbol, first_day, _first_incomplete_day(meta, zone, now)), per_unit)
@@ -68,6 +69,22 @@ def read_chart(provider: str, asset: Asset, body: bytes, first_day: int, now: fl
         _figure(meta.get("regularMarketTime")),
         tuple(rows.problems),
     )
+
+
+def _check_symbol(provider: str, asset: Asset, symbol: Any) -> None:
+    expected = own_symbol(asset) or asset.symbol
+    if isinstance(symbol, str) and symbol.casefold() != expected.casefold():
+        raise MalformedError(provider, f"the chart is of {parse.describe(symbol)}; expected {expected}")
+
+
+def _times(provider: str, result: Mapping[str, Any]) -> list[Any]:
+    """Return the times of the rows. A chart without bars has neither times nor columns of prices."""
+    times = result.get("timestamp")
+    indicators = result.get("indicators")
+    quotes = indicators.get("quote") if isinstance(indicators, dict) else None
+    columns = quotes[0] if isinstance(quotes, list) and quotes else None
+    has_prices = isinstance(columns, dict) and any(columns.get(name) for name in COLUMNS)
+    return [] if times is None and not has_prices else parse.sequence(provider, times, "timestamp", int(has_prices))
 
 
 def _zone(meta: Mapping[str, Any]) -> tzinfo:

@@ -73,6 +73,17 @@ def test_member_of_an_object_is_lost_alone():
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [(b'{"p":1,"p":2}', None), (b'{"p":1,"p":1.0}', 1), (b'{"p":null,"p":1}', None), (b'{"p":{"a":1,"a":2}}', None)],
+)
+def test_key_with_different_values_is_damaged(text: bytes, value: object):
+    """Nothing shows which value of a repeated key is right, so none of them is used (D9). Equal ones count as one."""
+    for found in (loads(b'[{"n":1},' + text + b"]")[1], strict_json.load_figures("upstream", text)):
+        price = found["p"].get("a") if isinstance(found["p"], dict) else found["p"]
+        assert price == value or (value is None and "more than once" in price.problem)
+
+
 @pytest.mark.parametrize("place", [0, 2, 4])
 @pytest.mark.parametrize("parts", [b'[1,{"a":1}]', b'[{"a":1},{"a":2},{"a":3}]', b'{"a":[{"b":[1,{"c":1}]},{"b":2}]}'])
 @pytest.mark.parametrize("broken", [b"NaN", rb'"\u p"', b'"x', b'"},{"'])

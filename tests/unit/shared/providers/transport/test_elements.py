@@ -20,6 +20,7 @@ def find(values: list[Any], name: str) -> dict[str, Any] | None:
 def test_element_is_found_in_any_case(name: str):
     """An upstream's answer may spell a name differently from the request (D9)."""
     assert find([BTC, ETH], name) == ETH
+    assert find([BTC, ETH | {"symbol": " ethusdt"}], name) is not None
 
 
 def test_element_that_is_left_out_is_none():

@@ -28,10 +28,14 @@ def test_number_with_an_invalid_value_raises(value: Any):
         ("1e-8", "1E-8"),
         ("-3", "-3"),
         ("1e308", "1E+308"),
+        ("1." + "3" * 50, "1." + "3" * 27),
+        (Decimal("0." + "7" * 5_000), "0." + "7" * 27 + "8"),
+        (10**400, "1." + "0" * 27 + "E+400"),
+        (1.5, "1.5"),
     ],
 )
-def test_number_with_a_decimal_keeps_its_digits(value: Any, number: str):
-    """Decimal strings keep their digits. Size and sign are left to validation."""
+def test_number_with_a_decimal_keeps_up_to_28_digits(value: Any, number: str):
+    """Decimal strings keep their digits, as far as the store can hold them. Size and sign are left to validation."""
     assert str(parse.number("upstream", value, "price")) == number
 
 
