@@ -40,23 +40,30 @@ Symbol = Annotated[
 Type = Annotated[AssetType, typer.Option("--type", help="The type of the asset, which decides its price task.")]
 Kind = Annotated[
     AssetKind | None,
-    typer.Option("--kind", help="The kind of the asset, if the symbol does not show it: fund for ETFs."),
+    typer.Option(
+        "--kind",
+        help="The kind of the asset, if the symbol does not show it. Exchange-traded funds are of the kind fund.",
+    ),
 ]
 Name = Annotated[str, typer.Option("--name", help="A readable name, such as Bitcoin.")]
 Currency = Annotated[
     str,
     typer.Option(
-        "--currency", help="The ISO 4217 currency code, if it is not that of the exchange, or if it is asked for."
+        "--currency",
+        help="The ISO 4217 code of the currency, if the symbol does not show it or the exchange uses another.",
     ),
 ]
 Aliases = Annotated[
     list[str] | None,
-    typer.Option("--alias", help="A further name in headlines, such as Google. You can repeat this option."),
+    typer.Option(
+        "--alias", help="Another name by which headlines call the asset, such as Google. You can repeat this option."
+    ),
 ]
 Exchanges = Annotated[
     list[str] | None,
     typer.Option(
-        "--exchange", help="An exchange in whose notation headlines name it: NASDAQ. You can repeat this option."
+        "--exchange",
+        help="An exchange that headlines name with the ticker, such as NASDAQ. You can repeat this option.",
     ),
 ]
 ProviderSymbols = Annotated[

@@ -14,7 +14,8 @@ from financehub_shared.core.durations import format_age
 from financehub_shared.core.models import REJECTED_KINDS, Quarantined
 
 Limit = Annotated[
-    int, typer.Option("--limit", "-n", min=1, max=20_000, help="Maximum number of records, the last rejected first.")
+    int,
+    typer.Option("--limit", "-n", min=1, max=20_000, help="Maximum number of records. The last rejected come first."),
 ]
 SymbolsOrFeeds = Annotated[
     list[str] | None,
@@ -30,7 +31,7 @@ KindFilter = Annotated[
     str | None, typer.Option("--kind", metavar="KIND", help="Only this kind of data: quote, bar or news.")
 ]
 Clear = Annotated[
-    bool, typer.Option("--clear", help="Delete the selected records instead of showing them, whatever --limit says.")
+    bool, typer.Option("--clear", help="Delete all selected records instead of showing them. --limit has no effect.")
 ]
 
 

@@ -8,14 +8,13 @@ from typing import Annotated, Any, get_args
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 
-from financehub_shared.core.catalog import SYMBOL_PATTERN
 from financehub_shared.core.kinds import KINDS, AssetKind, AssetType, derive_kind
 from financehub_shared.core.models import Asset
 from financehub_shared.core.provider_specs import AssetProviderName
 from financehub_shared.core.symbols.currencies import CURRENCIES
 from financehub_shared.core.symbols.exchanges import EXCHANGE_NAMES
-from financehub_shared.core.symbols.spelling import Spelling, find_spellings
 from financehub_shared.core.units import MINOR_UNITS, to_major_unit
+from financehub_shared.market.symbol_spelling import check_spelling
 
 #: A provider's own symbol. Providers request lists of symbols, in which a comma separates them.
 OWN_SYMBOL_PATTERN = r"^[^\s,]{1,60}$"
@@ -59,14 +58,7 @@ class AssetEntry(BaseModel):
     def _canonical(cls, symbol: str, info: ValidationInfo) -> str:
         """Require the canonical spelling, and propose it for a symbol in another notation."""
         type, kind = info.data.get("type"), info.data.get("kind")
-        if type is not None:
-            spellings = [each for each in find_spellings(symbol, type, kind) if re.match(SYMBOL_PATTERN, each.symbol)]
-            if spellings and Spelling(symbol, type) not in spellings:
-                raise ValueError(_proposal(symbol, type, spellings))
-        if not re.fullmatch(SYMBOL_PATTERN, symbol):
-            raise ValueError(
-                f"symbol {symbol!r} is invalid: use capitals, digits and . - ^ = & _ only, as in BTC-USD, AAPL or VOD.L"
-            )
+        check_spelling(symbol, type, kind)
         if "=" in symbol and not symbol.endswith(("=X", "=F")):
             raise ValueError(
                 f"{symbol} is invalid: only currency pairs (EURUSD=X) and futures (GC=F) have an equals sign"
@@ -137,18 +129,6 @@ class AssetEntry(BaseModel):
         )
 
 
-def _proposal(symbol: str, type: AssetType, spellings: Sequence[Spelling]) -> str:
-    """Return the message that proposes the canonical spellings of a symbol."""
-    best = spellings[0]
-    names = " or ".join(each.symbol for each in spellings)
-    if best.type is type:
-        is_ticker = re.fullmatch("[A-Z]{1,5}", symbol) and derive_kind(best.symbol, type) in _FORMS
-        other = "; if you mean a share or a fund of this name, set its kind (equity or fund)" if is_ticker else ""
-        return f"write {names} instead of {symbol}{other}"
-    written = f"{symbol} is" if symbol == best.symbol else f"{symbol} is {names},"
-    return f"{written} an asset of the type {best.type}, not {type}; write {names} and the type {best.type}"
-
-
 def _check_form(symbol: str, type: AssetType, kind: AssetKind) -> None:
     """Raise an error if the form of a symbol shows a kind other than the stated one.
 
@@ -166,7 +146,7 @@ def _unknown_currency(symbol: str, kind: AssetKind) -> str:
     if kind is AssetKind.COIN:
         return f"{symbol} is not the symbol of a coin, which is written with its currency, like BTC-USD"
     if kind is AssetKind.FX:
-        return f"{symbol} has no ISO 4217 currency code before =X; write a pair such as EURUSD=X"
+        return f"{symbol} is not a currency pair; write two different ISO 4217 currency codes and =X, as in EURUSD=X"
     if "." in symbol:
         suffix = symbol.rpartition(".")[2]
         return f"the exchange suffix .{suffix} of {symbol} is unknown; correct it, or set the currency of the prices"

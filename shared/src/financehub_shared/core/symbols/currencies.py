@@ -1,4 +1,4 @@
-"""Lists the currencies in which prices can be stated, and the coins that stand for a currency."""
+"""Lists the currencies in which prices can be stated, the precious metals, and the coins that stand for a currency."""
 
 from collections.abc import Mapping
 
@@ -18,6 +18,8 @@ _COIN_CODES = """
     UAH USD VND ZAR
 """
 COIN_CURRENCIES = frozenset(_COIN_CODES.split())
+#: Precious metal on the spot market → the future that Yahoo has instead.
+METALS: Mapping[str, str] = {"XAU": "GC=F", "XAG": "SI=F", "XPT": "PL=F", "XPD": "PA=F"}
 #: Coins in which other coins are priced (`ETH-BTC`).
 QUOTE_COINS = frozenset({"BTC", "ETH", "BNB"})
 #: Stablecoin → the currency for which it stands in the name of a pair (`BTCUSDT`).

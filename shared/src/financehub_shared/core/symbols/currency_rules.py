@@ -5,16 +5,15 @@ Each function returns an ISO 4217 code of a major unit, or None if the symbol do
 
 import re
 
-from financehub_shared.core.symbols.currencies import CURRENCIES, QUOTE_COINS
+from financehub_shared.core.symbols.currencies import CURRENCIES, METALS, QUOTE_COINS
 from financehub_shared.core.symbols.exchanges import split_suffix
 from financehub_shared.core.symbols.indices import index_currency
 
 _PAIR = re.compile(r"[A-Z0-9]+-([A-Z]{3})")
-#: A ticker in the US has at most five letters, optionally a hyphen and a class. Yahoo's codes of funds have digits.
-_US_TICKER = re.compile(r"(?:[A-Z]{1,5}|[A-Z]*[0-9][A-Z0-9]*)(?:-[A-Z]{1,3})?")
-#: International identifiers of securities, ISIN and FIGI, which are not tickers.
-_IDENTIFIER = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]|BBG[A-Z0-9]{9}")
-_FX = re.compile(r"(?:[A-Z]{3})?([A-Z]{3})=X")
+#: A ticker in the US has at most five letters, optionally a hyphen and a class. Yahoo's codes of options have digits,
+#: and so have those of funds, which are the only codes that begin with one.
+_US_TICKER = re.compile(r"(?:[A-Z]{1,5}|[A-Z]+[0-9][A-Z0-9]*|0P[0-9A-Z]{8})(?:-[A-Z]{1,3})?")
+_FX = re.compile(r"([A-Z]{3})?([A-Z]{3})=X")
 #: Root → currency, for futures on US exchanges that are not priced in dollars.
 _FUTURES = {"NIY": "JPY"}
 
@@ -28,7 +27,10 @@ def pair_currency(symbol: str) -> str | None:
 def fx_currency(symbol: str) -> str | None:
     """Return the currency in which a currency is priced: `EURGBP=X` → GBP; `JPY=X`, the price of a dollar, → JPY."""
     match = _FX.fullmatch(symbol)
-    return match[1] if match and match[1] in CURRENCIES else None
+    if match is None:
+        return None
+    base, quote = match[1] or "USD", match[2]
+    return quote if quote in CURRENCIES and (base in CURRENCIES or base in METALS) and base != quote else None
 
 
 def listing_currency(symbol: str) -> str | None:
@@ -37,7 +39,7 @@ def listing_currency(symbol: str) -> str | None:
     The result is None if a symbol without a suffix cannot be a ticker in the US (`M&M`), because its suffix is missing.
     """
     code, exchange = split_suffix(symbol)
-    if code == symbol and (not _US_TICKER.fullmatch(symbol) or _IDENTIFIER.fullmatch(symbol)):
+    if code == symbol and not _US_TICKER.fullmatch(symbol):
         return None
     return exchange.currency if exchange else None
 

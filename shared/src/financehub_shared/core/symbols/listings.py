@@ -17,7 +17,7 @@ from financehub_shared.core.symbols.indices import INDEX_CURRENCIES, INDEX_NAMES
 from financehub_shared.core.symbols.numbers import split_number
 
 _US, _TORONTO, _MEXICO, _INDIA = BY_SUFFIX[""], BY_SUFFIX["TO"], BY_SUFFIX["MX"], BY_SUFFIX["NS"]
-_HONG_KONG = BY_SUFFIX["HK"]
+_BRAZIL, _HONG_KONG = BY_SUFFIX["SA"], BY_SUFFIX["HK"]
 #: Code → exchanges. Some country codes are Bloomberg's codes for other countries: `.GR` may be Greece or Germany.
 _ANY_CODE: Mapping[str, tuple[Exchange, ...]] = {
     code: tuple(dict.fromkeys((*BY_CODE.get(code, ()), *BY_BLOOMBERG_CODE.get(code, ()))))
@@ -33,6 +33,10 @@ _NOTATIONS = (
 )
 #: A preferred share: `BAC.PRL`, `BAC^L`, and `BAC/PL`, whose last part is therefore not a country.
 _PREFERRED = re.compile(r"([A-Z]+)(?:[-./ ]PR[-./ ]?|[-/]P|\^)([A-Z])")
+#: `JPM.PD` is a preferred share too, unless the letters after the dot are the code of an exchange (`MC.PA`).
+_DOTTED_PREFERRED = re.compile(r"([A-Z]+)\.P([A-Z])")
+#: A share in Brazil has four letters and a number that shows its class: `PETR4`.
+_BRAZILIAN = re.compile(r"[A-Z]{4}(?:[3-8]|11|3[1-4])")
 #: A unit of a US company or of a Canadian trust: `SPAC.UN`, `REI.UN`. After a space, UN is Bloomberg's code for NYSE.
 _UNIT = re.compile(r"[A-Z]+[./]UN")
 #: A class of shares, or a unit, warrant or right, which is traded like one.
@@ -45,7 +49,7 @@ _RUN_TOGETHER = {"BRKA": "BRK-A", "BRKB": "BRK-B", "BFA": "BF-A", "BFB": "BF-B"}
 _ORDINARY = "-EQ"
 #: Names of the feeds in TradingView and Google that contain indices.
 _INDEX_FEED = re.compile(r"INDEX.*|TVC|I")
-_INDEX_TAIL = re.compile(r"\.IND(?:E?X)?$| INDEX$")
+_INDEX_TAIL = re.compile(r"\.(?:IND(?:E?X)?|X)$| INDEX$")
 #: The currency after the name of an index in the symbols of brokers: `SPX500USD`, `DE30_EUR`.
 _CFD_CURRENCY = re.compile(r"_?(?:AUD|CHF|CNH|EUR|GBP|HKD|JPY|SGD|USD)$")
 
@@ -67,6 +71,16 @@ def read_index(text: str) -> str | None:
     if symbol and feed and not is_index and not _lists_index(feed, bare, symbol):
         return None
     return symbol or (text if text.startswith("^") else None)
+
+
+def names_exchange(text: str) -> bool:
+    """Whether a text consists of the code of a share and that of an exchange, with a colon: `NASDAQ:AAPL`, `AAPL:US`.
+
+    Args:
+        text: The symbol as a user wrote it, in capitals. It is not a pair of currencies or coins, such as `AR:USD`.
+    """
+    left, colon, right = (part.strip() for part in text.partition(":"))
+    return bool(colon) and (re.sub(r"[- ]", "", left) in BY_CODE or right in _ANY_CODE)
 
 
 def _lists_index(feed: str, name: str, symbol: str) -> bool:
@@ -113,6 +127,8 @@ def _split_special(text: str) -> tuple[str, tuple[Exchange, ...]] | None:
         return text, (_US, _TORONTO)
     if text.startswith("US."):  # `US.AAPL`, as Futu writes it
         return text.removeprefix("US."), (_US,)
+    if _BRAZILIAN.fullmatch(text):
+        return text, (_BRAZIL,)
     if text.endswith("*"):  # `WALMEX*`, a series of shares in Mexico
         return text, (_MEXICO,)
     return (text, (_INDIA,)) if text.endswith(_ORDINARY) else None
@@ -147,7 +163,7 @@ def _symbol(code: str, exchange: Exchange) -> str:
 
 def _us_symbol(code: str) -> str:
     code = _RUN_TOGETHER.get(code, code)
-    if match := _PREFERRED.fullmatch(code):
+    if match := _PREFERRED.fullmatch(code) or _DOTTED_PREFERRED.fullmatch(code):
         return f"{match[1]}-P{match[2]}"
     if match := _CLASS.fullmatch(code):
         return f"{match[1]}-{_US_CLASSES.get(match[2], match[2])}"

@@ -8,11 +8,13 @@ import re
 from collections.abc import Iterator
 
 from financehub_shared.core.symbols.coins import COIN_NAMES, KNOWN_COINS
-from financehub_shared.core.symbols.currencies import COIN_CURRENCIES, CURRENCIES, QUOTE_COINS, STABLECOINS
+from financehub_shared.core.symbols.currencies import COIN_CURRENCIES, CURRENCIES, METALS, QUOTE_COINS, STABLECOINS
+from financehub_shared.core.symbols.identifiers import name_identifier
 
 #: Text that may follow a pair: the kind of contract, its date (`BTCUSD_240628`, `BTC-27DEC24`), or the market's name.
+#: Six digits without a separator are only a date after a currency: `SH600519` is a share.
 _TAIL = re.compile(
-    r"(?:[-._ ]?(?:PERP|PERPETUAL|SWAP|SPOT)|[-_]?\d{6}|-\d{1,2}[A-Z]{3}\d{2}"
+    r"(?:[-._ ]?(?:PERP|PERPETUAL|SWAP|SPOT)|(?:[-_]|(?<=USD)|(?<=USD[TC]))\d{6}|-\d{1,2}[A-Z]{3}\d{2}"
     r"|\.(?:P|X|CC|FX|FOREX)|[._](?:ECN|OTC|PRO|RAW|STD)|:CUR| CURNCY)$"
 )
 _SEPARATOR = re.compile(r"[-/_.:| ]+")
@@ -28,15 +30,14 @@ _AFTER_PAIR = re.compile(r"=R?$|(?<=^[A-Z]{6})[A-Z]$")
 _PRICED_IN_DOLLARS = frozenset({"EUR", "GBP", "AUD", "NZD"})
 #: Largest number of letters in a US ticker.
 _TICKER_LENGTH = 5
-#: Metal on the spot market → the future that Yahoo has instead.
-_METALS = {"XAU": "GC=F", "XAG": "SI=F", "XPT": "PL=F", "XPD": "PA=F"}
 
 
 def read_coin(text: str) -> str | None:
     """Return the canonical symbol of a coin: `BTC-USD` for `BTCUSDT`, and also for `BTC`.
 
     Args:
-        text: The symbol as a user wrote it, in capitals. A pair of two currencies is returned as `EURUSD=X`.
+        text: The symbol as a user wrote it, in capitals. A pair of two currencies is returned as `EURUSD=X`, and a
+            metal in dollars as its future.
     """
     if text in STABLECOINS:
         return f"{text}-USD"
@@ -46,7 +47,7 @@ def read_coin(text: str) -> str | None:
     if found:
         return min(found, key=lambda symbol: symbol.partition("-")[0] not in KNOWN_COINS)
     coin = _bare(text)
-    if re.fullmatch(r"[A-Z0-9]{1,15}", coin) and coin not in COIN_CURRENCIES:
+    if re.fullmatch(r"[A-Z0-9]{1,15}", coin) and coin not in COIN_CURRENCIES and not name_identifier(coin):
         return f"{COIN_NAMES.get(coin, coin)}-USD"
     return None
 
@@ -58,17 +59,17 @@ def read_fx(text: str) -> str | None:
         text: The symbol as a user wrote it, in capitals.
     """
     if text.endswith("=X"):
-        return text if text.removesuffix("=X")[:-3] in {"", *CURRENCIES, *_METALS} else None
+        return text if text.removesuffix("=X")[:-3] in {"", *CURRENCIES, *METALS} else None
     if alone := _ALONE.fullmatch(text):
         code = alone[1] or alone[2]
         if code in CURRENCIES:
             return f"{code}USD=X" if code in _PRICED_IN_DOLLARS else f"USD{code}=X"
-        return _METALS.get(code)
+        return METALS.get(code)
     for base, quote in _split(_AFTER_PAIR.sub("", text)):
         if base in CURRENCIES and quote in CURRENCIES and base != quote:
             return f"{base}{quote}=X"
-        if base in _METALS and quote == "USD":
-            return _METALS[base]
+        if base in METALS and quote == "USD":
+            return METALS[base]
     return None
 
 
@@ -79,7 +80,8 @@ def read_coin_among_stocks(text: str) -> str | None:
         text: The symbol as a user wrote it, in capitals.
     """
     alone = text.removesuffix("=")
-    if alone in KNOWN_COINS and alone != text:
+    # No ticker begins with a digit (1INCH), and no ticker is the name of a stablecoin.
+    if alone in STABLECOINS or (alone in KNOWN_COINS and (alone != text or alone[0].isdigit())):
         return f"{alone}-USD"
     if alone in COIN_NAMES and len(alone) > _TICKER_LENGTH:
         return f"{COIN_NAMES[alone]}-USD"
@@ -89,6 +91,12 @@ def read_coin_among_stocks(text: str) -> str | None:
         if is_pair and base not in CURRENCIES and (is_coin or text == f"{base}-{quote}"):
             return _coin(base, quote)
     return None
+
+
+def has_quote(text: str) -> bool:
+    """Whether a currency or coin follows a colon: `AR:USD` is a pair, although AR is also the code of an exchange."""
+    right = text.partition(":")[2].strip()
+    return _is_quote(right) or right in QUOTE_COINS
 
 
 def _split(text: str) -> Iterator[tuple[str, str]]:
@@ -124,6 +132,8 @@ def _coin(base: str, quote: str) -> str | None:
     """Return the canonical symbol of a pair. None if the text is not a pair."""
     base, quote = COIN_NAMES.get(base, base), COIN_NAMES.get(quote, quote)
     currency = STABLECOINS.get(quote, quote)
+    if base in METALS and currency == "USD":
+        return METALS[base]
     if base in COIN_CURRENCIES and currency in CURRENCIES and currency != base:
         return f"{base}{currency}=X"
     if base in COIN_CURRENCIES and quote != base:

@@ -4,15 +4,24 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from financehub_shared.core.kinds import AssetKind, AssetType
 from financehub_shared.core.symbols.futures import read_future
-from financehub_shared.core.symbols.listings import read_index, read_listing
-from financehub_shared.core.symbols.pairs import read_coin, read_coin_among_stocks, read_fx
+from financehub_shared.core.symbols.listings import names_exchange, read_index, read_listing
+from financehub_shared.core.symbols.numbers import split_number
+from financehub_shared.core.symbols.pairs import has_quote, read_coin, read_coin_among_stocks, read_fx
 
 #: Characters that users copy together with a symbol from a text or a table.
 _BEFORE, _AFTER = " \t\n'\"`“”‘’«»()[]{}<>*,;#$", " \t\n'\"`“”‘’«»()[]{}<>,;:?.-"
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—−"), "-")
+#: Cyrillic and Greek letters that look like Latin ones.
+_LOOK_ALIKES = str.maketrans(
+    "АВЕЅІЈКМНОРСТУХаеорсухіѕјΑΒΕΖΗΙΚΜΝΟΡΤΥΧο",
+    "ABESIJKMHOPCTYXaeopcyxisjABEZHIKMNOPTYXo",
+)
+#: The page of an asset: `https://finance.yahoo.com/quote/BRK-B/`.
+_PAGE = re.compile(r"https?://\S+?/(?:quote|trade)/([^/?#\s]+)\S*")
 #: The market sector that Bloomberg writes after a symbol. The other sectors show the kind of the symbol.
 _SECTOR = re.compile(r" (?:EQUITY|CORP)$", re.IGNORECASE)
 #: Bitfinex calls Tether UST.
@@ -42,8 +51,8 @@ def find_spellings(text: str, type: AssetType, kind: AssetKind | None = None) ->
         type: The type that the user stated. A returned symbol has the other type if the text can only mean that type.
         kind: The kind that the user stated. If it is None, the name of an index (`DAX`) is not read as a ticker.
     """
-    plain = _clean(text)
-    found = _crypto(plain.upper()) if type is AssetType.CRYPTO else _stock(_read_case(plain), kind)
+    plain = clean_symbol(text)
+    found = _crypto(plain) if type is AssetType.CRYPTO else _stock(_read_case(plain), kind)
     own = Spelling(text, type)
     return [own] if own in found else found
 
@@ -60,9 +69,14 @@ def suggest_symbols(text: str, known: Iterable[str]) -> list[str]:
     return [symbol for symbol in dict.fromkeys(found) if symbol in names]
 
 
-def _clean(text: str) -> str:
+def clean_symbol(text: str) -> str:
     """Return a text in plain characters, without those that are not part of the symbol."""
-    plain = " ".join(unicodedata.normalize("NFKC", text).translate(_DASHES).split())
+    if page := _PAGE.fullmatch(text.strip()):
+        text = page[1]
+    plain = (
+        unicodedata.normalize("NFKC", unquote(text).replace("&amp;", "&")).translate(_DASHES).translate(_LOOK_ALIKES)
+    )
+    plain = " ".join("".join(each for each in plain if unicodedata.category(each) != "Cf").split())
     plain = plain.lstrip(_BEFORE).rstrip(_AFTER)
     if bitfinex := _BITFINEX.fullmatch(plain):
         plain = bitfinex[1] + ("USDT" if bitfinex[2] else "")
@@ -77,13 +91,15 @@ def _read_case(text: str) -> str:
     return text.upper()
 
 
-def _crypto(text: str) -> list[Spelling]:
-    if text.startswith("^") or "=" in text:
-        coin = read_coin_among_stocks(text)
-        return [Spelling(coin, AssetType.CRYPTO) if coin else Spelling(text, AssetType.STOCK)]
+def _crypto(plain: str) -> list[Spelling]:
+    text = plain.upper()
+    other = _stock(_read_case(plain), None)
+    is_share = split_number(text) or (names_exchange(text) and not has_quote(text))
+    if text.startswith("^") or "=" in text or is_share:
+        return other
     symbol = read_coin(text)
     if symbol is None:
-        return [Spelling(each, AssetType.STOCK) for each in read_listing(text) if "." in each]
+        return [each for each in other if each.symbol != text or "." in text]
     return [Spelling(symbol, AssetType.STOCK if "=" in symbol else AssetType.CRYPTO)]
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from financehub_shared.core.catalog import SYMBOL_PATTERN
 from financehub_shared.core.kinds import AssetKind, AssetType
 from financehub_shared.core.symbols.coins import COIN_NAMES, KNOWN_COINS
-from financehub_shared.core.symbols.currencies import COIN_CURRENCIES, CURRENCIES, STABLECOINS
+from financehub_shared.core.symbols.currencies import COIN_CURRENCIES, CURRENCIES, METALS, STABLECOINS
 from financehub_shared.core.symbols.exchanges import BY_BLOOMBERG_CODE, EXCHANGES, Exchange
 from financehub_shared.core.symbols.indices import INDEX_CURRENCIES, INDEX_NAMES
 from financehub_shared.core.symbols.spelling import find_spellings, suggest_symbols
@@ -95,7 +95,7 @@ def test_pair_of_a_known_coin_is_split_correctly(coin: str, quote: str, separato
 @given(st.text("ABCTXUSDRE019", min_size=1, max_size=6), st.sampled_from(["USD", "EUR", "KRW"]))
 def test_canonical_pair_is_accepted_unless_its_base_is_a_currency_or_another_name(base: str, currency: str):
     """An unknown coin is accepted in the canonical spelling: a list of all coins would soon be out of date."""
-    if base not in COIN_CURRENCIES and base not in COIN_NAMES:
+    if base not in COIN_CURRENCIES and base not in COIN_NAMES and base not in METALS:
         assert symbols(f"{base}-{currency}", CRYPTO) == [f"{base}-{currency}"]
 
 
@@ -225,6 +225,16 @@ SHARES = {
     "WALMEX*": "WALMEX.MX",
     "XETR:SAP": "SAP.DE",
     "NESN.S": "NESN.SW",
+    "JPM.PD": "JPM-PD",
+    "PETR4": "PETR4.SA",
+    "TAEE11": "TAEE11.SA",
+    "\u0410\u0410\u0420L": "AAPL",
+    "BRK\u200b-B": "BRK-B",
+    "https://finance.yahoo.com/quote/BRK-B/?p=BRK-B": "BRK-B",
+    "https://www.google.com/finance/quote/VOD:LON": "VOD.L",
+    "%5EGSPC": "^GSPC",
+    "M&amp;M.NS": "M&M.NS",
+    "VIX.X": "^VIX",
 }
 
 
@@ -326,6 +336,18 @@ def test_names_of_indices_are_unique_and_their_symbols_canonical():
         ("EURUSD=X", CRYPTO, "EURUSD=X"),
         ("^GSPC", CRYPTO, "^GSPC"),
         ("VOD.L", CRYPTO, "VOD.L"),
+        ("NASDAQ:AAPL", CRYPTO, "AAPL"),
+        ("AAPL:US", CRYPTO, "AAPL"),
+        ("AAPL.O", CRYPTO, "AAPL"),
+        ("BRK/B", CRYPTO, "BRK-B"),
+        ("NOVOb.CO", CRYPTO, "NOVO-B.CO"),
+        ("SH600519", CRYPTO, "600519.SS"),
+        ("XAU/USD", CRYPTO, "GC=F"),
+        ("^DAX", CRYPTO, "^GDAXI"),
+        ("S&P 500", CRYPTO, "^GSPC"),
+        ("EUR=", CRYPTO, "EURUSD=X"),
+        ("1INCH", STOCK, "1INCH-USD"),
+        ("USDT", STOCK, "USDT-USD"),
     ],
 )
 def test_symbol_of_the_other_type_is_recognized(text: str, stated: AssetType, expected: str):
