@@ -28,6 +28,20 @@ _DECLARATION_BYTES = 1_000
 _FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
 #: Python's codecs that are not encodings of documents. Some of them take quadratic time.
 _NOT_FOR_DOCUMENTS = frozenset({"idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined"})
+#: Encoding that a document states → superset that such documents use, as in browsers (WHATWG Encoding Standard, 4.2).
+_SUPERSETS = {
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "big5": "big5hkscs",
+    "shift_jis": "cp932",
+    "euc_jp": "euc_jis_2004",
+    "euc_kr": "cp949",
+    "iso8859-9": "cp1254",
+    "tis-620": "cp874",
+    "iso8859-11": "cp874",
+}
+#: Names of encodings that Python does not know.
+_NAMES = {"windows-31j": "cp932", "windows-949": "cp949"}
 #: Largest share of damaged characters with which a declared encoding is still trusted.
 _DAMAGED_SHARE = 0.01
 #: Byte that is not UTF-8, as the code point of Python's error handler `surrogateescape` → its windows-1252 character.
@@ -72,6 +86,8 @@ def _decode(body: bytes, content_type: str) -> str:
 
 def _known(name: str) -> str:
     """Return Python's name of an encoding, or an empty string if a document cannot have this encoding."""
+    name = name.lower().removeprefix("x-")  # `x-sjis`, `x-gbk`
+    name = _NAMES.get(name, name)
     try:
         codec = codecs.lookup(name)
         # UTF-16 and UTF-32 are already recognized by the first bytes. .NET declares UTF-16 regardless of the encoding.
@@ -80,8 +96,7 @@ def _known(name: str) -> str:
         b"a".decode(name, "replace")  # refuses codecs such as base64, which do not decode to text
     except LookupError:
         return ""
-    # GB 18030 is a superset of GB 2312, and documents that declare GB 2312 use characters of GB 18030.
-    return "gb18030" if codec.name == "gb2312" else codec.name
+    return _SUPERSETS.get(codec.name, codec.name)
 
 
 def _decode_utf8(data: bytes) -> str:

@@ -150,10 +150,12 @@ class _Children:
         self._kept = kept
         self._most = most
         self._open: Tag | None = None
+        self._last: Tag | None = None
         self._depth = 0
 
     def add(self, tag: Tag) -> None:
         """Process the next tag of the text."""
+        self._last = tag
         if len(self.pieces) == self._most:
             return
         if self._open is not None and self._lacks_end(self._open, tag):
@@ -169,8 +171,12 @@ class _Children:
                 self._close(tag.end())
 
     def end(self, position: int) -> None:
-        """End the child that is still open because its end tag is missing."""
-        if self._open is not None:
+        """End the child that is still open because its end tag is missing.
+
+        If nothing follows its start tag, the end of the feed is missing, and with it a part of the child.
+        """
+        is_cut = self._open is self._last and position == len(self._text)
+        if self._open is not None and not is_cut:
             self._close(position, f"</{self._open['name']}>")
 
     def _lacks_end(self, opened: Tag, tag: Tag) -> bool:

@@ -1,7 +1,5 @@
 """Parses the bytes of a feed into news items. Pure, without network or clock. It runs in the parser process."""
 
-import calendar
-import contextlib
 import io
 import json
 import re
@@ -20,10 +18,13 @@ from financehub_shared.providers.rss.dates import parse_date
 from financehub_shared.providers.rss.decoding import decode_feed
 from financehub_shared.providers.rss.document import PIECE_CHARACTERS_MAX, split_feed
 from financehub_shared.providers.rss.messages import Feed, FeedSource
+from financehub_shared.providers.rss.references import with_valid_references
 from financehub_shared.providers.transport.plain_text import plain_text
 
 #: A date that is more than this many seconds in the future is wrong. A smaller difference is due to clocks that differ.
 FUTURE_SECONDS = 3_600.0
+#: Unix seconds of 1990-01-01. Programs without a date or with a wrong clock write 1970 or 1980.
+OLDEST = 631_152_000.0
 #: Maximum length of a link or guid in characters. Browsers and servers commonly limit URLs to between 2,000 and 8,000.
 LINK_CHARACTERS_MAX = 2_000
 GUID_CHARACTERS_MAX = 500
@@ -75,7 +76,7 @@ def parse_feed(source: FeedSource, body: bytes) -> Feed:
 def _parse(text: str) -> Any:
     # The text is UTF-8 regardless of its declaration, and the parser must not guess.
     return feedparser.parse(
-        io.BytesIO(text.encode()),
+        io.BytesIO(with_valid_references(text).encode()),
         response_headers={"content-type": "application/xml; charset=utf-8"},
         sanitize_html=False,
         resolve_relative_uris=False,
@@ -127,11 +128,7 @@ def _published(raw: Mapping[str, Any], fetched_at: float) -> float | None:
         if name not in raw:  # feedparser's `get` would return another date instead
             continue
         at = parse_date(str(raw[name]))
-        parts = raw[f"{name}_parsed"] if f"{name}_parsed" in raw else None  # noqa: SIM401 — see above
-        if at is None and parts:
-            with contextlib.suppress(ValueError, OverflowError, TypeError):
-                at = float(calendar.timegm(parts))
-        if at is not None and 0 < at <= fetched_at + FUTURE_SECONDS:
+        if at is not None and OLDEST <= at <= fetched_at + FUTURE_SECONDS:
             return min(at, fetched_at)
     return None
 

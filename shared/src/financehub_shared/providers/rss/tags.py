@@ -12,6 +12,7 @@ _TOKEN = re.compile(
 #: Beginning of an opaque section → pattern of its end. Processing instructions are often damaged, so any tag ends
 #: them.
 _TERMINATORS = {"![CDATA[": re.compile(r"\]\]>"), "!--": re.compile("-->"), "?": re.compile("(?=<)|>")}
+_SECTION = re.compile(r"<(!\[CDATA\[|!--)")
 _ENTRY = re.compile(r"<(item|entry)(?=[\s/>])", re.IGNORECASE)
 _PREFIXED_ENTRY = re.compile(r"<([^\W\d][\w.-]*+:(?:item|entry))(?=[\s/>])", re.IGNORECASE)
 
@@ -43,10 +44,11 @@ class FeedTags:
         self._text = text
         self._position = 0
         self._in_entry = False
-        first = _ENTRY.search(text) or _PREFIXED_ENTRY.search(text)
+        self._found: dict[re.Pattern[str], re.Match[str] | None] = {}
+        first = self._outside_sections(_ENTRY) or self._outside_sections(_PREFIXED_ENTRY)
         self._entry_name = first[1].lower() if first else "item"
         self._entry_tag = re.compile(rf"<(/?){re.escape(self._entry_name)}(?=[\s/>])", re.IGNORECASE)
-        self._found: dict[re.Pattern[str], re.Match[str] | None] = {}
+        self._found.clear()  # the tags are read from the beginning again
 
     def __iter__(self) -> Iterator[Tag]:
         while token := _TOKEN.search(self._text, self._position):
@@ -75,6 +77,20 @@ class FeedTags:
                 return
             yield tag
         self._in_entry = False
+
+    def _outside_sections(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        """Return the first match outside of CDATA sections and comments, or the first one if all are inside of them.
+
+        A section without an end does not count, because it would hide all entries.
+        """
+        first = found = pattern.search(self._text)
+        position = 0
+        while found and (section := _SECTION.search(self._text, position, found.start())):
+            end = self._next(_TERMINATORS[section[1]], section.end())
+            position = end.end() if end else section.end()
+            if position > found.start():
+                found = pattern.search(self._text, position)
+        return found or first
 
     def _end_of_section(self, start: re.Match[str]) -> int:
         end = self._next(_TERMINATORS[start["opaque"]], start.end())

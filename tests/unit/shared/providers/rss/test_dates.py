@@ -68,10 +68,27 @@ def test_zone_without_a_season_follows_the_date():
         "2027-01-15T12:30:00+0530",
         "2027-01-15T12:30:00+05:30",
         "  Fri, 15 Jan 2027 07:00:00 GMT\n",
+        "2027/01/15 07:00:00",
+        "2027.1.15 07:00",
+        "2027年1月15日 07:00",
+        "20270115T070000Z",
+        "20270115070000",
+        "15.01.2027 07:00",
+        "15/01/2027 07:00",
+        "01/15/2027 7:00 AM",
+        "15-01-2027, 07:00",
+        f"{SEVEN:.0f}",
+        f"{SEVEN:.0f}123",
+        "Marketwatch, 15 Jan 2027 07:00",
+        "Fr., 15. Januar 2027, 07:00 Uhr",
+        "ven., 15 janvier 2027 à 07:00",
+        "vie, 15 ene 2027 08:00:00 +0100",
+        "15 de janeiro de 2027 07:00",
+        "Пт, 15 января 2027 10:00 MSK",
     ],
 )
 def test_date_in_a_usual_form_is_read(text: str):
-    """Every usual form of an English date leads to the same time."""
+    """Every usual form of a date leads to the same time."""
     assert parse_date(text) == SEVEN
 
 
@@ -80,12 +97,20 @@ def test_date_in_a_usual_form_is_read(text: str):
     [
         *("", "yesterday", "gestern", "Fri, 45 Jan 2027 07:00:00 GMT", "Fri, 15 Jan 2027 27:00:00 GMT"),
         *("Fri, 15 Jan 2027 07:61:00 GMT", "2027-13-01T00:00:00Z", "15 Jan", "Jan 2027 07:00", "0000-00-00 00:00:00"),
+        *("01/02/2027", "mar, 5 xyz 2027", "2027-W02-5", "2027-015", "99999999T000000"),
         *("15 Jan 2027 13:00 pm", "1:" * 2_000, "9" * 2_000, "30 Feb 2027"),
     ],
 )
 def test_date_that_does_not_exist_is_refused(text: str):
-    """A date that is impossible or in another language is not guessed."""
+    """A date that is impossible, in an unknown language, or could be one of two days is not guessed."""
     assert parse_date(text) is None
+
+
+@pytest.mark.parametrize("tuesday", ["mar, 6 oct", "mar. 6 oct.", "mar, 06 ottobre", "mar 6 octobre", "Mar, 6 Oct"])
+def test_day_of_the_week_is_not_the_month(tuesday: str):
+    """`mar` is Tuesday in French, Spanish and Italian, and March in English. The month is next to the day."""
+    assert parse_date(f"{tuesday} 2026 07:00") == parse_date("2026-10-06T07:00:00Z")
+    assert parse_date("Mar 6, 2026") == parse_date("mar, 6 mar 2026") == parse_date("2026-03-06")
 
 
 @pytest.mark.parametrize(

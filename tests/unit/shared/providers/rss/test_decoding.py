@@ -45,6 +45,26 @@ def test_encoding_is_found_by_xml_declaration(encoding: str):
 
 
 @pytest.mark.parametrize(
+    ("stated", "encoding", "title"),
+    [
+        ("Shift_JIS", "cp932", "日経①㈱髙島屋"),
+        ("x-sjis", "cp932", "日経①"),
+        ("windows-31j", "cp932", "①"),
+        ("EUC-JP", "euc_jis_2004", "日経①"),
+        ("EUC-KR", "cp949", "똠방각하"),
+        ("ks_c_5601-1987", "cp949", "똠방각하"),
+        ("Big5", "cp950", "碁恒粧裏"),
+        ("Big5", "big5hkscs", "嗰啲"),
+        ("gbk", "gb18030", "镕㐀"),
+        ("iso-8859-9", "cp1254", "“Borsa” ğ"),
+    ],
+)
+def test_documents_use_the_superset_of_the_stated_encoding(stated: str, encoding: str, title: str):
+    """Browsers read a common superset for these names, so publishers use its characters."""
+    assert title in decode_feed(declared(stated, title).encode(encoding), "")
+
+
+@pytest.mark.parametrize(
     "name", ["punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined", "hex", "zip"]
 )
 def test_encoding_that_no_document_has_is_ignored(name: str):

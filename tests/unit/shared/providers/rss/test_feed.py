@@ -233,3 +233,28 @@ def test_entry_without_a_start_tag_is_quarantined():
     assert [record.reason for record in feed.quarantined] == ["unusable: the entry cannot be parsed"] * 2
     assert "https://News.test/a2" in feed.quarantined[1].payload
     assert not parse(rss_of(entry(1)).replace(b"</item>", b"</item></item>")).quarantined
+
+
+def test_end_of_a_feed_that_is_missing_does_not_shorten_a_value():
+    """F1: an entry that was cut is complete or rejected. A shortened title or link is not stored."""
+    last = entry(2, title="Oil up 5 percent").encode()
+    whole = rss_of(entry(1, title="Gold"), last.decode())
+    start = whole.index(last)
+    for length in range(start, len(whole), 13):
+        first, *cut = parse(whole[:length]).items
+        assert first.title == "Gold"
+        assert [(item.title, item.url) for item in cut] in ([], [("Oil up 5 percent", "https://news.test/a2?a=1&b=2")])
+
+
+@pytest.mark.parametrize("text", ["<!-- <entry> -->", "<title><![CDATA[An <entry> a day]]></title>"])
+def test_name_of_an_entry_in_a_comment_or_cdata_is_not_the_name_of_entries(text: str):
+    """A comment or a description that mentions another kind of entry does not hide the entries."""
+    body = f"<rss version='2.0'><channel>{text}<item>{entry(1)}</item><item>{entry(2)}</item></channel></rss>"
+    assert len(parse(body.encode()).items) == 2
+
+
+@pytest.mark.parametrize("wrong", ["Thu, 01 Jan 1970 01:00:00 +0000", "1980-01-01T00:00:00Z", "0001-01-01T00:00:00Z"])
+def test_date_from_before_the_web_counts_as_missing(wrong: str):
+    """A program without a date writes its zero. The news item is not old because of it, nor is the feed dead."""
+    feed = parse(rss_of(f"<title>Gold</title><link>https://news.test/a</link><pubDate>{wrong}</pubDate>"))
+    assert (feed.items[0].published_at, feed.newest_at) == (NOW, None)
