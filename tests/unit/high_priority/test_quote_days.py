@@ -142,6 +142,35 @@ def test_fallback_never_becomes_good_by_itself_while_the_first_provider_is_down(
     assert world.stored.price == Decimal("0.14")
 
 
+@pytest.mark.parametrize("fall", ["0.59", "0.3"])
+def test_unconfirmed_price_of_a_fallback_does_not_become_good_because_the_last_good_price_gets_old(fall: str):
+    """Q25: The jump limit grows with the age of the last good price, but a fallback's price still needs a week."""
+    world = QuoteWorld(LUNA, {"binance": says("1")}, NOW)
+    world.poll()
+    world.scripts = {"binance": is_down, "kraken": says(fall)}
+    for _ in range(4):
+        world.poll(30)
+    for _ in range(13):
+        world.poll(DAY / 2)
+        assert world.stored is not None
+        assert (str(world.stored.price), world.stored.quality) == (fall, Quality.UNCONFIRMED)
+    world.poll(DAY)
+    assert world.stored.quality is Quality.GOOD
+
+
+@pytest.mark.parametrize("hours", [1, 3, 12, 25])
+def test_dispute_about_a_coin_ends_in_the_second_run_of_any_schedule(hours: int):
+    """D4, D5: If the task runs rarely, a crash and a wrong price do not wait until the jump limit has grown."""
+    world = QuoteWorld(LUNA, {"binance": says("1")}, NOW)
+    world.poll()
+    world.scripts = {"binance": says("0.05")}
+    world.clock.advance(hours * 3_600)
+    assert world.poll_until(is_about("0.05"), hours * HOUR, DAY * 2)[0] == 2
+    world = QuoteWorld(LUNA, OTHER_COIN, NOW)
+    put(world, "0.00006", "kraken")
+    assert world.poll_until(is_about("0.14"), hours * HOUR, DAY * 2)[0] == 2
+
+
 @pytest.mark.parametrize("fall", ["0.75", "0.62", "0.3"])
 def test_provider_that_repeats_an_old_price_is_outvoted(fall: str):
     """Binance repeats yesterday's price with new times. The two other providers agree on another price, near or far."""
@@ -185,6 +214,27 @@ def test_clock_that_was_ahead_keeps_neither_a_dispute_open_nor_a_price(ahead: fl
     world.scripts = {"binance": says("0.3")}
     world.poll(2)
     assert world.poll_until(is_about("0.3"), 2, 60)[1] == 30
+
+
+def test_price_with_a_fetch_time_ahead_of_our_clock_has_no_vote():
+    """D5: A worker's clock was ten hours ahead. The crash that follows is not refused for ten hours."""
+    world = QuoteWorld(LUNA, {"binance": says("1")}, NOW + 10 * HOUR * 60)
+    world.poll()
+    world.clock.advance(-10 * HOUR * 60)
+    world.scripts = {"binance": is_down, "kraken": says("0.3")}
+    assert world.poll_until(is_about("0.3"), 2, 60)[1] == 30
+
+
+@pytest.mark.parametrize("days", [8, 100, 1_000])
+def test_wrong_unit_is_not_within_the_limit_of_a_very_old_price(days: int):
+    """Nothing ran for months, and the first answer is in another unit. The limit stops growing after a week."""
+    world = QuoteWorld(LUNA, {"binance": says("2")}, NOW)
+    world.poll()
+    world.scripts = {"binance": says("200", evidence=QuoteEvidence(Decimal(2), Decimal("1.9"), Decimal("2.1")))}
+    world.poll(days * DAY)
+    assert is_about("2")(world.stored)
+    world.scripts = {"binance": says("0.3")}
+    world.poll_until(is_about("0.3"), 2, 60)
 
 
 # D5: the jump limit --------------------------------------------------------------------------------------------
@@ -515,15 +565,15 @@ STATES = st.sampled_from(["right", "right", "right", "wrong", "frozen", "down", 
 
 
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(st.data())
-def test_price_is_right_after_90_minutes_if_the_first_provider_or_the_majority_is(data: st.DataObject):
+def test_price_is_right_after_two_hours_if_the_first_provider_or_the_majority_is(data: st.DataObject):
     """D4, D5: The stored price is right after any outages, errors, crashes, swapped orders and missed runs.
 
-    This holds if, in the last 90 minutes, the first provider or two providers have been right and no two others have
+    This holds if, in the last two hours, the first provider or two providers have been right and no two others have
     been wrong. A price that was wrong from the beginning is noticed within an hour (Q28), and a majority for a possible
-    other unit decides after 30 minutes (Q15).
+    other unit decides after 30 minutes (Q15). With pauses of up to 14 minutes, each of the two steps may take one more.
     """
     market = [1.0]
     upstreams = {name: RandomUpstream(name, market) for name in NAMES[: data.draw(st.integers(1, 3))]}
@@ -542,7 +592,7 @@ def test_price_is_right_after_90_minutes_if_the_first_provider_or_the_majority_i
         order = data.draw(st.permutations(names))
         world.scripts = {name: upstreams[name] for name in order}
         started = world.clock.now()
-        while world.clock.now() - started < 5_400:
+        while world.clock.now() - started < 7_200:
             world.poll(data.draw(st.sampled_from([2, 6, 14])))
         misleading = sum(upstream.is_misleading for upstream in upstreams.values())
         majority = sum(upstream.is_right for upstream in upstreams.values())

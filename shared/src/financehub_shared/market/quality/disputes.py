@@ -17,9 +17,10 @@ from financehub_shared.market.quality.quote_moves import SESSION_GAP_SECONDS, di
 COIN_DISPUTE_SECONDS = 30.0 * MINUTE_SECONDS
 #: A claim has a vote until this long after it was last repeated.
 VOTE_SECONDS = 30.0 * MINUTE_SECONDS
-#: If a provider repeats its claim after a pause of at most this length, the claim keeps its beginning. Stocks may be
-#: fetched only in sessions, and the longest holidays close an exchange for up to eleven days (golden weeks, Jakarta).
-COIN_MEMORY_SECONDS = 2.0 * HOUR_SECONDS
+#: If a provider repeats its claim after a pause of at most this length, the claim keeps its beginning. Otherwise, a
+#: dispute would never end if the task runs less often. Coins may be fetched once a day. Stocks may be fetched only in
+#: sessions, and the longest holidays close an exchange for up to eleven days (golden weeks, Jakarta).
+COIN_MEMORY_SECONDS = 26.0 * HOUR_SECONDS
 STOCK_MEMORY_SECONDS = 12.0 * DAY_SECONDS
 
 

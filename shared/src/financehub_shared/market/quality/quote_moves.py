@@ -6,7 +6,7 @@ Ratios are compared as logarithms, so every limit holds in both directions: a mo
 import math
 from decimal import Decimal
 
-from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS
+from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS, WEEK_SECONDS
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Quote
 
@@ -34,12 +34,13 @@ def log_ratio(price: Decimal, other: Decimal) -> float:
 def jump_limit(seconds: float) -> float:
     """Return the largest |ln(price ÷ earlier price)| that needs no evidence.
 
-    Prices spread with the square root of time, so a price that is days old does not block the current one.
+    Prices spread with the square root of time, so a price that is days old does not block the current one. The growth
+    ends after a week. Otherwise, a wrong unit would be within the limit of a price that is three months old.
 
     Args:
         seconds: Age of the earlier price. Within a day, the limit is `JUMP_FALL`.
     """
-    return _JUMP * math.sqrt(max(1.0, seconds / DAY_SECONDS))
+    return _JUMP * math.sqrt(max(1.0, min(seconds, WEEK_SECONDS) / DAY_SECONDS))
 
 
 def is_jump(price: Decimal, earlier: Decimal, seconds: float = 0.0) -> bool:

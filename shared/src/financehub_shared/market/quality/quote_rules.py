@@ -20,6 +20,7 @@ from financehub_shared.market.quality.quote_evidence import (
 )
 from financehub_shared.market.quality.quote_moves import (
     describe_move,
+    differs,
     is_jump,
     is_next_session,
     jumps_from,
@@ -103,6 +104,10 @@ def _continued(case: Case, votes: Votes, quote: Quote) -> Ruling | None:
         return None
     returns = trusted is not stored
     if returns and not votes.may_replace_unconfirmed(quote, stored):
+        return None
+    # The limit grows with the age of the trusted price. An unconfirmed price must not become good by this growth alone.
+    is_repeated = quote.provider == stored.provider and not jumps_from(case.asset, quote, stored, case.now)
+    if returns and is_repeated and differs(case.asset, quote.price, trusted.price):
         return None
     rivals = votes.rivals(quote)
     is_contradicted = bool(rivals) or (returns and quote.provider != stored.provider)

@@ -28,7 +28,8 @@ class Votes:
         self.claims: Mapping[str, Claim] = {**kept, **new}
         self._case, self._candidates = case, candidates
         self._voting = {name: claim.price for name, claim in self.claims.items() if has_vote(claim, now)}
-        if stored is not None and now - stored.fetched_at <= VOTE_SECONDS:
+        # A fetch time ahead of our clock comes from a clock that was wrong, so the quote's age is unknown.
+        if stored is not None and 0 <= now - stored.fetched_at <= VOTE_SECONDS:
             self._voting.setdefault(stored.provider, stored.price)
 
     def may_replace_unconfirmed(self, quote: Quote, stored: Quote) -> bool:

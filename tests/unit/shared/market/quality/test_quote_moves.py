@@ -65,6 +65,12 @@ def test_jump_limit_is_a_fall_by_40_percent_or_the_rise_that_undoes_it(price: st
     assert text.endswith(" against 100 (1.0 h earlier; the limit is -40 % or +66.7 %)")
 
 
+def test_jump_limit_stops_growing_after_a_week():
+    """A price that is months old does not make a wrong unit acceptable."""
+    assert jump_limit(1_000 * DAY) == jump_limit(7 * DAY)
+    assert is_jump(Decimal(100), Decimal(1), 1_000 * DAY)
+
+
 def test_jump_limit_of_an_old_price_is_named_with_its_age():
     """D5: After four days, the limit is twice as large, and the message says so."""
     text = describe_move(Decimal(30), earlier("100", 4 * DAY), T0)
