@@ -2,16 +2,19 @@
 
 import hashlib
 import re
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 #: Query parameters that track readers and do not select an article.
 _TRACKING = re.compile(
-    r"^(utm_.*|at_(medium|campaign|link.*)|fbclid|gclid|dclid|msclkid|yclid|igshid|mc_[ce]id|cmpid|ncid|guccounter"
-    r"|guce_.*|_ga|\.?tsrc|ocid|mod|ref|rss|xtor|ftag|intcid|icid|echobox)$"
+    r"^(utm_.*|at_(medium|campaign|link.*)|(fb|[gdy]|tw|ms|tt)clk?id|[gw]braid|gad_source|igsh(id)?|mc_[ce]id|cmpid"
+    r"|ncid|guccounter|guce_.*|_ga|_hs(enc|mi)|mkt_tok|srsltid|__twitter_impression|\.?tsrc|ocid|mod|ref|rss|xtor|ftag"
+    r"|intcid|icid|echobox)$"
 )
+#: Tracking parameters that select an article if their value is a number (`article.php?ref=1234`).
+_NUMBERED = frozenset({"mod", "ref", "rss"})
 #: Parameters whose long random value identifies a visit. A short value may select an article (`article.php?sid=12`).
 _SESSION = re.compile(r"^((asp)?(j|php)?sess(ion)?(_?id)?.*|sid|s_id|cfid|cftoken|visit(or)?_?id)$")
-_RANDOM = re.compile(r"^(?=.*\d)[\w!.-]{16,}$")
+_RANDOM = re.compile(r"^(?=.*\d)(?=.*[A-Za-z])[\w!.-]{16,}$")
 _SESSION_PATH = re.compile(r";(jsessionid|sid|phpsessid)=[^/;]*", re.IGNORECASE)
 #: Fragments that name a part of a page, or how the reader came to it. All other fragments may select an article.
 _PART = re.compile(
@@ -19,13 +22,15 @@ _PART = re.compile(
     r"|rss.*|feed|tk\..*|:~:.*|sthash\..*|\.[\w-]{6,})?$",
     re.IGNORECASE,
 )
+#: Characters of a path that are not percent-encoded.
+_PATH_CHARACTERS = "/%:@!$&'()*+,;=~[]|"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def canonical_url(url: str) -> str:
     """Return the same URL for all links to an article.
 
-    The host is in lower case, the query is sorted, and tracking and session parameters are removed.
+    The host is in lower case and ASCII, the query is sorted, and tracking and session parameters are removed.
 
     A fragment stays unless it is known to select nothing, because some feeds list the articles of a single page.
 
@@ -35,14 +40,15 @@ def canonical_url(url: str) -> str:
     Raises:
         ValueError: The link is not an http(s) URL with a host.
     """
-    parts = urlsplit(url.strip())
-    scheme, host = parts.scheme.lower(), (parts.hostname or "").rstrip(".")
+    # feeds that escape links twice have `&amp;` between their parameters
+    parts = urlsplit(url.strip().replace("&amp;", "&"))
+    scheme, host = parts.scheme.lower(), _ascii_host((parts.hostname or "").rstrip("."))
     if scheme not in _DEFAULT_PORTS or not host:
         raise ValueError(f"{url[:200]!r} is not an http(s) URL with a host")
     if ":" in host:
         host = f"[{host}]"
     port = "" if parts.port in {None, _DEFAULT_PORTS[scheme]} else f":{parts.port}"
-    path = _SESSION_PATH.sub("", parts.path).rstrip("/") or "/"
+    path = quote(_SESSION_PATH.sub("", parts.path).rstrip("/"), safe=_PATH_CHARACTERS) or "/"
     return urlunsplit((scheme, f"{host}{port}", path, _selecting(parts.query), _fragment(parts.fragment)))
 
 
@@ -52,14 +58,30 @@ def is_start_page(url: str) -> bool:
     return parts.path in {"", "/"} and not parts.query and not parts.fragment
 
 
+def _ascii_host(host: str) -> str:
+    """Return a host such as `münchen.test` in Punycode."""
+    try:
+        return host if host.isascii() else host.encode("idna").decode()
+    except UnicodeError:
+        return host
+
+
 def _selecting(query: str) -> str:
-    """Return a query without tracking and session parameters, sorted."""
-    pairs = parse_qsl(query, keep_blank_values=True)
-    return urlencode(sorted((name, value) for name, value in pairs if _selects(name.lower(), value)))
+    """Return a query without tracking and session parameters, sorted.
+
+    Bytes that are not UTF-8 stay as they are, because some servers expect another encoding.
+    """
+    pairs = parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
+    kept = sorted((name, value) for name, value in pairs if _selects(name.lower(), value))
+    text = urlencode(kept, errors="surrogateescape")
+    # a name alone, such as `?12345`, stays one
+    return text.removesuffix("=") if len(kept) == 1 and "=" not in query else text
 
 
 def _selects(name: str, value: str) -> bool:
-    return not _TRACKING.match(name) and not (_SESSION.match(name) and _RANDOM.match(value))
+    if _TRACKING.match(name):
+        return name in _NUMBERED and value.isdecimal()
+    return not (_SESSION.match(name) and _RANDOM.match(value))
 
 
 def _fragment(fragment: str) -> str:

@@ -23,6 +23,11 @@ from financehub_shared.market.news_urls import canonical_url, is_start_page, new
         ("https://example.com/a;jsessionid=0A1B2C3D?page=2", "https://example.com/a?page=2"),
         ("https://example.com/a?PHPSESSID=9f8e7d6c5b4a39281706", "https://example.com/a"),
         ("https://example.com/a?sessionid=f3b0c44298fc1c149afb", "https://example.com/a"),
+        ("https://example.com/a?gbraid=1&_hsenc=p2&mkt_tok=x&twclid=3", "https://example.com/a"),
+        ("https://example.com/a?a=1&amp;b=2&amp;utm_source=rss", "https://example.com/a?a=1&b=2"),
+        ("https://münchen.test/börse 1", "https://xn--mnchen-3ya.test/b%C3%B6rse%201"),
+        ("https://example.com/?12345", "https://example.com/?12345"),
+        ("https://example.com/a?t=%E9t%E9", "https://example.com/a?t=%E9t%E9"),
     ],
 )
 def test_canonical_url_is_equal_for_all_links_to_an_article(url: str, canonical: str):
@@ -51,9 +56,24 @@ def test_canonical_url_keeps_a_fragment_that_may_select_the_article(fragment: st
     assert news_id(url) != news_id("https://example.com/releases")
 
 
-@pytest.mark.parametrize("query", ["id=5f2b8c9d7e6a5b4c3d2e1f0a", "sid=1234", "p=9", "session=4"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "id=5f2b8c9d7e6a5b4c3d2e1f0a",
+        "sid=1234",
+        "sid=2027011500001234",
+        "p=9",
+        "session=4",
+        "ref=1234",
+        "mod=7",
+        "id=%81",
+    ],
+)
 def test_canonical_url_keeps_parameters_that_may_select_the_article(query: str):
-    """N14: only a long random value of a parameter with the name of a session is removed."""
+    """N14: only a long random value of a parameter with the name of a session is removed, and no number.
+
+    A value in another encoding than UTF-8 stays as it is.
+    """
     assert canonical_url(f"https://example.com/a?{query}") == f"https://example.com/a?{query}"
 
 
