@@ -141,9 +141,13 @@ class BarFetcher:
             newest, read = last_complete_day(asset, now), reads.get(asset.symbol)
             stored = last_days.get(asset.symbol, first - 1)
             is_known = asset.symbol in last_days
-            if (read is not None or not is_known) and self._is_current(asset.symbol, newest, stored, now):
+            # A stored bar of the future, which a wrong clock may have left, must not prevent the fetch of all others.
+            is_future = stored > now // DAY_SECONDS + 1
+            is_current = not is_future and self._is_current(asset.symbol, newest, stored, now)
+            if is_current and (read is not None or not is_known):
                 continue
-            if read is None or read.is_due(now) or not is_known or newest - stored > OUTDATED_DAYS:
+            is_outdated = is_future or newest - stored > OUTDATED_DAYS
+            if read is None or read.is_due(now) or not is_known or is_outdated:
                 requests[asset.symbol] = BarRequest(first, is_full=True)
             else:
                 requests[asset.symbol] = BarRequest(max(stored - OVERLAP_DAYS + 1, first), is_full=False)

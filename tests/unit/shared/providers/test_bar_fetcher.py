@@ -127,6 +127,7 @@ def test_plan_requests_new_days_together_with_stored_ones():
         (day(2024, 12, 20), {"AAPL": read(LATER)}, True),
         (day(2025, 2, 3), {"AAPL": read(0)}, None),
         (day(2025, 2, 3), {}, True),
+        (day(2026, 3, 2), {"AAPL": read(LATER)}, True),
     ],
     ids=[
         "not due",
@@ -136,6 +137,7 @@ def test_plan_requests_new_days_together_with_stored_ones():
         "outdated",
         "due but current",
         "asked for although current",
+        "a stored bar of the future",
     ],
 )
 def test_plan_reads_the_history_when_it_is_due(last: int, reads: dict[str, FullRead], is_full: bool | None):

@@ -142,6 +142,26 @@ def test_bar_of_a_running_session_is_left_out(now: str, days: list[str]):
     assert list(chart.bars.days) == [day_of(day) for day in days]
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "now", "newest"),
+    [
+        ("2025-01-14T08:00", "2025-01-14T16:30", "2025-01-15T10:00", 1.0),
+        ("2025-01-14T00:00", "2025-01-15T00:00", "2025-01-15T10:00", 1.0),
+        ("1970-01-02T00:00", "2099-01-01T00:00", "2025-01-15T10:00", 0.5),
+        ("2025-01-15T00:00", "2025-01-15T23:59", "2025-01-15T10:00", 1.0),
+        ("2025-01-16T08:00", "2025-01-16T16:30", "2025-01-15T20:00", 2.0),
+        ("2025-01-15T08:00", "2025-01-15T16:30", "2025-01-15T16:31", 2.0),
+    ],
+    ids=["yesterday's", "yesterday's, until midnight", "without an end", "all day", "tomorrow's", "over"],
+)
+def test_bar_of_today_is_complete_only_if_its_own_session_has_ended(start: str, end: str, now: str, newest: float):
+    """D6: trading hours of another day never make the bar of a running session a complete one."""
+    times = [at(f"2025-01-{day}T08:00") for day in (13, 14, 15)]
+    period = {"regular": {"start": at(start), "end": at(end)}}
+    body = chart_body(times, [0.5, 1.0, 2.0], "UTC", currentTradingPeriod=period)
+    assert read_chart("yahoo", stock("X"), body, 0, at(now)).bars.close[-1] == newest
+
+
 def test_bar_of_today_without_trading_hours_is_left_out():
     """Without trading hours, only days before today are complete."""
     body = chart_body([at("2025-01-14T08:00"), at("2025-01-15T08:00")], [1.0, 2.0])

@@ -169,18 +169,23 @@ def _is_same(row: Row, refused: Row) -> bool:
     return all(abs(old - new) <= EQUAL * old for old, new in pairs)
 
 
-def describe_changes(stored: Sequence[Row], merged: Sequence[Row]) -> tuple[str, list[Row]]:
-    """Return a sentence about the stored bars that a history changes, and those bars. Both are empty if none change."""
+def describe_changes(stored: Sequence[Row], impossible: Sequence[Row], merged: Sequence[Row]) -> tuple[str, list[Row]]:
+    """Return a sentence about the stored bars that a history changes, and those bars. Both are empty if none change.
+
+    Args:
+        stored: The stored bars that are possible.
+        impossible: The other stored bars, which are never kept.
+        merged: The bars that replace all of them.
+    """
     after = {row.day: row for row in merged}
     overlap = compare(stored, merged)
-    removed = [row for row in stored if row.day not in after]
-    changed = list(overlap.changed)
-    if not (changed or removed or overlap.filled):
+    removed = [row for row in (*stored, *impossible) if row.day not in after]
+    changed = [*overlap.changed, *(row for row in impossible if row.day in after)]
+    filled = [row for row in overlap.filled if all(row.day != other.day for other in impossible)]
+    if not (changed or removed or filled):
         return "", []
     parts = [
-        f"{len(rows)} {verb}"
-        for rows, verb in ((changed, "replaced"), (removed, "removed"), (overlap.filled, "added"))
-        if rows
+        f"{len(rows)} {verb}" for rows, verb in ((changed, "replaced"), (removed, "removed"), (filled, "added")) if rows
     ]
     example = ""
     if changed:

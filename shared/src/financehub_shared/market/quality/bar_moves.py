@@ -36,6 +36,9 @@ VOLUME_BARS_MIN = 5
 MAGNITUDE = 10.0
 #: After this many days without a bar, the price can be at any level.
 SUSPENDED_DAYS = 30
+#: After this many days without a bar, three times the usual volume is a spike whatever the move. No holiday closes an
+#: exchange for so long. SIVB fell from 106.04 to 0.40 in March 2023 while it was suspended for 18 days.
+HALTED_DAYS = 14
 
 
 class Moves:
@@ -104,10 +107,12 @@ class Moves:
 
         If the price fell, the volume is first divided by the factor of the fall, because after a split that was not
         applied, more shares are traded at a lower price. It is also divided by the factor of a large rise: three times
-        the usual volume is not evidence that a share opened at 100 times its price.
+        the usual volume is not evidence that a share opened at 100 times its price. After a long suspension, it is not
+        divided, because the price can then be at any level.
         """
         usual, change = self._usual_volume(i), self.changes[i]
-        divisor = math.exp(abs(change)) if change < 0 or change > CUT else 1.0
+        is_divided = (change < 0 or change > CUT) and self._days_apart(i) < HALTED_DAYS
+        divisor = math.exp(abs(change)) if is_divided else 1.0
         return usual is not None and self.rows[i].volume / divisor >= SPIKE * usual
 
     def _is_turbulent(self, i: int) -> bool:

@@ -5,6 +5,7 @@ from collections import Counter
 
 from financehub_shared.core.days import SATURDAY, SUNDAY, week, weekday
 from financehub_shared.core.durations import DAY_SECONDS
+from financehub_shared.core.models import Asset, BarAnswer, Bars
 from financehub_shared.market.quality.bar_check import CLOSE, OPEN, BarCheck, Row
 from financehub_shared.market.quality.bar_moves import JUMP
 
@@ -41,6 +42,18 @@ def leave_out_impossible(check: BarCheck) -> None:
             check.correct(f"volume: {row.volume} set to 0", row, row.prices, 0.0)
     if check.is_stock:
         _leave_out_weekends(check)
+
+
+def check_stored(asset: Asset, stored: Bars, now: float) -> tuple[list[Row], list[Row]]:
+    """Return the stored bars that are possible, and those that would be left out of an answer for a price or the day.
+
+    Stored bars are not trusted either. They can come from an earlier release, or a wrong clock may have dated them.
+    """
+    check = BarCheck(asset, BarAnswer(stored), now)
+    everything = check.rows
+    leave_out_impossible(check)
+    possible = {row.day for row in check.rows}
+    return check.rows, [row for row in everything if row.day not in possible]
 
 
 def _leave_out_weekends(check: BarCheck) -> None:

@@ -15,7 +15,7 @@ from financehub_shared.core.days import SATURDAY, iso_day, weekday
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import PAYLOAD_LIMIT, Asset, BarAnswer, Bars, Quarantined, Quote, is_simulated
-from financehub_shared.market.quality.bar_check import BarCheck, CurrentPrice, Row, bars_of, rows_of
+from financehub_shared.market.quality.bar_check import BarCheck, CurrentPrice, Row, bars_of
 from financehub_shared.market.quality.bar_history import (
     compare,
     describe_changes,
@@ -32,6 +32,7 @@ from financehub_shared.market.quality.bar_units import correct_units
 from financehub_shared.market.quality.bar_values import (
     PRICE_RANGE,
     RANGE_MAX,
+    check_stored,
     correct_cells,
     fit_ranges,
     leave_out_impossible,
@@ -89,7 +90,10 @@ def check_increment(asset: Asset, answer: BarAnswer, stored: Bars, quote: Quote 
     price = current_price(asset, answer, quote, now, is_first=False)
     if not answer.problems and _is_near(price, bars) and _is_ordinary(asset, answer, stored, now):
         return CheckedBars(bars, bars.days[0])
-    old = rows_of(stored)
+    old, impossible = check_stored(asset, stored, now)
+    if impossible:
+        doubt = f"the stored bars of {_days(impossible)} have an impossible price or day"
+        return CheckedBars(_none(bars), 0, _problems(asset, answer, now), doubt, doubt)
     start = bisect_left(stored.days, bars.days[0])
     check = BarCheck(asset, answer, now, old[max(start - TAIL, 0) : start], price)
     _check_values(check)
@@ -130,7 +134,7 @@ def check_history(
     is_plain = not (answer.problems or answer.splits)
     if is_plain and _is_near(price, bars) and _is_ordinary(asset, answer, stored, now):
         return CheckedBars(bars, bars.days[0])
-    old = rows_of(stored) if stored is not None else []
+    old, impossible = check_stored(asset, stored, now) if stored is not None else ([], [])
     check = BarCheck(asset, answer, now, current=price)
     _check_values(check)
     if check.is_stock:
@@ -141,11 +145,11 @@ def check_history(
         keep_known_levels(check, old)
     _leave_out_other_scale(check)
     leave_out_doubtful_newest(check)
-    return _choose(check, old, is_fallback=is_fallback)
+    return _choose(check, old, impossible, is_fallback=is_fallback)
 
 
-def _choose(check: BarCheck, stored: Sequence[Row], *, is_fallback: bool) -> CheckedBars:
-    """Decide between the checked bars of a full history and the stored ones."""
+def _choose(check: BarCheck, stored: Sequence[Row], impossible: Sequence[Row], *, is_fallback: bool) -> CheckedBars:
+    """Decide between the checked bars of a full history and the stored ones, without the impossible stored ones."""
     bars = check.answer.bars
     records = [*check.records(), *_problems(check.asset, check.answer, check.now)]
     if not check.rows:
@@ -157,7 +161,7 @@ def _choose(check: BarCheck, stored: Sequence[Row], *, is_fallback: bool) -> Che
             return CheckedBars(_none(bars), 0, records, late=reason)
         return CheckedBars(_bars(check, added), added[0].day, records, late=_late(check, added))
     merged = merge_stored(check, stored, is_full=True)
-    change, rows = describe_changes(stored, merged)
+    change, rows = describe_changes(stored, impossible, merged)
     if change:
         records.append(check.record(change, rows))
     return CheckedBars(_bars(check, merged), 0, records, late=_late(check, merged))
@@ -209,7 +213,7 @@ def _is_ordinary(asset: Asset, answer: BarAnswer, stored: Bars | None, now: floa
     bars = answer.bars
     if stored is not None:
         is_split = max(answer.splits, default=0) > stored.days[-1]
-        if is_split or not is_continued_by(stored, bars):
+        if is_split or stored.days[-1] > now // DAY_SECONDS + 1 or not is_continued_by(stored, bars):
             return False
     is_week = asset.type is not AssetType.STOCK or not any(weekday(day) >= SATURDAY for day in bars.days)
     return is_week and bars.days[-1] <= now // DAY_SECONDS + 1 and _fits_together(asset, bars, stored)
@@ -233,6 +237,8 @@ def _fits_together(asset: Asset, bars: Bars, stored: Bars | None) -> bool:
     if stored is not None:
         start = bisect_left(stored.days, bars.days[0])
         closes = stored.close[max(start - 1, 0) : start] + closes
+        if not closes[0] >= lowest:
+            return False
     changes = list(map(truediv, closes[1:], closes))
     limit = math.exp(JUMP)
     return not changes or (min(changes) >= 1 / limit and max(changes) <= limit)

@@ -7,7 +7,7 @@ from financehub_shared.core.models import Asset, BarAnswer, Bars, Quality, Quote
 from financehub_shared.core.units import to_major_unit
 from financehub_shared.market.quality.bar_check import CurrentPrice
 from financehub_shared.market.quality.bar_moves import CUT, JUMP
-from financehub_shared.market.quality.bar_values import PRICE_RANGE
+from financehub_shared.market.quality.bar_values import PRICE_RANGE, SPLIT_DAYS
 
 #: Clocks differ by seconds, so a price may be this far ahead of our clock.
 FUTURE_SECONDS = 300.0
@@ -24,7 +24,8 @@ def current_price(
     The price in the answer alone counts only for a first history, and only if it agrees with the newest bar. An
     upstream that reports its newest bars in a wrong unit reports this price in the same unit, so against stored bars it
     proves nothing. If it differs from the quote by more than any move of a day, only the quote counts, because the
-    quote was checked. If the difference is a smaller jump, the price may have moved in between, and neither counts.
+    quote was checked. If the difference is a smaller jump, the quote counts if it is not older than the other price and
+    there was no split recently. Otherwise the price may have moved in between, and neither counts.
 
     Args:
         asset: The asset.
@@ -38,9 +39,10 @@ def current_price(
         return None
     quoted = _quoted(asset, bars, quote, now)
     own = _fresh(answer.price, answer.price_at, bars, now)
-    if quoted is not None:
+    if quote is not None and quoted is not None:
         distance = 0.0 if own is None else abs(math.log(quoted / own))
-        if JUMP < distance <= CUT:
+        is_split = any(day > bars.days[-1] - SPLIT_DAYS for day in answer.splits)
+        if JUMP < distance <= CUT and (is_split or _made_at(quote) < (answer.price_at or 0.0)):
             return None
         return CurrentPrice(quoted, is_quoted=True, is_confirmed=own is not None and distance <= JUMP)
     if own is None or not is_first or not bars.close[-1] > 0 or abs(math.log(own / bars.close[-1])) > CUT:
@@ -51,7 +53,11 @@ def current_price(
 def _quoted(asset: Asset, bars: Bars, quote: Quote | None, now: float) -> float | None:
     if quote is None or not _is_usable(asset, bars.provider, quote):
         return None
-    return _fresh(float(quote.price), quote.fetched_at if quote.upstream_at is None else quote.upstream_at, bars, now)
+    return _fresh(float(quote.price), _made_at(quote), bars, now)
+
+
+def _made_at(quote: Quote) -> float:
+    return quote.fetched_at if quote.upstream_at is None else quote.upstream_at
 
 
 def _fresh(price: float | None, made: float | None, bars: Bars, now: float) -> float | None:

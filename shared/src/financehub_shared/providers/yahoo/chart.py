@@ -155,7 +155,11 @@ def _in_coins(bars: Bars) -> Bars:
 
 
 def _first_incomplete_day(meta: Mapping[str, Any], zone: tzinfo, now: float) -> int:
-    """Return today, or tomorrow if today's session is known to have ended, in days since 1970-01-01."""
+    """Return the first day whose bar may be incomplete, in days since 1970-01-01.
+
+    This is today, unless the trading period in the answer is today's and has ended, or is a later one. A period of an
+    earlier day does not show whether today's session has ended.
+    """
     today = datetime.fromtimestamp(now, zone).toordinal() - _EPOCH
     period = meta.get("currentTradingPeriod")
     regular = period.get("regular") if isinstance(period, dict) else None
@@ -164,7 +168,11 @@ def _first_incomplete_day(meta: Mapping[str, Any], zone: tzinfo, now: float) -> 
         start, end = (parse.seconds("", hours.get(name), name) for name in ("start", "end"))
     except MalformedError:
         return today
-    return _day(start, zone) if now < end else today + 1
+    if now < end:
+        return max(_day(start, zone), today - 1)
+    # A session that lasts the whole day ends at midnight.
+    last = datetime.fromtimestamp(end - 1, zone).toordinal() - _EPOCH
+    return today + 1 if last >= today else today
 
 
 def _events(

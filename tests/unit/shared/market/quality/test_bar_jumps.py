@@ -124,6 +124,17 @@ def test_crash_of_a_turbulent_day_stays_although_it_has_a_gap(factor: float, new
     assert read_history(history).bars == history
 
 
+@pytest.mark.parametrize("price", [0.0015, None])
+@pytest.mark.parametrize("spike", [1.0, 10.0])
+def test_collapse_during_a_suspension_stays_if_its_volume_is_a_spike(price: float | None, spike: float):
+    """D7: SIVB (18 days, to 1/265) and SBNY in March 2023. A wrong unit after a hole in the bars has no such volume."""
+    closes = [close * (0.0015 if place >= 40 else 1.0) for place, close in enumerate(TRUE)]
+    history = bars(closes, volume=[100.0] * 40 + [100.0 * spike] + [100.0] * (len(closes) - 41))
+    history = replace(history, days=array("i", (day + 14 * (place >= 40) for place, day in enumerate(history.days))))
+    checked = read_history(history, price=price and closes[-1], own_price=closes[-1])
+    assert (checked.bars == history) is (spike > 3)
+
+
 def test_price_steps_of_a_penny_stock_are_no_jumps():
     """D7: a share at 0.0002 halves and doubles by one price step, and one at 0.0001 opens five times as high."""
     closes = [0.0002, 0.0002, 0.0001, 0.0002, 0.0003, 0.0001, 0.0001, 0.0001, 0.0006, 0.0006, 0.0007]
