@@ -60,11 +60,18 @@ binaries: install ## Build the Kubernetes API server for the operator's tests, o
 
 # Six processes on any machine, because most of these tests wait for real processes and not for the CPU. A process that
 # has finished takes over tests from the others, because slow tests are next to each other.
+PARALLEL := --numprocesses 6 --dist worksteal
+
 .PHONY: test
-test: install ## Run the tests (a part: ARGS=tests/unit/shared)
+test: install ## Run all tests without the fault tests (a part: ARGS=tests/unit/shared)
 	@# This prints what cannot be built. The tests that need it are skipped, or fail if CI is set.
 	@$(if $(ARGS),,$(PROVIDE_BINARIES) control-plane || true)
-	$(BIN)/pytest $(or $(ARGS),--numprocesses 6 --dist worksteal)
+	$(BIN)/pytest $(or $(ARGS),$(PARALLEL) -m "not faults")
+
+.PHONY: test-faults
+test-faults: install ## Kill, hang, fill and cut off real servers and processes under load (a part: ARGS=…; 4 minutes)
+	@$(if $(ARGS),,$(PROVIDE_BINARIES) control-plane || true)
+	$(BIN)/pytest $(or $(ARGS),$(PARALLEL) -m faults)
 
 BUILDER = $(or $(shell docker version >/dev/null 2>&1 && echo docker build),$(shell command -v buildah >/dev/null && echo buildah build --format docker),$(error no Docker engine answers and buildah is not installed; start Docker, set DOCKER_HOST, or install buildah))
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
@@ -96,7 +103,7 @@ e2e: cluster ## Build the images and run the end-to-end tests in the cluster, or
 
 .PHONY: test-docker
 test-docker: install ## Run the integration tests with Redis in a Docker container (a part: ARGS=…)
-	@PYTHONPATH=$(TEST_PATH) $(BIN)/python -m test_cluster.images in $(BIN)/pytest $(or $(ARGS),tests/integration --numprocesses 6 --dist worksteal)
+	@PYTHONPATH=$(TEST_PATH) $(BIN)/python -m test_cluster.images in $(BIN)/pytest $(or $(ARGS),tests/integration $(PARALLEL))
 
 .PHONY: test-monitoring
 test-monitoring: install ## Test the rules with promtool, and with a real Prometheus and injected faults (4 minutes)

@@ -16,6 +16,8 @@ from support.breaker_fleet import rounds, run_fleet
 from support.processes import end, launch
 from support.redis_server import PATIENT_SECONDS
 
+pytestmark = pytest.mark.faults
+
 PROCESSES, THRESHOLD, LATENCY = 8, 5, 0.15
 
 

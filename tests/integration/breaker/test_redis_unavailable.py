@@ -14,6 +14,8 @@ from financehub_shared.redis.client import connect, connect_async
 from financehub_shared.redis.scripts import RedisScripts
 from support.redis_server import RedisServer
 
+pytestmark = pytest.mark.faults
+
 
 class Fault:
     """Faults of a Redis. Each returns a function that repairs it."""

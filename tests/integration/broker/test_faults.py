@@ -23,6 +23,8 @@ from financehub_shared.worker.build import build_broker
 from support.redis_server import RedisServer
 from support.workers import eventually_despite_outage, unsettled
 
+pytestmark = pytest.mark.faults
+
 KINDS = ("stock", "fixed")
 StartRedis = Callable[..., RedisServer]
 Serve = Callable[..., object]

@@ -15,6 +15,8 @@ from financehub_shared.worker.build import build_broker
 from support.redis_server import RedisServer
 from support.workers import WorkerProcess, events, eventually_despite_outage, message, unsettled
 
+pytestmark = pytest.mark.faults
+
 KINDS = ("stock", "fixed")
 StartWorker = Callable[..., WorkerProcess]
 StartRedis = Callable[..., RedisServer]

@@ -5,6 +5,7 @@ import time
 import urllib.request
 from functools import partial
 
+import pytest
 import redis
 from dramatiq import Message
 
@@ -15,6 +16,8 @@ from support import metric_catalog
 from support.fleet import Fleet
 from support.metrics import families, labels_of, nonzero_metrics
 from support.waiting import eventually
+
+pytestmark = pytest.mark.faults
 
 #: Metrics that stay 0 here. They need a Redis that evicts keys or cannot write its file, as in other tests.
 UNCHANGED = ("redis_evicted_keys", "redis_persistence_failing")

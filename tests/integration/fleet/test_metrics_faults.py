@@ -15,6 +15,8 @@ from support.metrics import families
 from support.redis_server import RedisServer
 from support.waiting import eventually
 
+pytestmark = pytest.mark.faults
+
 TIERS = ("high", "medium", "low")
 PROCESSES = ("scheduler", *TIERS)
 #: Longest allowed duration of a scrape, in seconds, while a server hangs.

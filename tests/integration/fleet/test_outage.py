@@ -3,6 +3,8 @@
 import time
 from decimal import Decimal
 
+import pytest
+
 from financehub_shared.broker import DeadLetterQueue
 from financehub_shared.core.durations import HOUR_SECONDS
 from financehub_shared.core.models import Quote
@@ -10,6 +12,8 @@ from financehub_shared.market.redis_store import RedisStore
 from integration.fleet.conftest import StartFleet
 from support.fleet import Fleet
 from support.waiting import eventually
+
+pytestmark = pytest.mark.faults
 
 CRYPTO = ("binance", "coingecko", "kraken")
 

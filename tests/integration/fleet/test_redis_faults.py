@@ -12,6 +12,8 @@ from support.fleet import Fleet
 from support.redis_server import RedisServer
 from support.waiting import eventually
 
+pytestmark = pytest.mark.faults
+
 TASK = "cleanup_old_cache_task"
 NAME = "default/every-second"
 

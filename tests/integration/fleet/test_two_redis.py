@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
+import pytest
 import redis
 
 from financehub_shared.broker import DeadLetterQueue
@@ -11,6 +12,8 @@ from financehub_shared.monitor import TaskMonitor
 from integration.fleet.conftest import StartFleet
 from support.redis_server import RedisServer
 from support.waiting import eventually
+
+pytestmark = pytest.mark.faults
 
 #: Prefixes of our keys, by Redis. All dramatiq keys belong in the queue Redis.
 DATA = ("assets", "quotes", "bars:", "full-reads", "indicators", "news", "quarantine", "freshness")

@@ -19,6 +19,8 @@ from financehub_shared.redis.client import connect
 from support.market_data import T0, bars, indicators, news, quote
 from support.redis_server import RedisServer
 
+pytestmark = pytest.mark.faults
+
 
 class CountingConnection(redis.Connection):
     """Counts writes to the socket, which are one per command and one per pipeline."""

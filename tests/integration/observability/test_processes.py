@@ -24,6 +24,8 @@ from support.processes import end, launch
 from support.redis_server import free_port
 from support.waiting import eventually
 
+pytestmark = pytest.mark.faults
+
 TESTS = Path(__file__).parents[2]
 SECRETS = {"REDIS_PASSWORD": "plain-passw0rd", "FINANCEHUB_FINNHUB_API_KEY": "finnhub-k3y"}
 URL_PASSWORD = "url-passw0rd"

@@ -16,6 +16,8 @@ from financehub_shared.redis.client import connect
 from support.redis_server import RedisServer
 from support.waiting import eventually
 
+pytestmark = pytest.mark.faults
+
 StartRedis = Callable[..., RedisServer]
 
 

@@ -20,6 +20,8 @@ from support.waiting import eventually
 from test_cluster.control_plane.control_plane import ControlPlane
 from test_cluster.control_plane.manifests import install
 
+pytestmark = pytest.mark.faults
+
 CRD = Path(__file__).parents[3] / "deploy/operator/crd.yaml"
 DEFINITION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/scheduledtasks.financehub.io"
 EACH_SECOND = {"schedule": "@every 1s", "concurrencyPolicy": "Allow", "catchUp": "All"}

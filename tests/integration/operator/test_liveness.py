@@ -30,6 +30,8 @@ from support.tunnel import Tunnel
 from support.waiting import eventually_async
 from test_cluster.control_plane.cluster import Cluster
 
+pytestmark = pytest.mark.faults
+
 GetLivez = Callable[[], tuple[int, str]]
 
 

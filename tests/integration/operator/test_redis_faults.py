@@ -17,6 +17,8 @@ from support.redis_server import RedisServer
 from support.schedules import messages
 from test_cluster.control_plane.cluster import Cluster
 
+pytestmark = pytest.mark.faults
+
 PERIOD = 20
 
 

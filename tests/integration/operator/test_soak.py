@@ -21,6 +21,8 @@ from support.waiting import eventually
 from test_cluster.control_plane.cluster import Cluster
 from test_cluster.control_plane.tokens import User
 
+pytestmark = pytest.mark.faults
+
 SECONDS = 120
 #: Seconds after the start at which Redis is killed and started again.
 REDIS_OUTAGES = [(25.3, 26.3), (60.6, 60.7), (95.9, 98.9)]

@@ -19,6 +19,8 @@ from test_cluster.control_plane.cluster import Cluster
 from test_cluster.control_plane.rbac import grant
 from test_cluster.control_plane.tokens import User
 
+pytestmark = pytest.mark.faults
+
 Start = Callable[..., SchedulerProcess]
 #: Maximum number of log lines about one outage, however long it is: its start, its causes, its end, and the lines of
 #: other components about it.

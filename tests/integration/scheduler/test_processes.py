@@ -14,6 +14,8 @@ from support.redis_server import RedisServer
 from support.schedules import SchedulerProcess, messages, resource, write
 from support.waiting import eventually
 
+pytestmark = pytest.mark.faults
+
 EVERY_SECOND = {"schedule": "@every 1s", "concurrencyPolicy": "Allow", "catchUp": "All"}
 
 
