@@ -104,6 +104,8 @@ class FeedParser:
         if seconds <= 0:
             raise ProviderTimeoutError(source.provider, "the parser was busy with other feeds until the deadline")
         child = self._running_child(source)
+        if self._closed:  # `aclose` did not see the process that has just started
+            child.kill()
         expired = threading.Event()
 
         def expire() -> None:
@@ -118,8 +120,7 @@ class FeedParser:
             if "error" not in reply:
                 return decode_feed(reply["feed"])
             refusal = _ERRORS[reply["error"]](source.provider, reply["detail"])
-        except (OSError, EOFError, ValueError, KeyError) as error:
-            child.kill()
+        except (OSError, EOFError, ValueError, KeyError, RecursionError) as error:
             raise self._failure(source, expired=expired.is_set()) from error
         finally:
             timer.cancel()
@@ -145,6 +146,8 @@ class FeedParser:
         provider = source.provider
         if expired:
             return ProviderTimeoutError(provider, "parsing did not end before the deadline")
+        if self._closed:
+            return ProviderTimeoutError(provider, "the worker is shutting down")
         if code == -signal.SIGPROF:
             detail = f"parsing took more than {self._limits.cpu_seconds:g} s of CPU time"
         elif "MemoryError" in output:
@@ -156,10 +159,11 @@ class FeedParser:
         return MalformedError(provider, f"{detail}; {hint}", PAUSE_SECONDS)
 
     def _end_child(self) -> tuple[int, str]:
-        """Wait for a killed or ended parser process, and return its exit code and the end of its error output."""
+        """End the parser process, and return its exit code and the end of its error output."""
         child, self._child = self._child, None
         if child is None:
             return 0, ""
+        child.kill()  # no effect if it has ended
         output, code = _pipe(child.stderr).read()[-2_000:], child.wait()
         for pipe in (child.stdin, child.stdout, child.stderr):
             with contextlib.suppress(OSError):  # the last request was not sent completely

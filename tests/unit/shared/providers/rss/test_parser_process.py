@@ -16,7 +16,7 @@ from financehub_shared.providers.rss.parser_process import PAUSE_SECONDS, FeedPa
 from support.feeds import SOURCE, entry, parse, rss_of, shared_parser
 from support.hostile_feeds import HOSTILE_FEEDS
 from support.processes import end, launch
-from support.waiting import eventually
+from support.waiting import eventually, eventually_async
 
 TESTS = Path(__file__).parents[4]
 GOOD = rss_of(entry(1), entry(2), "<title>No link</title>")
@@ -48,6 +48,19 @@ def runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def ignores(pid: int, number: int) -> bool:
+    """Return whether a process ignores a signal."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    mask = next(line.split()[1] for line in status.splitlines() if line.startswith("SigIgn:"))
+    return bool(int(mask, 16) >> (number - 1) & 1)
+
+
+def cpu_ticks(pid: int) -> int:
+    """Return the CPU time of a process in the kernel's unit, which is usually 10 ms."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
 
 
 async def test_parser_process_returns_what_the_parser_returns():
@@ -131,13 +144,28 @@ async def test_parser_that_is_closed_leaves_no_process():
     parser = FeedParser()
     await parser.parse(SOURCE, GOOD, 10)
     child = child_of(parser)
+    before = cpu_ticks(child)
     waiting = asyncio.gather(*(parser.parse(SOURCE, SLOW, 30) for _ in range(2)), return_exceptions=True)
-    await asyncio.sleep(0.05)
+    await eventually_async(lambda: cpu_ticks(child) > before + 1, "the process parses")
     started = time.monotonic()
     await parser.aclose()
     assert time.monotonic() - started < 1
     assert not exists(child)
-    assert all(isinstance(outcome, Exception) for outcome in await waiting)
+    assert all("shutting down" in str(outcome) for outcome in await waiting)
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+async def test_parser_that_is_closed_while_its_process_starts_leaves_no_process(steps: int):
+    """N1: a process that starts while the parser is closed is ended too, and closing does not wait for its feed."""
+    parser = FeedParser()
+    parsing = asyncio.create_task(parser.parse(SOURCE, GOOD, 30))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await parser.aclose()
+    assert parser._child is None
+    with pytest.raises(ProviderTimeoutError, match="shutting down"):
+        await parsing
 
 
 OWNER = """
@@ -166,8 +194,8 @@ def test_parser_process_ends_with_its_owner():
     try:
         child = next(int(line) for line in owner.stdout if line.strip().isdigit())
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            assert ignores(child, number)
             os.kill(child, number)
-        time.sleep(0.05)
         assert runs(child)
     finally:
         end(owner)
