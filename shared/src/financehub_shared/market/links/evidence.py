@@ -179,7 +179,9 @@ def _of_verb_after_company(headline: Headline, after: Token, start: int, end: in
     # a company is singular, so `Snap Judge` is not a subject with its verb
     is_singular = not {"z", "d", "g"}.isdisjoint(readings) or "v" not in readings
     if after.key in v.PASSIVES or (after.key in v.BUSINESS_VERBS and is_singular and is_verb):
-        return _STRONG
+        following = headline.after(end + 1)
+        # only the subject of the verb can be meant by `its`, as in `Next Opens Its First Store`
+        return 3 if following is not None and following.key == "its" and "z" in readings else _STRONG
     if after.key in v.AUXILIARIES:
         return 3 if _is_active(headline, end) else _WEAK
     if "z" in readings and after.key not in v.IMPERSONAL and is_verb:
@@ -247,7 +249,20 @@ def _is_subject(headline: Headline, before: Token, place: int) -> bool:
     """Whether the word before a name makes the name its verb or object: `Stocks Snap Streak`, `UK Shares Intel`."""
     token = headline.tokens[place]
     can_be_verb = "v" in headline.readings(token) or token.key in v.BUSINESS_VERBS or token.key in v.PRICE_VERBS
-    return before.key == "shares" or (before.key.endswith("s") and before.base in v.ROLES and can_be_verb)
+    if before.key == "shares" or (before.key.endswith("s") and before.base in v.ROLES and can_be_verb):
+        return True
+    if headline.style is Style.SENTENCE or not can_be_verb or not _is_plural_noun(headline, before):
+        return False
+    earlier, after = headline.before(place - 1), headline.after(place + 1)
+    is_counted = earlier is not None and earlier.text[0].isdigit()  # `3 Reasons Target Could Double`
+    has_own_verb = after is not None and (after.key in v.AUXILIARIES or headline.readings(after).startswith("z"))
+    return not (is_counted or has_own_verb or token.possessive)
+
+
+def _is_plural_noun(headline: Headline, token: Token) -> bool:
+    """Whether a word can only be a noun in the plural: `Regulators` in `Regulators Block Merger`."""
+    is_plural = token.key.endswith("s") and not token.key.endswith("ss")
+    return is_plural and headline.readings(token).startswith("n") and "z" not in headline.readings(token)
 
 
 def _of_determiner(headline: Headline, before: Token, end: int) -> int:

@@ -155,6 +155,8 @@ def _note_after(headline: Headline, end: int) -> tuple[Note | None, int]:
         if after.base in v.LEGAL_FORMS:
             return headline.notes.get(place + 1), 0
         is_verb = after.key in v.BUSINESS_VERBS or after.key in v.AUXILIARIES or after.key in v.MOVES
+        if place + 1 in headline.notes and headline.readings(after) == "n":
+            is_verb = False  # `Ford Equity Fund (NYSEARCA: FEF)`
         if is_verb or not after.capital or after.gap == "-" or after.base in v.ROLES:
             break
         if headline.readings(after) == "f":

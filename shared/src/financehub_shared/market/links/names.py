@@ -8,7 +8,7 @@ from financehub_shared.core.kinds import AssetKind
 from financehub_shared.core.models import Asset
 from financehub_shared.market.links.english import English
 from financehub_shared.market.links.known_assets import known_asset
-from financehub_shared.market.links.tokens import fold, tokenize
+from financehub_shared.market.links.tokens import fold, has_other_script, tokenize
 from financehub_shared.market.links.vocabulary import (
     CLEAR_ENDINGS,
     FOREIGN_WORDS,
@@ -20,6 +20,8 @@ from financehub_shared.market.links.vocabulary import (
 #: Largest number of words of a name. Longer names are cut off, so that a headline is compared with few words.
 _LONGEST = 8
 _FUND_WORDS = frozenset({"etf", "etfs", "fund", "funds", "spdr", "ishares", "etn", "trust"})
+#: Latin words in names in another script that are not names by themselves.
+_PARTS = _FUND_WORDS | LEGAL_FORMS
 #: Words of names that are not capitalized.
 SMALL_WORDS = frozenset({"and", "of", "the", "de", "for"})
 
@@ -129,7 +131,11 @@ def _camel_parts(text: str, word: str) -> tuple[str, ...]:
 
 
 def _keys(name: str) -> tuple[str, ...]:
-    return tuple(token.key for token in tokenize(fold(name)))
+    words = tuple(token.key for token in tokenize(fold(name)))
+    # `日経225` is not called 225, nor `黄金ETF` ETF; `other_scripts.py` finds these names
+    if has_other_script(name) and not any(len(word) > 2 and word.isalpha() and word not in _PARTS for word in words):
+        return ()
+    return words
 
 
 def _stripped(words: tuple[str, ...]) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ _LISTED_BRANCHES = v.word_set("""
 _CURRENCIES = v.word_set("""
     usd eur gbp jpy chf aud cad nzd hkd sgd inr rs cny rmb krw brl mxn zar sek nok dkk pln myr rm idr php thb ngn kes
 """)
+#: Prepositions before the name of a place.
+_PLACE_PREPOSITIONS = v.word_set("in near at outside around")
 #: Directions after a verb for movements of prices: `shares gap up`.
 _DIRECTIONS = v.word_set("up down higher lower")
 #: Given names that are more often months, places or other words.
@@ -48,7 +50,7 @@ def is_another_name(headline: Headline, start: int, end: int, owner: Owner) -> b
         return True
     if end - start == 1 and _means_something_else(headline, start, owner):
         return True
-    return owner.family is Family.COMPANY and _is_other_organization(headline, end)
+    return owner.family is Family.COMPANY and (_is_other_organization(headline, end) or _is_place(headline, start, end))
 
 
 def is_shouted_word(headline: Headline, place: int, symbol: str) -> bool:
@@ -177,4 +179,15 @@ def _is_other_organization(headline: Headline, end: int) -> bool:
         return False
     branch = headline.after(end + 1) if after.key in {"bank", "banco"} else after
     is_subsidiary = branch is not None and branch.capital and branch.key in _LISTED_BRANCHES
-    return after.base in v.ORGANIZATIONS or is_subsidiary
+    # an adjective may come between: `Goldman Environmental Prize`
+    last = headline.after(end + 1) if headline.readings(after).startswith("a") else after
+    return is_subsidiary or (last is not None and last.capital and last.base in v.ORGANIZATIONS)
+
+
+def _is_place(headline: Headline, start: int, end: int) -> bool:
+    """Whether a name is that of a place, because its country follows: `a volcano near Santander, Colombia`."""
+    before = headline.before(start)
+    if before is None or before.key not in _PLACE_PREPOSITIONS or end >= len(headline.tokens):
+        return False
+    country, english = headline.tokens[end], headline.english
+    return country.gap == ", " and country.capital and (country.base in english.places or country.key in v.COUNTRIES)

@@ -7,11 +7,13 @@ evidence: it is linked wherever it is a separate word, or anywhere if its script
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import NamedTuple
 
 from financehub_shared.core.models import Asset
-from financehub_shared.market.links.tokens import is_foreign
+from financehub_shared.market.links.known_assets import known_asset, known_assets
+from financehub_shared.market.links.tokens import has_other_script
 
 #: Legal forms before and after names.
 _LEGAL_FORM = re.compile(
@@ -23,7 +25,7 @@ _NOT_ADJACENT = {
     **dict.fromkeys(("CJK", "HIRAGANA", "THAI", "LAO", "KHMER", "MYANMAR"), ""),
     # アップル is not a name in パイナップル
     **dict.fromkeys(("KATAKANA", "KATAKANA-HIRAGANA"), "[\u30a1-\u30fa\u30fc-\u30ff]"),
-    "LATIN": "[A-Za-z0-9]",
+    **dict.fromkeys(("LATIN", "DIGIT"), "[A-Za-z0-9]"),
 }
 #: In Arabic, short words such as `and`, `in` and `for`, and the article, are joined to the next word.
 _AFTER_JOINED = r"(?:(?<!\w)|(?<=\W[وبلفك])|(?<=\Wال)|(?<=\W[وبلفك]ال))"
@@ -55,19 +57,20 @@ class _Spelling(NamedTuple):
 
 
 class OtherScripts:
-    """Finds the names of assets that consist mostly of letters other than Latin.
+    """Finds the names of assets that contain letters other than Latin.
 
     Args:
-        assets: The assets, with their names and aliases.
+        assets: The assets, with their names and aliases. Well-known assets have further names.
     """
 
     def __init__(self, assets: Iterable[Asset]) -> None:
         owners: defaultdict[str, set[str]] = defaultdict(set)
         for asset in assets:
-            for text in (asset.name, *asset.aliases):
-                name = _LEGAL_FORM.sub("", _fold(text)).strip()
-                if len(name) > 1 and is_foreign(name):
-                    owners[name.casefold()].add(asset.symbol)
+            for name in _foreign((asset.name, *asset.aliases, *known_asset(asset.symbol).names)):
+                owners[name].add(asset.symbol)
+        # of names of entities that are not tracked, no part is linked: `比特币现金` is not `比特币`
+        for name in _untracked_names():
+            owners.setdefault(name, set())
         self._by_beginning: defaultdict[str, list[_Spelling]] = defaultdict(list)
         for name in sorted(owners, key=len, reverse=True):
             self._by_beginning[name[:2]].append(_Spelling(name, *_surroundings(name), owners[name]))
@@ -87,6 +90,20 @@ class OtherScripts:
                     break
             place = end
         return found
+
+
+def _foreign(texts: Iterable[str]) -> Iterator[str]:
+    """Yield the names that contain letters other than Latin, without legal forms."""
+    for text in texts:
+        name = "" if text.isascii() else _LEGAL_FORM.sub("", _fold(text)).strip()
+        if len(name) > 1 and has_other_script(name):
+            yield name.casefold()
+
+
+@cache
+def _untracked_names() -> tuple[str, ...]:
+    """Return the names of all well-known entities, which only count if they are not those of a tracked asset."""
+    return tuple(name for known in known_assets().values() for name in _foreign(known.names))
 
 
 def _fold(text: str) -> str:

@@ -13,6 +13,8 @@ from financehub_shared.market.links.vocabulary import word_set
 #: Largest number of characters of a title that are read. Headlines are shorter, and the limit bounds the time of
 #: linking.
 LONGEST_TITLE = 2_000
+#: Letters after this one are not Latin if they have no accents.
+_LAST_LATIN = "\N{LATIN SMALL LETTER TURNED A}"
 #: Replaces each character of a notation that has been read, such as `(NYSE: V)`.
 NOTED = "\N{REPLACEMENT CHARACTER}"
 
@@ -107,12 +109,17 @@ def _joined(match: re.Match[str]) -> str:
     return re.sub(r"[ .]", "", match[0]) + " "
 
 
+def has_other_script(text: str) -> bool:
+    """Whether a text contains letters that are not Latin, even with their accents removed."""
+    return not text.isascii() and any(char > _LAST_LATIN and char.isalpha() for char in fold(text))
+
+
 def is_foreign(text: str) -> bool:
     """Whether most letters of a text are not Latin."""
     if text.isascii():
         return False
     letters = [char for char in text if char.isalpha()]
-    return sum(char > "\N{LATIN SMALL LETTER TURNED A}" for char in letters) > len(letters) / 2
+    return sum(char > _LAST_LATIN for char in letters) > len(letters) / 2
 
 
 def tokenize(folded: str) -> list[Token]:

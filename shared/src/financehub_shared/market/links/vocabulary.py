@@ -254,7 +254,7 @@ GENERIC_BEGINNINGS = word_set("compagnie compania companhia groupe grupo koninkl
 #: Words that always make the name before them that of another organization.
 ORGANIZATIONS = word_set("""
     hospitality reit foundation university college museum stadium arena midstream bancorp bancshares institute cathedral
-    theatre biologics healthineers library park bowl ventures
+    theatre biologics healthineers library park bowl ventures prize
 """)
 #: First words of names that are not names by themselves, most of them foreign.
 FOREIGN_WORDS = word_set("""

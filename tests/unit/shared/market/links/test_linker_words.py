@@ -61,6 +61,31 @@ SUBJECTS = [
     ("Target Shares Gap Lower", "TGT"),
     ("Gap Stock Jumps 20%", "GAP"),
 ]
+#: Row L15: any plural noun is a subject in title case, unless the name has its own verb or the noun is counted.
+PLURAL_SUBJECTS = [
+    ("Ministers Block Sale Of Steel Plant", ""),
+    ("Bond Funds Snap Losing Run", ""),
+    ("Hackers Target Shares Of Small Banks", ""),
+    ("Traders Target Is Lower Yields", ""),
+    ("4 Reasons Target Shares Could Double", "TGT"),
+    ("Shares Of Target Rally", "TGT"),
+    ("Sources: Block Raises Outlook", "XYZ"),
+    ("Next Raises Its Dividend", "NXT.L"),
+    ("Next Raises The Bar", ""),
+]
+#: Row L6: prizes, funds of other companies, and places in another country.
+LONGER_NAMES = [
+    ("Goldman Literary Prize goes to poet", ""),
+    ("Goldman Prize shortlist announced", ""),
+    ("Delta Income Fund (NYSEARCA: DIFX) pays distribution", ""),
+    ("Delta to fund new lounges at JFK", "DAL"),
+    ("Quake felt near Santander, Colombia", ""),
+    ("Santander, BBVA raise dividends", "SAN.MC"),
+    ("Nike missile site sold", ""),
+    ("Wells Fargo, Citi and Bank of America lift rates", "BAC C WFC"),
+    ("Citi, Wells cut jobs", "C WFC"),
+    ("Wells dry up across Punjab", ""),
+]
 #: Row L16: a word in capitals that is not an acronym of the asset, and acronyms with another meaning.
 ACRONYMS = [
     ("SNAP recipients face new work rules", ""),
@@ -218,7 +243,19 @@ PERSONS = [
 
 @pytest.mark.parametrize(
     ("title", "symbols"),
-    [*AMOUNTS, *SUBJECTS, *ACRONYMS, *AUXILIARIES, *EARNINGS, *INDICES, *OTHERS, *FUNDS, *PERSONS],
+    [
+        *AMOUNTS,
+        *SUBJECTS,
+        *ACRONYMS,
+        *AUXILIARIES,
+        *EARNINGS,
+        *INDICES,
+        *OTHERS,
+        *FUNDS,
+        *PERSONS,
+        *PLURAL_SUBJECTS,
+        *LONGER_NAMES,
+    ],
 )
 def test_link_of_an_ambiguous_name_follows_the_words_around_it(title: str, symbols: str):
     """N2, N3, N4: the words around a name show whether it means the asset or something else."""

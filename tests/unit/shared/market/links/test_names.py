@@ -59,11 +59,25 @@ def test_names_that_are_adjectives_need_more_evidence(word: str):
     ["SPDR Gold Shares", "iShares Core S&P 500 ETF", "Vanguard Total World Fund", "California Resources Corp",
      "American Airlines Group", "Deutsche Wohnen SE", "City Holding Company", "United States Steel Corporation"],
 )  # fmt: skip
-def test_names_of_a_family_or_a_place_are_no_short_forms(full: str):
+def test_names_of_a_family_or_a_place_are_not_short_forms(full: str):
     """N3: the first word of a fund's name is its family, and a place or a common word has too many other meanings."""
     kind = AssetKind.FUND if "Fund" in full or "SPDR" in full or "ETF" in full else None
     assert full.split(maxsplit=1)[0].lower() not in names(full, kind=kind)
     assert "united states" not in names(full)
+
+
+@pytest.mark.parametrize(
+    "full", ["日経225", "标普500", "五粮液A", "黄金ETF", "SK하이닉스", "JPモルガン", "ПАО Полюс 2"]
+)
+def test_names_in_another_script_do_not_leave_numbers_or_letters(full: str):
+    """N3: the Latin rest of such a name, such as 225, is not a name, because it occurs in unrelated headlines."""
+    assert names(full) == {}
+
+
+def test_names_in_another_script_keep_a_name_in_latin_letters():
+    """N4: a Latin word of at least three letters is also a name of its own."""
+    assert list(names("SBIホールディングス")) == ["sbi"]
+    assert list(names("株式会社SUMCO")) == ["sumco"]
 
 
 def test_known_assets_have_valid_symbols_names_and_marks():

@@ -26,6 +26,21 @@ LINKER = AssetLinker(
     Asset(symbol, AssetType.STOCK, name, aliases=tuple(more)) for symbol, (name, *more) in NAMES.items()
 )
 
+#: Assets without aliases, most of them well known.
+KNOWN = AssetLinker(
+    Asset(symbol, AssetType.CRYPTO if symbol.endswith("-USD") else AssetType.STOCK, name)
+    for symbol, name in {
+        "7203.T": "Toyota Motor",
+        "TSLA": "Tesla",
+        "MSFT": "Microsoft",
+        "INTC": "Intel",
+        "AIR.PA": "Airbus",
+        "^GSPC": "S&P 500",
+        "^DJI": "Dow Jones Industrial Average",
+        "BTC-USD": "Bitcoin",
+    }.items()
+)
+
 
 @pytest.mark.parametrize(
     ("title", "symbols"),
@@ -57,6 +72,31 @@ LINKER = AssetLinker(
 def test_link_of_a_name_in_another_script_is_that_of_the_whole_word(title: str, symbols: str):
     """N4: a name or alias in any script is linked with its endings, but not as a part of another word."""
     assert " ".join(LINKER.link(title)) == symbols
+
+
+@pytest.mark.parametrize(
+    ("title", "symbols"),
+    [
+        ("トヨタが増益", "7203.T"),
+        ("トヨタ紡織が減益", ""),
+        ("特斯拉降价", "TSLA"),
+        ("尼古拉·特斯拉的一生", ""),
+        ("比特币现金大涨", ""),
+        ("比特币大涨", "BTC-USD"),
+        ("비트코인캐시 급락", ""),
+        ("Биткоина стало больше", "BTC-USD"),
+        ("标普500指数收高", "^GSPC"),
+        ("标普5000点", ""),
+        ("Bus with 500 people", ""),
+        ("报道指出需求放缓", ""),
+        ("航空客运恢复", ""),
+        ("立场稍微软化", ""),
+        ("인텔리전스 기업 상장", ""),
+    ],
+)
+def test_link_of_a_well_known_asset_finds_its_names_in_other_scripts(title: str, symbols: str):
+    """N4: well-known assets need no aliases for their names in other scripts, and other words stay other words."""
+    assert " ".join(KNOWN.link(title)) == symbols
 
 
 @pytest.mark.parametrize("word", ["ソニ", "ソニー", "Я", "Яндекс", "وأرامكو", "苹"])
