@@ -32,7 +32,7 @@ def previous_close(quote: Quote) -> Decimal | None:
     stated = _price(quote.evidence.previous_close)
     if stated is not None or quote.change_percent is None or quote.change_percent <= -100:
         return stated
-    return _price(quote.price / (1 + quote.change_percent / 100))
+    return _price(quote.price * 100 / (100 + quote.change_percent))  # not 1 + change / 100, which may be rounded to 0
 
 
 def explain_move(asset: Asset, quote: Quote, earlier: Quote, now: float) -> str:

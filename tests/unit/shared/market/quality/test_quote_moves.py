@@ -161,6 +161,13 @@ def test_previous_close_follows_from_the_change_if_it_is_not_stated():
     assert previous_close(quote(price="110")) is None
 
 
+@pytest.mark.parametrize("digits", [27, 28, 29, 60])
+def test_change_of_almost_minus_100_percent_has_no_previous_close(digits: int):
+    """A change that 28 digits cannot distinguish from -100 % does not end the task with a division by zero."""
+    change = Decimal("-99." + "9" * digits)
+    assert previous_close(quote(price="0.5", change_percent=change)) is None
+
+
 @pytest.mark.parametrize(
     ("found", "before", "factor"),
     [
