@@ -6,8 +6,8 @@ from collections import Counter
 from financehub_shared.core.days import SATURDAY, SUNDAY, week, weekday
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.models import Asset, BarAnswer, Bars
-from financehub_shared.market.quality.bar_check import CLOSE, OPEN, BarCheck, Row
-from financehub_shared.market.quality.bar_moves import JUMP
+from financehub_shared.market.quality.bar_check import CLOSE, HIGH, LOW, OPEN, BarCheck, Row
+from financehub_shared.market.quality.bar_moves import CUT, JUMP, Moves
 
 #: Bitcoin in rials is 10^16 and the cheapest listed coin about 10^-12 USD; values such as 1e308 are out of range.
 PRICE_RANGE = (1e-18, 1e18)
@@ -60,19 +60,27 @@ def _leave_out_weekends(check: BarCheck) -> None:
     """Leave out bars of a weekend, unless the exchange trades on that day or held a special session.
 
     Exchanges in the Middle East trade on Sundays. India has special sessions on weekends. If a bar has a
-    wrong date, the adjacent weekday has no bar.
+    wrong date, the adjacent weekday has no bar, or it has the same one.
     """
     known = [*check.before, *check.rows]
-    days = {row.day for row in known}
+    by_day = {row.day: row for row in known}
     weeks = len({week(row.day) for row in known})
     frequent = Counter(weekday(row.day) for row in known)
+    traded = Counter(weekday(row.day) for row in known if row.volume > 0)
+
+    def is_trading_day(name: int) -> bool:
+        is_frequent = weeks >= WEEKS_MIN and frequent[name] >= WEEKDAY_SHARE * weeks
+        return is_frequent and (traded[name] > 0 or not traded)
 
     def is_wrong(row: Row) -> bool:
         name = weekday(row.day)
-        if name < SATURDAY or (weeks >= WEEKS_MIN and frequent[name] >= WEEKDAY_SHARE * weeks):
+        if name < SATURDAY:
             return False
-        adjacent = row.day + (1 if name == SUNDAY else -1)
-        return not (row.volume > 0 and adjacent in days)
+        adjacent = by_day.get(row.day + (1 if name == SUNDAY else -1))
+        is_traded = row.volume > 0 and row.prices[HIGH] > row.prices[LOW]
+        if adjacent is not None and is_traded and row.delivered == adjacent.delivered:
+            return True
+        return not (is_trading_day(name) or (row.volume > 0 and adjacent is not None))
 
     check.leave_out("weekend: the exchange is closed on this day", [row for row in check.rows if is_wrong(row)])
 
@@ -124,7 +132,8 @@ def is_too_wide(row: Row) -> bool:
 
 def fit_ranges(check: BarCheck) -> None:
     """Ensure that low ≤ open, close ≤ high. The range is extended to auction prices; other bars are left out."""
-    wrong, wide = [], []
+    wrong, wide, untraded = [], [], []
+    moves = Moves([*check.before, *check.rows], check.answer.dividends)
     for place, row in enumerate(check.rows):
         open, high, low, close = row.prices
         outside = math.log(max(max(open, close) / high, low / min(open, close), low / high))
@@ -132,6 +141,8 @@ def fit_ranges(check: BarCheck) -> None:
             wrong.append(row)
         elif check.is_stock and is_too_wide(row) and not _is_listing(check, place):
             wide.append(row)
+        elif check.is_stock and is_untraded_wick(moves, len(check.before) + place):
+            untraded.append(row)
         else:
             prices = [open, max(row.prices), min(row.prices), close]
             if outside > ROUNDING:
@@ -140,6 +151,18 @@ def fit_ranges(check: BarCheck) -> None:
             row.prices = prices
     check.leave_out(f"range: the open or close is more than {AUCTION * 100:.0f} % outside the range", wrong)
     check.leave_out(f"range: high and low differ by a factor over {RANGE_MAX:.0f}", wide)
+    check.leave_out("range: the high or low is more than 4 times off the other prices, on a usual volume", untraded)
+
+
+def is_untraded_wick(moves: Moves, i: int) -> bool:
+    """Whether the high or low is far from the open, the close and the last close, although the volume is not unusual.
+
+    Upstreams also miss the adjustment for a split in a single column.
+    """
+    row = moves.rows[i]
+    others = [row.open, row.close, *([moves.rows[i - 1].close] if i else [])]
+    factor = max(row.prices[HIGH] / max(others), min(others) / row.prices[LOW])
+    return math.log(factor) > CUT and max(row.prices) > PENNY and moves.has_usual_volume(i)
 
 
 def _is_listing(check: BarCheck, place: int) -> bool:

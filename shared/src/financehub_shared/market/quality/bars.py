@@ -31,7 +31,6 @@ from financehub_shared.market.quality.bar_splits import correct_splits
 from financehub_shared.market.quality.bar_units import correct_units
 from financehub_shared.market.quality.bar_values import (
     PRICE_RANGE,
-    RANGE_MAX,
     check_stored,
     correct_cells,
     fit_ranges,
@@ -231,7 +230,7 @@ def _fits_together(asset: Asset, bars: Bars, stored: Bars | None) -> bool:
     for low, high in ((bars.low, bars.open), (bars.low, bars.close), (bars.open, bars.high), (bars.close, bars.high)):
         if not all(map(le, low, high)):
             return False
-    if asset.type is AssetType.STOCK and max(map(truediv, bars.high, bars.low)) > RANGE_MAX:
+    if asset.type is AssetType.STOCK and math.log(max(map(truediv, bars.high, bars.low))) > CUT:
         return False
     closes = bars.close
     if stored is not None:

@@ -4,6 +4,7 @@ import json
 import math
 from array import array
 from dataclasses import replace
+from functools import reduce
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from financehub_shared.core.days import weekday
 from financehub_shared.core.models import Asset, BarAnswer, Bars
+from financehub_shared.market.encoding.series import merge_bars
 from financehub_shared.market.quality.bars import check_history, check_increment
 from support.bar_histories import (
     COIN,
@@ -97,6 +99,26 @@ def test_bar_that_is_dated_a_day_early_is_left_out():
     assert list(checked.bars.days) == [day for day in days if day != monday]
 
 
+@pytest.mark.parametrize("volume", [0.0, 70.0])
+@pytest.mark.parametrize(("copied", "days"), [(4, 1), (0, -1)], ids=["Friday", "Monday"])
+@pytest.mark.parametrize("count", [1, 6])
+def test_weekend_bar_that_repeats_its_neighbor_is_left_out(copied: int, days: int, count: int, volume: float):
+    """D8: one bar under two dates is not a session of the weekend, however often that happens."""
+    right = on_days(week_of(0, 1, 2, 3, 4, weeks=7), volume=70.0)
+    copies = [day for day in right.days if weekday(day) == copied][1 : count + 1]
+    moved = [part_of(right, day, day + days, volume) for day in copies]
+    checked = read_history(reduce(merge_bars, moved, right))
+    assert checked.bars == right
+    assert reasons(checked) == ["weekend"]
+
+
+def part_of(delivered: Bars, day: int, new_day: int, volume: float) -> Bars:
+    """Return the bar of a day under another date and with another volume."""
+    place = delivered.days.index(day)
+    cells = {name: getattr(delivered, name)[place : place + 1] for name in ("open", "high", "low", "close")}
+    return replace(delivered, days=array("i", [new_day]), **cells, volume=array("d", [volume]))
+
+
 @pytest.mark.parametrize("names", [(6, 0, 1, 2, 3), (0, 1, 2, 3, 4)], ids=["Riyadh", "London"])
 def test_bars_of_the_trading_week_are_kept(names: tuple[int, ...]):
     """Exchanges in the Middle East trade from Sunday to Thursday."""
@@ -143,6 +165,19 @@ def test_bar_with_a_rounding_error_gets_a_wider_range_without_a_note():
     checked = read_history(bars([ROW, (10.0, 10.1, 9.9, close), ROW]))
     assert checked.bars.high[1] == close
     assert checked.records == []
+
+
+@pytest.mark.parametrize("cell", [1, 2])
+@pytest.mark.parametrize(("factor", "volume", "is_kept"), [(10, 100, False), (10, 400, True), (3, 100, True)])
+def test_high_or_low_that_nobody_traded_is_left_out(cell: int, factor: float, volume: float, is_kept: bool):
+    """N12, D3: yfinance repairs single columns, too. A flash crash has a multiple of the usual volume."""
+    cells = traded(TRUE)
+    row = list(cells[30])  # type: ignore[arg-type]
+    row[cell] *= factor if cell == 1 else 1 / factor
+    cells[30] = (row[0], row[1], row[2], row[3])
+    delivered = bars(cells, volume=[float(volume) if place == 30 else 100.0 for place in range(len(TRUE))])
+    assert (read_history(delivered, price=TRUE[-1]).bars == delivered) is is_kept
+    assert read_history(delivered, price=TRUE[-1], asset=COIN).bars == delivered
 
 
 def test_bar_of_a_stock_with_a_wide_range_is_left_out():
