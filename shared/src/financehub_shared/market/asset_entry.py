@@ -2,11 +2,10 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, get_args
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, ValidationInfo, field_validator
-from pydantic_core import ErrorDetails
 
 from financehub_shared.core.kinds import KINDS, AssetKind, AssetType, derive_kind
 from financehub_shared.core.models import Asset
@@ -14,6 +13,7 @@ from financehub_shared.core.provider_specs import AssetProviderName
 from financehub_shared.core.symbols.currencies import CURRENCIES
 from financehub_shared.core.symbols.exchanges import EXCHANGE_NAMES
 from financehub_shared.core.units import MINOR_UNITS, to_major_unit
+from financehub_shared.market.entry_problems import describe_problem
 from financehub_shared.market.symbol_spelling import check_spelling
 
 #: A provider's own symbol. Providers request lists of symbols, in which a comma separates them.
@@ -25,8 +25,6 @@ EXCHANGE_PATTERN = r"^[A-Z][A-Z0-9]{1,14}$"
 #: Kind whose symbols have their own form → description of such an asset in messages.
 _FORMS = {AssetKind.INDEX: "an index", AssetKind.FX: "a currency pair", AssetKind.FUTURE: "a future"}
 _FORM_EXAMPLES = {AssetKind.FX: "EURUSD=X", AssetKind.FUTURE: "GC=F or ESZ26.CME"}
-#: Other names of kinds → the kind.
-_KIND_NAMES = {"etf": "fund", "stock": "equity", "share": "equity", "forex": "fx", "currency": "fx", "crypto": "coin"}
 
 
 class AssetEntry(BaseModel):
@@ -59,10 +57,6 @@ class AssetEntry(BaseModel):
         """Require the canonical spelling, and propose it for a symbol in another notation."""
         type, kind = info.data.get("type"), info.data.get("kind")
         check_spelling(symbol, type, kind)
-        if "=" in symbol and not symbol.endswith(("=X", "=F")):
-            raise ValueError(
-                f"{symbol} is invalid: only currency pairs (EURUSD=X) and futures (GC=F) have an equals sign"
-            )
         if type is not None and kind is not None:
             _check_form(symbol, type, kind)
         return symbol
@@ -174,35 +168,6 @@ def _refuse_repeated(field: str, keys: Sequence[str], values: Sequence[str]) -> 
             raise ValueError(f"{field} {values[position]!r} is written twice; remove one")
 
 
-def _allowed(value: object, names: Iterable[str]) -> str:
-    known = list(map(str, names))
-    near = difflib.get_close_matches(str(value), known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"allowed values: {', '.join(known)}"
-
-
-def _in_words(error: ErrorDetails) -> str:
-    field, value = str(error["loc"][0]) if error["loc"] else "", error["input"]
-    text = f"{'.'.join(map(str, error['loc']))} {value!r}: {error['msg']}"
-    match error["type"], error["loc"]:
-        case "missing", _:
-            text = f"{field} is missing"
-        case "extra_forbidden", _:
-            text = f"unknown field {field!r}; {_allowed(field, AssetEntry.model_fields)}"
-        case "enum", ("type",):
-            text = f"unknown type {value!r}; {_allowed(value, AssetType)}"
-        case "enum", ("kind",):
-            text = f"unknown kind {value!r}; {_allowed(_KIND_NAMES.get(str(value).lower(), value), AssetKind)}"
-        case "literal_error", ("providers", name, "[key]"):
-            text = f"unknown provider {name!r}; {_allowed(name, get_args(AssetProviderName))}"
-        case "string_pattern_mismatch", ("providers", name):
-            text = f"symbol {value!r} of {name} is invalid: write at most 60 characters without spaces and commas"
-        case "list_type", _:
-            text = f"{field} {value!r}: write a list, such as [{value}]"
-        case "value_error", _:
-            text = error["msg"].removeprefix("Value error, ")
-    return text
-
-
 def read_entry(fields: Mapping[str, Any]) -> tuple[Asset | None, list[tuple[tuple[str | int, ...], str]]]:
     """Validate one entry.
 
@@ -215,4 +180,6 @@ def read_entry(fields: Mapping[str, Any]) -> tuple[Asset | None, list[tuple[tupl
     try:
         return AssetEntry.model_validate(dict(fields)).asset(), []
     except ValidationError as error:
-        return None, [(each["loc"], _in_words(each)) for each in error.errors(include_url=False)]
+        return None, [
+            (each["loc"], describe_problem(each, AssetEntry.model_fields)) for each in error.errors(include_url=False)
+        ]

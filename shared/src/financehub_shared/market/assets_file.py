@@ -10,6 +10,7 @@ from financehub_shared.core.models import Asset
 from financehub_shared.market.asset_entry import read_entry
 
 _SHAPE = "expected a mapping with one list: `assets: [{symbol: BTC-USD, type: crypto}, …]`"
+_TOO_DEEP = "invalid YAML: lists and mappings are nested too deeply, or contain themselves"
 
 
 class AssetsFileError(ConfigError):
@@ -50,11 +51,20 @@ def parse_assets(text: str, source: str) -> list[Asset]:
     """
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except RecursionError as error:
+        raise AssetsFileError([f"{source}: {_TOO_DEEP}"]) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{source}:{mark.line + 1}" if mark else source
         reason = getattr(error, "problem", None) or str(error)
         raise AssetsFileError([f"{where}: invalid YAML: {reason}"]) from error
+    try:
+        return _read_root(root, source)
+    except RecursionError as error:
+        raise AssetsFileError([f"{source}: {_TOO_DEEP}"]) from error
+
+
+def _read_root(root: yaml.Node | None, source: str) -> list[Asset]:
     problems: list[tuple[int, str]] = []
     found: dict[str, tuple[Asset, int]] = {}
     for entry in _entries(root, problems):
@@ -80,13 +90,16 @@ def _entries(root: yaml.Node | None, problems: list[tuple[int, str]]) -> list[ya
         problems.append((_line(root) if root else 1, _SHAPE))
         return []
     entries: list[yaml.Node] = []
+    first = 0
     for key, value in root.value:
         if key.value != "assets":
-            problems.append((_line(key), f"unknown field {key.value!r}; {_SHAPE}"))
+            problems.append((_line(key), f"unknown field {_text(key)!r}; {_SHAPE}"))
+        elif first:
+            problems.append((_line(key), f"assets is written twice, first in line {first}; write one list"))
         elif not isinstance(value, yaml.SequenceNode):
             problems.append((_line(value), _SHAPE))
         else:
-            entries = value.value
+            entries, first = value.value, _line(key)
     if not root.value:
         problems.append((_line(root), _SHAPE))
     return entries
@@ -100,16 +113,21 @@ def _plain(node: yaml.MappingNode, problems: list[tuple[int, str]]) -> dict[str,
     """Convert a mapping to plain values. Scalars stay strings, since YAML 1.1 reads tickers ON and NO as booleans."""
     fields: dict[str, Any] = {}
     for key, value in node.value:
-        name = str(key.value)
+        name = _text(key)
         if name in fields:
             problems.append((_line(key), f"{name} is written twice; remove one"))
         if isinstance(value, yaml.MappingNode):
             fields[name] = _plain(value, problems)
         elif isinstance(value, yaml.SequenceNode):
-            fields[name] = [item.value for item in value.value]
+            fields[name] = [item.value if isinstance(item, yaml.ScalarNode) else [] for item in value.value]
         else:
             fields[name] = value.value
     return fields
+
+
+def _text(key: yaml.Node) -> str:
+    """Return a key as text. YAML permits lists and mappings as keys."""
+    return str(key.value) if isinstance(key, yaml.ScalarNode) else "[…]"
 
 
 def _line_of(node: yaml.MappingNode, path: tuple[str | int, ...]) -> int:

@@ -43,12 +43,26 @@ def check_spelling(symbol: str, type: AssetType | None, kind: AssetKind | None) 
             f"symbol {symbol!r} is invalid: use capitals, digits and . - ^ = & _ only, as in BTC-USD, AAPL or VOD.L"
             f"{_foreign_character(symbol)}"
         )
+    if _has_misplaced_equals_sign(symbol):
+        raise ValueError(f"{symbol} is invalid: only currency pairs (EURUSD=X) and futures (GC=F) have an equals sign")
+
+
+def _has_misplaced_equals_sign(symbol: str) -> bool:
+    return "=" in symbol and not symbol.endswith(("=X", "=F"))
 
 
 def _is_usable(spelling: Spelling) -> bool:
-    """Whether an entry that consists of a proposed symbol and its type is valid."""
-    kind = derive_kind(spelling.symbol, spelling.type)
-    return bool(re.fullmatch(SYMBOL_PATTERN, spelling.symbol)) and KINDS[kind].currency(spelling.symbol) is not None
+    """Whether an entry that consists of a proposed symbol and its type is valid.
+
+    A share that has the name of an index also needs its kind, which the message about it says.
+    """
+    symbol, type = spelling
+    if not re.fullmatch(SYMBOL_PATTERN, symbol) or KINDS[derive_kind(symbol, type)].currency(symbol) is None:
+        return False
+    if _has_misplaced_equals_sign(symbol) or name_identifier(symbol) or find_companies(symbol):
+        return False
+    found = find_spellings(symbol, type)
+    return spelling in found or any(derive_kind(each.symbol, each.type) is AssetKind.INDEX for each in found)
 
 
 def _foreign_character(text: str) -> str:

@@ -53,6 +53,9 @@ def test_parse_of_an_entry_fills_defaults():
         pytest.param("stocks: []", "f:1: unknown field 'stocks'", id="another list"),
         pytest.param("assets:\n- {symbol: A", "f:2: invalid YAML: expected ',' or '}'", id="syntax"),
         pytest.param("assets:\n\n- AAPL", "f:3: expected a mapping such as", id="bare symbol"),
+        pytest.param("assets: []\nassets: []", "f:2: assets is written twice, first in line 1", id="two lists"),
+        pytest.param("assets:\n- &a {providers: *a}", "f: invalid YAML: lists and mappings are", id="contains itself"),
+        pytest.param("assets: " + "[" * 500 + "]" * 500, "f: invalid YAML: lists and mappings are nested", id="deep"),
     ],
 )
 def test_parse_of_a_file_with_another_shape_is_refused(text: str, problem: str):
@@ -134,6 +137,13 @@ def test_parse_of_a_file_with_another_shape_is_refused(text: str, problem: str):
         pytest.param("symbol: A\ntype: stock\nexchanges: [NASDQ]", "did you mean 'NASDAQ'?", id="exchange"),
         pytest.param("symbol: A\ntype: stock\nexchanges: [New York]", "write its short name", id="exchange name"),
         pytest.param("symbol: A\ntype: stock\nexchanges: [LSE, lse]", "'LSE' is written twice", id="exchange twice"),
+        pytest.param("symbol: SPY\ntype: ETF", "write the type stock and the kind fund", id="kind as type"),
+        pytest.param("symbol: SPY\ntype: STOCK", "did you mean 'stock'?", id="type in capitals"),
+        pytest.param("symbol: A\ntype: stock\nactive:", "active '': write true or false", id="empty active"),
+        pytest.param("symbol: [A]\ntype: stock", "symbol ['A']: write a single text", id="list of symbols"),
+        pytest.param("symbol: A\ntype: stock\nproviders: [yahoo]", "write a mapping, such as", id="providers"),
+        pytest.param("symbol: A\ntype: stock\naliases: [[AB]]", "aliases.0 []: write a single text", id="nested list"),
+        pytest.param("symbol: A\ntype: stock\n? [B]\n: c", "unknown field '[…]'", id="list as a field"),
     ],
 )
 def test_parse_of_an_invalid_entry_reports_line_and_remedy(entry: str, problem: str):
