@@ -136,3 +136,20 @@ def test_run_with_an_unreadable_symbol_is_accepted_for_the_others(
     result = invoke("run", "fetch_crypto_prices_task", "--arg", "symbols=BTC-USD,ETH-USD", "--no-wait")
     assert result.exit_code == 0, result.stderr
     assert "financehub:assets ETH-USD" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("key", "command"),
+    [(keys.ASSETS, "asset"), (keys.QUOTES, "quote"), (keys.NEWS, "news item"), (keys.QUARANTINE_KINDS, "quote")],
+)
+def test_command_with_a_shared_key_of_another_type_names_it(
+    invoke: Any, full_store: RedisStore, redis_client: "redis.Redis", key: str, command: str
+):
+    """A command that reads the key says on stderr what is wrong and what repairs it. The other commands work (S9)."""
+    redis_client.delete(key)
+    redis_client.set(key, "x")
+    result = invoke(*COMMANDS[command])
+    is_read = key != keys.QUARANTINE_KINDS
+    assert result.exit_code == is_read
+    assert (f"{key}: is a key of another type; " in result.stderr) == is_read
+    assert redis_client.get(key) == b"x"

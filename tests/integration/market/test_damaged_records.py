@@ -274,3 +274,51 @@ def test_drop_older_removes_the_stream_of_earlier_releases_once_it_is_old(reader
         assert reader.quarantined(kind="quote", symbol="NONE") == []
         reader.drop_older(**limits, quarantine_before=before, dry_run=False)  # type: ignore[arg-type]
         assert redis_client.exists(keys.QUARANTINE_STREAM) == is_left
+
+
+#: Every key that many assets share, and that holds market data.
+SHARED_KEYS = (
+    *(keys.ASSETS, keys.QUOTES, keys.DISPUTES, keys.FULL_READS, keys.INDICATORS, keys.FRESHNESS),
+    *(keys.NEWS, keys.NEWS_BY_TIME, keys.NEWS_SEEN),
+    *(keys.QUARANTINE_KINDS, keys.quarantine("quote"), keys.quarantine_by_time("quote")),
+)
+
+
+@pytest.mark.parametrize("key", SHARED_KEYS)
+def test_shared_key_of_another_type_costs_only_its_own_records_and_is_replaced(
+    reader: Reader, redis_client: "redis.Redis", key: str
+):
+    """Reads and the cleanup continue and name the key. The next write of its records replaces it (S9)."""
+    before = reader.read_all(SYMBOLS)
+    reader.put_quarantined([Quarantined("bar", "AAPL", "yahoo", "scale: it", "", T0)])
+    redis_client.delete(key)
+    redis_client.set(key, "x")
+    found: dict[str, CorruptDataError] = {}
+    counts = reader.drop_older(
+        quotes_before=0, bars_before_day=20_001, news_before=0, quarantine_before=0, dry_run=False, unreadable=found
+    )
+    assert counts["bars"] == 3
+    assert found.keys() <= {key}
+    after = reader.read_all(SYMBOLS)
+    assert reader.errors.keys() == {key} or (key == keys.NEWS_SEEN and not reader.errors)
+    assert all("is a key of another type" in str(error) for error in reader.errors.values())
+    lost = {method for method, records in after.items() if records.keys() != before[method].keys()}
+    assert len(lost) <= 3
+    assert [record.kind for record in reader.quarantined(kind="bar")] == ["bar"]
+    reader.put_assets(asset for asset in before["assets"].values())
+    reader.put_quotes(quote(symbol) for symbol in SYMBOLS)
+    reader.put_disputes(before["disputes"])
+    reader.put_full_reads(before["full reads"])
+    reader.put_indicators(indicators(symbol, rsi_14=[1.0, 55.5]) for symbol in SYMBOLS)
+    reader.put_quarantined(Quarantined("quote", symbol, "binance", "not-found: it", "{}", T0) for symbol in SYMBOLS)
+    assert reader.put_news([news("n", "News of the day", T0, "AAPL")]) == 1
+    for symbol in SYMBOLS:
+        reader.mark_success("news", symbol, T0)
+    reader.errors.clear()
+    repaired = reader.read_all(SYMBOLS)
+    assert reader.errors == {}
+    assert "News of the day" in {item.title for item in repaired["news"].values()}
+    assert len(reader.quarantined()) == 4
+    for method in set(before) - {"news", "news of an asset", "quarantine"}:
+        assert repaired[method].keys() == before[method].keys(), method
+    assert reader.remove_assets(["AAPL"]) == 1

@@ -135,6 +135,23 @@ def test_tasks_with_damaged_records_serve_all_other_assets(
         assert victims.keys() <= store.quotes().keys()
 
 
+@pytest.mark.parametrize("key", [keys.ASSETS, keys.QUOTES, keys.NEWS_BY_TIME])
+def test_tasks_with_a_shared_key_of_another_type_continue(
+    store: RedisStore, redis_client: redis.Redis, redis_url: str, key: str
+):
+    """Every task completes. It replaces the key, and without assets, its summary names the key and the repair."""
+    redis_client.delete(key)
+    redis_client.rpush(key, "x")
+    summaries = run_tasks(store, redis_client, redis_url)
+    if key == keys.ASSETS:
+        for task in ("crypto", "stock", "indicators", "news"):
+            assert "`financehub assets add` replaces it" in summaries[task].missing[key]
+        assert "is a key of another type" in summaries["health"].missing["assets"]
+    else:
+        assert redis_client.type(key) in {b"hash", b"zset"}
+        assert store.quotes().keys() == SYMBOLS.keys()
+
+
 def test_tasks_named_with_an_unreadable_asset_serve_the_others(
     store: RedisStore, redis_client: redis.Redis, redis_url: str
 ):

@@ -7,18 +7,31 @@ from financehub_shared.core.chunks import chunks
 from financehub_shared.core.errors import NewerRecordError
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset
-from financehub_shared.market.encoding.record_names import asset_record
+from financehub_shared.market.encoding.disputes import dispute_record
+from financehub_shared.market.encoding.record_names import (
+    ASSETS_KEY,
+    asset_record,
+    full_read_record,
+    indicator_record,
+    quote_record,
+)
 from financehub_shared.market.encoding.records import decode_asset, encode_asset
+from financehub_shared.market.key_types import reads, writes
 from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
 from financehub_shared.market.unreadable import Unreadable
 from financehub_shared.redis import keys
 from financehub_shared.redis.text import decode
+
+_OF_ONE_ASSET = (quote_record(""), dispute_record(""), full_read_record(""), indicator_record(""))
+_TYPES = {ASSETS_KEY: b"hash"}
+_REMOVED_TYPES = _TYPES | dict.fromkeys((name.whole() for name in _OF_ONE_ASSET), b"hash")
 
 
 class AssetRepository(RedisRepository):
     """Reads and writes assets."""
 
     @translate_errors
+    @reads(_TYPES, list)
     def assets(
         self, type: AssetType | None = None, *, active_only: bool = True, unreadable: Unreadable | None = None
     ) -> list[Asset]:
@@ -27,12 +40,14 @@ class AssetRepository(RedisRepository):
         return [asset for asset in everything if (asset.active or not active_only) and type in {None, asset.type}]
 
     @translate_errors
+    @writes(_TYPES)
     def put_assets(self, assets: Iterable[Asset]) -> None:
         mapping = {asset.symbol: encode_asset(asset) for asset in assets}
         if mapping:
             self._redis.hset(keys.ASSETS, mapping=mapping)
 
     @translate_errors
+    @writes(_REMOVED_TYPES)
     def remove_assets(self, symbols: Iterable[str]) -> int:
         removed = 0
         for batch in chunks(symbols, BATCH):

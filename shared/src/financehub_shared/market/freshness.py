@@ -2,6 +2,7 @@
 
 from financehub_shared.market.encoding.fields import MAX_SECONDS
 from financehub_shared.market.encoding.record_names import freshness_record
+from financehub_shared.market.key_types import reads, writes
 from financehub_shared.market.repository import RedisRepository, translate_errors
 from financehub_shared.redis import keys
 from financehub_shared.redis.text import decode
@@ -10,14 +11,19 @@ from financehub_shared.redis.text import decode
 _SEPARATOR = "|"
 
 
+_TYPES = {freshness_record("").whole(): b"hash"}
+
+
 class FreshnessRepository(RedisRepository):
     """Reads and writes each provider's last success."""
 
     @translate_errors
+    @writes(_TYPES)
     def mark_success(self, dataset: str, provider: str, at: float) -> None:
         self._redis.hset(keys.FRESHNESS, f"{dataset}{_SEPARATOR}{provider}", repr(at))
 
     @translate_errors
+    @reads(_TYPES, dict)
     def last_success(self) -> dict[tuple[str, str], float]:
         stored = {decode(field): raw for field, raw in self._redis.hgetall(keys.FRESHNESS).items()}
         marks = {}

@@ -9,16 +9,20 @@ from financehub_shared.market.bars import BLOB_BATCH
 from financehub_shared.market.encoding.record_names import indicator_record, series_record
 from financehub_shared.market.encoding.records import decode_indicator_values, encode_indicator_values
 from financehub_shared.market.encoding.series import decode_series, encode_series, newest_values
+from financehub_shared.market.key_types import reads, writes
 from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
 from financehub_shared.market.unreadable import Unreadable
 from financehub_shared.redis import keys
 from financehub_shared.redis.text import decode
+
+_TYPES = {indicator_record("").whole(): b"hash"}
 
 
 class IndicatorRepository(RedisRepository):
     """Reads and writes indicators."""
 
     @translate_errors
+    @writes(_TYPES)
     def put_indicators(self, indicators: Iterable[Indicators]) -> None:
         for batch in chunks(indicators, BLOB_BATCH):
             heads = {each.symbol: encode_indicator_values(newest_values(each)) for each in batch}
@@ -28,6 +32,7 @@ class IndicatorRepository(RedisRepository):
             pipe.execute()
 
     @translate_errors
+    @reads(_TYPES, dict)
     def indicators(
         self, symbols: Sequence[str] | None = None, *, unreadable: Unreadable | None = None
     ) -> dict[str, IndicatorValues]:
@@ -39,6 +44,7 @@ class IndicatorRepository(RedisRepository):
         return self._decode_each(found, decode_indicator_values, indicator_record, unreadable)
 
     @translate_errors
+    @reads(_TYPES, dict)
     def indicators_computed_at(self, symbols: Sequence[str]) -> dict[str, float]:
         found: dict[str, float] = {}
         for batch in chunks(symbols, BATCH):

@@ -10,8 +10,9 @@ from financehub_shared.core.errors import CorruptDataError, StoreUnavailableErro
 from financehub_shared.core.models import NewsItem
 from financehub_shared.market.dedupe.identity import NewsIdentity, identify
 from financehub_shared.market.dedupe.known_news import DroppedNews, KnownNews
-from financehub_shared.market.encoding.record_names import news_index_record, news_record
+from financehub_shared.market.encoding.record_names import NEWS_KEY, news_index_record, news_record
 from financehub_shared.market.encoding.records import decode_news, encode_news
+from financehub_shared.market.key_types import reads, writes
 from financehub_shared.market.news_index import NewsIndex
 from financehub_shared.market.repository import BATCH, RedisRepository, check_reply, translate_errors
 from financehub_shared.market.unreadable import ReportUnreadable
@@ -23,6 +24,10 @@ _ROUNDS = 20
 _STORIES = keys.news_stories(0).removesuffix("0")
 
 
+_INDEXES = (news_index_record(keys.NEWS_BY_TIME), news_index_record(keys.NEWS_SEEN))
+NEWS_TYPES = {NEWS_KEY: b"hash"} | dict.fromkeys(_INDEXES, b"zset")
+
+
 class NewsRepository(RedisRepository):
     """Reads and writes news."""
 
@@ -31,6 +36,7 @@ class NewsRepository(RedisRepository):
         self._index = NewsIndex(self._redis, self._report)
 
     @translate_errors
+    @writes(NEWS_TYPES)
     def put_news(
         self, items: Iterable[NewsItem], *, oldest: float = float("-inf"), dropped: DroppedNews | None = None
     ) -> int:
@@ -73,6 +79,7 @@ class NewsRepository(RedisRepository):
             self._report(error)
 
     @translate_errors
+    @reads(NEWS_TYPES, list)
     def news(self, symbol: str | None = None, *, limit: int = 50) -> list[NewsItem]:
         index = keys.NEWS_BY_TIME if symbol is None else keys.news_by_asset(symbol)
         found: list[NewsItem] = []

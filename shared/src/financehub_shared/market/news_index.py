@@ -62,12 +62,13 @@ class NewsIndex:
         pipe = self._redis.pipeline(transaction=False)
         pipe.zcard(keys.NEWS_SEEN)
         pipe.zcard(keys.NEWS_BY_TIME)
+        pipe.hlen(keys.NEWS)  # a key of another type must be found before anything is written
         pipe.zmscore(keys.NEWS_BY_TIME, links)
         pipe.zmscore(keys.NEWS_SEEN, links + others)
         for bucket, stories in places.items():
             pipe.hmget(keys.news_stories(bucket), list(stories))
-        indexed, news, stored, seen, *told = pipe.execute(raise_on_error=False)
-        for reply in (indexed, news, stored, seen):
+        indexed, news, items_stored, stored, seen, *told = pipe.execute(raise_on_error=False)
+        for reply in (indexed, news, items_stored, stored, seen):
             if isinstance(reply, Exception):
                 raise reply
         if news and not indexed:

@@ -14,12 +14,19 @@ from financehub_shared.core.chunks import chunks
 from financehub_shared.core.errors import CorruptDataError
 from financehub_shared.core.models import PAYLOAD_LIMIT, REASON_LIMIT, Quarantined
 from financehub_shared.market.encoding.fields import Fields, dumps
-from financehub_shared.market.encoding.record_names import quarantine_record
+from financehub_shared.market.encoding.record_names import quarantine_index_record, quarantine_record
+from financehub_shared.market.key_types import reads, writes
 from financehub_shared.market.protocols import QUARANTINE_LIMIT
-from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
+from financehub_shared.market.repository import BATCH, RedisRepository, check_reply, translate_errors
 from financehub_shared.redis import keys
 from financehub_shared.redis.text import decode
 
+_KINDS = ("bar", "news", "quote")
+QUARANTINE_TYPES = {
+    quarantine_index_record(keys.QUARANTINE_KINDS): b"set",
+    **{quarantine_record(kind, "").whole(): b"hash" for kind in _KINDS},
+    **{quarantine_index_record(keys.quarantine_by_time(kind)): b"zset" for kind in _KINDS},
+}
 #: Records per script call. With full payloads, they take 0.3 MB.
 _PUT_BATCH = 100
 #: The beginning of a record: the time of the first rejection and the number of rejections.
@@ -82,6 +89,7 @@ class QuarantineRepository(RedisRepository):
     """Reads and writes rejected data and the reasons for its rejection."""
 
     @translate_errors
+    @writes(QUARANTINE_TYPES)
     def put_quarantined(self, records: Iterable[Quarantined]) -> None:
         by_kind: defaultdict[str, list[Quarantined]] = defaultdict(list)
         for record in records:
@@ -101,6 +109,7 @@ class QuarantineRepository(RedisRepository):
         return found
 
     @translate_errors
+    @writes(QUARANTINE_TYPES)
     def clear_quarantined(self, *, kind: str | None = None, symbol: str | None = None) -> int:
         removed = 0
         for batch in chunks(self._fields(kind, symbol), BATCH):
@@ -113,17 +122,27 @@ class QuarantineRepository(RedisRepository):
 
     def _fields(self, kind: str | None, symbol: str | None) -> Iterator[tuple[float, str, bytes]]:
         """Yield (time of the last rejection, kind, field) of the selected records."""
-        for each in _kinds(self._redis) if kind is None else [kind]:
-            for field, at in self._redis.zrange(keys.quarantine_by_time(each), 0, -1, withscores=True):
+        for each in self._stored_kinds() if kind is None else [kind]:
+            for field, at in self._fields_by_time(each):
                 if symbol is None or decode(field).split("|", 2)[-1].casefold() == symbol.casefold():
                     yield at, each, field
+
+    @reads(QUARANTINE_TYPES, lambda: list(_KINDS))
+    def _stored_kinds(self) -> list[str]:
+        return _kinds(self._redis)
+
+    @reads(QUARANTINE_TYPES, list)
+    def _fields_by_time(self, kind: str) -> list[tuple[bytes, float]]:
+        found: list[tuple[bytes, float]] = self._redis.zrange(keys.quarantine_by_time(kind), 0, -1, withscores=True)
+        return found
 
     def _read(self, page: list[tuple[float, str, bytes]]) -> Iterator[Quarantined]:
         pipe = self._redis.pipeline(transaction=False)
         for _, kind, field in page:
             pipe.hget(keys.quarantine(kind), field)
-        for (_, kind, field), raw in zip(page, pipe.execute(), strict=True):
+        for (_, kind, field), raw in zip(page, pipe.execute(raise_on_error=False), strict=True):
             try:
+                check_reply(quarantine_record(kind, "").whole(), raw)
                 if raw is not None:
                     yield _decode(kind, decode(field), raw)
             except CorruptDataError as error:
@@ -162,7 +181,8 @@ def _drop_stream(client: Any, before: float) -> None:
 
 
 def _kinds(client: Any) -> list[str]:
-    return sorted(decode(kind) for kind in client.smembers(keys.QUARANTINE_KINDS))
+    # the known kinds are always read, so the records stay visible if the set was replaced
+    return sorted({*_KINDS, *(decode(kind) for kind in client.smembers(keys.QUARANTINE_KINDS))})
 
 
 def _keys_of(kind: str) -> tuple[str, str, str]:

@@ -12,6 +12,7 @@ from financehub_shared.market.encoding.records import (
     has_order,
     quote_fetched_at,
 )
+from financehub_shared.market.key_types import reads, writes
 from financehub_shared.market.protocols import WRONG_CLOCK_SECONDS
 from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
 from financehub_shared.market.unreadable import Unreadable
@@ -43,10 +44,14 @@ _BY_UPSTREAM_TIME = 1
 _BY_FETCH_TIME = QUOTE_ORDER_LENGTH // 2 + 1
 
 
+_TYPES = {quote_record("").whole(): b"hash"}
+
+
 class QuoteRepository(RedisRepository):
     """Reads and writes quotes."""
 
     @translate_errors
+    @writes(_TYPES)
     def put_quotes(self, quotes: Iterable[Quote], *, replaced: Collection[str] = ()) -> None:
         groups: dict[int, list[Quote]] = {_BY_UPSTREAM_TIME: [], _BY_FETCH_TIME: []}
         for quote in quotes:
@@ -59,6 +64,7 @@ class QuoteRepository(RedisRepository):
         pipe.execute()
 
     @translate_errors
+    @reads(_TYPES, dict)
     def quotes(self, symbols: Sequence[str] | None = None, *, unreadable: Unreadable | None = None) -> dict[str, Quote]:
         if symbols is None:
             found = {decode(symbol): raw for symbol, raw in self._redis.hgetall(keys.QUOTES).items()}
@@ -68,6 +74,7 @@ class QuoteRepository(RedisRepository):
         return self._decode_each(found, decode_quote, quote_record, unreadable)
 
     @translate_errors
+    @reads(_TYPES, dict)
     def quotes_fetched_at(self, symbols: Sequence[str]) -> dict[str, float]:
         found: dict[str, float] = {}
         for batch in chunks(symbols, BATCH):

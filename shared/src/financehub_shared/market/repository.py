@@ -14,6 +14,8 @@ from financehub_shared.redis.replies import is_wrong_type, raise_other_errors
 #: Commands or keys per batch: large enough to save round trips, small enough to occupy Redis for less than 5 ms.
 BATCH = 500
 
+OTHER_TYPE = "is a key of another type"
+
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
@@ -83,7 +85,7 @@ def check_reply(name: RecordName, reply: object) -> None:
     """
     raise_other_errors([reply])
     if is_wrong_type(reply):
-        raise name.corrupt("is a key of another type")
+        raise name.corrupt(OTHER_TYPE)
 
 
 def translate_errors(method: Callable[Concatenate[Part, P], R]) -> Callable[Concatenate[Part, P], R]:

@@ -5,9 +5,14 @@ from collections.abc import Callable, Iterator, Mapping
 from financehub_shared.core.chunks import chunks
 from financehub_shared.core.errors import CorruptDataError
 from financehub_shared.market.bars import BLOB_BATCH, REPLACE_UNCHANGED, decode_head, read_heads
-from financehub_shared.market.encoding.disputes import decode_dispute
+from financehub_shared.market.encoding.disputes import decode_dispute, dispute_record
 from financehub_shared.market.encoding.packing import HEADER_SIZE
-from financehub_shared.market.encoding.record_names import bars_record, news_index_record
+from financehub_shared.market.encoding.record_names import (
+    bars_record,
+    indicator_record,
+    news_index_record,
+    quote_record,
+)
 from financehub_shared.market.encoding.records import (
     QUOTE_ORDER_LENGTH,
     decode_indicator_values,
@@ -17,7 +22,9 @@ from financehub_shared.market.encoding.records import (
     quote_fetched_at,
 )
 from financehub_shared.market.encoding.series import decode_bars, encode_bars, trim_bars
-from financehub_shared.market.quarantine import drop_quarantined
+from financehub_shared.market.key_types import reads
+from financehub_shared.market.news import NEWS_TYPES
+from financehub_shared.market.quarantine import QUARANTINE_TYPES, drop_quarantined
 from financehub_shared.market.repository import BATCH, RedisRepository, check_reply, translate_errors
 from financehub_shared.market.unreadable import Unreadable
 from financehub_shared.redis import keys
@@ -33,6 +40,9 @@ for i = 1, #ARGV, 2 do
 end
 return done
 """
+
+
+_NEWS_TYPES = NEWS_TYPES | {news_index_record(keys.NEWS_GUIDS): b"hash", news_index_record(keys.NEWS_TITLES): b"zset"}
 
 
 class Retention(RedisRepository):
@@ -56,15 +66,16 @@ class Retention(RedisRepository):
     ) -> dict[str, int]:
         found: Unreadable = {} if unreadable is None else unreadable
         if not dry_run:
-            self._drop_disputes(quotes_before, found)
+            self._drop_disputes(quotes_before, unreadable=found)
         return {
-            "quotes": self._drop_quotes(quotes_before, found, dry_run=dry_run),
+            "quotes": self._drop_quotes(quotes_before, unreadable=found, dry_run=dry_run),
             "bars": self._drop_bars(bars_before_day, found, dry_run=dry_run),
-            "indicators": self._drop_indicators(bars_before_day, found, dry_run=dry_run),
-            "news": self._drop_news(news_before, found, dry_run=dry_run),
-            "quarantine": drop_quarantined(self._redis, quarantine_before, dry_run=dry_run),
+            "indicators": self._drop_indicators(bars_before_day, unreadable=found, dry_run=dry_run),
+            "news": self._drop_news(news_before, unreadable=found, dry_run=dry_run),
+            "quarantine": self._drop_quarantined(quarantine_before, unreadable=found, dry_run=dry_run),
         }
 
+    @reads({dispute_record("").whole(): b"hash"}, lambda: None)
     def _drop_disputes(self, before: float, unreadable: Unreadable) -> None:
         """Delete disputes about assets that are no longer fetched."""
 
@@ -74,6 +85,7 @@ class Retention(RedisRepository):
         for old in self._old_fields(keys.DISPUTES, is_old, unreadable):
             self._delete_unchanged(keys.DISPUTES, old)
 
+    @reads({quote_record("").whole(): b"hash"}, int)
     def _drop_quotes(self, before: float, unreadable: Unreadable, *, dry_run: bool) -> int:
         def is_old(symbol: str, raw: bytes) -> bool:
             # Only quotes that would be deleted are decoded completely.
@@ -85,6 +97,7 @@ class Retention(RedisRepository):
             dropped.update(old if dry_run else self._delete_unchanged(keys.QUOTES, old))
         return len(dropped)
 
+    @reads({indicator_record("").whole(): b"hash"}, int)
     def _drop_indicators(self, before_day: int, unreadable: Unreadable, *, dry_run: bool) -> int:
         def is_old(symbol: str, raw: bytes) -> bool:
             return decode_indicator_values(symbol, raw).last_day < before_day
@@ -153,6 +166,7 @@ class Retention(RedisRepository):
             trimmed[symbol] = blob[:HEADER_SIZE], encode_bars(kept) if len(kept) else b"", len(bars) - len(kept)
         return trimmed
 
+    @reads(_NEWS_TYPES, int)
     def _drop_news(self, before: float, unreadable: Unreadable, *, dry_run: bool) -> int:
         if dry_run:
             return int(self._redis.zcount(keys.NEWS_BY_TIME, "-inf", f"({before!r}"))
@@ -178,6 +192,10 @@ class Retention(RedisRepository):
         if damaged:
             self._drop_guids(damaged)
         return dropped
+
+    @reads(QUARANTINE_TYPES, int)
+    def _drop_quarantined(self, before: float, unreadable: Unreadable, *, dry_run: bool) -> int:  # noqa: ARG002 the decorator reads `unreadable`
+        return drop_quarantined(self._redis, before, dry_run=dry_run)
 
     def _trim_asset_indexes(self, before: float, unreadable: Unreadable) -> None:
         """Remove old news items from the indexes of all assets, including assets that were removed."""

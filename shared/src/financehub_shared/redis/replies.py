@@ -7,7 +7,8 @@ import redis
 
 def is_wrong_type(reply: object) -> bool:
     """Whether Redis refused a command because its key has another type."""
-    return isinstance(reply, redis.ResponseError) and str(reply).startswith("WRONGTYPE")
+    # in the error of a pipeline or a script, other text precedes Redis's own
+    return isinstance(reply, redis.ResponseError) and "WRONGTYPE Operation against a key" in str(reply)
 
 
 def raise_other_errors(replies: Iterable[object]) -> None:

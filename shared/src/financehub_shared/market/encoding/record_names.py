@@ -5,7 +5,7 @@ rewrites the assets of the assets file. Other records are not replaced automatic
 """
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from financehub_shared.core.errors import CorruptDataError, NewerRecordError
 from financehub_shared.redis import keys
@@ -35,6 +35,10 @@ class RecordName:
     def newer(self, problem: str) -> NewerRecordError:
         """Return the error for a record that only a newer release can read."""
         return NewerRecordError(str(self), problem, self._advice(self.removal))
+
+    def whole(self) -> "RecordName":
+        """Return the name of the key that contains this record and all others of its kind."""
+        return replace(self, field=None)
 
     def __str__(self) -> str:
         return self.key if self.field is None else f"{self.key} {self.field}"
@@ -66,6 +70,14 @@ _INDICATOR_REPAIR = "the next run of calculate_indicators_task replaces it; {rem
 def asset_record(symbol: str) -> RecordName:
     """Name the record of an asset."""
     return RecordName(keys.ASSETS, symbol, _ASSET_REPAIR, _ASSET_REMOVAL)
+
+
+#: The key of all assets.
+ASSETS_KEY = RecordName(
+    keys.ASSETS,
+    None,
+    "the scheduler writes the assets of the assets file again within seconds, and `financehub assets add` replaces it",
+)
 
 
 def quote_record(symbol: str) -> RecordName:
@@ -101,6 +113,15 @@ def freshness_record(field: str) -> RecordName:
 def quarantine_record(kind: str, field: str) -> RecordName:
     """Name the quarantine record of one kind, symbol, provider and class of reason."""
     return RecordName(keys.quarantine(kind), field, "the next rejection replaces it; {remove} now")
+
+
+def quarantine_index_record(key: str) -> RecordName:
+    """Name an index of the quarantine records."""
+    return RecordName(key, None, "the next rejection replaces it; {remove} now")
+
+
+#: The key of all news items.
+NEWS_KEY = RecordName(keys.NEWS, None, "the next run of the news task replaces it")
 
 
 def news_index_record(key: str) -> RecordName:
