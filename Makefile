@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 # uv uses the interpreter of the venv and never downloads another Python.
 export UV_PYTHON_DOWNLOADS := never
+# Without cached bytecode, each of the many processes of a test run compiles all its modules again.
+unexport PYTHONDONTWRITEBYTECODE
 DISTRIBUTIONS := shared cli services/high-priority services/medium-priority services/low-priority services/scheduler services/simulator
 # Each is a folder of services/, a stage of deploy/docker/Dockerfile and a file of requirements/.
 IMAGES := high-priority medium-priority low-priority scheduler simulator
