@@ -4,6 +4,13 @@ import hashlib
 import re
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
+#: Maximum length of a link in characters. Browsers and servers commonly limit URLs to between 2,000 and 8,000.
+LINK_CHARACTERS_MAX = 2_000
+_TOO_LONG = f"the link has more than {LINK_CHARACTERS_MAX} characters"
+#: Maximum length of the name of a host (RFC 1035, 2.3.4).
+_HOST_CHARACTERS_MAX = 253
+#: What stands between parameters if a feed escapes its links twice or more often.
+_ESCAPED_TWICE = re.compile("&(?:amp;)++")
 #: Query parameters that track readers and do not select an article.
 _TRACKING = re.compile(
     r"^(utm_.*|at_(medium|campaign|link.*)|(fb|[gdy]|tw|ms|tt)clk?id|[gw]braid|gad_source|igsh(id)?|mc_[ce]id|cmpid"
@@ -38,18 +45,23 @@ def canonical_url(url: str) -> str:
         url: The link as the feed contains it.
 
     Raises:
-        ValueError: The link is not an http(s) URL with a host.
+        ValueError: The link is not an http(s) URL with a host, or it is too long.
     """
-    # feeds that escape links twice have `&amp;` between their parameters
-    parts = urlsplit(url.strip().replace("&amp;", "&"))
-    scheme, host = parts.scheme.lower(), _ascii_host((parts.hostname or "").rstrip("."))
-    if scheme not in _DEFAULT_PORTS or not host:
+    if len(url) > LINK_CHARACTERS_MAX:
+        raise ValueError(_TOO_LONG)
+    parts = urlsplit(_ESCAPED_TWICE.sub("&", url.strip()))
+    scheme, host = parts.scheme.lower(), (parts.hostname or "").rstrip(".")
+    if scheme not in _DEFAULT_PORTS or not 0 < len(host) <= _HOST_CHARACTERS_MAX:
         raise ValueError(f"{url[:200]!r} is not an http(s) URL with a host")
+    host = _ascii_host(host)
     if ":" in host:
         host = f"[{host}]"
     port = "" if parts.port in {None, _DEFAULT_PORTS[scheme]} else f":{parts.port}"
     path = quote(_SESSION_PATH.sub("", parts.path).rstrip("/"), safe=_PATH_CHARACTERS) or "/"
-    return urlunsplit((scheme, f"{host}{port}", path, _selecting(parts.query), _fragment(parts.fragment)))
+    canonical = urlunsplit((scheme, f"{host}{port}", path, _selecting(parts.query), _fragment(parts.fragment)))
+    if len(canonical) > LINK_CHARACTERS_MAX:
+        raise ValueError(_TOO_LONG)
+    return canonical
 
 
 def is_start_page(url: str) -> bool:

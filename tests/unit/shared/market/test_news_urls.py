@@ -1,6 +1,10 @@
 """Tests of canonical URLs and ids of news."""
 
+import contextlib
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from financehub_shared.market.news_urls import canonical_url, is_start_page, news_id
 
@@ -97,10 +101,15 @@ def test_news_id_of_a_shared_link_depends_on_the_title():
 
 
 @pytest.mark.parametrize(
-    "url", ["", "javascript:alert(1)", "/relative", "ftp://example.com/a", "https:///a", "http://a:x/"]
+    "url",
+    [
+        *("", "javascript:alert(1)", "/relative", "ftp://example.com/a", "https:///a", "http://a:x/"),
+        *(f"https://example.com/{'a' * 2_000}", f"https://{'ö.' * 300}com/", f"https://example.com/{'ö' * 500}"),
+    ],
+    ids=lambda url: url[:30],
 )
 def test_canonical_url_of_an_invalid_address_raises(url: str):
-    """Only http and https URLs with a host can be links to an article."""
+    """F4: only http and https URLs with a host and of a usual length can be links to an article."""
     with pytest.raises(ValueError):
         canonical_url(url)
 
@@ -110,3 +119,11 @@ def test_news_id_ignores_scheme_and_tracking():
     assert news_id("http://example.com/a?utm_campaign=1") == news_id("https://EXAMPLE.com/a")
     assert news_id("https://example.com/a") != news_id("https://example.com/b")
     assert len(news_id("https://example.com/a")) == 24
+
+
+@given(st.text(st.sampled_from("/?#&=;:.%[]@ amp;utm_ref1öé\udce9"), max_size=40))
+def test_canonical_url_of_a_canonical_url_is_itself(rest: str):
+    """An id is the same whether it is computed from the link of the feed or from the stored link."""
+    with contextlib.suppress(ValueError):
+        canonical = canonical_url(f"https://a.test{rest}")
+        assert canonical_url(canonical) == canonical

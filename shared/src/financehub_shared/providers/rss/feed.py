@@ -25,8 +25,7 @@ from financehub_shared.providers.transport.plain_text import plain_text
 FUTURE_SECONDS = 3_600.0
 #: Unix seconds of 1990-01-01. Programs without a date or with a wrong clock write 1970 or 1980.
 OLDEST = 631_152_000.0
-#: Maximum length of a link or guid in characters. Browsers and servers commonly limit URLs to between 2,000 and 8,000.
-LINK_CHARACTERS_MAX = 2_000
+#: Maximum length of a guid in characters.
 GUID_CHARACTERS_MAX = 500
 _DATES = ("published", "updated", "created")
 _ENTITY = re.compile("<!ENTITY", re.IGNORECASE)
@@ -112,8 +111,6 @@ def _link(raw: Mapping[str, Any], base: str) -> str:
         link = guid if guid.startswith(("http:", "https:")) or (is_link and guid.startswith("/")) else ""
     if not link:
         raise ValueError(f"no link, or one of more than {PIECE_CHARACTERS_MAX} characters")
-    if len(link) > LINK_CHARACTERS_MAX:
-        raise ValueError(f"the link has more than {LINK_CHARACTERS_MAX} characters")
     if link.lower().startswith("www."):
         link = f"https://{link}"
     if not urlsplit(link).scheme:
