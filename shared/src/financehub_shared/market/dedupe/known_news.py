@@ -107,7 +107,7 @@ class KnownNews:
         if identity.story and (told := self._told(item, identity)):
             return told
         sighted_at = self._seen.get(identity.undated_title)
-        if sighted_at is not None and item.fetched_at - sighted_at <= STORY_WINDOW:
+        if sighted_at is not None and abs(item.fetched_at - sighted_at) <= STORY_WINDOW:
             return Verdict(DropReason.SAME_TITLE)
         return None
 

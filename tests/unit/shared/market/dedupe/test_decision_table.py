@@ -74,6 +74,7 @@ ROWS: list[tuple[str, Sequence[NewsItem], NewsItem, str]] = [
     ("K12", [item(SHORT)], item(SHORT, "b", 2.1, source="Else"), ""),
     ("K13", [undated(STORY, "a?v=1"), undated(STORY, "a?v=2", 10)], undated(STORY, "a?v=3", 20), "same-title"),
     ("K13", [undated(STORY, "a"), undated(STORY, "a", 23)], undated(STORY, "b", 24), ""),
+    ("K13", [undated(STORY, "a", 24 * 24)], undated(STORY, "b"), ""),  # the clock was ahead at the first fetch
 ]
 
 
