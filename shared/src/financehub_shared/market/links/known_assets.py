@@ -60,5 +60,6 @@ def known_assets() -> dict[str, KnownAsset]:
 def known_asset(symbol: str) -> KnownAsset:
     """Return the facts about an asset. All fields are empty if the asset is not well known."""
     known = known_assets()
-    # a coin has the same names in every currency
-    return known.get(symbol) or known.get(f"{symbol.partition('-')[0]}-USD", _UNKNOWN)
+    base, dash, _ = symbol.partition("-")
+    # a coin has the same names in every currency; LTC without a currency is LTC Properties, and not Litecoin
+    return known.get(symbol) or (known.get(f"{base}-USD", _UNKNOWN) if dash else _UNKNOWN)

@@ -47,5 +47,5 @@ class AssetLinker:
         mentions = self._names.find(headline)
         taken = {place for mention in mentions for place in range(mention.start, mention.end)}
         symbols = {symbol for mention in mentions for symbol in mention.symbols}
-        symbols.update(self._tickers.find(headline, taken), self._other_scripts.find(title))
+        symbols.update(self._tickers.find(headline, taken, symbols), self._other_scripts.find(title))
         return tuple(sorted(symbols - {""}))

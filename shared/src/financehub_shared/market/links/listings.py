@@ -71,7 +71,7 @@ class Listings:
     def without_exchange(self, ticker: str) -> list[str]:
         """Return the assets that people mean by the ticker alone: US listings and coins."""
         exact = self.symbols.get(ticker.upper())
-        if exact:
+        if exact and not exact.isalnum():
             return [exact]
         return [listing.symbol for listing in self.by_ticker.get(plain_ticker(ticker), ()) if listing.home]
 

@@ -30,14 +30,16 @@ _EXCHANGE = "|".join(sorted({*NAMES_WITHOUT_BRACKETS, "NYSE American", "NYSE Arc
 _PLAIN = re.compile(
     rf"(?<![\w$])({_EXCHANGE}|[Nn]asdaq(?:GS|GM|CM)?|Nyse|Euronext(?: [A-Z][a-z]+)?)\s?:\s?({_TICKER})(?![\w])"
 )
+#: The order of Google and Bloomberg: `AAPL:NASDAQ`, `AAPL:US`.
+_REVERSED = re.compile(rf"(?<![\w$:])({_TICKER}):({_EXCHANGE}|US|LN|GR|GY|FP)(?![\w:])")
 _LOWER = re.compile(r"(?<![\w$])(nasdaq|nyse|amex|lse|lon|tsx|asx|etr|crypto):([a-z][a-z0-9.]{0,9})(?!\w)")
 _CASHTAG = re.compile(r"(?<![\w$])\$([A-Za-z][A-Za-z0-9]{0,9}(?:[.-][A-Za-z]{1,3})?)(?!\w)")
 #: Units of amounts (`$bn`, `$m`), which are not cashtags.
 _UNITS = frozenset({"b", "bn", "k", "m", "mn", "mln", "bln", "t", "tn", "trn"})
-_PAIR = re.compile(r"(?<![\w/$-])([A-Za-z]{2,6})([/-])([A-Za-z]{3,5})(?![\w/])")
+_PAIR = re.compile(r"(?<![\w/$-])([A-Za-z0-9]{2,10})([/-])([A-Za-z]{3,5})(?![\w/])")
 _MONEY = COIN_CURRENCIES | STABLECOINS.keys()
 _QUOTES = "|".join(sorted(_MONEY | QUOTE_COINS))
-_JOINED_PAIR = re.compile(rf"(?<![\w$])([A-Z]{{2,6}}?)({_QUOTES})(?:\.P|PERP)?(?!\w)")
+_JOINED_PAIR = re.compile(rf"(?<![\w$])([A-Z0-9]{{2,6}}?)({_QUOTES})(?:\.P|PERP)?(?!\w)")
 _SUFFIXED = re.compile(r"(?<![\w.$])\^?([A-Z0-9&][A-Z0-9&-]{0,9})([a-z]?)([.=-])([A-Z]{1,4})(?![\w.]*\w)")
 _KOREAN = re.compile(r"A\d{6}")
 _INDEX = re.compile(r"(?<!\w)\^[A-Z0-9]{2,8}(?!\w)")
@@ -88,6 +90,7 @@ class NotationReader:
             text = _BRACKETS.sub(self._bracketed, text)
         if ":" in text:
             text = _LOWER.sub(self._plain, _PLAIN.sub(self._plain, text))
+            text = _REVERSED.sub(self._reversed, text)
         if "$" in text:
             text = _CASHTAG.sub(self._cashtag, text)
         if "/" in text or "-" in text:
@@ -124,7 +127,10 @@ class NotationReader:
         kind, is_known = NoteKind.BARE, False
         for entry in filter(None, entries):
             exchange, dollar, ticker = entry.groups()
-            if exchange:
+            if exchange and exchange.isupper() and not is_exchange(exchange) and _exchanges_after(ticker):
+                exchange, ticker = ticker, exchange
+                exchanges, is_known = _exchanges_after(exchange), True
+            elif exchange:
                 names = exchange.split("/")
                 exchanges = frozenset().union(*map(exchanges_named, names))
                 is_known = any(map(is_exchange, names))
@@ -151,6 +157,11 @@ class NotationReader:
         exchanges, ticker = exchanges_named(match[1]), match[2].rstrip(".-")
         return self._certain(match, ticker, self._on(ticker, exchanges), exchange=CRYPTO not in exchanges)
 
+    def _reversed(self, match: re.Match[str]) -> str:
+        symbols = self._on(match[1], _exchanges_after(match[2]))
+        is_notation = symbols or is_exchange(match[2])
+        return self._certain(match, match[1], symbols, exchange=True) if is_notation else match[0]
+
     def _cashtag(self, match: re.Match[str]) -> str:
         if match[1] in _UNITS:
             return match[0]
@@ -164,7 +175,9 @@ class NotationReader:
         if match[2] == "-" and not (match[1].isupper() and match[3].isupper()):
             return match[0]
         symbols = self._of_pair(base, quote)
-        return self._note(match, Note(NoteKind.PAIR, (base,), tuple(symbols))) if symbols else match[0]
+        # the stablecoin in the pair of a coin that is not tracked is its currency: `PENDLE/USDT`
+        is_pair = symbols or (quote in STABLECOINS and match[1].isupper() and match[3].isupper())
+        return self._note(match, Note(NoteKind.PAIR, (base,), tuple(symbols))) if is_pair else match[0]
 
     def _joined_pair(self, match: re.Match[str]) -> str:
         symbols = self._of_pair(match[1], match[2])
@@ -206,6 +219,11 @@ class NotationReader:
             return match[0]
         symbols = self._on(match[1], exchanges)
         return self._certain(match, match[1], symbols, exchange=True) if symbols or match[3] else match[0]
+
+
+def _exchanges_after(code: str) -> frozenset[str]:
+    """Return the exchanges that a code after a ticker means: `US`, `NASDAQ`. The set is empty for an unknown code."""
+    return exchanges_of_bloomberg(code) or (exchanges_named(code) if is_exchange(code) else frozenset())
 
 
 def _suffixed_or_bloomberg(inside: str) -> tuple[str, frozenset[str]] | None:

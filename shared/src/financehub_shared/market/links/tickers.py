@@ -1,5 +1,6 @@
 """Decides which tickers in a headline mean assets, both bare tickers in brackets and tickers without a notation."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from financehub_shared.core.kinds import AssetKind
@@ -26,21 +27,26 @@ class TickerFinder:
         self._owners = owners
         self._named = named
 
-    def find(self, headline: Headline, taken: Collection[int]) -> set[str]:
+    def find(self, headline: Headline, taken: Collection[int], linked: Collection[str]) -> set[str]:
         """Return the canonical symbols of the assets that notations and tickers mean.
 
         Args:
             headline: The headline.
             taken: Indexes of words that belong to accepted names.
+            linked: Canonical symbols of the assets that these names mean.
         """
-        found = {symbol for place, note in headline.notes.items() for symbol in self._noted(note, headline, place)}
+        found = {
+            symbol
+            for place, note in headline.notes.items()
+            for symbol in self._noted(note, self._likely(note.symbols, headline, linked), headline, place)
+        }
         doubtful: dict[int, list[str]] = {}
         accepted = {*taken, *headline.notes}
         for place, token in enumerate(headline.tokens):
             text = token.text.removesuffix("'s")
             if place in taken or len(text) < 2 or not text[0].isalpha() or not text.isupper():
                 continue
-            symbols = self._listings.without_exchange(text)
+            symbols = self._likely(self._listings.without_exchange(text), headline, linked)
             sure = [symbol for symbol in symbols if self._is_ticker(headline, place, self._owners[symbol])]
             if sure:
                 found.update(sure)
@@ -58,12 +64,25 @@ class TickerFinder:
                     accepted.add(place)
         return found
 
-    def _noted(self, note: Note, headline: Headline, place: int) -> Iterator[str]:
+    def _likely(self, symbols: Sequence[str], headline: Headline, linked: Collection[str]) -> list[str]:
+        """Leave out the company or the coin where both have the same ticker: LTC Properties and Litecoin."""
+        by_ticker: defaultdict[str, list[str]] = defaultdict(list)
+        for symbol in symbols:
+            by_ticker[symbol.partition("-")[0]].append(symbol)
+        is_about_coins = not v.COIN_WORDS.isdisjoint(headline.words)
+        for same in by_ticker.values():
+            coins = [symbol for symbol in same if self._owners[symbol].family is Family.COIN]
+            if coins and len(coins) < len(same):
+                means_coin = is_about_coins or not set(coins).isdisjoint(linked)
+                symbols = [symbol for symbol in symbols if symbol not in same or (symbol in coins) is means_coin]
+        return list(symbols)
+
+    def _noted(self, note: Note, symbols: Sequence[str], headline: Headline, place: int) -> Iterator[str]:
         if note.kind is not NoteKind.BARE:
-            yield from note.symbols
+            yield from symbols
             return
         before = headline.before(place)
-        for symbol in note.symbols:
+        for symbol in symbols:
             ticker = (symbol if symbol in note.tickers else symbol.partition("-")[0]).lower()
             is_distinctive = _is_distinctive(ticker, headline.english)
             is_coin = self._owners[symbol].family is Family.COIN

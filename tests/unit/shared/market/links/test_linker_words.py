@@ -265,3 +265,29 @@ def test_link_of_an_ambiguous_name_follows_the_words_around_it(title: str, symbo
 def test_link_of_a_known_fund_without_a_name_reads_its_ticker_as_that_of_a_fund():
     """N2, row L11: a plain entry `{symbol: SPY, type: stock}` is linked like one with the name of the fund."""
     assert AssetLinker([Asset("SPY", AssetType.STOCK)]).link("SPY sees record inflows") == ("SPY",)
+
+
+@pytest.mark.parametrize(
+    ("title", "symbols"),
+    [
+        ("Litecoin eyes $100", "LTC-USD"),
+        ("Litecoin (LTC) rallies", "LTC-USD"),
+        ("LTC Properties raises dividend", "LTC"),
+        ("Nursing home owner (NYSE: LTC) raises dividend", "LTC"),
+        ("Solana rallies", "SOL-USD"),
+        ("SOL token jumps", "SOL-USD"),
+        ("Bitcoin rally lifts $SOL", "SOL-USD"),
+        ("$SOL shares jump on solar order", "SOL"),
+        ("Emeren Group Ltd (SOL) falls", "SOL"),
+        ("Compound (COMP) fixes bug", "COMP-USD"),
+        ("COMP token jumps", "COMP-USD"),
+        ("Compass, Inc. (COMP) lifts outlook", "COMP"),
+    ],
+)
+def test_link_of_a_ticker_that_a_company_and_a_coin_share_follows_the_headline(title: str, symbols: str):
+    """N3: a company does not get the names of the coin with its ticker, nor does its ticker hide the coin's."""
+    stocks = {"LTC": "LTC Properties", "SOL": "Emeren Group", "COMP": "Compass, Inc."}
+    coins = {"LTC-USD": "Litecoin", "SOL-USD": "Solana", "COMP-USD": "Compound"}
+    assets = [Asset(symbol, AssetType.STOCK, name) for symbol, name in stocks.items()]
+    assets += [Asset(symbol, AssetType.CRYPTO, name) for symbol, name in coins.items()]
+    assert " ".join(AssetLinker(assets).link(title)) == symbols

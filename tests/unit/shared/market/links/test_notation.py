@@ -28,6 +28,12 @@ LINKER = AssetLinker(
         ("(NasdaqGS:AAPL)", "AAPL"),
         ("[NASDAQ:AAPL]", "AAPL"),
         ("NASDAQ:AAPL", "AAPL"),
+        ("AAPL:NASDAQ slips", "AAPL"),
+        ("(AAPL:NASDAQ)", "AAPL"),
+        ("(AAPL:US)", "AAPL"),
+        ("VOD:LSE", "VOD.L"),
+        ("(VOD:LN)", "VOD.L"),
+        ("(BTC:NYSE)", ""),
         ("NASDAQ: AAPL", "AAPL"),
         ("nasdaq:aapl", "AAPL"),
         ("(NASDAQ:AAPL, MSFT)", "AAPL MSFT"),
@@ -188,3 +194,21 @@ def test_notation_with_stated_exchanges_replaces_those_of_the_symbol():
 def test_bare_ticker_counts_beside_the_name_of_its_asset(title: str, symbols: str):
     """N3, row L4: the words before a ticker without an exchange show which asset it means."""
     assert " ".join(LINKER.link(title)) == symbols
+
+
+@pytest.mark.parametrize(
+    ("title", "symbols"),
+    [
+        ("Exchange lists PENDLE/USDT", ()),
+        ("1000SATS/USDT volume doubles", ()),
+        ("PENDLE-USDC pool drained", ()),
+        ("1INCH/USDT rallies", ("1INCH-USD",)),
+        ("1INCHUSDT rallies", ("1INCH-USD",)),
+        ("USDT/USD slips", ("USDT-USD",)),
+        ("USDT supply grows", ("USDT-USD",)),
+    ],
+)
+def test_link_of_a_pair_of_an_untracked_coin_leaves_out_the_stablecoin(title: str, symbols: tuple[str, ...]):
+    """N3: a stablecoin after the slash is the currency of a pair, also if the coin before the slash is not tracked."""
+    coins = [Asset("USDT-USD", AssetType.CRYPTO, "Tether"), Asset("USDC-USD", AssetType.CRYPTO, "USDC")]
+    assert AssetLinker([*coins, Asset("1INCH-USD", AssetType.CRYPTO, "1inch")]).link(title) == symbols
