@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.durations import DAY_SECONDS
-from financehub_shared.core.errors import ProviderError, StaleError
+from financehub_shared.core.errors import MalformedError, ProviderError, StaleError
 from financehub_shared.core.models import NewsItem, Quarantined
 from financehub_shared.providers.context import ProviderContext
 from financehub_shared.providers.guard import UpstreamGuard
@@ -127,6 +127,8 @@ class Rss:
                 max_bytes=FEED_BYTES_MAX,
             )
             if response.status == 304:
+                if not known.headers():
+                    raise MalformedError(self.name, "HTTP 304 'not modified' for a request without a condition")
                 return _FeedAnswer(changed=False)
             # The feed is parsed inside the guard, so that the breaker counts an unreadable feed as a failure.
             return await self._parse(label, response, deadline)

@@ -49,6 +49,14 @@ async def test_etag_is_sent_only_after_the_articles_are_stored():
     assert upstream.requests[-1].headers["if-modified-since"] == date()
 
 
+async def test_feed_that_is_not_modified_without_a_condition_has_failed():
+    """A server that always responds with 304 would otherwise look like a feed without news, for ever."""
+    rss, upstream = reader(lambda _: httpx.Response(304))
+    batch = await rss.fetch_news(None, upstream.deadline)
+    assert batch.unchanged == []
+    assert "without a condition" in batch.failed["news.test/rss"].detail
+
+
 async def test_relative_links_of_a_redirected_feed_are_resolved_against_its_new_address():
     """N8: links are resolved against the address after redirects, and its query does not appear in them."""
 
