@@ -24,7 +24,7 @@ ALIAS_LENGTH = (2, 60)
 EXCHANGE_PATTERN = r"^[A-Z][A-Z0-9]{1,14}$"
 #: Kind whose symbols have their own form → description of such an asset in messages.
 _FORMS = {AssetKind.INDEX: "an index", AssetKind.FX: "a currency pair", AssetKind.FUTURE: "a future"}
-_FORM_EXAMPLES = {AssetKind.FX: "EURUSD=X", AssetKind.FUTURE: "GC=F or ESZ26.CME"}
+_FORM_EXAMPLES = {AssetKind.INDEX: "^GSPC", AssetKind.FX: "EURUSD=X", AssetKind.FUTURE: "GC=F or ESZ26.CME"}
 
 
 class AssetEntry(BaseModel):
@@ -132,7 +132,8 @@ def _check_form(symbol: str, type: AssetType, kind: AssetKind) -> None:
     shown = derive_kind(symbol, type)
     if kind is not shown and shown in _FORMS:
         raise ValueError(f"{symbol} is {_FORMS[shown]}, not of the kind {kind}; remove the kind")
-    if kind is not shown and kind in _FORM_EXAMPLES:
+    is_local_index = kind is AssetKind.INDEX and "." in symbol  # such as TA90.TA, which has no caret
+    if kind is not shown and kind in _FORM_EXAMPLES and not is_local_index:
         raise ValueError(f"{symbol} is not the symbol of {_FORMS[kind]}, which is written like {_FORM_EXAMPLES[kind]}")
 
 

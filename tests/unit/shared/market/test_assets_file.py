@@ -137,6 +137,7 @@ def test_parse_of_a_file_with_another_shape_is_refused(text: str, problem: str):
         pytest.param("symbol: A\ntype: stock\nexchanges: [NASDQ]", "did you mean 'NASDAQ'?", id="exchange"),
         pytest.param("symbol: A\ntype: stock\nexchanges: [New York]", "write its short name", id="exchange name"),
         pytest.param("symbol: A\ntype: stock\nexchanges: [LSE, lse]", "'LSE' is written twice", id="exchange twice"),
+        pytest.param("symbol: AMD\ntype: stock\nkind: index", "is not the symbol of an index", id="share as index"),
         pytest.param("symbol: SPY\ntype: ETF", "write the type stock and the kind fund", id="kind as type"),
         pytest.param("symbol: SPY\ntype: STOCK", "did you mean 'stock'?", id="type in capitals"),
         pytest.param("symbol: A\ntype: stock\nactive:", "active '': write true or false", id="empty active"),
