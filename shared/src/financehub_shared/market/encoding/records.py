@@ -8,11 +8,17 @@ from financehub_shared.core.kinds import AssetKind, AssetType
 from financehub_shared.core.models import Asset, IndicatorValues, NewsItem, Quality, Quote
 from financehub_shared.market.encoding.fields import Fields, dumps
 from financehub_shared.market.encoding.record_names import asset_record, indicator_record, news_record, quote_record
+from financehub_shared.market.quality.quotes import PRICE_RANGE
 
 #: Digits of one timestamp in a quote's order prefix: microseconds, sufficient until the year 2286.
 _TIME_DIGITS = 16
 #: Length of the prefix that `quotes` compares inside Redis.
 QUOTE_ORDER_LENGTH = 2 * _TIME_DIGITS
+#: A comma would turn a provider's own symbol into two, and a long one would make the request for many symbols fail. The
+#: empty one stands for none.
+_OWN_SYMBOL = re.compile(r"[^\s,]{0,60}")
+#: Prices that FinanceHub may have written. The range is checked before a price in a minor unit is divided.
+_PRICES = (PRICE_RANGE[0] / 1_000, PRICE_RANGE[1])
 #: The value of the qualities `corrected` and `unconfirmed` in Redis; the latter also has the field `unconfirmed`.
 #: Earlier releases, which run during an upgrade and after a rollback, accept only this value, and ignore the field.
 _CORRECTED = "mended"
@@ -49,13 +55,17 @@ def decode_asset(symbol: str, raw: bytes) -> Asset:
     if not _SYMBOL.fullmatch(symbol):
         raise replace(name, repair="{remove}").corrupt("does not have the name of an asset")
     fields = Fields(name, raw)
+    provider_symbols = fields.text_by_name("providers")
+    for own in provider_symbols.values():
+        if not _OWN_SYMBOL.fullmatch(own):
+            raise name.corrupt(f"has {own[:60]!r} as a provider's own symbol")
     return Asset(
         symbol=symbol,
         type=fields.member("type", AssetType),
         name=fields.text("name"),
         currency=fields.text("currency"),
         active=fields.flag("active", default=True),
-        provider_symbols=fields.text_by_name("providers"),
+        provider_symbols=provider_symbols,
         declared=fields.flag("declared", default=False),
         stated_kind=fields.member("kind", AssetKind) if fields.has("kind") else None,
         aliases=fields.texts("aliases"),
@@ -111,10 +121,13 @@ def decode_quote(symbol: str, raw: bytes) -> Quote:
     if not has_order(raw):
         raise name.corrupt(f"does not begin with {QUOTE_ORDER_LENGTH} digits")
     fields = Fields(name, raw[QUOTE_ORDER_LENGTH:])
+    price = fields.decimal("price")
+    if not _PRICES[0] <= price <= _PRICES[1]:
+        raise name.corrupt(f"has the price {price:.3E}, which is outside the plausible range")
     quality, note = _quality(fields)
     return Quote(
         symbol=symbol,
-        price=fields.decimal("price"),
+        price=price,
         currency=fields.text("currency"),
         upstream_at=fields.time("upstream_at") if fields.has("upstream_at") else None,
         fetched_at=fields.time("fetched_at"),

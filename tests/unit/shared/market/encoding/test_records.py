@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from financehub_shared.core.errors import NewerRecordError
+from financehub_shared.core.errors import CorruptDataError, NewerRecordError
 from financehub_shared.core.kinds import AssetKind, AssetType
 from financehub_shared.core.models import Asset, Quality, Quote
 from financehub_shared.market.encoding.records import (
@@ -35,6 +35,22 @@ def test_decode_quote_with_current_quality_value_returns_corrected():
     """A quote whose quality was stored under its current name can also be read."""
     stored = encode_quote(QUOTE).replace('"mended"', '"corrected"')
     assert decode_quote("VOD.L", stored.encode()) == QUOTE
+
+
+@pytest.mark.parametrize("price", ["0", "-1", "1E-90", "1E+90", "9" * 40])
+def test_decode_quote_with_an_impossible_price_raises(price: str):
+    """S5: a damaged price is not a jump that keeps the right price out. It counts as missing."""
+    stored = encode_quote(QUOTE).replace('"0.73"', f'"{price}"')
+    with pytest.raises(CorruptDataError, match="outside the plausible range"):
+        decode_quote("VOD.L", stored.encode())
+
+
+@pytest.mark.parametrize("own", ["A,B", "A B", "A\n", "x" * 10_000])
+def test_decode_asset_with_a_provider_symbol_that_affects_others_raises(own: str):
+    """S1: a provider's own symbol that would damage the request for many symbols leaves out only its own asset."""
+    stored = encode_asset(Asset("AAPL", AssetType.STOCK, provider_symbols={"yahoo": own}))
+    with pytest.raises(CorruptDataError, match="own symbol"):
+        decode_asset("AAPL", stored.encode())
 
 
 @pytest.mark.parametrize(
