@@ -17,6 +17,9 @@ from financehub_shared.market.quality.quotes import PRICE_RANGE
 
 #: An answer alone cannot explain a move by a larger factor within one session: a bad tick also widens the day's range.
 EXPLAINED_FACTOR = 10.0
+#: No split and no unit explains a previous close that differs by a larger factor. If a narrow range agrees with the
+#: price, that previous close is damaged. Yahoo reported values near 0 for `^VIX` and `^RUT` (yfinance #2704).
+DAMAGED_CLOSE_FACTOR = 10_000.0
 #: Relative tolerance between fields of one answer, which are rounded and can be seconds apart.
 FIELD_TOLERANCE = 0.05
 #: A bid and an ask with a larger relative distance do not show where the market is.
@@ -71,7 +74,9 @@ def find_contradiction(quote: Quote) -> str:
         if is_jump(quote.price, nearest):
             return f"{quote.price} is outside of its own range {low} to {high}"
     close = _price(quote.evidence.previous_close)
-    if close is not None and abs(log_ratio(quote.price, close)) > math.log(EXPLAINED_FACTOR):
+    is_supported = low is not None and high is not None and not is_jump(high, low)
+    limit = math.log(DAMAGED_CLOSE_FACTOR) if is_supported else math.inf
+    if close is not None and math.log(EXPLAINED_FACTOR) < abs(log_ratio(quote.price, close)) <= limit:
         return f"{quote.price} contradicts its own previous close {close}"
     bid, ask = _price(quote.evidence.bid), _price(quote.evidence.ask)
     is_open = quote.evidence.market_state in {"", "REGULAR"}

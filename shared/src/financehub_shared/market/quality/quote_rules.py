@@ -128,13 +128,13 @@ def _explained(case: Case, _votes: Votes, quote: Quote) -> Ruling | None:
 
 def _still_unconfirmed(case: Case, votes: Votes, quote: Quote) -> Ruling | None:
     """The quote continues an unconfirmed price. It becomes good if no provider contradicts it for long enough."""
-    stored, rivals = case.stored, votes.rivals(quote)
+    stored, rivals, flaw = case.stored, votes.rivals(quote), find_contradiction(quote)
     if stored is None or stored.quality is not Quality.UNCONFIRMED or jumps_from(case.asset, quote, stored, case.now):
         return None
-    if not rivals and not find_contradiction(quote) and _is_proven(case, votes, quote, stored):
+    if not rivals and not flaw and _is_proven(case, votes, quote, stored):
         return Ruling(quote)
-    against = f"{describe_move(quote.price, case.trusted, case.now)}" if case.trusted else "nothing confirms it"
-    return Ruling(_unconfirmed(quote, against, rivals))
+    against = describe_move(quote.price, case.trusted, case.now) if case.trusted else "nothing confirms it"
+    return Ruling(_unconfirmed(quote, join_notes(against, flaw), rivals))
 
 
 def _is_proven(case: Case, votes: Votes, quote: Quote, stored: Quote) -> bool:

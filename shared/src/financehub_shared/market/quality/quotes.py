@@ -14,6 +14,8 @@ from financehub_shared.core.units import to_major_unit
 
 #: Bitcoin in rials is 10^16 and the cheapest listed coin about 10^-12 USD; values such as 1e308 are out of range.
 PRICE_RANGE = (Decimal("1e-18"), Decimal("1e18"))
+#: A larger change in percent was computed from a damaged earlier price, such as Yahoo's values near 0 for `^VIX`.
+CHANGE_MAX = Decimal(1_000_000)
 #: Volumes and changes are 0 or of a size between these. A coin at the lowest price with a turnover of 10^12 USD has the
 #: volume 10^30, and a change from the lowest to the highest price is 10^38 %.
 FIGURE_RANGE = (Decimal("1e-38"), Decimal("1e38"))
@@ -128,7 +130,7 @@ def _drop_wrong_figures(quote: Quote) -> Quote:
     if volume is not None and not (_is_plausible(volume) and volume >= 0):
         dropped.append(f"volume {volume}")
         volume = None
-    if change is not None and not (_is_plausible(change) and change > -100):
+    if change is not None and not (_is_plausible(change) and -100 < change <= CHANGE_MAX):
         dropped.append(f"change {change} %")
         change = None
     if not dropped:

@@ -161,6 +161,24 @@ def test_previous_close_follows_from_the_change_if_it_is_not_stated():
     assert previous_close(quote(price="110")) is None
 
 
+@pytest.mark.parametrize(
+    ("close", "low", "high", "is_damaged"),
+    [
+        ("0.0000012", "18.9", "20.2", True),
+        ("3e15", "18.9", "20.2", True),
+        ("0.0000012", "", "", False),
+        ("0.0000012", "0.000001", "20.2", False),
+        ("0.1273", "18.9", "20.2", False),
+        ("1910", "18.9", "20.2", False),
+    ],
+)
+def test_previous_close_near_zero_does_not_contradict_the_price_and_its_range(
+    close: str, low: str, high: str, is_damaged: bool
+):
+    """D14: Yahoo reports a previous close near 0 for indices. A split or a wrong unit never has such a ratio."""
+    assert (find_contradiction(answer("19.1", close, low, high)) == "") is is_damaged
+
+
 @pytest.mark.parametrize("digits", [27, 28, 29, 60])
 def test_change_of_almost_minus_100_percent_has_no_previous_close(digits: int):
     """A change that 28 digits cannot distinguish from -100 % does not end the task with a division by zero."""

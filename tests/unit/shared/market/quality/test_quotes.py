@@ -132,7 +132,8 @@ def test_quote_without_a_time_is_good():
 
 
 @pytest.mark.parametrize(
-    ("volume", "change"), [("-5", "1"), ("NaN", "1"), ("5", "NaN"), ("5", "-100"), ("Infinity", "-Infinity")]
+    ("volume", "change"),
+    [("-5", "1"), ("NaN", "1"), ("5", "NaN"), ("5", "-100"), ("5", "1591666566"), ("Infinity", "-Infinity")],
 )
 def test_quote_with_an_impossible_volume_or_change_is_corrected(volume: str, change: str):
     """An impossible volume or change is removed from the quote, and the note says so."""
