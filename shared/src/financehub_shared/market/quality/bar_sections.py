@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-from financehub_shared.market.quality.bar_check import NEWEST_MIN, BarCheck, Row
+from financehub_shared.market.quality.bar_check import NEWEST_MIN, BarCheck, CurrentPrice, Row
 from financehub_shared.market.quality.bar_moves import CUT, Moves
 from financehub_shared.market.quality.bar_values import PENNY
 
@@ -56,6 +56,17 @@ def keep_known_levels(check: BarCheck, stored: Sequence[Row]) -> None:
     check.leave_out(reason, [row for place, rows in enumerate(sections) if place not in kept for row in rows])
 
 
+def newest_min(check: BarCheck, price: CurrentPrice, *, is_unit: bool) -> float:
+    """Return the smallest number of newest bars that must agree with the current price to outvote the other bars.
+
+    If only the answer itself reports the price, a wrong unit of the newest bars is also that of the price. The other
+    bars are then outvoted only if they are not a clear majority.
+    """
+    if price.is_quoted or not is_unit:
+        return price.bars_min
+    return max(price.bars_min, (1 - UNIT_MAJORITY) * len(check.rows))
+
+
 def _known(check: BarCheck, sections: list[list[Row]], stored: Sequence[Row], moves: Moves) -> set[int]:
     """Return the indexes of the sections to keep. Empty if the right level is unknown."""
     groups = [_connected(sections, place) for place in range(len(sections))]
@@ -65,7 +76,7 @@ def _known(check: BarCheck, sections: list[list[Row]], stored: Sequence[Row], mo
     is_majority = _size(sections, largest) >= (UNIT_MAJORITY if is_unit else MAJORITY) * len(check.rows)
     if check.current is not None:
         near = {place for place in range(len(sections)) if check.current.distance(sections[place][-1].close) <= NEAR}
-        if newest in near and _size(sections, groups[newest]) >= check.current.bars_min:
+        if newest in near and _size(sections, groups[newest]) >= newest_min(check, check.current, is_unit=is_unit):
             return groups[newest]
         return largest if is_majority and (newest in near or largest & near) else set()
     if len(sections[newest]) >= NEWEST_MIN and not is_unit:

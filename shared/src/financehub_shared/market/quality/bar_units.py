@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from financehub_shared.market.quality.bar_check import BarCheck, Row
 from financehub_shared.market.quality.bar_moves import JUMP, Moves
-from financehub_shared.market.quality.bar_sections import HUNDRED, NEAR, find_cuts
+from financehub_shared.market.quality.bar_sections import HUNDRED, NEAR, find_cuts, newest_min
 from financehub_shared.market.quality.bar_values import SPLIT_DAYS
 
 
@@ -65,7 +65,7 @@ def _right_unit(check: BarCheck, units: list[int], starts: list[int], stored: li
         return None
     if price is not None and by_price in units:
         # A price that neither the newest bars nor a second source confirms may itself be wrong.
-        is_newest = by_price == newest and len(check.rows) - starts[-1] >= price.bars_min
+        is_newest = by_price == newest and len(check.rows) - starts[-1] >= newest_min(check, price, is_unit=True)
         if by_price is not None and (is_newest or price.is_confirmed or by_stored is not None):
             return by_price, "the current price"
     # Without a current price, a change of unit in the newest bars may be a reverse split that was not announced.

@@ -118,6 +118,17 @@ def test_newest_bars_and_the_price_beside_them_do_not_outvote_the_others(factor:
     assert list(later.bars.close) == TRUE[:edge]
 
 
+@pytest.mark.parametrize("factor", [100.0, 0.01, 1_000.0])
+@pytest.mark.parametrize("count", [4, 11])
+def test_newest_bars_in_another_unit_outvote_a_clear_majority_only_with_a_quote(factor: float, count: int):
+    """D1: the price in the same answer is not a second source, so a tenth of the bars does not rescale all others."""
+    edge = len(TRUE) - count
+    delivered = bars([close * factor if place >= edge else close for place, close in enumerate(TRUE)])
+    assert list(read_history(delivered, own_price=delivered.close[-1]).bars.close) == TRUE[:edge]
+    by_quote = read_history(delivered, price=delivered.close[-1], own_price=delivered.close[-1])
+    assert list(by_quote.bars.close)[-count:] == list(delivered.close)[-count:]
+
+
 def test_first_history_of_a_coin_that_is_another_coin_is_left_out():
     """D4 for bars: bars of another coin, which a fallback lists under the same name, contradict the quote."""
     checked = read_history(bars([close * 5e-4 for close in TRUE]), price=TRUE[-1], asset=COIN, is_fallback=True)
