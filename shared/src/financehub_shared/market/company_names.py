@@ -25,9 +25,10 @@ def find_companies(text: str) -> list[Spelling]:
         text: The symbol as the user wrote it.
     """
     plain = clean_symbol(text)
-    if len(plain) < _NAME_LENGTH or plain.upper() in {*known_assets(), *KNOWN_COINS, *COIN_NAMES, *INDEX_NAMES}:
+    if len(plain) < _NAME_LENGTH:
         return []
-    symbols = _symbols_by_name().get(_LEGAL_FORM.sub("", plain.lower()), ())
+    is_symbol = any(plain.upper() in table for table in (known_assets(), KNOWN_COINS, COIN_NAMES, INDEX_NAMES))
+    symbols = () if is_symbol else _symbols_by_name().get(_LEGAL_FORM.sub("", plain.lower()), ())
     return [Spelling(symbol, AssetType.STOCK) for symbol in symbols]
 
 
