@@ -50,7 +50,7 @@ async def test_etag_is_sent_only_after_the_articles_are_stored():
 
 
 async def test_feed_that_is_not_modified_without_a_condition_has_failed():
-    """A server that always responds with 304 would otherwise look like a feed without news, for ever."""
+    """A server that always responds with 304 would otherwise look like a feed without news forever."""
     rss, upstream = reader(lambda _: httpx.Response(304))
     batch = await rss.fetch_news(None, upstream.deadline)
     assert batch.unchanged == []
