@@ -437,3 +437,19 @@ async def test_unreadable_elements_are_reported_and_cost_nothing_else():
     (record,) = world.store.quarantined()
     assert record.reason == "unreadable: the open of 2026-08-06 is null; expected a number; and 1 more"
     assert world.summary.details["findings"] == {"X.L": record.reason}
+
+
+@pytest.mark.parametrize("damage", ["a bar of a future day", "a close of zero"])
+async def test_stored_bar_that_is_impossible_is_removed_by_the_next_run(damage: str):
+    """D6: a stored bar of a future day does not stop the fetches of its asset, and a price of zero not the task."""
+    world = await World(lambda _, right: BarAnswer(right)).run(300, 301, 302)
+    symbol = world.asset.symbol
+    stored = world.store.bars([symbol])[symbol]
+    newest = part(stored, len(stored) - 1, len(stored))
+    if damage == "a close of zero":
+        wrong = replace(newest, close=array("d", [0.0]))
+    else:
+        wrong = replace(newest, days=array("i", [newest.days[0] + 400]))
+    world.store.put_bars([wrong])
+    await world.run(303)
+    assert (world.closes, world.said, world.reasons()) == (TRUE[:304], "", {"history"})
