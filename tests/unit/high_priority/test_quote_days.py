@@ -142,12 +142,21 @@ def test_fallback_never_becomes_good_by_itself_while_the_first_provider_is_down(
     assert world.stored.price == Decimal("0.14")
 
 
-@pytest.mark.parametrize("fall", ["0.59", "0.3"])
-def test_unconfirmed_price_of_a_fallback_does_not_become_good_because_the_last_good_price_gets_old(fall: str):
+@pytest.mark.parametrize(
+    ("fall", "evidence"),
+    [
+        ("0.59", QuoteEvidence()),
+        ("0.3", QuoteEvidence()),
+        ("0.55", QuoteEvidence(Decimal("0.55"), Decimal("0.54"), Decimal("0.56"))),
+    ],
+)
+def test_unconfirmed_price_of_a_fallback_does_not_become_good_because_the_last_good_price_gets_old(
+    fall: str, evidence: QuoteEvidence
+):
     """Q25: The jump limit grows with the age of the last good price, but a fallback's price still needs a week."""
     world = QuoteWorld(LUNA, {"binance": says("1")}, NOW)
     world.poll()
-    world.scripts = {"binance": is_down, "kraken": says(fall)}
+    world.scripts = {"binance": is_down, "kraken": says(fall, evidence=evidence)}
     for _ in range(4):
         world.poll(30)
     for _ in range(13):

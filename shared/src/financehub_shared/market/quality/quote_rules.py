@@ -105,9 +105,7 @@ def _continued(case: Case, votes: Votes, quote: Quote) -> Ruling | None:
     returns = trusted is not stored
     if returns and not votes.may_replace_unconfirmed(quote, stored):
         return None
-    # The limit grows with the age of the trusted price. An unconfirmed price must not become good by this growth alone.
-    is_repeated = quote.provider == stored.provider and not jumps_from(case.asset, quote, stored, case.now)
-    if returns and is_repeated and differs(case.asset, quote.price, trusted.price):
+    if _relies_on_age(case, quote):
         return None
     rivals = votes.rivals(quote)
     is_contradicted = bool(rivals) or (returns and quote.provider != stored.provider)
@@ -116,11 +114,24 @@ def _continued(case: Case, votes: Votes, quote: Quote) -> Ruling | None:
     return Ruling(quote)
 
 
+def _relies_on_age(case: Case, quote: Quote) -> bool:
+    """Whether a provider repeats its unconfirmed price, and only the age of the trusted price puts it within the limit.
+
+    The limit grows with this age. An unconfirmed price must not become good by this growth alone.
+    """
+    asset, stored, trusted = case.asset, case.stored, case.trusted
+    if stored is None or trusted is None or trusted is stored or quote.provider != stored.provider:
+        return False
+    is_repeated = not jumps_from(asset, quote, stored, case.now)
+    is_within = not jumps_from(asset, quote, trusted, case.now)
+    return is_repeated and is_within and differs(asset, quote.price, trusted.price)
+
+
 def _explained(case: Case, _votes: Votes, quote: Quote) -> Ruling | None:
     """The answer itself explains the move from the trusted price."""
     trusted = case.trusted
     explanation = "" if trusted is None else explain_move(case.asset, quote, trusted, case.now)
-    if trusted is None or not explanation:
+    if trusted is None or not explanation or _relies_on_age(case, quote):
         return None
     move = describe_move(quote.price, trusted, case.now)
     return Ruling(_noted(quote, f"jump: {move}, and {explanation}"), conclusive=True)
