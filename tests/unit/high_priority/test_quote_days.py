@@ -167,6 +167,18 @@ def test_unconfirmed_price_of_a_fallback_does_not_become_good_because_the_last_g
     assert world.stored.quality is Quality.GOOD
 
 
+def test_refused_price_does_not_become_good_because_the_stored_price_gets_old():
+    """D5: A refused rise of 80 % is within the limit of a price that is 39 hours old, but nothing has confirmed it."""
+    world = QuoteWorld(SHARE, {"yahoo": exchange({0: "1"}, last=False)}, NOW)
+    world.poll(20 * HOUR)
+    world.scripts["yahoo"] = exchange({0: "1", 1: "1.8"}, last=False)
+    while world.clock.now() < NOW + 2 * 86_400:
+        world.poll(3 * HOUR)
+        assert world.stored is not None
+        assert is_about("1")(world.stored) or world.stored.quality is Quality.UNCONFIRMED
+    assert is_about("1.8")(world.stored)
+
+
 @pytest.mark.parametrize("hours", [1, 3, 12, 25])
 def test_dispute_about_a_coin_ends_in_the_second_run_of_any_schedule(hours: int):
     """D4, D5: If the task runs rarely, a crash and a wrong price do not wait until the jump limit has grown."""

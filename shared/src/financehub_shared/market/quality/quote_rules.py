@@ -25,6 +25,7 @@ from financehub_shared.market.quality.quote_moves import (
     is_next_session,
     jumps_from,
     may_be_unit_error,
+    quote_age,
 )
 from financehub_shared.market.quality.quote_votes import Votes
 from financehub_shared.market.quality.quotes import join_notes
@@ -105,7 +106,7 @@ def _continued(case: Case, votes: Votes, quote: Quote) -> Ruling | None:
     returns = trusted is not stored
     if returns and not votes.may_replace_unconfirmed(quote, stored):
         return None
-    if _relies_on_age(case, quote):
+    if _relies_on_age(case, votes, quote):
         return None
     rivals = votes.rivals(quote)
     is_contradicted = bool(rivals) or (returns and quote.provider != stored.provider)
@@ -114,24 +115,23 @@ def _continued(case: Case, votes: Votes, quote: Quote) -> Ruling | None:
     return Ruling(quote)
 
 
-def _relies_on_age(case: Case, quote: Quote) -> bool:
-    """Whether a provider repeats its unconfirmed price, and only the age of the trusted price puts it within the limit.
+def _relies_on_age(case: Case, votes: Votes, quote: Quote) -> bool:
+    """Whether a provider repeats a price that was beyond the jump limit when the provider first stated it.
 
-    The limit grows with this age. An unconfirmed price must not become good by this growth alone.
+    The limit grows with the age of the trusted price. A refused or unconfirmed price must not become good by this
+    growth alone.
     """
-    asset, stored, trusted = case.asset, case.stored, case.trusted
-    if stored is None or trusted is None or trusted is stored or quote.provider != stored.provider:
+    asset, trusted = case.asset, case.trusted
+    if trusted is None or jumps_from(asset, quote, trusted, case.now):
         return False
-    is_repeated = not jumps_from(asset, quote, stored, case.now)
-    is_within = not jumps_from(asset, quote, trusted, case.now)
-    return is_repeated and is_within and differs(asset, quote.price, trusted.price)
+    return differs(asset, quote.price, trusted.price, quote_age(trusted, votes.claims[quote.provider].since))
 
 
-def _explained(case: Case, _votes: Votes, quote: Quote) -> Ruling | None:
+def _explained(case: Case, votes: Votes, quote: Quote) -> Ruling | None:
     """The answer itself explains the move from the trusted price."""
     trusted = case.trusted
     explanation = "" if trusted is None else explain_move(case.asset, quote, trusted, case.now)
-    if trusted is None or not explanation or _relies_on_age(case, quote):
+    if trusted is None or not explanation or _relies_on_age(case, votes, quote):
         return None
     move = describe_move(quote.price, trusted, case.now)
     return Ruling(_noted(quote, f"jump: {move}, and {explanation}"), conclusive=True)
