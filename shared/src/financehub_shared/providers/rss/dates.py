@@ -7,7 +7,7 @@ from financehub_shared.providers.rss.zones import ZONE, zone_offset
 
 #: Beginnings of the names of the twelve months: English, German, French, Spanish, Italian, Portuguese, Dutch, Russian.
 _MONTH_NAMES = (
-    "jan ene gen янв|feb fev fév фев|mar mär mrz maa мар|apr avr abr апр|may mai mag mei май мая|jun juin giu июн"
+    "jan ene gen янв|feb fev fév фев|mar mär mrz mrt maa мар|apr avr abr апр|may mai mag mei май мая|jun juin giu июн"
     "|jul juil lug июл|aug aoû ago авг|sep set сен|oct okt out ott окт|nov ноя|dec dez déc dic дек"
 )
 _MONTHS = {name: month for month, names in enumerate(_MONTH_NAMES.split("|"), 1) for name in names.split()}
@@ -60,9 +60,10 @@ def parse_date(text: str) -> float | None:
         return None
     try:
         local = datetime(*day, tzinfo=UTC) + (_time_of_day(time) if time else timedelta())
+        # .NET writes 0001-01-01T00:00:00+01:00 for a date that is not set, which is before the first year in UTC.
+        return (local - zone_offset(zone, after.strip(), local)).timestamp()
     except (ValueError, OverflowError):
         return None
-    return (local - zone_offset(zone, after.strip(), local)).timestamp()
 
 
 def _day(before: str, after: str) -> tuple[int, int, int] | None:

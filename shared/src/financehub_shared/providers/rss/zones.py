@@ -65,6 +65,6 @@ def zone_offset(zone: re.Match[str] | None, after: str, local: datetime) -> time
         if name and (name.upper() in _SEASONAL or "/" in name):
             try:
                 return ZoneInfo(_SEASONAL.get(name.upper(), name)).utcoffset(local.replace(tzinfo=None)) or timedelta()
-            except (ZoneInfoNotFoundError, ValueError):
+            except (ZoneInfoNotFoundError, ValueError, OSError):  # America/Argentina is a folder of time zones
                 continue
     return timedelta()
