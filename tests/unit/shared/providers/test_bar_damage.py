@@ -209,3 +209,12 @@ def test_chart_without_times_or_of_another_symbol_is_malformed(change: dict[str,
     assert len(read(encode({"chart": {"result": [chart]}})).bars) == 1
     with pytest.raises(MalformedError, match=sentence):
         read(encode({"chart": {"result": [chart | change]}}))
+
+
+@pytest.mark.parametrize(("symbol", "answered"), [("USDJPY=X", "JPY=X"), ("JPY=X", "USDJPY=X")])
+def test_chart_of_a_dollar_is_read_in_both_spellings(symbol: str, answered: str):
+    """Yahoo answers a request for USDJPY=X or JPY=X with either symbol. The chart is that of the asset."""
+    columns = {name: [155.2] for name in COLUMNS}
+    meta = {"currency": "JPY", "symbol": answered}
+    chart = {"meta": meta, "timestamp": [1_760_000_000.0], "indicators": {"quote": [columns]}}
+    assert len(read_yahoo(symbol, "JPY")(encode({"chart": {"result": [chart]}})).bars) == 1

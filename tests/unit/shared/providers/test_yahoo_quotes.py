@@ -36,6 +36,16 @@ def recorded(real_answers: Path) -> Recorded:
     return read
 
 
+@pytest.mark.parametrize(("symbol", "answered"), [("USDJPY=X", "JPY=X"), ("JPY=X", "USDJPY=X"), ("JPY=X", "JPY=X")])
+def test_quote_of_a_dollar_is_found_in_both_spellings(symbol: str, answered: str):
+    """Yahoo answers a request for USDJPY=X or JPY=X with either symbol."""
+    row = {"symbol": answered, "regularMarketPrice": 155.2, "currency": "JPY", "regularMarketTime": int(NOW)}
+    body = json.dumps({"quoteResponse": {"result": [row]}}).encode()
+    assert read_quotes("yahoo", [stock(symbol, "JPY")], body, NOW).quotes[symbol].price == Decimal("155.2")
+    euro = read_quotes("yahoo", [stock("EURJPY=X", "JPY")], body, NOW)
+    assert isinstance(euro.missing["EURJPY=X"], NotFoundError)
+
+
 def read_one(body: bytes, asset: Asset) -> Quote:
     return read_quotes("yahoo", [asset], body, NOW).quotes[asset.symbol]
 

@@ -18,7 +18,7 @@ from financehub_shared.core.models import Asset, BarAnswer, Bars
 from financehub_shared.core.units import to_major_unit
 from financehub_shared.providers.bar_rows import COLUMNS, BarRows, read_number
 from financehub_shared.providers.transport import parse
-from financehub_shared.providers.yahoo.parse import document, own_symbol
+from financehub_shared.providers.yahoo.parse import document, own_symbol, spellings
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
 #: From this hour on, a time at a full quarter of an hour means the following midnight. Where clocks change at midnight,
@@ -73,7 +73,7 @@ def read_chart(provider: str, asset: Asset, body: bytes, first_day: int, now: fl
 
 def _check_symbol(provider: str, asset: Asset, symbol: Any) -> None:
     expected = own_symbol(asset) or asset.symbol
-    if isinstance(symbol, str) and symbol.casefold() != expected.casefold():
+    if isinstance(symbol, str) and symbol.upper() not in spellings(expected.upper()):
         raise MalformedError(provider, f"the chart is of {parse.describe(symbol)}; expected {expected}")
 
 

@@ -1,5 +1,6 @@
 """Parses what Yahoo's responses have in common: symbols, errors and the document. Pure."""
 
+import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -10,6 +11,7 @@ from financehub_shared.core.models import Asset
 from financehub_shared.providers.transport import parse, strict_json
 from financehub_shared.providers.transport.status import error_of_status
 
+_DOLLAR = re.compile(r"(USD)?([A-Z]{3})=X")
 #: Text of Yahoo's maintenance page, which has status 200.
 MAINTENANCE = b"will be right back"
 
@@ -26,6 +28,16 @@ def own_symbol(asset: Asset) -> str | None:
     """
     explicit = asset.provider_symbols.get("yahoo")
     return explicit or (asset.symbol if "yahoo" in KINDS[asset.kind].providers else None)
+
+
+def spellings(symbol: str) -> tuple[str, ...]:
+    """Return the symbols with which Yahoo answers a request for a symbol.
+
+    Yahoo has two symbols for the price of a dollar, `JPY=X` and `USDJPY=X`, and answers a request for one of them with
+    either.
+    """
+    found = _DOLLAR.fullmatch(symbol)
+    return (symbol,) if found is None else (symbol, f"{'' if found[1] else 'USD'}{found[2]}=X")
 
 
 def error_of_answer(provider: str, status: int, headers: Mapping[str, str], body: bytes, now: float) -> ProviderError:

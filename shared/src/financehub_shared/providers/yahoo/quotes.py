@@ -15,7 +15,7 @@ from financehub_shared.providers.evidence import read_evidence
 from financehub_shared.providers.protocols import QuoteBatch
 from financehub_shared.providers.transport import parse
 from financehub_shared.providers.transport.elements import Elements, Fields
-from financehub_shared.providers.yahoo.parse import document, own_symbol
+from financehub_shared.providers.yahoo.parse import document, own_symbol, spellings
 
 #: Requested fields. Without this list, a response has 80 fields per symbol.
 FIELDS = (
@@ -43,7 +43,8 @@ def read_quotes(provider: str, assets: Sequence[Asset], body: bytes, now: float)
     for asset in assets:
         try:
             symbol = own_symbol(asset) or asset.symbol
-            quotes[asset.symbol] = _read_quote(provider, asset, symbol, rows.find(symbol), now)
+            row = next(filter(None, map(rows.find, spellings(symbol))), None)
+            quotes[asset.symbol] = _read_quote(provider, asset, symbol, row, now)
         except ProviderError as error:
             missing[asset.symbol] = error
     return QuoteBatch(quotes, missing)
