@@ -87,7 +87,7 @@ def _selecting(query: str) -> str:
     kept = sorted((name, value) for name, value in pairs if _selects(name.lower(), value))
     text = urlencode(kept, errors="surrogateescape")
     # a name alone, such as `?12345`, stays one
-    return text.removesuffix("=") if len(kept) == 1 and "=" not in query else text
+    return text.removesuffix("=") if len(kept) == 1 and text not in query.split("&") else text
 
 
 def _selects(name: str, value: str) -> bool:

@@ -31,6 +31,8 @@ from financehub_shared.market.news_urls import canonical_url, is_start_page, new
         ("https://example.com/a?a=1&amp;b=2&amp;utm_source=rss", "https://example.com/a?a=1&b=2"),
         ("https://münchen.test/börse 1", "https://xn--mnchen-3ya.test/b%C3%B6rse%201"),
         ("https://example.com/?12345", "https://example.com/?12345"),
+        ("https://example.com/?12345&utm_source=rss", "https://example.com/?12345"),
+        ("https://example.com/?id=&utm_source=rss", "https://example.com/?id="),
         ("https://example.com/a?t=%E9t%E9", "https://example.com/a?t=%E9t%E9"),
     ],
 )
