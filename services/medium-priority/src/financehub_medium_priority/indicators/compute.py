@@ -11,6 +11,8 @@ from financehub_shared.core.models import Bars, Indicators
 
 RSI = list(OUTPUTS).index("rsi_14")
 _PRICES = [row for row, output in enumerate(OUTPUTS) if output in PRICE_OUTPUTS]
+#: Number of bars before the first value of the output that needs the longest history.
+_LONGEST_START = max(OUTPUTS.values()) - 1
 _OSCILLATORS = [row for row, output in enumerate(OUTPUTS) if output in OSCILLATORS]
 
 
@@ -37,10 +39,10 @@ def compute(bars: Bars, engine: Engine, name: EngineName, series: int, computed_
     columns = engine(prices)
     start = max(len(bars) - series, 0)
     # One block for all outputs is faster than 24 small arrays.
-    block = np.empty((len(OUTPUTS), len(bars) - start))
-    for row, (output, first) in enumerate(OUTPUTS.items()):
-        block[row] = columns[output][start:]
-        block[row, : max(first - 1 - start, 0)] = np.nan
+    block = np.array([columns[output][start:] for output in OUTPUTS])
+    if start < _LONGEST_START:
+        for row, first in enumerate(OUTPUTS.values()):
+            block[row, : max(first - 1 - start, 0)] = np.nan
     block[RSI, : max(_first_move(column(bars.close)) - start, 0)] = np.nan
     block[_PRICES] = np.ldexp(block[_PRICES], exponent)
     block[~np.isfinite(block)] = np.nan
@@ -54,7 +56,7 @@ def compute(bars: Bars, engine: Engine, name: EngineName, series: int, computed_
         last_day=bars.days[-1],
         bars=len(bars),
         days=bars.days[start:],
-        series=dict(zip(OUTPUTS, map(_as_array, block), strict=True)),
+        series=dict(zip(OUTPUTS, _as_arrays(block), strict=True)),
     )
 
 
@@ -79,7 +81,8 @@ def _first_move(close: Column) -> int:
     return int(moved.argmax()) if moved.any() else len(close)
 
 
-def _as_array(values: Column) -> "array[float]":
-    kept = array("d")
-    kept.frombytes(values.tobytes())
-    return kept
+def _as_arrays(block: Column) -> list["array[float]"]:
+    values = array("d")
+    values.frombytes(block.tobytes())
+    length = block.shape[1]
+    return [values[start : start + length] for start in range(0, len(values), length)]
