@@ -441,7 +441,7 @@ async def test_unreadable_elements_are_reported_and_cost_nothing_else():
 
 @pytest.mark.parametrize("damage", ["a bar of a future day", "a close of zero"])
 async def test_stored_bar_that_is_impossible_is_removed_by_the_next_run(damage: str):
-    """D6: a stored bar of a future day does not stop the fetches of its asset, and a price of zero not the task."""
+    """D6: a stored bar of the future does not stop the fetches of its asset. A price of zero does not stop the task."""
     world = await World(lambda _, right: BarAnswer(right)).run(300, 301, 302)
     symbol = world.asset.symbol
     stored = world.store.bars([symbol])[symbol]

@@ -14,7 +14,7 @@ from financehub_shared.market.links.known_assets import known_assets
 _LEGAL_FORM = re.compile(
     r",? (?:ag|co|corp|corporation|company|group|inc|incorporated|limited|ltd|n\.?v|plc|s\.?a|se)$"
 )
-#: A shorter text is a ticker: HP is Helmerich & Payne, although headlines call HPQ so.
+#: A shorter text is a ticker: HP is Helmerich & Payne, although headlines use this name for HPQ.
 _NAME_LENGTH = 5
 
 

@@ -1,4 +1,4 @@
-"""Words the problems of an asset that a user wrote: what is wrong, and how to fix it."""
+"""Describes the problems of an asset that a user wrote: what is wrong, and how to fix it."""
 
 import difflib
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Keeps a key of another type, which contains no record, from failing the methods that read or write it.
+"""Prevents errors in methods that read or write a key of another type, which contains no records.
 
 Another program, or a mistake in `redis-cli`, can replace a hash of records with a string. The methods that read this
 key then report it and find no records, and the methods that write it replace it.
@@ -24,7 +24,7 @@ Method = Callable[Concatenate[Part, P], R]
 
 
 def reads(types: KeyTypes, empty: Callable[[], Any]) -> Callable[[Method[Part, P, R]], Method[Part, P, R]]:
-    """Decorate a method to report a key of another type, also to the argument `unreadable`, and to return `empty()`.
+    """Decorate a method so that it reports a key of another type, also in `unreadable`, and returns `empty()`.
 
     Args:
         types: The keys that the method reads.
@@ -49,7 +49,7 @@ def reads(types: KeyTypes, empty: Callable[[], Any]) -> Callable[[Method[Part, P
 
 
 def writes(types: KeyTypes) -> Callable[[Method[Part, P, R]], Method[Part, P, R]]:
-    """Decorate a method to report and delete a key of another type, and to write again.
+    """Decorate a method so that it reports and deletes a key of another type, and writes again.
 
     Args:
         types: The keys that the method writes.

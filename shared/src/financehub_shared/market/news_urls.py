@@ -9,7 +9,7 @@ LINK_CHARACTERS_MAX = 2_000
 _TOO_LONG = f"the link has more than {LINK_CHARACTERS_MAX} characters"
 #: Maximum length of the name of a host (RFC 1035, 2.3.4).
 _HOST_CHARACTERS_MAX = 253
-#: What stands between parameters if a feed escapes its links twice or more often.
+#: The text between parameters if a feed escapes its links, perhaps more than once.
 _ESCAPED_TWICE = re.compile("&(?:amp;)++")
 #: Query parameters that track readers and do not select an article.
 _TRACKING = re.compile(

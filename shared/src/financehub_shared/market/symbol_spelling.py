@@ -54,7 +54,7 @@ def _has_misplaced_equals_sign(symbol: str) -> bool:
 def _is_usable(spelling: Spelling) -> bool:
     """Whether an entry that consists of a proposed symbol and its type is valid.
 
-    A share that has the name of an index also needs its kind, which the message about it says.
+    A share that has the name of an index also needs its kind. The message about it says so.
     """
     symbol, type = spelling
     if not re.fullmatch(SYMBOL_PATTERN, symbol) or KINDS[derive_kind(symbol, type)].currency(symbol) is None:

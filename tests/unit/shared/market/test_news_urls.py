@@ -76,7 +76,7 @@ def test_canonical_url_keeps_a_fragment_that_may_select_the_article(fragment: st
     ],
 )
 def test_canonical_url_keeps_parameters_that_may_select_the_article(query: str):
-    """N14: only a long random value of a parameter with the name of a session is removed, and no number.
+    """N14: only a long random value of a parameter with the name of a session is removed. A number stays.
 
     A value in another encoding than UTF-8 stays as it is.
     """

@@ -10,8 +10,8 @@ from financehub_shared.core.symbols.exchanges import split_suffix
 from financehub_shared.core.symbols.indices import index_currency
 
 _PAIR = re.compile(r"[A-Z0-9]+-([A-Z]{3})")
-#: A ticker in the US has at most five letters, optionally a hyphen and a class. Yahoo's codes of options have digits,
-#: and so have those of funds, which are the only codes that begin with one.
+#: A ticker in the US has at most five letters, optionally a hyphen and a class. Yahoo's codes of options and
+#: funds have digits, and only those of funds begin with one.
 _US_TICKER = re.compile(r"(?:[A-Z]{1,5}|[A-Z]+[0-9][A-Z0-9]*|0P[0-9A-Z]{8})(?:-[A-Z]{1,3})?")
 _FX = re.compile(r"([A-Z]{3})?([A-Z]{3})=X")
 #: Root → currency, for futures on US exchanges that are not priced in dollars.

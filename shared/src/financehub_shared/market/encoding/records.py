@@ -14,8 +14,8 @@ from financehub_shared.market.quality.quotes import PRICE_RANGE
 _TIME_DIGITS = 16
 #: Length of the prefix that `quotes` compares inside Redis.
 QUOTE_ORDER_LENGTH = 2 * _TIME_DIGITS
-#: A comma would turn a provider's own symbol into two, and a long one would make the request for many symbols fail. The
-#: empty one stands for none.
+#: A comma would turn a provider's own symbol into two, and a long one would make the request for many symbols fail. An
+#: empty one counts as missing.
 _OWN_SYMBOL = re.compile(r"[^\s,]{0,60}")
 #: Prices that FinanceHub may have written. The range is checked before a price in a minor unit is divided.
 _PRICES = (PRICE_RANGE[0] / 1_000, PRICE_RANGE[1])

@@ -132,7 +132,7 @@ def _camel_parts(text: str, word: str) -> tuple[str, ...]:
 
 def _keys(name: str) -> tuple[str, ...]:
     words = tuple(token.key for token in tokenize(fold(name)))
-    # `日経225` is not called 225, nor `黄金ETF` ETF; `other_scripts.py` finds these names
+    # 225 is not a name of `日経225`, and ETF is not a name of `黄金ETF`; `other_scripts.py` finds these names
     if has_other_script(name) and not any(len(word) > 2 and word.isalpha() and word not in _PARTS for word in words):
         return ()
     return words

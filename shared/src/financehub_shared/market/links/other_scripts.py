@@ -68,7 +68,7 @@ class OtherScripts:
         for asset in assets:
             for name in _foreign((asset.name, *asset.aliases, *known_asset(asset.symbol).names)):
                 owners[name].add(asset.symbol)
-        # of names of entities that are not tracked, no part is linked: `比特币现金` is not `比特币`
+        # no part of the name of an entity that is not tracked is linked: `比特币现金` is not `比特币`
         for name in _untracked_names():
             owners.setdefault(name, set())
         self._by_beginning: defaultdict[str, list[_Spelling]] = defaultdict(list)

@@ -36,8 +36,9 @@ VOLUME_BARS_MIN = 5
 MAGNITUDE = 10.0
 #: After this many days without a bar, the price can be at any level.
 SUSPENDED_DAYS = 30
-#: After this many days without a bar, three times the usual volume is a spike whatever the move. No holiday closes an
-#: exchange for so long. SIVB fell from 106.04 to 0.40 in March 2023 while it was suspended for 18 days.
+#: After this many days without a bar, three times the usual volume is a spike, regardless of the size of the move. No
+#: holiday closes an exchange for that long. SIVB fell from 106.04 to 0.40 in March 2023, when it was suspended for 18
+#: days.
 HALTED_DAYS = 14
 
 

@@ -1,4 +1,4 @@
-"""Repairs the references of a feed: ampersands that begin none, and characters that XML does not allow. Pure.
+"""Repairs ampersands that do not begin a reference, and references to characters that XML does not allow. Pure.
 
 Each of them makes a document ill-formed, and then the feed parser guesses: `S&P 500` becomes `S&P; 500`.
 """

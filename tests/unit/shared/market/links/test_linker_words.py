@@ -285,7 +285,7 @@ def test_link_of_a_known_fund_without_a_name_reads_its_ticker_as_that_of_a_fund(
     ],
 )
 def test_link_of_a_ticker_that_a_company_and_a_coin_share_follows_the_headline(title: str, symbols: str):
-    """N3: a company does not get the names of the coin with its ticker, nor does its ticker hide the coin's."""
+    """N3: a company does not get the names of the coin with its ticker, and does not hide the coin."""
     stocks = {"LTC": "LTC Properties", "SOL": "Emeren Group", "COMP": "Compass, Inc."}
     coins = {"LTC-USD": "Litecoin", "SOL-USD": "Solana", "COMP-USD": "Compound"}
     assets = [Asset(symbol, AssetType.STOCK, name) for symbol, name in stocks.items()]

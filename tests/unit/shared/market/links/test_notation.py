@@ -209,6 +209,6 @@ def test_bare_ticker_counts_beside_the_name_of_its_asset(title: str, symbols: st
     ],
 )
 def test_link_of_a_pair_of_an_untracked_coin_leaves_out_the_stablecoin(title: str, symbols: tuple[str, ...]):
-    """N3: a stablecoin after the slash is the currency of a pair, also if the coin before the slash is not tracked."""
+    """N3: a stablecoin after the slash is the currency of a pair, even if the coin before it is not tracked."""
     coins = [Asset("USDT-USD", AssetType.CRYPTO, "Tether"), Asset("USDC-USD", AssetType.CRYPTO, "USDC")]
     assert AssetLinker([*coins, Asset("1INCH-USD", AssetType.CRYPTO, "1inch")]).link(title) == symbols

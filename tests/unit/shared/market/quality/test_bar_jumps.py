@@ -127,7 +127,7 @@ def test_crash_of_a_turbulent_day_stays_although_it_has_a_gap(factor: float, new
 @pytest.mark.parametrize("price", [0.0015, None])
 @pytest.mark.parametrize("spike", [1.0, 10.0])
 def test_collapse_during_a_suspension_stays_if_its_volume_is_a_spike(price: float | None, spike: float):
-    """D7: SIVB (18 days, to 1/265) and SBNY in March 2023. A wrong unit after a hole in the bars has no such volume."""
+    """D7: SIVB (18 days, to 1/265) and SBNY fell in March 2023. A wrong unit after a hole has no such volume."""
     closes = [close * (0.0015 if place >= 40 else 1.0) for place, close in enumerate(TRUE)]
     history = bars(closes, volume=[100.0] * 40 + [100.0 * spike] + [100.0] * (len(closes) - 41))
     history = replace(history, days=array("i", (day + 14 * (place >= 40) for place, day in enumerate(history.days))))

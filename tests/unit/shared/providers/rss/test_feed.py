@@ -258,6 +258,6 @@ def test_name_of_an_entry_in_a_comment_or_cdata_is_not_the_name_of_entries(text:
     ["Thu, 01 Jan 1970 01:00:00 +0000", "1980-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+01:00"],
 )
 def test_date_from_before_the_web_counts_as_missing(wrong: str):
-    """A program without a date writes its zero. The news item is not old because of it, nor is the feed dead."""
+    """A program without a date writes its zero. The date makes neither the news item nor the feed old."""
     feed = parse(rss_of(f"<title>Gold</title><link>https://news.test/a</link><pubDate>{wrong}</pubDate>"))
     assert (feed.items[0].published_at, feed.newest_at) == (NOW, None)

@@ -1,4 +1,4 @@
-"""Tests of references in feeds: ampersands that begin none, and characters that XML does not allow."""
+"""Tests of ampersands that do not begin a reference, and of references to characters that XML does not allow."""
 
 import pytest
 from hypothesis import given
