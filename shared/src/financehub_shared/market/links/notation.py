@@ -175,8 +175,10 @@ class NotationReader:
         if match[2] == "-" and not (match[1].isupper() and match[3].isupper()):
             return match[0]
         symbols = self._of_pair(base, quote)
-        # the stablecoin in the pair of a coin that is not tracked is its currency: `PENDLE/USDT`
-        is_pair = symbols or (quote in STABLECOINS and match[1].isupper() and match[3].isupper())
+        # The stablecoin in the pair of a coin that is not tracked is its currency: `PENDLE/USDT`. In a headline in
+        # capitals, a hyphen can also join two words: `COINBASE-USDC DEAL`.
+        is_notation = match[1].isupper() and match[3].isupper() and (match[2] == "/" or not match.string.isupper())
+        is_pair = symbols or (quote in STABLECOINS and is_notation)
         return self._note(match, Note(NoteKind.PAIR, (base,), tuple(symbols))) if is_pair else match[0]
 
     def _joined_pair(self, match: re.Match[str]) -> str:

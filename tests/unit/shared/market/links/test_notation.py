@@ -212,3 +212,9 @@ def test_link_of_a_pair_of_an_untracked_coin_leaves_out_the_stablecoin(title: st
     """N3: a stablecoin after the slash is the currency of a pair, even if the coin before it is not tracked."""
     coins = [Asset("USDT-USD", AssetType.CRYPTO, "Tether"), Asset("USDC-USD", AssetType.CRYPTO, "USDC")]
     assert AssetLinker([*coins, Asset("1INCH-USD", AssetType.CRYPTO, "1inch")]).link(title) == symbols
+
+
+def test_link_of_words_with_a_hyphen_in_a_headline_in_capitals_is_not_a_pair():
+    """N3: in a headline in capitals, a company and a stablecoin that a hyphen joins are both linked."""
+    assets = [Asset("COIN", AssetType.STOCK, "Coinbase Global, Inc."), Asset("USDC-USD", AssetType.CRYPTO, "USDC")]
+    assert AssetLinker(assets).link("COINBASE-USDC DEAL ENDS") == ("COIN", "USDC-USD")
