@@ -10,7 +10,8 @@ from financehub_medium_priority.indicators.outputs import OSCILLATORS, OUTPUTS, 
 from financehub_shared.core.models import Bars, Indicators
 
 RSI = list(OUTPUTS).index("rsi_14")
-_PRICES = [row for row, output in enumerate(OUTPUTS) if output in PRICE_OUTPUTS]
+#: One row per output, which is 1 if the output has the unit of the prices and otherwise 0.
+_IN_PRICES = np.array([[int(output in PRICE_OUTPUTS)] for output in OUTPUTS])
 #: Number of bars before the first value of the output that needs the longest history.
 _LONGEST_START = max(OUTPUTS.values()) - 1
 _OSCILLATORS = [row for row, output in enumerate(OUTPUTS) if output in OSCILLATORS]
@@ -44,7 +45,7 @@ def compute(bars: Bars, engine: Engine, name: EngineName, series: int, computed_
         for row, first in enumerate(OUTPUTS.values()):
             block[row, : max(first - 1 - start, 0)] = np.nan
     block[RSI, : max(_first_move(column(bars.close)) - start, 0)] = np.nan
-    block[_PRICES] = np.ldexp(block[_PRICES], exponent)
+    block = np.ldexp(block, exponent * _IN_PRICES)
     block[~np.isfinite(block)] = np.nan
     # Because of rounding, a %K of 100 can become larger by one bit.
     block[_OSCILLATORS] = np.clip(block[_OSCILLATORS], 0, 100)

@@ -13,7 +13,7 @@ def rolling_sum(values: Column, bars: int) -> Column:
     """Return the sum of the last `bars` values for each bar, or NaN if there are fewer values."""
     total = np.full_like(values, np.nan)
     if len(values) >= bars:
-        total[bars - 1 :] = np.convolve(values, np.ones(bars), "valid")
+        total[bars - 1 :] = np.correlate(values, np.ones(bars), "valid")
     return total
 
 
