@@ -265,8 +265,8 @@ def deliveries() -> Section:
         About(
             title="News items that were not stored",
             text="News items that were read but not stored within the time range, by reason. Most have a known link, "
-            "because feeds list the same articles for days. If a title is the reason for unusually many, look for "
-            "`news_dropped` in the log with the level `debug`: it names an example of each reason.",
+            "because feeds list the same articles for days. If the reason `title` is unusually frequent, set the log "
+            "level to `debug`: the event `news_dropped` then gives an example of each reason.",
             unit="none",
             no_value="No data: no known or old news item was read within the time range",
             decimals=0,
