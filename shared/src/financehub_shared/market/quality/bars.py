@@ -212,7 +212,7 @@ def _is_ordinary(asset: Asset, answer: BarAnswer, stored: Bars | None, now: floa
     bars = answer.bars
     if stored is not None:
         is_split = max(answer.splits, default=0) > stored.days[-1]
-        if is_split or stored.days[-1] > now // DAY_SECONDS + 1 or not is_continued_by(stored, bars):
+        if is_split or not is_continued_by(stored, bars):
             return False
     is_week = asset.type is not AssetType.STOCK or not any(weekday(day) >= SATURDAY for day in bars.days)
     return is_week and bars.days[-1] <= now // DAY_SECONDS + 1 and _fits_together(asset, bars, stored)

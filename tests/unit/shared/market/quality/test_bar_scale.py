@@ -298,6 +298,14 @@ def test_current_price_counts_only_what_can_be_evidence(quote: object, own: floa
     assert (found and (found.value, found.is_confirmed)) == expected
 
 
+@pytest.mark.parametrize(("days", "expected"), [(13, None), (14, 10.0)])
+def test_current_price_is_unknown_if_a_recent_split_can_explain_the_difference(days: int, expected: float | None):
+    """D2: the quote is as new as the price in the answer, but one of the two may be in the scale before the split."""
+    answer = BarAnswer(NEWEST, {NEWEST.days[-1] - days: 2.0}, price=20.0, price_at=END)
+    found = current_price(STOCK, answer, quote_of(10, END), END + DAY, is_first=True)
+    assert (found and found.value) == expected
+
+
 def test_current_price_of_an_answer_alone_does_not_outweigh_stored_bars():
     """D1, D2: an upstream with newest bars in a wrong unit reports the price in the same answer in this unit, too."""
     answer = BarAnswer(NEWEST, price=10.5, price_at=END)

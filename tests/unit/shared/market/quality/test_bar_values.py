@@ -112,6 +112,14 @@ def test_weekend_bar_that_repeats_its_neighbor_is_left_out(copied: int, days: in
     assert reasons(checked) == ["weekend"]
 
 
+@pytest.mark.parametrize("volume", [0.0, 70.0])
+def test_flat_bar_of_a_trading_weekend_stays_if_the_next_day_has_the_same_price(volume: float):
+    """A share that is rarely traded can have the same single price on Sunday and Monday."""
+    days = week_of(6, 0, 1, 2, 3, weeks=7)
+    delivered = replace(bars([(10.0, 10.0, 10.0, 10.0)] * len(days), volume=volume), days=array("i", days))
+    assert read_history(delivered).bars == delivered
+
+
 def part_of(delivered: Bars, day: int, new_day: int, volume: float) -> Bars:
     """Return the bar of a day under another date and with another volume."""
     place = delivered.days.index(day)
@@ -178,6 +186,14 @@ def test_high_or_low_that_nobody_traded_is_left_out(cell: int, factor: float, vo
     delivered = bars(cells, volume=[float(volume) if place == 30 else 100.0 for place in range(len(TRUE))])
     assert (read_history(delivered, price=TRUE[-1]).bars == delivered) is is_kept
     assert read_history(delivered, price=TRUE[-1], asset=COIN).bars == delivered
+
+
+def test_high_of_a_share_at_the_lowest_price_steps_is_kept():
+    """A few price steps of a share that costs a fraction of a cent are a large factor."""
+    cells: list[Cells] = [(0.001, 0.001, 0.001, 0.001)] * 60
+    cells[30] = (0.001, 0.005, 0.001, 0.001)
+    delivered = bars(cells)
+    assert read_history(delivered).bars == delivered
 
 
 def test_bar_of_a_stock_with_a_wide_range_is_left_out():

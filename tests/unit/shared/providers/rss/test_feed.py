@@ -253,6 +253,13 @@ def test_name_of_an_entry_in_a_comment_or_cdata_is_not_the_name_of_entries(text:
     assert len(parse(body.encode()).items) == 2
 
 
+def test_comments_that_mention_entries_do_not_hide_the_text_between_them():
+    """The title of the feed is read although it is between two comments that contain the tag of an entry."""
+    hidden = "<!-- <item> -->"
+    body = f"<rss version='2.0'><channel>{hidden}<title>The Wire</title>{hidden}<item>{entry(1)}</item></channel></rss>"
+    assert [item.source for item in parse(body.encode()).items] == ["The Wire"]
+
+
 @pytest.mark.parametrize(
     "wrong",
     ["Thu, 01 Jan 1970 01:00:00 +0000", "1980-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+01:00"],
