@@ -6,6 +6,7 @@ import pytest
 
 from financehub_shared.core.kinds import AssetKind, AssetType
 from financehub_shared.core.models import Asset
+from financehub_shared.market.asset_entry import read_entry
 from financehub_shared.market.assets_file import AssetsFileError, load_assets, parse_assets
 from financehub_shared.providers.coingecko.ids import IDS
 
@@ -199,6 +200,12 @@ def test_parse_of_an_entry_with_a_stated_currency_keeps_it(symbol: str, currency
     """A stated currency replaces that of the exchange, because some London funds are priced in dollars (D14)."""
     (asset,) = parse_assets(f"assets: [{{symbol: {symbol}, type: stock, currency: {currency}}}]", "f")
     assert asset.currency == currency
+
+
+def test_parse_of_a_local_index_without_a_caret_keeps_its_kind():
+    """Yahoo writes some indices like listings. An index without the suffix of an exchange needs its caret."""
+    assert read_entry({"symbol": "TA90.TA", "type": "stock", "kind": "index"})[1] == []
+    assert "is not the symbol of an index" in read_entry({"symbol": "TESTX", "type": "stock", "kind": "index"})[1][0][1]
 
 
 def test_parse_of_a_repeated_symbol_reports_both_lines():

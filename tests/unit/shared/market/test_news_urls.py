@@ -106,6 +106,7 @@ def test_news_id_of_a_shared_link_depends_on_the_title():
     "url",
     [
         *("", "javascript:alert(1)", "/relative", "ftp://example.com/a", "https:///a", "http://a:x/"),
+        f"https://{'a.' * 150}com/",
         *(f"https://example.com/{'a' * 2_000}", f"https://{'ö.' * 300}com/", f"https://example.com/{'ö' * 500}"),
     ],
     ids=lambda url: url[:30],

@@ -262,6 +262,13 @@ def test_link_of_an_ambiguous_name_follows_the_words_around_it(title: str, symbo
     assert " ".join(LINKER.link(title)) == symbols
 
 
+def test_link_of_a_fund_whose_name_begins_like_a_company_leaves_out_the_company():
+    """N3: the ticker of another asset follows the whole name, so `Fund` is a part of it and not a verb."""
+    linker = AssetLinker([Asset("F", AssetType.STOCK, "Ford Motor Company")])
+    assert linker.link("Ford Equity Fund (NYSEARCA: FEF) Announces Distribution") == ()
+    assert linker.link("Ford Motor (NYSE: F) Announces Distribution") == ("F",)
+
+
 def test_link_of_a_known_fund_without_a_name_reads_its_ticker_as_that_of_a_fund():
     """N2, row L11: a plain entry `{symbol: SPY, type: stock}` is linked like one with the name of the fund."""
     assert AssetLinker([Asset("SPY", AssetType.STOCK)]).link("SPY sees record inflows") == ("SPY",)

@@ -43,6 +43,7 @@ def test_stored_bar_that_is_impossible_is_removed_by_a_full_history(asset: Asset
     assert replace_bars(stored, checked.bars, checked.first_day) == RIGHT
     assert [record.reason_class for record in checked.records] == ["history"]
     assert "1 replaced" in checked.records[0].reason or "1 removed" in checked.records[0].reason
+    assert "added" not in checked.records[0].reason
 
 
 @pytest.mark.parametrize("asset", [STOCK, COIN], ids=["stock", "coin"])
