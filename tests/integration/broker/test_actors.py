@@ -115,7 +115,7 @@ def test_old_run_is_skipped_and_old_retry_is_dead_lettered(
     broker: FinanceHubBroker, outcomes: Outcomes, serving: Serve, redis_client: "redis.Redis"
 ):
     """A first attempt that is too old is not a failure. A retry that is too old becomes a dead letter with its
-    failures.
+    failures, and its error contains the last one (D10).
     """
     runs = []
     declare(broker, CRYPTO, lambda **_: runs.append(1))
@@ -128,6 +128,7 @@ def test_old_run_is_skipped_and_old_retry_is_dead_lettered(
         eventually(lambda: redis_client.hlen(keys.messages("high")) == 0)
     assert sorted(outcomes.seen) == [(CRYPTO, "dead"), (CRYPTO, "skipped")]
     assert (letter.reason, letter.attempts, runs) == ("too-old", 1, [])
+    assert letter.error.endswith("s old, its limit is 600 s; last failure: E: e")
 
 
 def test_async_task_past_its_time_limit_is_cancelled_and_retried(

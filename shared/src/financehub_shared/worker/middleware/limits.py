@@ -1,5 +1,7 @@
 """Middleware that refuses a message that exceeds a limit, before its task runs."""
 
+from typing import Any
+
 import dramatiq
 from dramatiq.broker import MessageProxy
 
@@ -54,4 +56,12 @@ class AgeLimit(dramatiq.Middleware):
         if age >= max_age:
             if is_retry:
                 message.fail()
-            raise TooOldError(f"{age / 1000:.0f} s old, its limit is {max_age / 1000:.0f} s")
+            limit = f"{age / 1000:.0f} s old, its limit is {max_age / 1000:.0f} s"
+            raise TooOldError(limit + _last_failure(message.options.get(options.FAILURES)))
+
+
+def _last_failure(failures: Any) -> str:
+    """Return the end of the error of a late retry: the failure that was retried, so that its reason is not lost."""
+    # Another client may have set the option to anything.
+    last = failures[-1] if isinstance(failures, list) and failures else None
+    return f"; last failure: {last.get('exception')}: {last.get('error')}" if isinstance(last, dict) else ""
