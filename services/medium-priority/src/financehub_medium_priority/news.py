@@ -41,8 +41,8 @@ async def refresh_news(
         store: Store of market data.
         providers: News providers, all of which are called.
         clock: Source of time.
-        retention_days: News items that are older than this are not stored, because the cleanup would delete them. By
-            default, there is no limit.
+        retention_days: News items that are older than this are not stored, because the cleanup would delete them.
+            By default, items of any age are stored.
         counts: Receives the numbers of delivered, quarantined and dropped news items.
 
     Raises:

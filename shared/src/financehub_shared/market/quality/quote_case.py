@@ -26,8 +26,8 @@ class Case:
 
     Args:
         asset: The asset.
-        stored: The stored quote. None if there is no quote that can be compared.
-        dispute: The open dispute. None if there is none.
+        stored: The stored quote, or None if there is none to compare with.
+        dispute: The open dispute, if any.
         ranks: Provider → its place in the provider order; 0 is the first choice.
         now: Unix seconds.
     """

@@ -15,7 +15,7 @@ _ALLOWED = re.compile("[\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def with_valid_references(document: str) -> str:
-    """Return an XML document in which each ampersand outside of CDATA sections begins a reference that XML allows.
+    """Return an XML document in which each ampersand outside CDATA sections begins a reference that XML allows.
 
     A surrogate pair, such as the `&#xD83D;&#xDE80;` that some programs write instead of an emoji, becomes one
     character. References to other characters that XML does not allow are removed.

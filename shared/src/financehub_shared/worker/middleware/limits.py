@@ -61,7 +61,7 @@ class AgeLimit(dramatiq.Middleware):
 
 
 def _last_failure(failures: Any) -> str:
-    """Return the end of the error of a late retry: the failure that was retried, so that its reason is not lost."""
+    """Return the part of the message that names the failure before this retry, so that its reason is not lost."""
     # Another client may have set the option to anything.
     last = failures[-1] if isinstance(failures, list) and failures else None
     return f"; last failure: {last.get('exception')}: {last.get('error')}" if isinstance(last, dict) else ""
