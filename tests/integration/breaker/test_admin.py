@@ -81,7 +81,7 @@ def fail_with_retry_after(seconds: float) -> None:
 def test_breaker_with_a_damaged_field_is_named_and_continues(
     redis_client: "redis.Redis", registry: BreakerRegistry, field: str, damage: str | bytes
 ):
-    """A damaged field is read as in a new breaker. It does not affect other breakers, and a reset repairs it (D13)."""
+    """A damaged field is read as in a new breaker. It does not affect other breakers, and a reset repairs it (S8)."""
     force_open(redis_client, "yahoo")
     force_open(redis_client, "kraken")
     before = list_breakers(redis_client)

@@ -200,7 +200,7 @@ def test_reconcile_assets_with_unreadable_records_repairs_only_declared_damage(
 
 
 def test_put_bars_over_a_newer_format_keeps_it(reader: Reader, redis_client: "redis.Redis"):
-    """A blob in the format of a newer release is neither read nor replaced."""
+    """A blob in the format of a newer release is neither read nor replaced (S6)."""
     intact = KINDS["bars"].read(redis_client, "BTC-USD")
     assert intact is not None
     KINDS["bars"].write(redis_client, "BTC-USD", newer := b"\x02" + intact[1:])
@@ -212,7 +212,7 @@ def test_put_bars_over_a_newer_format_keeps_it(reader: Reader, redis_client: "re
 
 
 def test_news_with_unreadable_items_is_filled_up_to_the_limit(reader: Reader, redis_client: "redis.Redis"):
-    """Items that cannot be read do not take the place of others."""
+    """Items that cannot be read do not take the place of others (S7)."""
     redis_client.hset(keys.NEWS, reader.news(limit=1)[0].id, "?")
     assert len(reader.news(limit=2)) == 2
     assert len(reader.news(limit=3)) == 2

@@ -170,7 +170,7 @@ def test_budget_metrics_have_one_series_per_window():
 async def test_budget_with_a_damaged_entry_continues_and_affects_no_other(
     redis_url: str, redis_client: "redis.Redis", damage: bytes | None
 ):
-    """A damaged entry counts as missing for calls and for metrics, and other upstreams are not affected (D13)."""
+    """A damaged entry counts as missing for calls and for metrics, and other upstreams are not affected (S8)."""
     scripts = RedisScripts.of_url(redis_url, SystemClock(), timeout_seconds=PATIENT_SECONDS)
     damaged, other = (Budget(name, [(86_400, 5)], scripts, SystemClock()) for name in ("damaged", "other"))
     await damaged.spend(3)

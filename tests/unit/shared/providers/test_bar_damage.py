@@ -181,7 +181,7 @@ def test_bars_with_times_in_another_unit_are_malformed(per_second: int):
 
 
 def test_bar_with_a_time_in_another_unit_is_named():
-    """One wrong time costs only its own bar, and a sentence reports the loss (D9)."""
+    """One wrong time costs only its own bar, and a sentence reports the loss (D9, I16)."""
     rows = BarRows("binance")
     add_klines(rows, [[day * (DAY_SECONDS if day == 20_001 else DAY_MS), *KLINE] for day in range(20_000, 20_003)])
     assert list(rows.bars("BTC-USD", 20_000, 20_003).days) == [20_000, 20_002]
@@ -198,7 +198,7 @@ def test_bar_with_a_time_in_another_unit_is_named():
     ],
 )
 def test_chart_without_times_or_of_another_symbol_is_malformed(change: dict[str, Any], sentence: str):
-    """Prices without times are not an empty answer, and no asset gets the bars of another one (D9)."""
+    """Prices without times are not an empty answer, and no asset gets the bars of another one (D9, I17)."""
     columns = {name: [1.5] for name in COLUMNS}
     chart = {
         "meta": {"currency": "USD", "symbol": "AAPL"},

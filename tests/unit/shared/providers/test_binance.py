@@ -72,7 +72,7 @@ async def test_quote_in_usdt_is_converted_with_a_note():
 
 
 async def test_quotes_with_an_unknown_pair_deliver_the_others():
-    """Code -1121 means that the whole list is refused. One more request fetches all known pairs."""
+    """Code -1121 means that the whole list is refused. One more request fetches all known pairs (I10)."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         if "symbols" in request.url.params:

@@ -93,7 +93,7 @@ async def test_volume_of_a_cheap_coin_is_computed_without_overflow(price: object
 
 
 async def test_coin_that_changed_its_symbol_is_refused():
-    """A coin's id stays when its symbol changes, so a canonical symbol could get the price of another coin (D4)."""
+    """An id stays when its coin's symbol changes, so a symbol could get the price of another coin (D4, I15)."""
     eos = Asset("EOS-USD", AssetType.CRYPTO)
     coingecko, upstream = adapter(lambda _: httpx.Response(200, json=[{**row("eos"), "symbol": "a"}]))
     error = (await coingecko.fetch_quotes([eos], upstream.deadline)).missing["EOS-USD"]

@@ -81,7 +81,7 @@ json_values = st.recursive(
 @settings(max_examples=50)
 @given(st.fixed_dictionaries(dict.fromkeys(NAMES, json_values)), st.decimals(1, 2), json_values)
 def test_damaged_evidence_is_none_and_never_an_error(values: dict[str, Any], price: Decimal, change: Any):
-    """Any JSON value leads to a positive finite price, a non-negative offer, a count, a word, or None."""
+    """Any JSON value leads to a positive finite price, a non-negative offer, a count, a word, or None (I3)."""
     found = read_evidence(values, Decimal("0.01"), **ALL)
     computed = read_evidence({"change": change}, change=(price, "change")).previous_close
     for value in (found.previous_close, found.low, found.high, computed):

@@ -57,7 +57,7 @@ NO_ACCESS = {"error": "You don't have access to this resource."}
 
 @pytest.mark.parametrize("status", [401, 403])
 async def test_symbol_outside_the_plan_costs_only_itself(status: int):
-    """One symbol of 21 is refused. All others are delivered, and the breaker does not count the refusal (D9)."""
+    """One symbol of 21 is refused. All others are delivered, and the breaker does not count the refusal (D9, I11)."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(status, json=NO_ACCESS) if request.url.params["symbol"] == "S3" else quote()
@@ -70,7 +70,7 @@ async def test_symbol_outside_the_plan_costs_only_itself(status: int):
 
 
 async def test_key_without_access_to_any_symbol_is_blocked():
-    """If every symbol is refused, the problem is the key and not the symbols."""
+    """If every symbol is refused, the problem is the key and not the symbols (I12)."""
     finnhub, upstream = adapter(lambda _: httpx.Response(403, json=NO_ACCESS))
     with pytest.raises(BlockedError, match="no access to any of the 21 symbols"):
         await finnhub.fetch_quotes(STOCKS[:21], upstream.deadline)

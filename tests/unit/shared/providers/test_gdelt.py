@@ -76,7 +76,7 @@ async def test_title_that_is_not_json_costs_only_its_article(title: str, place: 
     [(b"a\tb\nc", "a b c"), (b"a\x01b", "ab"), (b"caf\xe9", "caf\ufffd"), (b"\\ud83d up", "up"), (b"\\u0000x", "x")],
 )
 async def test_title_with_odd_characters_is_kept_without_them(raw: bytes, title: str):
-    """Raw control characters, bytes that are not UTF-8 and lone surrogates cost only themselves (N9)."""
+    """Raw control characters, bytes that are not UTF-8 and lone surrogates cost only themselves (N9, I5)."""
     body = json.dumps({"articles": [article(title="@"), article(url="https://paper.test/b")]}).encode()
     gdelt, upstream = adapter(lambda _: httpx.Response(200, content=body.replace(b"@", raw)))
     batch = await gdelt.fetch_news(None, upstream.deadline)

@@ -205,7 +205,7 @@ def paths_read(answer: Answer, document: Any, element: mutations.Path) -> Iterat
 
 @ALL_ANSWERS
 def test_damaged_value_costs_only_its_own_quote(name: str, document: Any):
-    """Each value that an adapter reads is damaged. Other quotes are as before, and a sentence reports the loss (D9)."""
+    """Each value that an adapter reads is damaged. Others are as before, and a sentence reports the loss (D9, I1)."""
     answer = ANSWERS[name]
     before = READ_QUOTES[answer.upstream](encode(document), list(answer.elements.values())).quotes
     assert before.keys() == {asset.symbol for asset in answer.elements.values()}

@@ -55,7 +55,7 @@ async def test_quote_under_a_damaged_key_is_found_or_said_to_be_damaged(key: str
 
 
 async def test_quotes_with_an_unknown_pair_deliver_the_others():
-    """Kraken refuses a list with an unknown pair. All pairs are then fetched, and the unknown one is identified."""
+    """Kraken refuses a list with an unknown pair. All pairs are then fetched, and the unknown one is named (I10)."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         if "pair" in request.url.params:

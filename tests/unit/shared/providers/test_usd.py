@@ -61,7 +61,7 @@ async def test_spot_rate_with_a_failed_source_comes_from_the_second(broken: str)
 
 @pytest.mark.parametrize("rate", ["NaN", "-Infinity", "0", "-1", "1e30"])
 async def test_damaged_spot_rate_costs_only_its_source(rate: str):
-    """A value that cannot be a rate is a failure of its source, and the next source is called (D9)."""
+    """A value that cannot be a rate is a failure of its source, and the next source is called (D9, I13)."""
     rates = UsdtRates([Source("first", rate), Source("second", "0.99")], None, ManualClock())
     assert (await rates.spot(1)).source == "second"
 
@@ -71,7 +71,7 @@ async def test_damaged_spot_rate_costs_only_its_source(rate: str):
     [("0.93", "0.935", "0.93"), ("0.93", "1.0", "1.0"), ("0.98", "0.93", "0.98"), ("0.93", "0.85", None)],
 )
 async def test_spot_rate_far_from_the_peg_needs_a_second_source(first: str, second: str, used: str | None):
-    """One source alone cannot change all prices in USDT by more than 2 %."""
+    """One source alone cannot change all prices in USDT by more than 2 % (I14)."""
     rates = UsdtRates([Source("first", first), Source("second", second)], None, ManualClock())
     if used is None:
         with pytest.raises(UpstreamError, match=r"first: 0\.93 USD per USDT, which no other source confirms"):

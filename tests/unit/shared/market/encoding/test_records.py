@@ -78,7 +78,7 @@ def test_encode_unconfirmed_quote_is_corrected_for_earlier_releases():
 
 
 def test_decode_quote_with_unknown_quality_returns_unconfirmed():
-    """A quality of a newer release counts as unconfirmed, and the note names it."""
+    """A quality of a newer release counts as unconfirmed, and the note names it (S4)."""
     stored = encode_quote(QUOTE).replace('"mended"', '"audited"')
     assert decode_quote("VOD.L", stored.encode()) == replace(
         QUOTE, quality=Quality.UNCONFIRMED, note="pence; the quality 'audited' is of a newer release"
@@ -87,7 +87,7 @@ def test_decode_quote_with_unknown_quality_returns_unconfirmed():
 
 @pytest.mark.parametrize(("field", "value"), [("type", "bond"), ("kind", "option")])
 def test_decode_asset_with_unknown_type_or_kind_raises_newer_record_error(field: str, value: str):
-    """An asset of a newer release is distinguished from a damaged one, which alone may be replaced (D13)."""
+    """An asset of a newer release is distinguished from a damaged one, which alone may be replaced (D13, S2)."""
     stored = json.dumps({"type": "stock", "name": "", "currency": "USD", field: value}).encode()
     with pytest.raises(NewerRecordError, match=f"{value}.*`financehub assets remove X` removes it"):
         decode_asset("X", stored)

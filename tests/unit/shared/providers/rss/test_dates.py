@@ -35,7 +35,7 @@ HOUR = 3_600
     ],
 )
 def test_date_with_a_zone_has_its_offset(zone: str, hours: float):
-    """N10: zones by name, by offset and by both have the right offset. Unknown ones count as UTC."""
+    """N10: zones by name, by offset and by both have the right offset. Unknown ones count as UTC (F10, F11)."""
     assert parse_date(f"Fri, 15 Jan 2027 07:00:00 {zone}") == SEVEN - hours * HOUR
     assert parse_date(f"2027-01-15 07:00:00 {zone}") == SEVEN - hours * HOUR
 
@@ -103,7 +103,7 @@ def test_date_in_a_usual_form_is_read(text: str):
     ],
 )
 def test_date_that_does_not_exist_is_refused(text: str):
-    """A date that is impossible, in an unknown language, or could be one of two days is not guessed."""
+    """A date that is impossible, in an unknown language, or could be one of two days is not guessed (F13)."""
     assert parse_date(text) is None
 
 

@@ -60,7 +60,7 @@ def test_encoding_is_found_by_xml_declaration(encoding: str):
     ],
 )
 def test_documents_use_the_superset_of_the_stated_encoding(stated: str, encoding: str, title: str):
-    """Browsers read a common superset for these names, so publishers use its characters."""
+    """Browsers read a common superset for these names, so publishers use its characters (F2)."""
     assert title in decode_feed(declared(stated, title).encode(encoding), "")
 
 

@@ -84,7 +84,7 @@ BOMB = rss_of(entry(title="&b;"), head=LAUGHS)
     ids=["bomb", "any case", "utf-16", "utf-16 without a mark", "utf-7", "ebcdic", "external", "html", "json", "bytes"],
 )
 def test_feed_with_entities_or_without_a_feed_is_malformed(body: bytes):
-    """Entities in any encoding, and documents that are not feeds, are malformed."""
+    """Entities in any encoding, and documents that are not feeds, are malformed (F6)."""
     with pytest.raises(MalformedError):
         parse(body)
 
@@ -105,7 +105,7 @@ def test_feed_with_any_bytes_is_read_or_refused(noise: bytes, at: int):
 
 
 def test_unusable_entry_is_quarantined():
-    """An entry without a title, or with a link that is not an http URL, is recorded with the reason."""
+    """An entry without a title, or with a link that is not an http URL, is recorded with the reason (F3)."""
     bad = "<title>T</title><link>javascript:alert(1)</link>"
     feed = parse(rss_of(entry(1), bad, "<link>https://a.test/2</link>"))
     assert len(feed.items) == 1
@@ -147,7 +147,7 @@ def test_relative_link_is_resolved_against_the_address_of_the_feed(link: str, ur
 
 
 def test_relative_link_is_resolved_against_the_base_of_its_element():
-    """N8: `xml:base` of the feed and of an entry take precedence, and may be relative themselves."""
+    """N8: `xml:base` of the feed and of an entry take precedence, and may be relative themselves (F8)."""
     (item,) = parse(ATOM_BASE.format(link="a.html").encode()).items
     assert item.url == "https://blog.test/en/2027/a.html"
     relative = rss_of("<title>T</title><link>a.html</link>", root=' xml:base="/blog/"')
@@ -159,7 +159,7 @@ def test_relative_link_is_resolved_against_the_base_of_its_element():
     ["javascript:alert(1)", "mailto:a@b.test", "ftp://a.test/1", "data:text/html,x", "https:/a", "tag:a"],
 )
 def test_link_that_is_not_http_is_refused_alone(link: str):
-    """N8: only the entry with such a link is quarantined."""
+    """N8: only the entry with such a link is quarantined (F9)."""
     feed = parse(rss_of(f"<title>T</title><link>{link}</link>", entry(2)))
     assert [item.url for item in feed.items] == ["https://news.test/a2?a=1&b=2"]
     assert [record.reason.partition(":")[0] for record in feed.quarantined] == ["unusable"]
@@ -167,13 +167,13 @@ def test_link_that_is_not_http_is_refused_alone(link: str):
 
 @pytest.mark.parametrize("guid", ["<guid>g1</guid>", "<guid isPermaLink='false'>/g1</guid>", "<guid>urn:1</guid>"])
 def test_guid_that_is_not_an_address_does_not_become_a_link(guid: str):
-    """N8: an entry without a link is refused, unless its guid is an address."""
+    """N8: an entry without a link is refused, unless its guid is an address (F9)."""
     assert parse(rss_of(f"<title>T</title>{guid}", entry(2))).quarantined[0].reason.startswith("unusable: no link")
     assert parse(rss_of("<title>T</title><guid>/article/1</guid>")).items[0].url == "https://news.test/article/1"
 
 
 def test_guid_that_repeats_within_an_answer_does_not_identify_entries():
-    """N7: a guid that several entries of a feed share does not identify any of them, and other guids still do."""
+    """N7: a guid that several entries of a feed share does not identify any of them, and other guids still do (F14)."""
     same = [entry(number, title=f"T{number}").replace(f"g{number}", "same") for number in (1, 2, 3)]
     assert [item.guid for item in parse(rss_of(*same, entry(4))).items] == ["", "", "", "news.test/rss g4"]
 
@@ -196,12 +196,12 @@ def test_link_of_several_articles_identifies_none_of_them():
     ("seconds_ahead", "published_at"), [(0, NOW), (1, NOW), (3_600, NOW), (7_200, NOW), (-60, NOW - 60)]
 )
 def test_date_is_never_later_than_the_fetch(seconds_ahead: float, published_at: float):
-    """N10: a date in the future becomes the time of the fetch."""
+    """N10: a date in the future becomes the time of the fetch (F12)."""
     assert parse(rss_of(entry(seconds_ago=-seconds_ahead))).items[0].published_at == published_at
 
 
 def test_second_date_counts_if_the_first_is_impossible():
-    """An impossible date does not hide a valid one."""
+    """An impossible date does not hide a valid one (F13)."""
     dates = "<pubDate>Fri, 15 Jan 2999 07:00:00 GMT</pubDate><dc:date>2027-01-15T06:00:00Z</dc:date>"
     dc = ' xmlns:dc="http://purl.org/dc/elements/1.1/"'
     (item,) = parse(rss_of(f"<title>T</title><link>https://a.test/1</link>{dates}", root=dc)).items

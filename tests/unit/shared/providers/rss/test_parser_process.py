@@ -101,7 +101,7 @@ async def test_feed_over_the_cpu_limit_fails_alone(parser: FeedParser):
 
 
 async def test_feed_over_the_memory_limit_fails_alone():
-    """N1: a feed that needs more memory than allowed fails with a sentence."""
+    """N1: a feed that needs more memory than allowed fails with a sentence (F5)."""
     parser = FeedParser(ParseLimits(memory_bytes=60_000_000))
     try:
         with pytest.raises(MalformedError, match="parsing took more than 60 MB of memory"):

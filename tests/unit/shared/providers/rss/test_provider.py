@@ -23,7 +23,7 @@ def answer_with(body: bytes, **headers: str) -> Respond:
 
 
 async def test_feed_without_news_for_two_weeks_is_stale_and_read():
-    """After two weeks without a new article, the source counts as failed, but its articles are still delivered."""
+    """After two weeks without a new article, the source counts as failed, but its articles are delivered (F17)."""
     rss, upstream = reader(answer_with(rss_of(entry(seconds_ago=20 * 86_400))))
     batch = await rss.fetch_news(None, upstream.deadline)
     assert isinstance(batch.failed["news.test/rss"], StaleError)

@@ -75,14 +75,14 @@ def test_gzip_body_with_padding_is_read(coding: str, padding: bytes):
     ],
 )
 def test_compressed_body_with_other_bytes_is_malformed(coding: str, body: bytes):
-    """N11: bytes that cannot be read are an error, so nothing is lost silently."""
+    """N11: bytes that cannot be read are an error, so nothing is lost silently (F7)."""
     with pytest.raises(MalformedError):
         read(coding, body)
 
 
 @pytest.mark.parametrize("body", [member(TEXT), member(b"a") + member(TEXT), member(b"a") + b"\0" + member(TEXT)])
 def test_truncated_gzip_body_is_an_upstream_error(body: bytes):
-    """N11: a body that ends inside a member, at any byte of its header, content or checksum, is truncated."""
+    """N11: a body that ends inside a member, at any byte of its header, content or checksum, is truncated (F7)."""
     start = len(body) - len(member(TEXT))
     for end in range(start + 1, len(body)):
         with pytest.raises(UpstreamError, match="truncated"):

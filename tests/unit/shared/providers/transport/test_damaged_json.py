@@ -28,7 +28,7 @@ elements = st.dictionaries(texts, texts | st.integers() | st.none() | st.lists(t
 @settings(max_examples=60)
 @given(st.lists(elements, min_size=1, max_size=5), st.data())
 def test_one_broken_element_is_lost_and_all_others_are_as_sent(good: list[dict[str, Any]], data: st.DataObject):
-    """Wherever a broken text is placed among elements with any texts, the other elements are as sent (N9, D9)."""
+    """Wherever a broken text is placed among elements with any texts, the other elements are as sent (N9, D9, I4)."""
     place = data.draw(st.integers(0, len(good)))
     broken = data.draw(st.sampled_from([text for name, text in BROKEN_TEXTS.items() if "raw" not in name]))
     parts = [json.dumps(element).encode() for element in good]
@@ -114,7 +114,7 @@ def test_damaged_element_with_nested_elements_costs_no_other_one(broken: bytes, 
     ids=lambda body: repr(body[:24]),
 )
 def test_answer_whose_loss_cannot_be_named_is_malformed(body: bytes):
-    """A cut end, damage around the elements, damage everywhere or no intact element makes the answer malformed."""
+    """A cut end, damage around the elements, damage everywhere or no intact element makes the answer malformed (I6)."""
     with pytest.raises(MalformedError):
         loads(body)
 

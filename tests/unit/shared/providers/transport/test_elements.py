@@ -18,7 +18,7 @@ def find(values: list[Any], name: str) -> dict[str, Any] | None:
 
 @pytest.mark.parametrize("name", ["ETHUSDT", "ethusdt", "EthUsdt"])
 def test_element_is_found_in_any_case(name: str):
-    """An upstream's answer may spell a name differently from the request (D9)."""
+    """An upstream's answer may spell a name differently from the request (D9, I9)."""
     assert find([BTC, ETH], name) == ETH
     assert find([BTC, ETH | {"symbol": " ethusdt"}], name) is not None
 
@@ -30,7 +30,7 @@ def test_element_that_is_left_out_is_none():
 
 
 def test_equal_elements_are_one_and_different_ones_are_none():
-    """It is unknown which of two different elements is right, so neither is used (D9)."""
+    """It is unknown which of two different elements is right, so neither is used (D9, I8)."""
     assert find([BTC, dict(BTC)], "BTCUSDT") == BTC
     with pytest.raises(MalformedError, match="BTCUSDT: the answer has 2 different entries for it"):
         find([BTC, {**BTC, "price": "9"}, ETH], "BTCUSDT")
@@ -48,7 +48,7 @@ def test_element_under_the_name_of_another_never_replaces_it():
     [(None, "null"), (5, "5"), ("text", "'text'"), ([1], "an array of 1"), ({"a": 1}, "an object")],
 )
 def test_missing_element_of_an_answer_with_nameless_ones_may_be_one_of_them(value: Any, shown: str):
-    """The sentence says that the element may be there, because 'unknown symbol' could be wrong (D10)."""
+    """The sentence says that the element may be there, because 'unknown symbol' could be wrong (D10, I7)."""
     with pytest.raises(MalformedError) as caught:
         find([BTC, value], "XRPUSDT")
     assert caught.value.detail == (

@@ -53,7 +53,7 @@ def test_plain_text_of_markup_is_what_a_reader_sees(markup: object, text: str):
     ],
 )
 def test_joiners_that_change_what_is_visible_stay(title: str):
-    """N15: emoji of several parts and words of Persian and Indic languages keep their joiners."""
+    """N15: emoji of several parts and words of Persian and Indic languages keep their joiners (F15)."""
     assert plain_text(title) == title
 
 
@@ -74,7 +74,7 @@ def test_joiners_that_change_what_is_visible_stay(title: str):
     ],
 )
 def test_characters_that_only_deceive_are_removed(title: str, text: str):
-    """N15: direction marks, zero-width spaces, tags and joiners without a visible effect are removed."""
+    """N15: direction marks, zero-width spaces, tags and joiners without a visible effect are removed (F16)."""
     assert plain_text(title) == text
 
 
