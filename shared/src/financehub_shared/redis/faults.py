@@ -1,0 +1,43 @@
+"""Classifies the errors with which Redis refuses a command. This module decides what an error of Redis means.
+
+Redis sends a code as the first word of an error. redis-py removes it from the text of some errors and keeps it in
+`status_code`. Redis 6.2 puts the code of an error in a script into the middle of the text.
+"""
+
+import re
+
+import redis
+
+#: Codes with which Redis refuses all or most writes because of its own state, not because of the command.
+REFUSED_WRITES = frozenset({"OOM", "MISCONF", "NOREPLICAS", "READONLY", "MASTERDOWN", "LOADING"})
+#: Code for a command or key that the ACL of our user does not allow.
+NOPERM = "NOPERM"
+
+_CODE = re.compile(rf"(?:^|[\s:]-)({'|'.join(sorted({*REFUSED_WRITES, NOPERM}))})\b")
+_CODE_BY_CLASS: dict[type[Exception], str] = {
+    redis.exceptions.OutOfMemoryError: "OOM",
+    redis.exceptions.ReadOnlyError: "READONLY",
+    redis.exceptions.MasterDownError: "MASTERDOWN",
+    redis.exceptions.BusyLoadingError: "LOADING",
+    redis.exceptions.NoPermissionError: NOPERM,
+}
+#: How a denied command inside a script begins in Redis 7 and later, and what it contains in Redis 6.2.
+_DENIED_IN_SCRIPT = ("ACL failure in script", "The user executing the script can't")
+
+
+def fault_code(error: BaseException) -> str:
+    """Return the code of a refusal, such as `OOM` or `NOPERM`; empty if the error is of another kind.
+
+    Args:
+        error: Any exception of redis-py.
+    """
+    for type_, code in _CODE_BY_CLASS.items():
+        if isinstance(error, type_):
+            return code
+    if not isinstance(error, redis.ResponseError):
+        return ""
+    text = str(error)
+    if any(phrase in text for phrase in _DENIED_IN_SCRIPT):
+        return NOPERM
+    found = _CODE.search(text)
+    return found[1] if found else ""
