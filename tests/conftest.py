@@ -93,13 +93,16 @@ def redis_client(redis_url: str) -> Iterator["redis.Redis"]:
 
 @pytest.fixture
 def redis_server(tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
-    """A function that starts a Redis that the test may kill, hang or fill. It takes redis-server options."""
+    """A function that starts a Redis that the test may kill, hang or fill. It takes redis-server options.
+
+    The keyword argument `server` chooses Redis 6.2, Redis 7 or Valkey (`support.redis_binaries.SERVERS`).
+    """
     servers: list[RedisServer] = []
 
-    def start(*options: str) -> RedisServer:
+    def start(*options: str, server: str | None = None) -> RedisServer:
         directory = tmp_path / f"redis-{len(servers)}"
         directory.mkdir()
-        servers.append(RedisServer(directory, *options).start())
+        servers.append(RedisServer(directory, *options, server=server).start())
         return servers[-1]
 
     yield start

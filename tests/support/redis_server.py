@@ -1,7 +1,6 @@
 """Runs a real Redis server for one test, which can kill, hang, restart and fill it."""
 
 import contextlib
-import importlib.util
 import os
 import secrets
 import signal
@@ -14,8 +13,7 @@ from pathlib import Path
 import redis
 
 from support.processes import end, launch
-
-ROOT = Path(__file__).parents[2]
+from support.redis_binaries import redis_server_binary
 
 #: Timeout of a reply in seconds, for tests in which Redis runs. A process whose timeout passes continues without Redis,
 #: and on a busy machine the usual second may pass.
@@ -42,16 +40,6 @@ def free_port() -> int:
                 return port
 
 
-def redis_server_binary() -> str:
-    """Return the path of the redis-server that `make run` also uses."""
-    spec = importlib.util.spec_from_file_location("embedded_redis", ROOT / "deploy/local/embedded_redis.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return str(module.redis_server_binary())
-
-
 class RedisServer:
     """One redis-server process on its own port.
 
@@ -59,25 +47,31 @@ class RedisServer:
         directory: Directory for the data and the log. The data survives `restart`.
         options: Additional configuration, as pairs of `--name` and value.
         aof: Whether to write each command to disk. Without it, a restart loses all data.
+        server: `6.2`, `7.0` or `valkey`. By default, it is the server of `make run`.
     """
 
-    def __init__(self, directory: Path, *options: str, aof: bool = True) -> None:
+    def __init__(self, directory: Path, *options: str, aof: bool = True, server: str | None = None) -> None:
         self.port = free_port()
         secret = dict(pairwise(options)).get("--requirepass")
         self.url = f"redis://{f':{secret}@' if secret else ''}127.0.0.1:{self.port}/0"
         self._command = [
-            redis_server_binary(),
+            redis_server_binary(server),
             *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(directory), "--save", ""),
             *("--appendonly", "yes" if aof else "no", "--appendfsync", "always" if aof else "no"),
             *("--maxmemory-policy", "noeviction", *options),
         ]
+        self.directory = directory
         self._log = directory / "redis-server.log"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> "RedisServer":
-        """Start the server and wait until it replies."""
+    def start(self, *options: str) -> "RedisServer":
+        """Start the server and wait until it replies. It may still be loading its data.
+
+        Args:
+            options: Configuration for this start only, such as `--replicaof`, a host and a port.
+        """
         with self._log.open("ab") as log:
-            self._process = launch(self._command, stdout=log, stderr=log)
+            self._process = launch([*self._command, *options], stdout=log, stderr=log)
         limit = time.monotonic() + 20
         while True:
             try:

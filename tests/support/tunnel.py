@@ -7,6 +7,7 @@
         tunnel.refuse()         # new connections are refused, open ones stay
         tunnel.cut()            # all connections are reset
         tunnel.accept()
+        tunnel.move(other)      # new connections reach another server, open ones stay
 
 Bytes pass unchanged, so TLS works. Data that one side sends during a freeze arrives after it. The kernel still responds
 to TCP keepalives during a freeze. As with a hung server, a client notices only that data is missing.
@@ -137,6 +138,17 @@ class Tunnel:
                 connection.reset()
 
         self._call(reset_all)
+
+    def move(self, target: str) -> None:
+        """Connect new connections to another server, as a DNS name or a Service does after a failover.
+
+        Args:
+            target: URL of the other server.
+        """
+        parts = urlsplit(target)
+        assert parts.hostname
+        assert parts.port
+        self._target = (parts.hostname, parts.port)
 
     def freeze(self, *, new: bool = False) -> None:
         """Stop forwarding. Connections stay open, and neither side notices.

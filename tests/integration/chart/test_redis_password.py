@@ -12,7 +12,8 @@ from financehub_shared.core.settings import load_settings
 from financehub_shared.redis.client import connect
 from support.chart import render
 from support.processes import end, launch
-from support.redis_server import free_port, redis_server_binary
+from support.redis_binaries import redis_server_binary
+from support.redis_server import free_port
 from support.waiting import eventually
 
 PASSWORDS = ['q"uote', "back\\slash\\n", "'single' $HOME `id` %s", "p@ss/w:rd?#&", "ümlaut", " blank "]
