@@ -1,5 +1,6 @@
 """`MemoryStore`, an in-memory store with the same properties as `RedisStore`, for unit tests."""
 
+import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -17,6 +18,7 @@ from financehub_shared.core.models import (
     Quarantined,
     Quote,
 )
+from financehub_shared.market.declared_set import DeclaredSet, digest_of
 from financehub_shared.market.dedupe.identity import identify
 from financehub_shared.market.dedupe.known_news import DroppedNews, KnownNews, KnownStory, StoryPlace
 from financehub_shared.market.encoding.records import QUOTE_ORDER_LENGTH, quote_order
@@ -33,6 +35,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._lock = RLock()
         self._assets: dict[str, Asset] = {}
+        self._declared_set: DeclaredSet | None = None
         self._quotes: dict[str, Quote] = {}
         self._disputes: dict[str, Dispute] = {}
         self._bars: dict[str, Bars] = {}
@@ -79,7 +82,12 @@ class MemoryStore:
                 symbol for symbol, asset in self._assets.items() if asset.declared and symbol not in declared_assets
             ]
             self.put_assets(changed)
+            self._declared_set = DeclaredSet(digest_of(declared_assets.values()), time.time())
             return len(changed), self.remove_assets(removed)
+
+    def declared_set(self) -> DeclaredSet | None:
+        with self._lock:
+            return self._declared_set
 
     def put_quotes(self, quotes: Iterable[Quote], *, replaced: Collection[str] = ()) -> None:
         with self._lock:

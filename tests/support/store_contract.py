@@ -82,6 +82,19 @@ class AssetsContract:
         store.reconcile_assets([BTC, AAPL])
         assert store.reconcile_assets([BTC, AAPL]) == (0, 0)
 
+    def test_declared_set_of_equal_assets_is_equal_and_later(self, store: Store):
+        """The record identifies the assets in any order, and its time never decreases."""
+        assert store.declared_set() is None
+        records = []
+        for declared in ([BTC, AAPL], [AAPL, BTC], [BTC], [replace(BTC, name="bitcoin")]):
+            store.reconcile_assets(declared)
+            records.append(store.declared_set())
+        digests = [record.digest for record in records if record]
+        assert digests[0] == digests[1]
+        assert len(set(digests)) == 3
+        times = [record.at for record in records if record]
+        assert times == sorted(times)
+
 
 class QuotesContract:
     """Properties of quotes."""

@@ -117,3 +117,11 @@ async def test_price_task_with_an_unknown_symbol_raises_before_any_call(store: M
     with pytest.raises(InvalidArgumentsError, match=r"symbols\.0"):
         await refresh(store, provider, symbols=["NOPE"])
     assert provider.requested == []
+
+
+async def test_price_task_without_assets_says_why() -> None:
+    """A run without any asset is not mistaken for a run with nothing due (F8)."""
+    empty = MemoryStore()
+    assert (await refresh(empty)).details["note"].startswith("no asset is declared")
+    empty.put_assets([Asset("BTC-USD", AssetType.CRYPTO)])
+    assert (await refresh(empty)).details["note"].startswith("no active stock asset; 1 assets of other types")

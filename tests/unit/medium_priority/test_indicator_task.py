@@ -181,11 +181,10 @@ async def test_indicator_task_without_any_bars_raises(store: MemoryStore):
         await run(store, FakeExchange(NotFoundError("binance", "unknown")), ["AAPL"])
 
 
-async def test_indicator_task_without_assets_succeeds():
-    """Without assets, the task succeeds, because nothing is missing."""
-    assert await run(MemoryStore(), FakeExchange()) == TaskSummary(
-        requested=0, stored=0, details={"new_bars": 0, "quarantined": 0}
-    )
+async def test_indicator_task_without_assets_succeeds_and_says_why():
+    """Without assets, the task succeeds, and its summary says that none is declared (F8)."""
+    note = "no asset is declared; declare some in the assets file or add them with `financehub assets add`"
+    assert await run(MemoryStore(), FakeExchange()) == TaskSummary(requested=0, stored=0, details={"note": note})
 
 
 async def test_indicator_task_with_an_unknown_or_inactive_symbol_raises(store: MemoryStore):

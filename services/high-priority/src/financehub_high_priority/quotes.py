@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from financehub_shared.core.asset_selection import select_assets
+import structlog
+
+from financehub_shared.core.asset_selection import select_assets, why_nothing_selected
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import TaskFailedError
@@ -14,6 +16,8 @@ from financehub_shared.market.unreadable import Unreadable, reasons_of
 from financehub_shared.metrics.data_counts import DISCARD_COUNTS, DataCounts
 from financehub_shared.providers.failover import fetch_quotes
 from financehub_shared.providers.protocols import QuoteProvider
+
+log = structlog.get_logger(__name__)
 
 #: Share of a task's time limit for upstream calls; the rest is for storing and recording.
 UPSTREAM_SHARE = 0.8
@@ -49,7 +53,10 @@ async def refresh_quotes(
     assets = select_assets(task, symbols, known, unreadable)
     reasons = reasons_of(unreadable, symbols)
     if not assets or spec.asset_type is None:
-        return TaskSummary(requested=0, stored=0).with_missing(reasons)
+        note = why_nothing_selected(task, known, unreadable)
+        if not known:
+            log.warning("assets_missing", reason=note)
+        return TaskSummary(requested=0, stored=0, details={"note": note}).with_missing(reasons)
     stored = await asyncio.to_thread(store.quotes, [asset.symbol for asset in assets])
     damaged: Unreadable = {}
     disputes = await asyncio.to_thread(store.disputes, unreadable=damaged)

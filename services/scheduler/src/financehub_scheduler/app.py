@@ -24,7 +24,7 @@ from financehub_scheduler.metrics import FailingSchedules, known_schedules, stat
 from financehub_scheduler.observability import SchedulerObservability
 from financehub_scheduler.periodic import Step, cancel_all, every, freeze_startup_objects, redis_step, run_janitor
 from financehub_scheduler.redis.enqueuer import Enqueuer
-from financehub_scheduler.redis.registry import CLAIM_INTERVAL_SECONDS, Registry
+from financehub_scheduler.redis.registry import CLAIM_INTERVAL_SECONDS, FIND_LOSS_SECONDS, Registry
 from financehub_scheduler.sources.files import FileSource
 from financehub_shared.broker.janitor import Janitor
 from financehub_shared.core.clock import Clock, SystemClock
@@ -163,8 +163,19 @@ async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:
         if assets.known:
             await on_demand.step()
 
+    async def restore_lost() -> None:
+        if lost := await registry.claim(list(states), clock.now()):
+            log.warning("schedules_lost", count=len(lost), total=len(states))
+            engine.restore(lost)
+            publisher.publish_again()
+
+    async def find_loss() -> None:
+        # A server that came back empty has fewer schedules. A partial loss is found with the next claim.
+        if await registry.count() < len(states):
+            await restore_lost()
+
     async def claim() -> None:
-        engine.restore(await registry.claim(list(states), clock.now()))
+        await restore_lost()
         # If two folders differ, either may be right. In a cluster, the API server is right and our copy may be
         # outdated.
         engine.reregister_superseded(operator.source.observed_at if operator else clock.monotonic())
@@ -173,6 +184,7 @@ async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:
         (INTERVAL_SECONDS, run_requests),
         (PUBLISH_SECONDS, publisher.step),
         (CLAIM_INTERVAL_SECONDS, claim),
+        (FIND_LOSS_SECONDS, find_loss),
         *(operator.redis_steps if operator else ()),
     ]
     other_steps: list[tuple[float, Step]] = [

@@ -1,6 +1,6 @@
 """Selects a run's assets: the active assets of the task's type, or the symbols that the run names."""
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence, Sized
 
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.errors import InvalidArgumentsError
@@ -48,3 +48,20 @@ def select_assets(
             raise InvalidArgumentsError(task, field, f"{symbol} is not active; activate it {place}")
         selected[symbol] = asset
     return list(selected.values())
+
+
+def why_nothing_selected(task: str, known: Collection[Asset], unreadable: Sized = ()) -> str:
+    """Return why a run without arguments has no assets, so that it is not mistaken for a run with nothing due.
+
+    Args:
+        task: Name of a task in the catalog.
+        known: All assets, including inactive ones.
+        unreadable: Symbols whose records cannot be read.
+    """
+    required_type = CATALOG[task].asset_type
+    if not known and not unreadable:
+        return "no asset is declared; declare some in the assets file or add them with `financehub assets add`"
+    kind = f"{required_type} asset" if required_type else "asset"
+    inactive = sum(not asset.active for asset in known)
+    others = len(known) - inactive
+    return f"no active {kind}; {others} assets of other types, {inactive} inactive, {len(unreadable)} unreadable"

@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+import redis
+
 from financehub_shared.core.chunks import chunks
 from financehub_shared.core.errors import NewerRecordError
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset
+from financehub_shared.market.declared_set import DeclaredSet, digest_of
 from financehub_shared.market.encoding.disputes import dispute_record
 from financehub_shared.market.encoding.record_names import (
     ASSETS_KEY,
@@ -20,6 +23,7 @@ from financehub_shared.market.key_types import reads, writes
 from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
 from financehub_shared.market.unreadable import Unreadable
 from financehub_shared.redis import keys
+from financehub_shared.redis.replies import is_wrong_type
 from financehub_shared.redis.text import decode
 
 _OF_ONE_ASSET = (quote_record(""), dispute_record(""), full_read_record(""), indicator_record(""))
@@ -70,4 +74,19 @@ class AssetRepository(RedisRepository):
         changed = [asset for symbol, asset in wanted.items() if stored.get(symbol) != asset and symbol not in kept]
         gone = [symbol for symbol, asset in stored.items() if asset.declared and symbol not in wanted]
         self.put_assets(changed)
-        return len(changed), self.remove_assets(gone)
+        removed = self.remove_assets(gone)
+        # Written last: if Redis fails before, the absent record shows that the set is incomplete.
+        seconds, microseconds = self._redis.time()
+        record = DeclaredSet(digest_of(wanted.values()), seconds + microseconds / 1_000_000)
+        self._redis.set(keys.DECLARED_SET, record.to_json())
+        return len(changed), removed
+
+    @translate_errors
+    def declared_set(self) -> DeclaredSet | None:
+        try:
+            raw = self._redis.get(keys.DECLARED_SET)
+        except redis.ResponseError as error:
+            if is_wrong_type(error):
+                return None  # the next write replaces the key
+            raise
+        return None if raw is None else DeclaredSet.from_json(raw)

@@ -6,6 +6,7 @@ from typing import Protocol
 from financehub_shared.core.durations import HOUR_SECONDS
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Bars, Indicators, IndicatorValues, NewsItem, Quarantined, Quote
+from financehub_shared.market.declared_set import DeclaredSet
 from financehub_shared.market.dedupe.known_news import DroppedNews
 from financehub_shared.market.quality.disputes import Dispute
 from financehub_shared.market.quality.full_reads import FullRead
@@ -49,6 +50,10 @@ class Store(Protocol):
         A record that cannot be read is replaced if it is declared, and is never removed. A newer release's record is
         always kept.
         """
+        ...
+
+    def declared_set(self) -> DeclaredSet | None:
+        """Return the record of the last call of `reconcile_assets`; None if the store has none, or has lost it."""
         ...
 
     # quotes -----------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ These keys begin with `financehub:`. Dramatiq's keys begin with `dramatiq:` and 
 """
 
 ASSETS = "financehub:assets"
+#: JSON {digest, at}: which set of declared assets a scheduler wrote last, and when on Redis's clock (s).
+DECLARED_SET = "financehub:assets:declared"
 QUOTES = "financehub:quotes"
 #: Hash symbol → JSON of the open dispute about its quote.
 DISPUTES = "financehub:quotes:disputes"
@@ -16,6 +18,8 @@ QUARANTINE_KINDS = "financehub:quarantine:kinds"
 #: The quarantine of earlier releases, a stream.
 QUARANTINE_STREAM = "financehub:quarantine"
 HEALTH = "financehub:health"
+#: Key that health checks write to find out whether Redis accepts writes. It expires after a minute.
+WRITE_PROBE = "financehub:write-probe"
 #: Set of the names of upstreams that have a circuit breaker.
 BREAKERS = "financehub:breakers"
 #: Hash schedule uid → high-water mark (ms): the newest settled due time (enqueued, buffered, skipped or missed).

@@ -2,7 +2,7 @@
 
 import pytest
 
-from financehub_shared.core.asset_selection import select_assets
+from financehub_shared.core.asset_selection import select_assets, why_nothing_selected
 from financehub_shared.core.errors import InvalidArgumentsError
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset
@@ -57,3 +57,21 @@ def test_select_assets_with_an_unreadable_symbol_serves_the_others() -> None:
     """A symbol whose record cannot be read does not prevent a run that also names other symbols (D13)."""
     selected = select_assets("fetch_stock_prices_task", ["BAD", "AAPL"], KNOWN, {"BAD"})
     assert [asset.symbol for asset in selected] == ["AAPL"]
+
+
+@pytest.mark.parametrize(
+    ("task", "known", "unreadable", "reason"),
+    [
+        ("fetch_stock_prices_task", [], [], "no asset is declared; declare some in the assets file or add them with"),
+        ("fetch_stock_prices_task", [], ["AAPL"], "no active stock asset; 0 assets of other types, 0 inactive, 1 unr"),
+        ("fetch_crypto_prices_task", KNOWN[:1], [], "no active crypto asset; 1 assets of other types, 0 inactive"),
+        ("fetch_stock_prices_task", KNOWN[1:], [], "no active stock asset; 2 assets of other types, 2 inactive"),
+        ("calculate_indicators_task", KNOWN[3:], [], "no active asset; 0 assets of other types, 2 inactive"),
+    ],
+)
+def test_why_nothing_selected_names_the_cause(
+    task: str, known: list[Asset], unreadable: list[str], reason: str
+) -> None:
+    """A run without assets distinguishes that none is declared from that none fits (F8)."""
+    assert select_assets(task, None, known, unreadable) == []
+    assert why_nothing_selected(task, known, unreadable).startswith(reason)

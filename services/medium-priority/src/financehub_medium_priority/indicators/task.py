@@ -12,7 +12,7 @@ from financehub_medium_priority.indicators.bar_update import BarUpdate, update_b
 from financehub_medium_priority.indicators.compute import compute
 from financehub_medium_priority.indicators.engines import Engine, EngineName, load_engine
 from financehub_medium_priority.indicators.outputs import EngineError
-from financehub_shared.core.asset_selection import select_assets
+from financehub_shared.core.asset_selection import select_assets, why_nothing_selected
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.chunks import chunks
 from financehub_shared.core.clock import Clock
@@ -118,6 +118,11 @@ async def calculate_indicators(
     unreadable: Unreadable = {}
     known = await asyncio.to_thread(store.assets, active_only=False, unreadable=unreadable)
     assets = select_assets(TASK, symbols, known, unreadable)
+    if not assets:
+        note = why_nothing_selected(TASK, known, unreadable)
+        if not known:
+            log.warning("assets_missing", reason=note)
+        return TaskSummary(requested=0, stored=0, details={"note": note}).with_missing(reasons_of(unreadable, symbols))
     deadline = clock.monotonic() + CATALOG[TASK].time_limit_seconds * UPSTREAM_SHARE
     calculate = await asyncio.to_thread(load_engine, engine)
     progress = _Progress(counts)

@@ -50,6 +50,11 @@ class NextRunPublisher(SchedulerListener):
     def schedule_removed(self, schedule: Schedule) -> None:
         self._changed.discard(schedule.uid)
 
+    def publish_again(self) -> None:
+        """Publish everything at the next step, because Redis has lost data."""
+        self._published_refused = None
+        self._changed.update(self._states)
+
     async def step(self) -> None:
         """Publish the changes since the last step.
 

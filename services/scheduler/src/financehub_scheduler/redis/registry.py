@@ -12,11 +12,13 @@ from financehub_scheduler.redis.enqueuer import AHEAD_LIMIT_SECONDS
 from financehub_scheduler.redis.lua_scripts import load_script
 from financehub_shared.core.chunks import chunks
 from financehub_shared.redis import keys
-from financehub_shared.redis.schedule_record import NextRuns
+from financehub_shared.redis.schedule_record import DELETED, NextRuns, ScheduleField
 from financehub_shared.schedules import UNCLAIMED_SECONDS
 
 #: Claims are renewed three times within their lifetime.
 CLAIM_INTERVAL_SECONDS = UNCLAIMED_SECONDS / 3
+#: Seconds between two checks whether Redis has lost schedules, such as after a failover to an empty server.
+FIND_LOSS_SECONDS = 5.0
 #: Schedules per script, which takes Redis about 5 ms, so that registering thousands delays no other client.
 _CHUNK = 250
 
@@ -117,7 +119,7 @@ class Registry:
             await self._deactivate(args=[json.dumps(chunk)])
 
     async def claim(self, uids: Iterable[str], now: float) -> list[str]:
-        """Renew the claims on schedules, and return the uids of schedules that Redis does not know.
+        """Renew the claims on schedules, and return the uids of schedules that Redis has lost, wholly or in part.
 
         Args:
             uids: The schedules that this scheduler runs.
@@ -125,12 +127,24 @@ class Registry:
         """
         unknown: list[str] = []
         for chunk in chunks(uids, _CHUNK):
-            scores = await self._client.zmscore(keys.SCHEDULES, chunk)
-            known = {uid: now for uid, score in zip(chunk, scores, strict=True) if score is not None}
-            unknown.extend(uid for uid in chunk if uid not in known)
+            async with self._client.pipeline(transaction=False) as pipeline:
+                pipeline.zmscore(keys.SCHEDULES, chunk)
+                pipeline.hmget(keys.HIGH_WATER_MARKS, chunk)
+                for uid in chunk:
+                    pipeline.hget(keys.schedule(uid), ScheduleField.FINGERPRINT)
+                scores, marks, *fingerprints = await pipeline.execute()
+            parts = list(zip(chunk, scores, marks, fingerprints, strict=True))
+            known = {uid: now for uid, *found in parts if None not in found}
+            # A tombstone shows that another scheduler has deleted the schedule, so Redis has not lost it.
+            deleted = {uid for uid, *_, fingerprint in parts if fingerprint == DELETED.encode()}
+            unknown.extend(uid for uid in chunk if uid not in known and uid not in deleted)
             if known:
                 await self._client.zadd(keys.SCHEDULES, known, xx=True)
         return unknown
+
+    async def count(self) -> int:
+        """Return the number of registered schedules, in one cheap command."""
+        return int(await self._client.zcard(keys.SCHEDULES))
 
     async def publish(self, next_runs: Mapping[str, NextRuns]) -> None:
         """Write the next runs of schedules, by uid, for listings."""

@@ -40,6 +40,9 @@ for index, entry in ipairs(cjson.decode(ARGV[2])) do
       field.changed_at, changed)
     redis.call('hset', keys.names, entry.name, entry.uid)
   end
+  -- Redis may have lost these two parts of a known schedule. The scheduler's own mark is in `since`.
+  redis.call('hsetnx', keys.high_water_marks, entry.uid, integer(limited(entry.since)))
+  redis.call('hsetnx', keys.names, entry.name, entry.uid)
   redis.call('zadd', keys.schedules, now, entry.uid)
   replies[index] = {result, redis.call('hget', keys.high_water_marks, entry.uid) or '0', changed}
 end
