@@ -6,13 +6,12 @@ from dramatiq import MessageProxy
 from dramatiq.errors import ActorNotFound, DecodeError
 from dramatiq.middleware import Shutdown, SkipMessage
 
+from financehub_shared.core.exception_text import describe_exception, exception_message
 from financehub_shared.monitor.run_state import RunState
 
 #: Records and metrics count all tasks without an actor under this name, because other clients may send any number of
 #: names.
 UNKNOWN_TASK = "(unknown)"
-#: Longer error descriptions are truncated. An error of a task names up to five reasons, each with a sentence.
-DESCRIPTION_CHARACTERS = 1_000
 
 
 def outcome_of(message: MessageProxy, exception: BaseException | None) -> RunState:
@@ -46,5 +45,6 @@ def describe(exception: BaseException | None, redact: Callable[[str], str]) -> s
     """
     if exception is None:
         return ""
-    kind = "" if isinstance(exception, SkipMessage) else f"{type(exception).__name__}: "
-    return redact(f"{kind}{exception}")[:DESCRIPTION_CHARACTERS]
+    if isinstance(exception, SkipMessage):
+        return exception_message(exception, redact)
+    return describe_exception(exception, redact)

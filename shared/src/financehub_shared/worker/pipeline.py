@@ -65,6 +65,7 @@ def build_middleware(
         observers: Observers of a worker; None for a process that only enqueues.
         providers: Providers that the worker closes when it stops, if it has any.
     """
+    redact = Redactor(known_secrets(settings))
     return [
         *_observers(observers),
         # CorrelationId and ReadyAt stamp messages at `before_enqueue`; nothing above them changes these options.
@@ -87,8 +88,9 @@ def build_middleware(
             min_backoff=round(settings.retry_min_seconds * 1000),
             max_backoff=round(settings.retry_max_seconds * 1000),
             exponential=settings.dramatiq_retry_backoff,
+            redact=redact,
         ),
-        FailureHistory(clock, Redactor(known_secrets(settings))),
+        FailureHistory(clock, redact),
         # Armed last and disarmed first, so that an interrupt hits the task and never the middleware above.
         TimeLimit(time_limit=settings.dramatiq_task_timeout),
         ShutdownNotifications(),

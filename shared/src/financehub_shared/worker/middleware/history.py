@@ -8,8 +8,10 @@ from dramatiq.broker import MessageProxy
 from dramatiq.middleware import Shutdown
 
 from financehub_shared.broker import options
-from financehub_shared.broker.dead_letter import death_details, error_text
+from financehub_shared.broker.dead_letter import death_details
 from financehub_shared.core.clock import Clock
+from financehub_shared.core.exception_text import exception_message, exception_name
+from financehub_shared.core.text import safe_text
 
 #: Failures kept per message. This exceeds every sensible number of retries and keeps messages small.
 FAILURES_KEPT = 20
@@ -39,19 +41,15 @@ class FailureHistory(dramatiq.Middleware):
         if exception is not None and not isinstance(exception, Shutdown):
             failure = {
                 "at": round(self._clock.now() * 1000),
-                "exception": type(exception).__name__,
-                "error": error_text(exception, self._redact),
+                "exception": exception_name(exception),
+                "error": exception_message(exception, self._redact),
             }
             earlier = message.options.get(options.FAILURES, [])
             message.options[options.FAILURES] = [*earlier, failure][-FAILURES_KEPT:]
 
-    def before_enqueue(self, broker: dramatiq.Broker, message: "dramatiq.Message[Any]", delay: int | None) -> None:
-        """Mask the traceback that stock `Retries` writes into a retry."""
-        if isinstance(message.options.get("traceback"), str):
-            message.options["traceback"] = self._redact(message.options["traceback"])
-
     def before_nack(self, broker: dramatiq.Broker, message: MessageProxy) -> None:
         """Add the details of the death; the consumer then writes the message in its current form."""
-        last_traceback = self._redact(message.options.pop("traceback", ""))
+        # Our `Retries` has masked its traceback, but another client may have set the option.
+        last_traceback = self._redact(safe_text(message.options.pop("traceback", "")))
         exception = message._exception  # noqa: SLF001 — dramatiq offers no public accessor
         message.options[options.DEAD_LETTER] = death_details(exception, self._clock.now(), last_traceback, self._redact)

@@ -1,6 +1,7 @@
 """Middleware that decides when a failed message runs again."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import dramatiq
@@ -11,6 +12,8 @@ from dramatiq.middleware import Retries as StockRetries
 from dramatiq.middleware import Shutdown
 
 from financehub_shared.core.durations import DAY_SECONDS
+from financehub_shared.core.errors import FinanceHubError
+from financehub_shared.core.exception_text import describe_exception, exception_message, format_traceback
 
 log = structlog.get_logger(__name__)
 
@@ -19,12 +22,15 @@ LONGEST_RETRY_AFTER = float(DAY_SECONDS)
 
 
 class Retries(StockRetries):
-    """Dramatiq's `Retries` with three additions.
+    """Dramatiq's `Retries` with four additions.
 
     - The `retry_after` (seconds) of an exception is applied if it is longer than the back-off.
     - If Redis does not accept a retry, the message keeps it and is not acknowledged before the retry is enqueued. Stock
       `Retries` logs the error and acknowledges the message, which loses the retry.
     - An attempt that its worker's shutdown interrupts does not count, and the message is requeued unchanged.
+    - The traceback in the message's option `traceback` is masked, bounded and without dramatiq's frames, and no
+      exception can prevent the decision. Stock `Retries` formats the exception that is being handled, so it runs while
+      `_FailedAttemptError` is handled.
 
     Dramatiq has no hook between its decision to retry and its enqueue. The stock class therefore gets `_RetryEnqueuer`
     as its broker. This relies on dramatiq 2.2.1, where `Retries.after_process_message` uses only `get_actor` and
@@ -34,11 +40,21 @@ class Retries(StockRetries):
         max_retries: Maximum number of attempts after the first.
         min_backoff, max_backoff: Shortest and longest back-off in ms.
         exponential: Whether the back-off grows; otherwise it is always `min_backoff`.
+        redact: Masks secrets in the traceback.
     """
 
-    def __init__(self, *, max_retries: int, min_backoff: int, max_backoff: int, exponential: bool) -> None:
+    def __init__(
+        self,
+        *,
+        max_retries: int,
+        min_backoff: int,
+        max_backoff: int,
+        exponential: bool,
+        redact: Callable[[str], str] = str,
+    ) -> None:
         super().__init__(max_retries=max_retries, min_backoff=min_backoff, max_backoff=max_backoff)
         self._exponential = exponential
+        self._redact = redact
 
     def after_process_message(
         self,
@@ -55,13 +71,23 @@ class Retries(StockRetries):
             message.interrupted = True  # type: ignore[attr-defined] # an attribute of our Delivery
             return
         constant = None if self._exponential or isinstance(exception, Retry) else self.min_backoff
-        enqueuer = _RetryEnqueuer(broker, message, _retry_after_ms(exception), constant)
+        trace = format_traceback(exception, self._redact) or describe_exception(exception, self._redact)
+        enqueuer = _RetryEnqueuer(broker, message, _retry_after_ms(exception), constant, trace)
         try:
-            super().after_process_message(enqueuer, message, result=result, exception=exception)  # type: ignore[no-untyped-call]
+            try:
+                raise _FailedAttemptError(trace)  # noqa: TRY301 — it is raised to be handled
+            except _FailedAttemptError:
+                super().after_process_message(enqueuer, message, result=result, exception=exception)  # type: ignore[no-untyped-call]
         except Exception:
             # Options that other clients set can have any type. Dramatiq would swallow the error and ack the message.
             log.exception("retry_failed", message_id=message.message_id)
             message.fail()
+        if "traceback" in message.options:
+            message.options["traceback"] = trace
+
+
+class _FailedAttemptError(FinanceHubError):
+    """Stands for the exception of a failed attempt while stock `Retries` formats the exception that is handled."""
 
 
 class _RetryEnqueuer:
@@ -72,29 +98,36 @@ class _RetryEnqueuer:
         message: Message that failed.
         min_delay: Shortest delay in ms.
         constant: Delay in ms that replaces the delay of stock `Retries`; None keeps that delay.
+        trace: Traceback that the retry carries.
     """
 
-    def __init__(self, broker: dramatiq.Broker, message: MessageProxy, min_delay: float, constant: int | None) -> None:
+    def __init__(
+        self, broker: dramatiq.Broker, message: MessageProxy, min_delay: float, constant: int | None, trace: str
+    ) -> None:
         self._broker = broker
         self._message = message
         self._min_delay = min_delay
         self._constant = constant
+        self._trace = trace
 
     def get_actor(self, name: str) -> "dramatiq.Actor[Any, Any]":
         return self._broker.get_actor(name)
 
     def enqueue(self, message: Any, *, delay: int) -> None:
         delay = round(max(self._constant or delay, self._min_delay))
-        retry = message.copy()
+        retry = message.copy(options={"traceback": self._trace})
         try:
             self._broker.enqueue(retry, delay=delay)
         except BrokerConnectionError as error:
-            log.warning("retry_enqueue_failed", message_id=message.message_id, error=str(error))
+            log.warning("retry_enqueue_failed", message_id=message.message_id, error=exception_message(error))
             self._message.pending_retries.append((retry, delay))
 
 
 def _retry_after_ms(exception: BaseException) -> float:
-    seconds = getattr(exception, "retry_after", None)
+    try:
+        seconds = getattr(exception, "retry_after", None)
+    except Exception:  # noqa: BLE001 — a property of a foreign exception may raise anything
+        return 0
     if not isinstance(seconds, int | float) or not math.isfinite(seconds) or seconds <= 0:
         return 0
     return min(seconds, LONGEST_RETRY_AFTER) * 1000

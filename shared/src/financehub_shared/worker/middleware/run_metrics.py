@@ -12,6 +12,7 @@ from financehub_shared.broker import options
 from financehub_shared.broker.message import ready_at
 from financehub_shared.core.catalog import wait_target
 from financehub_shared.core.clock import Clock
+from financehub_shared.core.exception_text import exception_name
 from financehub_shared.metrics import Metrics
 from financehub_shared.monitor.run_outcome import UNKNOWN_TASK, is_of_unknown_task, outcome_of, outcome_of_skip
 from financehub_shared.monitor.run_state import RunState
@@ -89,7 +90,7 @@ class RunMetrics(Middleware):
             labels = (message.queue_name, message.actor_name, outcome.value)
             self._duration(*labels).observe(self._clock.monotonic() - attempt.started)
         if exception is not None:
-            self._metrics.message_failures.labels(message.actor_name, type(exception).__name__).inc()
+            self._metrics.message_failures.labels(message.actor_name, exception_name(exception)).inc()
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
         self._count(message, outcome_of_skip(message))

@@ -1,0 +1,104 @@
+"""Describes exceptions. Every text that FinanceHub makes of an exception of a task comes from this module.
+
+An exception is foreign code: its `__str__` may raise anything, return no string or return megabytes, its class may have
+any name, and its text may contain secrets and control characters. No function here raises.
+
+- `exception_name(error)`: the name of its class.
+- `exception_message(error)`: its message in one line.
+- `describe_exception(error)`: both, such as `ValueError: no price`.
+- `format_traceback(error)`: its traceback without the frames of dramatiq, or nothing if the error is expected.
+"""
+
+import traceback
+from collections.abc import Callable
+from types import TracebackType
+
+from financehub_shared.core.errors import FinanceHubError
+from financehub_shared.core.text import one_line, printable, safe_text, type_name
+
+#: Longer messages are truncated. An error of a task names up to five reasons, each with a sentence.
+MESSAGE_CHARACTERS = 1_000
+#: Longer tracebacks are cut in the middle, because the first frames and the error itself matter most.
+TRACEBACK_CHARACTERS = 8_000
+#: Text beyond this is ignored, so that an error of 10 MB costs a millisecond.
+_READ_CHARACTERS = 32_768
+#: The end of text that was cut is dropped after masking, because the cut may have split a secret. It is longer than any
+#: secret that an error may quote.
+_DROPPED_CHARACTERS = 8_192
+_MAX_FRAMES = 30
+#: Modules that only call the task. Their frames precede those of the task in every traceback.
+_CALLERS = ("dramatiq.", "concurrent.futures.", "asyncio.", "financehub_shared.worker.actors")
+
+
+def exception_name(error: BaseException) -> str:
+    """Return the name of an exception's class."""
+    return type_name(type(error))
+
+
+def exception_message(
+    error: BaseException, redact: Callable[[str], str] = str, *, limit: int = MESSAGE_CHARACTERS
+) -> str:
+    """Return an exception's message in one line.
+
+    Args:
+        error: Any exception.
+        redact: Masks secrets. The message is masked before it is truncated, so that no part of a secret remains.
+        limit: Maximum number of characters.
+    """
+    return one_line(_masked(safe_text(error), redact)[:limit])[:limit]
+
+
+def describe_exception(error: BaseException, redact: Callable[[str], str] = str) -> str:
+    """Return the class and the message of an exception in one line, such as `ValueError: no price`."""
+    message = exception_message(error, redact)
+    return f"{exception_name(error)}: {message}"[:MESSAGE_CHARACTERS] if message else exception_name(error)
+
+
+def is_expected(error: BaseException | None) -> bool:
+    """Whether an exception was raised deliberately, so that its message says everything that its traceback could."""
+    return isinstance(error, FinanceHubError)
+
+
+def format_traceback(error: BaseException | None, redact: Callable[[str], str] = str) -> str:
+    """Return an exception's traceback, masked, and cut in the middle if it is too long.
+
+    It is empty if the exception was not raised or is expected.
+
+    Args:
+        error: Any exception.
+        redact: Masks secrets.
+    """
+    trace: TracebackType | None = None
+    if error is not None and not is_expected(error):
+        trace = BaseException.__dict__["__traceback__"].__get__(error)  # a subclass cannot change it
+    if error is None or trace is None:
+        return ""
+    own = _without_callers(trace)
+    try:
+        text = "".join(traceback.format_exception(type(error), error, own, limit=_MAX_FRAMES))
+    except BaseException:  # noqa: BLE001 — attributes such as `__notes__` may raise anything when they are read
+        text = "".join(["Traceback (most recent call last):\n", *traceback.format_tb(own, limit=_MAX_FRAMES)])
+        text += f"{describe_exception(error)}\n"
+    end = f"\n[…]\n{describe_exception(error, redact)}\n" if len(text) > _READ_CHARACTERS else ""
+    text = _masked(text, redact) + end
+    half = TRACEBACK_CHARACTERS // 2
+    shown = text if len(text) <= TRACEBACK_CHARACTERS else f"{text[:half]}\n[…]\n{text[-half:]}"
+    return printable(shown, keep_lines=True)
+
+
+def _masked(text: str, redact: Callable[[str], str]) -> str:
+    if len(text) <= _READ_CHARACTERS:
+        return redact(text)
+    return redact(text[:_READ_CHARACTERS])[:-_DROPPED_CHARACTERS]
+
+
+def _without_callers(trace: TracebackType) -> TracebackType:
+    """Return the traceback from the first frame of the task on; the whole traceback if it never reached the task."""
+    own: TracebackType | None = trace
+    while own is not None and _is_caller(own.tb_frame.f_globals.get("__name__")):
+        own = own.tb_next
+    return own or trace
+
+
+def _is_caller(module: object) -> bool:
+    return isinstance(module, str) and module.startswith(_CALLERS)
