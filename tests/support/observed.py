@@ -19,6 +19,7 @@ from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.logging import configure_logging
 from financehub_shared.metrics import Metrics
 from financehub_shared.monitor import TaskMonitor
+from financehub_shared.redis.client import connect
 from financehub_shared.worker.build import build_broker
 from financehub_shared.worker.middleware.health_server import HealthServerMiddleware
 from financehub_shared.worker.observers import build_observers
@@ -90,7 +91,7 @@ if os.environ.get("OBSERVED_WORKER"):
     metrics = Metrics("high")
     broker = build_broker(settings, tier="high", observers=build_observers(settings, "high", metrics))
     dramatiq.set_broker(broker)
-    client = redis.Redis.from_url(settings.broker_url)
+    client = connect(settings.broker_url)
 
     @dramatiq.actor(queue_name="high")
     def quick() -> TaskSummary:

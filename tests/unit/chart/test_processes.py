@@ -14,6 +14,7 @@ import yaml
 from financehub_scheduler import __main__ as scheduler_main
 from financehub_scheduler.sources.documents import parse, split
 from financehub_shared.core.catalog import CATALOG
+from financehub_shared.core.redis_url import parse_redis_url
 from financehub_shared.core.settings import Settings, load_settings
 from financehub_shared.market.asset_entry import read_entry
 from financehub_shared.market.assets_file import load_assets, parse_assets
@@ -42,7 +43,7 @@ def command(manifests: Manifests, component: str) -> list[str]:
 def test_settings_of_the_chart_are_accepted(component: str):
     """Each process accepts its environment, which refers to the release's Redis with a password."""
     settings = settings_of(render(), component)
-    assert settings.store_url == "redis://:s3cret@financehub-redis.market.svc:6379/0"
+    assert settings.store_url == parse_redis_url("redis://:s3cret@financehub-redis.market.svc:6379/0")
     assert settings.broker_url == settings.store_url
     assert (settings.http_port, settings.log_format, settings.simulated) == (8000, "json", False)
 
@@ -104,9 +105,9 @@ def test_simulator_replaces_every_upstream():
             "rediss://:s3cret@cache.example/3?ssl_ca_certs=/etc/financehub/redis/ca.crt",
         ),
         (
-            "rediss://cache.example/3?protocol=3",
+            "rediss://cache.example/3?ssl_check_hostname=false",
             "ca",
-            "rediss://:s3cret@cache.example/3?protocol=3&ssl_ca_certs=/etc/financehub/redis/ca.crt",
+            "rediss://:s3cret@cache.example/3?ssl_check_hostname=false&ssl_ca_certs=/etc/financehub/redis/ca.crt",
         ),
     ],
 )
@@ -116,7 +117,7 @@ def test_url_of_an_external_redis_is_complete(url: str, ca: str, expected: str):
     if ca:
         external["tls"] = {"caSecret": ca}
     manifests = render({"redis": {"enabled": False}, "externalRedis": external})
-    assert settings_of(manifests, "high").store_url == expected
+    assert settings_of(manifests, "high").store_url == parse_redis_url(expected)
     assert not manifests.all("StatefulSet")
 
 

@@ -2,7 +2,17 @@
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, SecretStr
+from pydantic_core import PydanticCustomError
+
+from financehub_shared.core.redis_url import (
+    LARGEST_DATABASE,
+    REDIS_PORT,
+    RedisUrl,
+    RedisUrlError,
+    parse_redis_url,
+    redis_address,
+)
 
 
 def split_list(value: object) -> object:
@@ -21,9 +31,41 @@ def _split_counts(value: object) -> object:
     return {name.strip(): count for name, _, count in pairs}
 
 
+def _parse_redis_url(value: object) -> RedisUrl:
+    if isinstance(value, RedisUrl):
+        return value
+    try:
+        return parse_redis_url(str(value))
+    except RedisUrlError as error:
+        raise _custom_error(error) from None
+
+
+def _check_redis_host(host: str) -> str:
+    try:
+        redis_address(host, REDIS_PORT, 0)
+    except RedisUrlError as error:
+        raise _custom_error(error) from None
+    return host
+
+
+def _check_password(password: SecretStr) -> SecretStr:
+    # an environment variable with bytes that are not UTF-8 has lone surrogates, which cannot be sent to Redis
+    if not password.get_secret_value().isprintable():
+        raise PydanticCustomError("password", "contains a control character, such as a line break, or is not UTF-8")
+    return password
+
+
+def _custom_error(error: RedisUrlError) -> PydanticCustomError:
+    return PydanticCustomError("redis_url", "{problem}", {"problem": str(error)})
+
+
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Counts = Annotated[dict[str, Annotated[int, Field(ge=0)]], BeforeValidator(_split_counts)]
 Names = Annotated[list[str], BeforeValidator(split_list)]
-RedisUrl = Annotated[str, Field(pattern=r"^(redis|rediss|unix)://\S+$")]
+RedisHost = Annotated[str, AfterValidator(_check_redis_host)]
+RedisPort = Annotated[int, Field(ge=1, le=65_535)]
+RedisDatabase = Annotated[int, Field(ge=0, le=LARGEST_DATABASE)]
+RedisPassword = Annotated[SecretStr, AfterValidator(_check_password)]
+RedisUrlSetting = Annotated[RedisUrl, PlainValidator(_parse_redis_url), PlainSerializer(str)]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")]

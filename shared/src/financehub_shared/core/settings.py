@@ -11,13 +11,23 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NoReturn
-from urllib.parse import quote, urlsplit
 
-from pydantic import ConfigDict, Field, SecretStr, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.provider_settings import API_KEY_FIELDS, ProviderSettings
-from financehub_shared.core.setting_types import Counts, Names, Port, RedisUrl, Seconds
+from financehub_shared.core.redis_url import RedisUrl, redis_address
+from financehub_shared.core.setting_types import (
+    Counts,
+    Names,
+    Port,
+    RedisDatabase,
+    RedisHost,
+    RedisPassword,
+    RedisPort,
+    RedisUrlSetting,
+    Seconds,
+)
 
 PREFIX = "FINANCEHUB_"
 #: Calendar days of bars that are read for a new asset. They have about 500 trading days, enough for a year of a
@@ -38,20 +48,20 @@ class Settings(ProviderSettings):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     # --- names that the requirements fix -------------------------------------------------------------
-    redis_host: str = "localhost"
-    redis_port: Port = 6379
-    redis_db: int = Field(0, ge=0)
-    redis_url: RedisUrl | None = Field(
+    redis_host: RedisHost = "localhost"
+    redis_port: RedisPort = 6379
+    redis_db: RedisDatabase = 0
+    redis_url: RedisUrlSetting | None = Field(
         None,
         description="Takes precedence over host, port and db. It can contain a user and a password, and `rediss://` "
-        "selects TLS.",
+        "selects TLS. docs/redis.md describes its forms.",
     )
-    redis_password: SecretStr | None = Field(
+    redis_password: RedisPassword | None = Field(
         None,
         description="Password of the data Redis, unless its URL has one. It keeps the password out of the URL, which "
         "anyone who can read the Deployment can read.",
     )
-    dramatiq_broker_url: RedisUrl | None = Field(
+    dramatiq_broker_url: RedisUrlSetting | None = Field(
         None, description="The queue Redis, if it differs from the data Redis."
     )
     dramatiq_task_timeout: int = Field(
@@ -69,7 +79,11 @@ class Settings(ProviderSettings):
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="auto: console on a terminal, JSON otherwise."
     )
-    http_host: str = Field("0.0.0.0", description="All addresses, because the kubelet probes the pod IP.")  # noqa: S104 — see description
+    http_host: str = Field(
+        "::",
+        description="Address of health, probes and metrics. `::` is all addresses, IPv4 and IPv6, because the kubelet "
+        "probes the pod IP. A name is served on each of its addresses: `localhost` on both loopback addresses.",
+    )
     http_port: Port = Field(8000, description="Port of health, probes and metrics. 0 takes any free port.")
     release: str = Field(
         "local",
@@ -177,19 +191,14 @@ class Settings(ProviderSettings):
         return min(BAR_HISTORY_DAYS, self.bar_retention_days)
 
     @property
-    def store_url(self) -> str:
-        """URL of the data Redis, with its password."""
-        url = self.redis_url or f"redis://{self.redis_host}:{self.redis_port}/{self.redis_db}"
-        parts = urlsplit(url)
-        if self.redis_password is None or parts.password is not None:
-            return url
-        user, _, place = parts.netloc.rpartition("@")
-        secret = quote(self.redis_password.get_secret_value(), safe="")
-        return parts._replace(netloc=f"{user}:{secret}@{place}").geturl()
+    def store_url(self) -> RedisUrl:
+        """Address of the data Redis, with its password."""
+        url = self.redis_url or redis_address(self.redis_host, self.redis_port, self.redis_db)
+        return url.with_password(self.redis_password.get_secret_value()) if self.redis_password else url
 
     @property
-    def broker_url(self) -> str:
-        """URL of the queue Redis."""
+    def broker_url(self) -> RedisUrl:
+        """Address of the queue Redis."""
         return self.dramatiq_broker_url or self.store_url
 
 
@@ -254,7 +263,8 @@ def _mounted_secrets(directory: Path) -> dict[str, str]:
 
 
 def _is_secret(field: str) -> bool:
-    return field in {"redis_url", "dramatiq_broker_url"} or field.endswith(("key", "password"))
+    # a URL in REDIS_HOST may contain a password
+    return field in {"redis_url", "redis_host", "dramatiq_broker_url"} or field.endswith(("key", "password"))
 
 
 def exit_on_config_error(error: ConfigError) -> NoReturn:

@@ -7,6 +7,7 @@ from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from pydantic import SecretStr
 
+from financehub_shared.core.redis_url import RedisUrl
 from financehub_shared.core.settings import Settings
 
 MASK = "***"
@@ -26,6 +27,8 @@ def known_secrets(settings: Settings) -> set[str]:
         value = getattr(settings, field)
         if isinstance(value, SecretStr):
             secrets.add(value.get_secret_value())
+        elif isinstance(value, RedisUrl):
+            secrets |= value.secrets
         elif isinstance(value, str) and "://" in value:
             password = urlsplit(value).password
             if password:

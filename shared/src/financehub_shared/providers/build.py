@@ -17,6 +17,7 @@ from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.loop_local import LoopLocal
 from financehub_shared.core.provider_specs import PROVIDERS, Dataset
+from financehub_shared.core.redis_url import RedisUrl
 from financehub_shared.core.settings import Settings, exit_on_config_error
 from financehub_shared.metrics import Metrics, MetricSource
 from financehub_shared.metrics.families import budget_metrics
@@ -41,7 +42,7 @@ def build_providers(
     clock: Clock,
     on_call: CallObserver,
     *,
-    redis_url: str | None,
+    redis_url: RedisUrl | str | None,
     breaker_listeners: Sequence[BreakerListener] = (log_transition,),
     redis_timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> "Providers":
@@ -97,7 +98,7 @@ class Providers:
         settings: Settings,
         clock: Clock,
         on_call: CallObserver,
-        redis_url: str | None,
+        redis_url: RedisUrl | str | None,
         scripts: RedisScripts | None,
         breaker_listeners: Sequence[BreakerListener],
     ) -> None:

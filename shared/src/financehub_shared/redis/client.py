@@ -1,15 +1,36 @@
 """Builds Redis clients that detect a dead, hung or demoted server and recover without a process restart.
 
 All clients follow one policy. A command to a hung server raises `redis.TimeoutError` after at most
-`COMMAND_TIMEOUT_SECONDS`, and a broken connection is reopened. Timeouts are not retried here, because the command may
-have run and only the caller knows whether running it twice is harmless.
+`COMMAND_TIMEOUT_SECONDS`. A broken connection is reopened, and so is one to a server that is no longer the master,
+which looks the address up again (`connections`). Timeouts are not retried here, because the command may have run and
+only the caller knows whether running it twice is harmless.
 """
+
+from typing import Any
 
 import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import ExponentialWithJitterBackoff
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
+
+from financehub_shared.core.redis_url import RedisUrl, parse_redis_url
+from financehub_shared.redis.address import address_of
+from financehub_shared.redis.connections import (
+    AsyncMasterConnection,
+    AsyncSentinelConnection,
+    AsyncTlsMasterConnection,
+    AsyncTlsSentinelConnection,
+    AsyncUnixMasterConnection,
+    MasterConnection,
+    SentinelConnection,
+    TlsMasterConnection,
+    TlsSentinelConnection,
+    UnixMasterConnection,
+)
+from financehub_shared.redis.faults import FAILOVER_ERRORS
+from financehub_shared.redis.sentinel import AsyncSentinels, Sentinels, tls_parameters
 
 #: A Redis that has not answered for this long is hung. A healthy one answers each of FinanceHub's scripts in
 #: milliseconds.
@@ -22,42 +43,68 @@ CONNECT_TIMEOUT_SECONDS = 3.0
 HEALTH_CHECK_SECONDS = 15
 #: Three retries with up to 1 s between them outlast most Redis restarts. After that the caller decides.
 CONNECTION_RETRIES = 3
+#: Every thread of a process may use a connection at the same time, so a pool must not run out before Redis does.
+MOST_CONNECTIONS = 100_000
+#: A server that is not the master did not run the command, so it is retried as often as a broken connection.
+RETRIED_ERRORS = (redis.ConnectionError, *FAILOVER_ERRORS)
 
 
-def connect(url: str, *, retries: int = CONNECTION_RETRIES, timeout: float = COMMAND_TIMEOUT_SECONDS) -> "redis.Redis":
+def connect(
+    url: RedisUrl | str, *, retries: int = CONNECTION_RETRIES, timeout: float = COMMAND_TIMEOUT_SECONDS
+) -> "redis.Redis":
     """Build a client that connects on its first command and returns replies as bytes.
 
     Args:
-        url: `redis://`, `rediss://` or `unix://`, with user, password and db.
+        url: The server, its user, password and database.
         retries: Number of retries after a broken connection. Use 0 if a command must not run twice.
         timeout: Maximum duration of a command in seconds.
+
+    Raises:
+        RedisUrlError: The text is not a valid URL.
     """
-    return redis.Redis.from_url(
-        url,
-        socket_timeout=timeout,
-        socket_connect_timeout=min(timeout, CONNECT_TIMEOUT_SECONDS),
-        health_check_interval=HEALTH_CHECK_SECONDS,
-        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=1), retries, supported_errors=(redis.ConnectionError,)),
-        **_keepalive(url),
-    )
+    url = parse_redis_url(url) if isinstance(url, str) else url
+    retry = Retry(ExponentialWithJitterBackoff(base=0.05, cap=1), retries, supported_errors=RETRIED_ERRORS)
+    parameters = _parameters(url, timeout) | {"retry": retry}
+    if url.is_sentinel:
+        parameters["sentinels"] = Sentinels(url, min(timeout, CONNECT_TIMEOUT_SECONDS))
+        kind: type[Any] = TlsSentinelConnection if url.tls else SentinelConnection
+    else:
+        kind = UnixMasterConnection if url.path else TlsMasterConnection if url.tls else MasterConnection
+    return redis.Redis.from_pool(redis.ConnectionPool(connection_class=kind, **parameters))
 
 
 def connect_async(
-    url: str, *, retries: int = CONNECTION_RETRIES, timeout: float = COMMAND_TIMEOUT_SECONDS
+    url: RedisUrl | str, *, retries: int = CONNECTION_RETRIES, timeout: float = COMMAND_TIMEOUT_SECONDS
 ) -> "redis.asyncio.Redis":
     """Build a client for coroutines, which belongs to the event loop that uses it first. See `connect`."""
-    return redis.asyncio.Redis.from_url(
-        url,
-        socket_timeout=timeout,
-        socket_connect_timeout=min(timeout, CONNECT_TIMEOUT_SECONDS),
-        health_check_interval=HEALTH_CHECK_SECONDS,
-        retry=AsyncRetry(
-            ExponentialWithJitterBackoff(base=0.05, cap=1), retries, supported_errors=(redis.ConnectionError,)
-        ),
-        **_keepalive(url),
-    )
+    url = parse_redis_url(url) if isinstance(url, str) else url
+    retry = AsyncRetry(ExponentialWithJitterBackoff(base=0.05, cap=1), retries, supported_errors=RETRIED_ERRORS)
+    parameters = _parameters(url, timeout) | {"retry": retry}
+    if url.is_sentinel:
+        parameters["sentinels"] = AsyncSentinels(url, min(timeout, CONNECT_TIMEOUT_SECONDS))
+        kind: type[Any] = AsyncTlsSentinelConnection if url.tls else AsyncSentinelConnection
+    else:
+        kind = AsyncUnixMasterConnection if url.path else AsyncTlsMasterConnection if url.tls else AsyncMasterConnection
+    return redis.asyncio.Redis.from_pool(redis.asyncio.ConnectionPool(connection_class=kind, **parameters))
 
 
-def _keepalive(url: str) -> dict[str, bool]:
-    # the peer of a unix socket cannot disappear silently, and the connection class rejects the option
-    return {} if url.startswith("unix://") else {"socket_keepalive": True}
+def _parameters(url: RedisUrl, timeout: float) -> dict[str, Any]:
+    """Return the parameters of a connection that do not depend on whether it blocks."""
+    parameters: dict[str, Any] = {
+        "address": address_of(url),
+        "db": url.db,
+        "username": url.login.username,
+        "password": url.login.password,
+        "socket_timeout": timeout,
+        "socket_connect_timeout": min(timeout, CONNECT_TIMEOUT_SECONDS),
+        "health_check_interval": HEALTH_CHECK_SECONDS,
+        "max_connections": MOST_CONNECTIONS,
+        # redis-py would ask each server to announce its maintenance, which only Redis Enterprise does, and would no
+        # longer check whether a connection has an unread reply
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+    }
+    if url.path:
+        return parameters | {"path": url.path}
+    if not url.is_sentinel:
+        parameters |= dict(zip(("host", "port"), url.hosts[0], strict=True))
+    return parameters | tls_parameters(url)

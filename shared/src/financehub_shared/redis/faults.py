@@ -10,6 +10,14 @@ import redis
 
 #: Codes with which Redis refuses all or most writes because of its own state, not because of the command.
 REFUSED_WRITES = frozenset({"OOM", "MISCONF", "NOREPLICAS", "READONLY", "MASTERDOWN", "LOADING"})
+#: Codes with which a server says that it is not the master, or not yet: another server may be the master now.
+_FAILOVER_CODES = frozenset({"READONLY", "MASTERDOWN", "LOADING"})
+#: The classes of the errors with these codes outside scripts.
+FAILOVER_ERRORS = (
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.MasterDownError,
+    redis.exceptions.BusyLoadingError,
+)
 #: Code for a command or key that the ACL of our user does not allow.
 NOPERM = "NOPERM"
 
@@ -41,3 +49,12 @@ def fault_code(error: BaseException) -> str:
         return NOPERM
     found = _CODE.search(text)
     return found[1] if found else ""
+
+
+def is_failover(error: BaseException) -> bool:
+    """Whether the server refused a command because it is not the master, or not yet. The command did not run.
+
+    Args:
+        error: Any exception of redis-py.
+    """
+    return isinstance(error, FAILOVER_ERRORS) or fault_code(error) in _FAILOVER_CODES

@@ -20,6 +20,7 @@ from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.core.loop_local import LoopLocal
 from financehub_shared.core.outage import Outage
+from financehub_shared.core.redis_url import RedisUrl
 from financehub_shared.redis.client import connect, connect_async
 
 log = structlog.get_logger(__name__)
@@ -77,7 +78,7 @@ class RedisScripts:
         self._outage = Outage("redis", clock.monotonic, log, pause_seconds=retry_seconds)
 
     @classmethod
-    def of_url(cls, url: str, clock: Clock, *, timeout_seconds: float = TIMEOUT_SECONDS) -> "RedisScripts":
+    def of_url(cls, url: RedisUrl | str, clock: Clock, *, timeout_seconds: float = TIMEOUT_SECONDS) -> "RedisScripts":
         """Build an instance for the Redis at a URL. Every reply has the same timeout."""
         # one retry reopens a connection that a Redis restart has broken
         return cls(

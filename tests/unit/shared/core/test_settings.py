@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from financehub_shared.core.errors import ConfigError
+from financehub_shared.core.redis_url import parse_redis_url
 from financehub_shared.core.settings import BAR_HISTORY_DAYS, BAR_RETENTION_MIN, exit_on_config_error, load_settings
 from financehub_shared.providers.bar_fetcher import OUTDATED_DAYS, OVERLAP_DAYS
 
@@ -12,7 +13,7 @@ from financehub_shared.providers.bar_fetcher import OUTDATED_DAYS, OVERLAP_DAYS
 def test_settings_without_variables_have_required_defaults() -> None:
     """Without any variables, the settings that the requirements specify have the required values."""
     settings = load_settings({})
-    assert settings.broker_url == settings.store_url == "redis://localhost:6379/0"
+    assert settings.broker_url == settings.store_url == parse_redis_url("redis://localhost:6379/0")
     assert settings.dramatiq_task_timeout == 300_000
     assert settings.dramatiq_max_retries == 5
     assert settings.dramatiq_retry_backoff is True
@@ -37,7 +38,7 @@ def test_settings_without_variables_have_required_defaults() -> None:
 )
 def test_broker_url_with_several_variables_uses_most_specific(environ: dict[str, str], url: str) -> None:
     """DRAMATIQ_BROKER_URL takes precedence over REDIS_URL, and REDIS_URL over host, port, db and password."""
-    assert load_settings(environ).broker_url == url
+    assert load_settings(environ).broker_url == parse_redis_url(url)
 
 
 def test_days_of_bars_fit_together():
@@ -156,7 +157,7 @@ def test_environment_of_process_is_ignored_if_one_is_passed(monkeypatch: pytest.
     """The process's variables, in upper or lower case, do not affect settings that are read from a given mapping."""
     monkeypatch.setenv("REDIS_PORT", "1234")
     monkeypatch.setenv("redis_host", "elsewhere")
-    assert load_settings({}).store_url == "redis://localhost:6379/0"
+    assert load_settings({}).store_url == parse_redis_url("redis://localhost:6379/0")
 
 
 def test_exit_on_config_error_prints_one_line_and_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:

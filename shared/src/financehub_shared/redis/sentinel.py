@@ -1,0 +1,158 @@
+"""Asks Sentinels for the address of the current master.
+
+The procedure is that of https://redis.io/docs/latest/develop/reference/sentinel-clients/: the Sentinels are asked in
+turn until one knows the address, and the connection then checks the role of the server. redis-py's own Sentinel client
+is not used: its list of Sentinels loses entries when two threads use it at the same time, and a connection from its
+pool stays open after a timeout, so that the next command reads the reply of the previous one (both in release 8.1).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.maint_notifications import MaintNotificationsConfig
+from redis.retry import Retry
+
+from financehub_shared.core.errors import FinanceHubError
+from financehub_shared.core.redis_url import RedisUrl
+from financehub_shared.redis.text import decode
+
+
+class NoMasterError(FinanceHubError, redis.ConnectionError):
+    """No Sentinel knows a master of the service. The next attempt asks all of them again."""
+
+
+class _Order:
+    """The order in which the Sentinels are asked: the one that answered last comes first."""
+
+    def __init__(self, url: RedisUrl) -> None:
+        self._url = url
+        self._first = 0
+
+    def places(self) -> list[int]:
+        """Return the positions of the Sentinels."""
+        count, first = len(self._url.hosts), self._first
+        return [(first + offset) % count for offset in range(count)]
+
+    def answered(self, position: int) -> None:
+        """Ask this Sentinel first from now on."""
+        self._first = position
+
+    def error(self, problems: Sequence[str]) -> NoMasterError:
+        """Return the error for a service whose master no Sentinel knows."""
+        return NoMasterError(f"no Sentinel knows the master of {self._url.service!r}: {'; '.join(problems)}")
+
+
+class Sentinels:
+    """The Sentinels of one service, for blocking clients. It is thread-safe.
+
+    Args:
+        url: URL with the Sentinels and the service.
+        timeout: Longest time for each Sentinel's connection and reply in seconds.
+    """
+
+    def __init__(self, url: RedisUrl, timeout: float) -> None:
+        self._url = url
+        self._order = _Order(url)
+        self._clients = [
+            redis.Redis(host=host, port=port, retry=Retry(NoBackoff(), 0), **_sentinel_parameters(url, timeout))
+            for host, port in url.hosts
+        ]
+
+    def master(self) -> tuple[str, int]:
+        """Return host and port of the master.
+
+        Raises:
+            NoMasterError: No Sentinel knows it.
+        """
+        problems = []
+        for position in self._order.places():
+            try:
+                reply = self._clients[position].execute_command("SENTINEL", _QUERY, self._url.service)  # type: ignore[no-untyped-call]
+            except redis.RedisError as error:
+                problems.append(_problem(self._url, position, error))
+                continue
+            if reply:
+                self._order.answered(position)
+                return _address(reply)
+            problems.append(_problem(self._url, position, None))
+        raise self._order.error(problems)
+
+
+class AsyncSentinels:
+    """The Sentinels of one service, for coroutines. See `Sentinels`."""
+
+    def __init__(self, url: RedisUrl, timeout: float) -> None:
+        self._url = url
+        self._order = _Order(url)
+        self._clients = [
+            redis.asyncio.Redis(
+                host=host, port=port, retry=AsyncRetry(NoBackoff(), 0), **_sentinel_parameters(url, timeout)
+            )
+            for host, port in url.hosts
+        ]
+
+    async def master(self) -> tuple[str, int]:
+        """Return host and port of the master.
+
+        Raises:
+            NoMasterError: No Sentinel knows it.
+        """
+        problems = []
+        for position in self._order.places():
+            try:
+                reply = await self._clients[position].execute_command("SENTINEL", _QUERY, self._url.service)  # type: ignore[no-untyped-call]
+            except redis.RedisError as error:
+                problems.append(_problem(self._url, position, error))
+                continue
+            if reply:
+                self._order.answered(position)
+                return _address(reply)
+            problems.append(_problem(self._url, position, None))
+        raise self._order.error(problems)
+
+
+_QUERY = "GET-MASTER-ADDR-BY-NAME"
+
+
+def _address(reply: Sequence[bytes]) -> tuple[str, int]:
+    return decode(reply[0]), int(reply[1])
+
+
+def _problem(url: RedisUrl, position: int, error: Exception | None) -> str:
+    host, port = url.hosts[position]
+    if error is None:
+        return f"{host}:{port} does not monitor it"
+    if isinstance(error, redis.AuthenticationError):
+        return f"{host}:{port} requires a login; add the options sentinel_username and sentinel_password to the URL"
+    if isinstance(error, redis.ResponseError) and "unknown command" in str(error).lower():
+        return f"{host}:{port} is a Redis server and not a Sentinel; use redis:// for a server without Sentinels"
+    return f"{host}:{port}: {error}"
+
+
+def _sentinel_parameters(url: RedisUrl, timeout: float) -> dict[str, Any]:
+    return {
+        "username": url.sentinel_login.username,
+        "password": url.sentinel_login.password,
+        "socket_timeout": timeout,
+        "socket_connect_timeout": timeout,
+        "ssl": url.tls is not None,
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+        **tls_parameters(url),
+    }
+
+
+def tls_parameters(url: RedisUrl) -> dict[str, Any]:
+    """Return redis-py's parameters for a TLS connection; empty without TLS."""
+    if url.tls is None:
+        return {}
+    return {
+        "ssl_ca_certs": url.tls.ca_certs,
+        "ssl_certfile": url.tls.certfile,
+        "ssl_keyfile": url.tls.keyfile,
+        "ssl_cert_reqs": url.tls.cert_reqs,
+        "ssl_check_hostname": url.tls.check_hostname,
+    }
