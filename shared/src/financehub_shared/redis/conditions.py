@@ -1,0 +1,269 @@
+"""What is wrong with a Redis server: pure functions from the server's replies to problems with their remedies.
+
+Everything is derived from INFO and one write, because managed Redis services deny CONFIG. docs/redis.md explains the
+problems; a test compares their codes with its table.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from financehub_shared.core.durations import format_duration
+from financehub_shared.redis.faults import NOPERM, fault_code
+from financehub_shared.redis.server_facts import ServerFacts
+
+#: The command ZMSCORE, with which schedulers find lost schedules, exists since Redis 6.2.
+OLDEST_VERSION = (6, 2)
+#: Share of the memory from which it counts as nearly full. There is still time to react.
+MEMORY_SHARE = 0.8
+#: Share of the allowed connections from which new processes may soon be refused.
+CLIENTS_SHARE = 0.9
+#: Duration of a fork in seconds from which it matters. During a fork Redis answers nobody.
+SLOW_FORK_SECONDS = 1.0
+#: Difference of clocks in seconds from which one of them is wrong. Synchronized clocks differ by less than 0.1 s, and
+#: no limit of FinanceHub is below 5 s.
+SKEW_SECONDS = 5.0
+
+ACL_REMEDY = "give this user the rights of docs/redis.md, section ACL"
+
+
+@dataclass(frozen=True, slots=True)
+class RedisProblem:
+    """One problem of one server.
+
+    Args:
+        server: `queues` or `data`.
+        code: Name of the problem, which is also the metric label `problem`.
+        text: One sentence that says what is wrong, where, and what to do.
+        blocking: Whether the server refuses what FinanceHub needs, so that nothing works.
+    """
+
+    server: str
+    code: str
+    text: str
+    blocking: bool = False
+
+
+#: Codes of the problems because of which a server refuses every write.
+WRITE_CODES = ("full", "disk-failing", "replicas-missing", "read-only", "denied", "write-refused")
+#: Code of the problem that a process's clock and that of a server differ. It belongs to the process.
+CLOCK_SKEW = "clock-skew"
+#: Codes of all problems of a server.
+CODES = (
+    *WRITE_CODES,
+    "not-checked",
+    "old-version",
+    "cluster",
+    "writable-replica",
+    "eviction",
+    "aof-off",
+    "save-failing",
+    "memory-high",
+    "clients-high",
+    "slow-fork",
+)
+
+
+def find_problems(facts: ServerFacts) -> list[RedisProblem]:
+    """Return what is wrong with a server, most important first. The clock is judged by `clock_problem`."""
+    problems = list(_refusals(facts))
+    if facts.info:
+        codes = {problem.code for problem in problems}
+        problems += [problem for check in _CHECKS for problem in check(facts) if not _is_implied(problem.code, codes)]
+    return problems
+
+
+def clock_problem(facts: ServerFacts) -> RedisProblem | None:
+    """Return a problem if this process's clock and that of the server differ."""
+    if facts.skew is None or abs(facts.skew) <= SKEW_SECONDS:
+        return None
+    side = "ahead of" if facts.skew > 0 else "behind"
+    text = (
+        f"the clock of this machine is {format_duration(abs(facts.skew))} {side} that of {facts.place}; FinanceHub "
+        "uses the time of the queue Redis; synchronize the clocks of both machines with NTP"
+    )
+    return RedisProblem(facts.server, CLOCK_SKEW, text)
+
+
+def explain_refusal(place: str, error: redis.RedisError, info: dict[str, Any] | None = None) -> tuple[str, str]:
+    """Return the code and the sentence for the error with which a server refused a write.
+
+    Args:
+        place: The server in a sentence, such as `the queue Redis`.
+        error: The error.
+        info: Fields of INFO, if they are known.
+    """
+    info = info or {}
+    match fault_code(error):
+        case "OOM":
+            usage = ""
+            if info.get("maxmemory"):
+                usage = f": it uses {_megabytes(info['used_memory'])} of {_megabytes(info['maxmemory'])}"
+            remedy = "raise its maxmemory, or free memory, for example with `financehub dead purge`"
+            return "full", f"{place} is full and refuses writes{usage}; {remedy}"
+        case "MISCONF":
+            return "disk-failing", (
+                f"{place} refuses writes because it cannot save to its disk; free space on that disk and check its "
+                "permissions (the log of Redis has the reason); it accepts writes again after the next successful save"
+            )
+        case "NOREPLICAS":
+            return "replicas-missing", (
+                f"{place} refuses writes because fewer replicas are connected than its min-replicas-to-write requires; "
+                "start the replicas, or lower min-replicas-to-write"
+            )
+        case "READONLY" | "MASTERDOWN":
+            return "read-only", (
+                f"{place} is a read-only replica; point REDIS_URL (and DRAMATIQ_BROKER_URL, if it is set) to the master"
+            )
+        case code if code == NOPERM:
+            return "denied", f"{place} denies this user a command ({_shorten(error)}); {ACL_REMEDY}"
+    return "write-refused", f"{place} refuses writes ({_shorten(error)}); see the log of Redis"
+
+
+def _refusals(facts: ServerFacts) -> Iterator[RedisProblem]:
+    if (error := facts.refused.get("SET")) is not None:
+        code, text = explain_refusal(facts.place, error, dict(facts.info))
+        yield RedisProblem(facts.server, code, text, blocking=True)
+    elif (error := facts.refused.get("TIME")) is not None:
+        text = f"{facts.place} denies this user the command TIME ({_shorten(error)}); {ACL_REMEDY}"
+        yield RedisProblem(facts.server, "denied", text, blocking=True)
+    if (error := facts.refused.get("INFO")) is not None:
+        text = (
+            f"{facts.place} denies this user the command INFO ({_shorten(error)}), so version, memory and persistence "
+            f"cannot be checked; {ACL_REMEDY}"
+        )
+        yield RedisProblem(facts.server, "not-checked", text)
+
+
+def _version(facts: ServerFacts) -> Iterator[RedisProblem]:
+    text = str(facts.info.get("redis_version", ""))
+    found = re.match(r"(\d+)\.(\d+)", text)
+    if found and (int(found[1]), int(found[2])) < OLDEST_VERSION:
+        oldest = ".".join(map(str, OLDEST_VERSION))
+        yield RedisProblem(
+            facts.server,
+            "old-version",
+            f"{facts.place} has version {text}, in which commands are missing; install Redis {oldest} or later, or "
+            "Valkey",
+        )
+
+
+def _topology(facts: ServerFacts) -> Iterator[RedisProblem]:
+    if facts.info.get("cluster_enabled") == 1:
+        yield RedisProblem(
+            facts.server,
+            "cluster",
+            f"{facts.place} is a node of a Redis Cluster, which FinanceHub cannot use because its scripts change "
+            "several keys; use a single master, with Sentinel if it must fail over",
+        )
+    if facts.info.get("role") == "slave":
+        yield RedisProblem(
+            facts.server,
+            "writable-replica",
+            f"{facts.place} is a replica that accepts writes, which its next synchronization discards; point REDIS_URL "
+            "(and DRAMATIQ_BROKER_URL, if it is set) to the master",
+        )
+
+
+def _eviction(facts: ServerFacts) -> Iterator[RedisProblem]:
+    policy = facts.info.get("maxmemory_policy", "noeviction")
+    # Without a limit, Redis never evicts anything, whatever its policy.
+    if facts.info.get("maxmemory") and policy != "noeviction":
+        yield RedisProblem(
+            facts.server,
+            "eviction",
+            f"{facts.place} has maxmemory-policy {policy}: at its memory limit it deletes messages and data instead of "
+            "refusing writes; set it to noeviction",
+        )
+
+
+def _persistence(facts: ServerFacts) -> Iterator[RedisProblem]:
+    info = facts.info
+    if info.get("aof_enabled") == 0:
+        changes = info.get("rdb_changes_since_last_save", 0)
+        yield RedisProblem(
+            facts.server,
+            "aof-off",
+            f"{facts.place} has no append-only file: a restart loses everything since its last snapshot, now {changes} "
+            "changes; set appendonly to yes",
+        )
+    failed = [field for field in SAVE_FIELDS if info.get(field, "ok") != "ok"]
+    if failed:
+        yield RedisProblem(
+            facts.server,
+            "save-failing",
+            f"{facts.place} cannot save to its disk ({', '.join(failed)}: err), so a restart loses messages and data; "
+            "free space on that disk and see the log of Redis",
+        )
+
+
+#: Fields of INFO with the result of the last save, which is `ok` or `err`.
+SAVE_FIELDS = ("aof_last_write_status", "aof_last_bgrewrite_status", "rdb_last_bgsave_status")
+
+
+def _memory(facts: ServerFacts) -> Iterator[RedisProblem]:
+    used, limit, machine = (facts.info.get(field, 0) for field in ("used_memory", "maxmemory", "total_system_memory"))
+    if limit and used > MEMORY_SHARE * limit:
+        yield RedisProblem(
+            facts.server,
+            "memory-high",
+            f"{facts.place} uses {_megabytes(used)} of its maxmemory of {_megabytes(limit)}; raise it, or find out "
+            "with `redis-cli --bigkeys` what has grown, because a full Redis refuses writes",
+        )
+    elif not limit and machine and used > MEMORY_SHARE * machine:
+        yield RedisProblem(
+            facts.server,
+            "memory-high",
+            f"{facts.place} uses {_megabytes(used)} of the {_megabytes(machine)} of its machine and has no maxmemory; "
+            "set a maxmemory, because the kernel kills a process that exhausts the memory",
+        )
+
+
+def _clients(facts: ServerFacts) -> Iterator[RedisProblem]:
+    clients, limit = facts.info.get("connected_clients", 0), facts.info.get("maxclients", 0)
+    if limit and clients > CLIENTS_SHARE * limit:
+        yield RedisProblem(
+            facts.server,
+            "clients-high",
+            f"{facts.place} has {clients} of at most {limit} connections; raise maxclients, or stop clients that leak "
+            "connections (`redis-cli client list`)",
+        )
+
+
+def _fork(facts: ServerFacts) -> Iterator[RedisProblem]:
+    seconds = facts.info.get("latest_fork_usec", 0) / 1e6
+    if seconds > SLOW_FORK_SECONDS:
+        yield RedisProblem(
+            facts.server,
+            "slow-fork",
+            f"{facts.place} answered nobody for {seconds:.1f} s while it forked for its last save; disable transparent "
+            "huge pages on its machine, or give it less data",
+        )
+
+
+_CHECKS: tuple[Callable[[ServerFacts], Iterator[RedisProblem]], ...] = (
+    _version,
+    _topology,
+    _eviction,
+    _persistence,
+    _memory,
+    _clients,
+    _fork,
+)
+
+
+def _is_implied(code: str, found: set[str]) -> bool:
+    """Whether a problem is only another sign of a problem that was found."""
+    implied_by = {"memory-high": "full", "save-failing": "disk-failing", "writable-replica": "read-only"}
+    return implied_by.get(code) in found
+
+
+def _megabytes(count: float) -> str:
+    return f"{count / 1e6:,.1f} MB"
+
+
+def _shorten(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

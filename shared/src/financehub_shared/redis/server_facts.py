@@ -1,0 +1,100 @@
+"""Reads from a Redis server, in one round trip, what can be wrong with it: its time, its INFO and whether it writes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+
+from financehub_shared.core.clock import Clock
+from financehub_shared.redis import keys
+
+#: The probe expires by itself if FinanceHub is uninstalled.
+PROBE_TTL_SECONDS = 60
+
+#: Server label → its name in sentences.
+TITLES = {"queues": "queue Redis", "data": "data Redis"}
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """A server's replies.
+
+    Args:
+        server: `queues` or `data`.
+        address: Host and port, or the path of the socket.
+        time: The server's time in Unix seconds, halfway through the round trip; None if TIME was refused.
+        seconds: Duration of the round trip.
+        skew: This process's clock minus the server's, in seconds; None if TIME was refused.
+        info: The fields of INFO; empty if it was refused or not read.
+        refused: Command (`TIME`, `SET` or `INFO`) → the error with which the server refused it.
+    """
+
+    server: str
+    address: str = ""
+    time: float | None = None
+    seconds: float = 0.0
+    skew: float | None = None
+    info: Mapping[str, Any] = field(default_factory=dict)
+    refused: Mapping[str, redis.RedisError] = field(default_factory=dict)
+
+    @property
+    def place(self) -> str:
+        """The server in a sentence, such as `the queue Redis at localhost:6379`."""
+        return describe_server(self.server, self.address)
+
+
+def describe_server(server: str, address: str) -> str:
+    """Return a server's name for a sentence.
+
+    Args:
+        server: `queues` or `data`.
+        address: Host and port, or the path of the socket; may be empty.
+    """
+    return f"the {TITLES.get(server, server)}{f' at {address}' if address else ''}"
+
+
+def address_of(client: "redis.Redis") -> str:
+    """Return where a client connects to, without user and password."""
+    options = client.connection_pool.connection_kwargs
+    if "address" in options:  # built by `redis.client`
+        return str(options["address"].place)
+    if "path" in options:
+        return str(options["path"])
+    return f"{options['host']}:{options.get('port', 6379)}" if "host" in options else ""
+
+
+def read_facts(
+    server: str, client: "redis.Redis", clock: Clock, *, write: bool = True, details: bool = True
+) -> ServerFacts:
+    """Read the facts of one server. Commands that the server refuses are among the facts.
+
+    Args:
+        server: `queues` or `data`.
+        client: Client with a short timeout and without retries.
+        clock: This machine's clock, which is compared with the server's.
+        write: Whether to write a key that expires.
+        details: Whether to read INFO, which takes the server about 0.1 ms.
+
+    Raises:
+        redis.RedisError: The server does not answer, or is still loading its data.
+    """
+    with client.pipeline(transaction=False) as pipeline:
+        names = ["TIME"]
+        pipeline.time()
+        if write:  # a server answers reads even if it refuses every write
+            names.append("SET")
+            pipeline.set(keys.WRITE_PROBE, "1", ex=PROBE_TTL_SECONDS)
+        if details:
+            names.append("INFO")
+            pipeline.info()
+        wall, started = clock.now(), clock.monotonic()
+        replies = dict(zip(names, pipeline.execute(raise_on_error=False), strict=True))
+        seconds = clock.monotonic() - started
+    refused = {name: reply for name, reply in replies.items() if isinstance(reply, redis.RedisError)}
+    time = skew = None
+    if "TIME" not in refused:
+        time = replies["TIME"][0] + replies["TIME"][1] / 1e6
+        skew = wall + seconds / 2 - time
+    info = replies["INFO"] if details and "INFO" not in refused else {}
+    return ServerFacts(server, address_of(client), time, seconds, skew, info, refused)
