@@ -305,6 +305,18 @@ def losses() -> Section:
         Query(per_minute("financehub_messages_dead_lettered_total", "actor, reason", TIER), "{{actor}}: {{reason}}"),
         bar=True,
     )
+    unrecorded = graph(
+        About(
+            title="Run events that were not recorded",
+            text="Starts and ends of attempts that are missing in run records and statistics, by reason, per minute. "
+            "All are bad. `refused` means that Redis does not accept single values or keys; search the worker's log "
+            "for `run_event_refused`. `memory` and `exit` mean that Redis was unavailable.",
+            unit="cpm",
+            no_value=none_is_good("every attempt was recorded"),
+        ),
+        Query(per_minute("financehub_run_events_lost_total", "reason", COMPONENT), "{{reason}}"),
+        bar=True,
+    )
     process = join("component", "pod", "instance")
     memory = graph(
         About(
@@ -319,7 +331,7 @@ def losses() -> Section:
             "{{component}} {{pod}} {{instance}}",
         ),
     )
-    return Section("Do workers die?", [Line(8, [(8, memory), (8, orphaned), (8, dead)])], collapsed=True)
+    return Section("Do workers die?", [Line(8, [(6, memory), (6, orphaned), (6, dead), (6, unrecorded)])], collapsed=True)
 
 
 def build() -> dashboard.Dashboard:

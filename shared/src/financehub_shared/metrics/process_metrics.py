@@ -66,6 +66,9 @@ class Metrics:
         self.messages_dead_lettered = self._counter(
             "messages_dead_lettered", "Messages that were dead-lettered", [*queue_actor, "reason"]
         )
+        self.run_events_lost = self._counter(
+            "run_events_lost", "Starts and ends of attempts that were not recorded, or only in part", ["reason"]
+        )
         self.worker_slots = self._gauge("worker_slots", "Threads that can run a message of the queue", ["queue"])
         self.worker_slots_busy = self._gauge(
             "worker_slots_busy", "Threads that are running a message of the queue", ["queue"]
@@ -150,6 +153,11 @@ class Metrics:
         with self._lock:
             for other in BREAKER_STATES:
                 self.breaker_state.labels(upstream, other).set(other == state)
+
+    # runs ---------------------------------------------------------------------------------------------
+    def count_lost_run_events(self, reason: str, count: int) -> None:
+        """Count run events that were not recorded, by `LossReason`."""
+        self.run_events_lost.labels(reason).inc(count)
 
     # data ---------------------------------------------------------------------------------------------
     def count_stored(self, dataset: str, records: Mapping[str, int]) -> None:

@@ -6,15 +6,21 @@ either, so they may build keys from names.
 A run is identified by its message id. An attempt is identified by its attempt id, which changes at every enqueue and
 stays the same at a redelivery. An event that arrives twice counts once:
 - A run that succeeded is over, and later attempts of it are not counted.
-- The run record field `done` holds the id of the last attempt whose end is recorded. A redelivery of that attempt is
-  not counted.
+- The run record field `done` holds the ids of the last attempts whose end is recorded, one per line. A redelivery of
+  one of these attempts is not counted, nor is an end that is sent again because Redis's reply was lost. It holds more
+  than one id, because another worker may end the next attempt before the end of this one is sent again.
 - An attempt that its worker's shutdown interrupts is redelivered under the same id, and the redelivery counts. Its
-  `done` therefore also contains the worker, and only further events from that worker are ignored.
+  entry in `done` therefore also contains the worker, and only further events from that worker are ignored.
 - A run that was declared lost but comes back is subtracted from the number of lost runs.
+
+A key or a value that Redis refuses affects only its own part of its own event: the run record, the statistics of the
+task, or the record of the schedule. All other parts and events are written. If Redis refuses all writes, the script
+fails as a whole, and its events can be sent again.
 """
 
 from financehub_shared.redis import keys, queue_keys
-from financehub_shared.redis.lua import lua_key_function
+from financehub_shared.redis.faults import NOPERM, REFUSED_WRITES
+from financehub_shared.redis.lua import lua_field_names, lua_key_function
 from financehub_shared.redis.run_record import LUA_RUN_RECORD
 from financehub_shared.redis.schedule_record import LUA_SCHEDULE_RECORD
 
@@ -27,12 +33,20 @@ _OTHER_KEYS = (
     + lua_key_function("messages_key", queue_keys.messages)
 )
 
+#: Number of ids in `done`. A run has about ten attempts with the default retries.
+_DONE_KEPT = 16
+#: Parts of an error text that mean that Redis refuses all writes. In Redis 6.2, other text precedes the code.
+_REFUSED_WRITES = lua_field_names("refused_writes", [*sorted(REFUSED_WRITES), NOPERM, "ACL failure", "can't run this"])
+
 #: Records events. KEYS: set of task names, set of changed schedules, hash of failing schedules. ARGV: retention (s),
-#: number of records kept per task, then the events as JSON.
+#: number of records kept per task, then the events as JSON. Returns a flat list with the index, from 0, of each event
+#: that was refused in part or as a whole, and the reason.
 RECORD = (
     LUA_SCHEDULE_RECORD
     + LUA_RUN_RECORD
     + _RUN_KEY
+    + _REFUSED_WRITES
+    + f"local done_kept = {_DONE_KEPT}\n"
     + """
 local tasks, changed, failing = KEYS[1], KEYS[2], KEYS[3]
 local retention, kept = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -59,20 +73,39 @@ local function undo_lost(e, state)
   end
 end
 
-local function start(e, state, attempt)
-  redis.call('SADD', tasks, e.task)
-  redis.call('ZADD', e.running, e.started_at, e.id)
-  if over[state] or e.attempt >= attempt then write_run(e, 'running') end
-  undo_lost(e, state)
+-- A failing part of an event does not affect the others. A key of a wrong type, for example, costs only what is in it.
+local problem
+local function part(write, ...)
+  local ok, failure = pcall(write, ...)
+  if ok then return failure end
+  local text = type(failure) == 'table' and failure.err or tostring(failure)
+  for code in pairs(refused_writes) do
+    if string.find(text, code, 1, true) then error(failure, 0) end
+  end
+  problem = problem or text
 end
 
-local function close(e)
+local function start(e, state, attempt)
+  part(function()
+    redis.call('SADD', tasks, e.task)
+    redis.call('ZADD', e.running, e.started_at, e.id)
+  end)
+  part(function()
+    if over[state] or e.attempt >= attempt then write_run(e, 'running') end
+  end)
+  part(undo_lost, e, state)
+end
+
+local function add_recent(e)
   redis.call('ZADD', e.recent, e.finished_at, e.id)
   local spare = redis.call('ZCARD', e.recent) - kept
   if spare > 0 then
     local old = redis.call('ZPOPMIN', e.recent, spare)
     for i = 1, #old, 2 do redis.call('DEL', run_key(old[i])) end
   end
+end
+
+local function update_schedule(e)
   if not e.uid or not is_registered(e.schedule_key) then return end
   local field = schedule_field
   redis.call('HSET', e.schedule_key, field.last_run_id, e.id, field.last_run_outcome, e.outcome,
@@ -91,20 +124,33 @@ end
 
 local function interrupted_by(e) return e.attempt_id .. ' ' .. e.worker end
 
-local function finish(e, state, attempt)
-  redis.call('SADD', tasks, e.task)
-  local done = e.outcome == 'queued' and interrupted_by(e) or e.attempt_id
+-- The lines of `done`, newest last, without the oldest ones, and with the end of this attempt.
+local function with_end(e, ended)
+  local lines = {}
+  for line in string.gmatch(ended or '', '[^\\n]+') do table.insert(lines, line) end
+  table.insert(lines, e.outcome == 'queued' and interrupted_by(e) or e.attempt_id)
+  return table.concat(lines, '\\n', math.max(1, #lines - done_kept + 1))
+end
+
+local function is_recorded(e, ended)
+  local lines = '\\n' .. (ended or '') .. '\\n'
+  return string.find(lines, '\\n' .. e.attempt_id .. '\\n', 1, true)
+      or string.find(lines, '\\n' .. interrupted_by(e) .. '\\n', 1, true)
+end
+
+local function write_end(e, state, attempt, ended)
   if over[state] or e.attempt >= attempt then
     write_run(e, e.outcome)
-    redis.call('HSET', e.run, run_field.done, done, run_field.finished_at, e.finished_at,
-               run_field.duration, e.duration, run_field.error, e.error or '')
+    redis.call('HSET', e.run, run_field.finished_at, e.finished_at, run_field.duration, e.duration,
+               run_field.error, e.error or '')
     if e.summary then redis.call('HSET', e.run, run_field.summary, e.summary) end
-    redis.call('ZREM', e.running, e.id)
-  else
-    -- the next attempt started before this event arrived
-    redis.call('HSET', e.run, run_field.done, done)
   end
-  undo_lost(e, state)
+  -- otherwise, the next attempt started before this event arrived
+  redis.call('HSET', e.run, run_field.done, with_end(e, ended))
+  return true
+end
+
+local function count(e)
   if e.counter then redis.call('HINCRBY', e.stats, e.counter, 1) end
   if e.outcome ~= 'skipped' then
     redis.call('HINCRBY', e.stats, 'attempts', 1)
@@ -117,20 +163,42 @@ local function finish(e, state, attempt)
   elseif e.outcome == 'succeeded' then
     redis.call('HSET', e.stats, 'last_success_at', e.finished_at)
   end
-  if over[e.outcome] then close(e) end
+end
+
+local function finish(e, state, attempt, ended)
+  -- Without the record, a repeated event could not be recognized, so nothing is counted.
+  if not part(write_end, e, state, attempt, ended) then return end
+  part(redis.call, 'SADD', tasks, e.task)
+  if over[state] or e.attempt >= attempt then part(redis.call, 'ZREM', e.running, e.id) end
+  part(undo_lost, e, state)
+  part(count, e)
+  if over[e.outcome] then
+    part(add_recent, e)
+    part(update_schedule, e)
+  end
 end
 
 local kinds = {start = start, finish = finish}
-for i = 3, #ARGV do
-  local e = cjson.decode(ARGV[i])
+local function record(event)
+  local e = cjson.decode(event)
   local r = redis.call('HMGET', e.run, run_field.state, run_field.done, run_field.attempt)
-  if r[1] == 'succeeded' or r[2] == e.attempt_id or r[2] == interrupted_by(e) then
+  if r[1] == 'succeeded' or is_recorded(e, r[2]) then
     redis.call('ZREM', e.running, e.id)
   else
-    kinds[e.kind](e, r[1], tonumber(r[3] or '0'))
+    kinds[e.kind](e, r[1], tonumber(r[3] or '0'), r[2])
   end
 end
-return #ARGV - 2
+
+local refused = {}
+for i = 3, #ARGV do
+  problem = nil
+  part(record, ARGV[i])
+  if problem then
+    table.insert(refused, i - 3)
+    table.insert(refused, problem)
+  end
+end
+return refused
 """
 )
 

@@ -29,7 +29,8 @@ class RunField(StrEnum):
     DURATION = "duration"
     ERROR = "error"
     SUMMARY = "summary"
-    #: Id of the last attempt whose end is recorded, followed by its worker if a shutdown interrupted the attempt.
+    #: Ids of the last attempts whose end is recorded, one per line. The worker follows the id of an attempt that its
+    #: shutdown interrupted.
     DONE = "done"
 
 

@@ -10,6 +10,7 @@ from financehub_shared.health.redis_probe import RedisProbe
 from financehub_shared.health.server import HealthServer
 from financehub_shared.logging import Redactor, known_secrets
 from financehub_shared.metrics import Metrics
+from financehub_shared.monitor.event_losses import EventLosses
 from financehub_shared.monitor.record_writer import RecordWriter
 from financehub_shared.redis.client import SCRAPE_TIMEOUT_SECONDS
 from financehub_shared.worker.middleware.attempt_tracker import AttemptTracker
@@ -39,7 +40,8 @@ def build_observers(settings: Settings, tier: str, metrics: Metrics, *, clock: C
     attempts = AttemptTracker(clock, settings.dramatiq_task_timeout / 1_000)
     liveness = Liveness(attempts, clock)
     redact = Redactor(known_secrets(settings))
-    writer = RecordWriter(readers.client, clock.monotonic, settings.run_retention_days * DAY_SECONDS)
+    losses = EventLosses(clock.monotonic, metrics.count_lost_run_events)
+    writer = RecordWriter(readers.client, clock.monotonic, settings.run_retention_days * DAY_SECONDS, losses)
     registry = ProcessRegistry(readers.client)
     app = HealthApp(
         report=readers.checker.report,
