@@ -8,11 +8,13 @@ import hypothesis
 import pytest
 import redis
 
+from support.fault_counts import PROPERTY, write_table
 from support.redis_server import RedisServer
 
 ROOT = Path(__file__).parent.parent
 RECORDED_ANSWERS = ROOT.parent / "shared" / "real"
 _REDIS_IMAGE = "redis:7"
+_FAULT_TABLE = ROOT.parent / "build" / "fault-table.txt"
 
 # A slow example is not a failure, because the machine may be busy.
 hypothesis.settings.register_profile(
@@ -45,6 +47,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         items.insert(number % _WORKERS * share, item)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the counts of the fault tests, and write them to a file."""
+    reports = [report for key in ("passed", "failed") for report in terminalreporter.stats.get(key, [])]
+    rows = [value for report in reports for name, value in report.user_properties if name == PROPERTY]
+    if rows:
+        terminalreporter.section(f"counts of the faults (in {_FAULT_TABLE.relative_to(ROOT.parent)})")
+        terminalreporter.write_line(write_table(rows, _FAULT_TABLE))
+
+
 def _container_image() -> str | None:
     """Return the image of Redis if a Docker engine has it or can pull it. `TEST_REDIS_IMAGE` is used unchecked."""
     if image := os.environ.get("TEST_REDIS_IMAGE"):
@@ -69,11 +80,21 @@ def _shared_redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
         from testcontainers.community.redis import RedisContainer
 
         with RedisContainer(image) as container:
-            yield f"redis://{container.get_container_host_ip()}:{container.get_exposed_port(6379)}/0"
+            url = f"redis://{container.get_container_host_ip()}:{container.get_exposed_port(6379)}/0"
+            _write_to_disk(url)
+            yield url
         return
     server = RedisServer(tmp_path_factory.mktemp("redis"), aof=False).start()
+    _write_to_disk(server.url)
     yield server.url
     server.stop()
+
+
+def _write_to_disk(url: str) -> None:
+    """Switch the append-only file on, because a Redis without one is a problem. No test needs the data on the disk."""
+    with redis.Redis.from_url(url) as client:
+        client.config_set("appendfsync", "no")
+        client.config_set("appendonly", "yes")
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from financehub_shared.logging import configure_logging
 from financehub_shared.metrics import Metrics
 from financehub_shared.monitor import TaskMonitor
 from financehub_shared.redis.client import connect
+from financehub_shared.redis.server_clock import ServerClock
 from financehub_shared.worker.build import build_broker
 from financehub_shared.worker.middleware.health_server import HealthServerMiddleware
 from financehub_shared.worker.observers import build_observers
@@ -40,7 +41,9 @@ class ObservedWorker:
         quick = {"FINANCEHUB_RETRY_MIN_SECONDS": "0.01", "FINANCEHUB_RETRY_MAX_SECONDS": "0.02"}
         self.settings = load_settings(fixed | quick | environ)
         self.metrics = Metrics("high")
-        self.observers = build_observers(self.settings, "high", self.metrics, clock=clock)
+        self.observers = build_observers(
+            self.settings, "high", self.metrics, clock=ServerClock(clock) if clock else None
+        )
         self.broker = build_broker(self.settings, tier="high", observers=self.observers)
         self.client = redis.Redis.from_url(url)
         self.monitor = TaskMonitor(self.client)

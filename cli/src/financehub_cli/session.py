@@ -7,7 +7,7 @@ from functools import cached_property
 import redis
 
 from financehub_cli.exit_codes import ExitCode, describe_error, print_message
-from financehub_shared.core.clock import Clock, SystemClock
+from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import ConfigError, CorruptDataError
 from financehub_shared.core.models import Asset
@@ -17,6 +17,7 @@ from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.market.unreadable import ReportUnreadable, Unreadable
 from financehub_shared.monitor import TaskMonitor
 from financehub_shared.redis.client import connect
+from financehub_shared.redis.server_clock import ServerClock
 
 #: Seconds that a user waits for one Redis reply before the command reports an error.
 TIMEOUT_SECONDS = 5.0
@@ -42,10 +43,16 @@ class Session:
         report: ReportUnreadable | None = None,
     ) -> None:
         self.settings = settings or load_settings()
-        self.clock: Clock = SystemClock()
         self._timeout = timeout
         self.report: ReportUnreadable = report or self._print_unreadable
         self._printed: set[str] = set()
+
+    @cached_property
+    def clock(self) -> ServerClock:
+        """The time of Redis, because ages are shown of records that other machines have written."""
+        clock = ServerClock(SystemClock())
+        clock.measure_if_due(self.broker_client)
+        return clock
 
     @cached_property
     def store_client(self) -> "redis.Redis":

@@ -22,6 +22,7 @@ from financehub_shared.health.report import HealthStatus
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.monitor import TaskMonitor
 from financehub_shared.redis import keys
+from financehub_shared.redis.server_clock import ServerClock
 from support.redis_server import RedisServer
 from support.waiting import eventually
 
@@ -146,7 +147,7 @@ def test_health_report_with_a_redis_outage_is_down_until_it_ends(redis_server: C
     assert checker.report().status is HealthStatus.OK
 
 
-@pytest.mark.parametrize(("away", "named"), [("queues", "Redis"), ("data", "data Redis")])
+@pytest.mark.parametrize(("away", "named"), [("queues", "the queue Redis"), ("data", "the data Redis")])
 def test_health_report_with_one_of_two_redis_servers_down_names_it(
     redis_server: Callable[..., RedisServer], away: str, named: str
 ) -> None:
@@ -157,7 +158,7 @@ def test_health_report_with_one_of_two_redis_servers_down_names_it(
     servers[away].kill()
     report = checker.report()
     assert report.status is HealthStatus.DOWN
-    assert [problem.partition(":")[2].partition(" does")[0] for problem in report.problems] == [f" {named}"]
+    assert [problem.partition(":")[2].partition(" at ")[0] for problem in report.problems] == [f" {named}"]
 
 
 def test_check_health_records_the_report(redis_url: str, redis_client: "redis.Redis") -> None:
@@ -180,7 +181,7 @@ def test_process_registry_has_a_process_while_it_runs(redis_client: "redis.Redis
     """A heartbeat makes a process alive for EXPIRY_SECONDS, and an orderly stop removes it immediately."""
     registry, clock = ProcessRegistry(redis_client), ManualClock()
     info = ProcessInfo.of_this_process("high", clock.now())
-    heartbeat = Heartbeat(registry, lambda: info, clock, lambda _: None)
+    heartbeat = Heartbeat(registry, lambda: info, ServerClock(clock), lambda _: None)
     heartbeat.start()
     eventually(registry.live)
     assert [process.tier for process in registry.live()] == ["high"]

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import redis
-from structlog.testing import capture_logs
 
 from financehub_shared.core.clock import Clock, ManualClock, SystemClock
 from financehub_shared.health.redis_probe import RedisProbe
@@ -80,6 +79,7 @@ def test_redis_probe_with_a_full_server_reports_up(redis_server: StartRedis) -> 
     assert values["up"] == {("queues",): 1}
     assert values["memory_max_bytes"] == {("queues",): 1}
     assert values["memory_used_bytes"][("queues",)] > 1
+    assert {code for (_, code), value in values["problem"].items() if value} == {"full"}
 
 
 def test_redis_probe_with_a_failed_snapshot_reports_it(redis_server: StartRedis, tmp_path: Path) -> None:
@@ -159,29 +159,29 @@ def test_redis_probe_with_a_restarted_server_reports_up_again(redis_server: Star
 
 
 @pytest.mark.parametrize(
-    ("command", "lost"), [("INFO", "memory_used_bytes"), ("TIME", "clock_skew_seconds")], ids=["INFO", "TIME"]
+    ("command", "lost", "code"),
+    [("INFO", "memory_used_bytes", "not-checked"), ("TIME", "clock_skew_seconds", "denied")],
+    ids=["INFO", "TIME"],
 )
-def test_redis_probe_with_a_refused_command_logs_it_once(redis_server: StartRedis, command: str, lost: str) -> None:
-    """A Redis that refuses a command has replied, so it is up. The log names the command once, and again if it is
-    refused after it was allowed.
+def test_redis_probe_with_a_refused_command_reports_it_as_a_problem(
+    redis_server: StartRedis, command: str, lost: str, code: str
+) -> None:
+    """A Redis that refuses a command has replied, so it is up. What the command would have told is missing, and the
+    refusal is a problem until the command is allowed.
     """
     server = redis_server()
     with server.client() as client:
         client.acl_setuser("probe", enabled=True, passwords=["+pw"], keys=["*"], commands=["+@all", f"-{command}"])
         probe = ProbeReader({"queues": server.url.replace("//", "//probe:pw@")})
-        with capture_logs() as logs:
-            for _ in range(3):
-                values = probe.read()
-                assert values["up"] == {("queues",): 1}
-                assert values["answered"] == {(): 1}
-                assert values.get(lost, {}) == {}
-            assert [(entry["server"], entry["command"]) for entry in logs] == [("queues", command)]
-            assert f"allow this user the command {command}" in logs[0]["remedy"]
-            client.acl_setuser("probe", commands=[f"+{command}"])
-            assert set(probe.read()[lost]) == {("queues",)}
-            client.acl_setuser("probe", commands=[f"-{command}"])
-            probe.read()
-            assert len(logs) == 2
+        values = probe.read()
+        assert values["up"] == {("queues",): 1}
+        assert values["answered"] == {(): 1}
+        assert values.get(lost, {}) == {}
+        assert values["problem"][("queues", code)] == 1
+        client.acl_setuser("probe", commands=[f"+{command}"])
+        values = probe.read()
+        assert set(values[lost]) == {("queues",)}
+        assert values["problem"][("queues", code)] == 0
 
 
 def test_redis_probe_observes_the_duration_of_answers_only(redis_server: StartRedis) -> None:

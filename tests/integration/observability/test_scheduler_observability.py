@@ -59,7 +59,7 @@ def test_scrape_of_the_scheduler_has_the_fleet(
         'financehub_queue_workers{queue="high"} 0.0',
         'financehub_queue_wait_target_seconds{queue="high"} 60.0',
         'financehub_redis_up{server="queues"} 1.0',
-        'financehub_redis_aof_enabled{server="queues"} 0.0',
+        'financehub_redis_aof_enabled{server="queues"} 1.0',
     }
     assert expected - lines(scrape) == set()
     assert "forgotten" not in scrape

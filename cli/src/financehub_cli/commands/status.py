@@ -37,7 +37,7 @@ def status(as_json: AsJson = False, watch: Watch = False, interval: Interval = 2
     - `financehub status --json | jq '.problems'`
     """
     session = Session()
-    checker = health_checker(session.settings, report=session.report)
+    checker = health_checker(session.settings, clock=session.clock, report=session.report)
     print_or_watch(lambda: _collect(session, checker), as_json=as_json, watch=watch, interval=interval)
 
 

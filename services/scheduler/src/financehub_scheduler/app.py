@@ -30,10 +30,13 @@ from financehub_shared.broker.janitor import Janitor
 from financehub_shared.core.clock import Clock, SystemClock
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.settings import Settings
+from financehub_shared.health.readers import OBSERVER_TIMEOUT_SECONDS, redis_servers
 from financehub_shared.logging import Redactor, configure_logging, known_secrets
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.metrics import Metrics, MetricSource
 from financehub_shared.redis.client import SCRAPE_TIMEOUT_SECONDS, connect, connect_async
+from financehub_shared.redis.server_clock import ServerClock
+from financehub_shared.redis.watch import RedisWatch
 
 if TYPE_CHECKING:
     from financehub_scheduler.kubernetes.operator import Operator
@@ -79,6 +82,7 @@ class _Parts:
     assets: DeclaredAssets
     observability: SchedulerObservability
     steps: Sequence[tuple[float, Step]]
+    watch: RedisWatch
 
 
 async def serve(settings: Settings, origin: Path | ClusterOrigin, signals: Sequence[signal.Signals]) -> None:
@@ -115,6 +119,7 @@ async def serve(settings: Settings, origin: Path | ClusterOrigin, signals: Seque
                 await cancel_all(tasks)
     finally:
         await asyncio.to_thread(parts.observability.stop)
+        await asyncio.to_thread(parts.watch.stop)
         if parts.operator:
             await parts.operator.aclose()
         await parts.client.aclose()
@@ -122,7 +127,10 @@ async def serve(settings: Settings, origin: Path | ClusterOrigin, signals: Seque
 
 
 async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:
-    clock, metrics = SystemClock(), Metrics("scheduler", settings.release)
+    clock, metrics = ServerClock(SystemClock()), Metrics("scheduler", settings.release)
+    watch = RedisWatch(redis_servers(settings, OBSERVER_TIMEOUT_SECONDS), clock)
+    # Before all others, so that due times are compared with the time of Redis from the first one on.
+    await asyncio.to_thread(watch.start)
     # A single retry recovers a connection that was lost in a Redis restart. Executing a batch twice does no harm.
     client = connect_async(settings.broker_url, retries=1)
     #: uid → state of each active schedule. The engine fills it.
@@ -150,7 +158,7 @@ async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:
     engine = Engine(clock, registry, enqueuer, states, engine_listeners, assets.argument_problem)
     source_checks = (operator.source.liveness, operator.source.startup_problems) if operator else ()
     observability = _build_observability(
-        settings, metrics, HealthProbe(engine, clock, *source_checks), states, reporter
+        settings, metrics, HealthProbe(engine, clock, *source_checks), states, reporter, watch, clock
     )
     janitor = Janitor(
         connect(settings.broker_url, retries=0),
@@ -193,7 +201,7 @@ async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:
         *(operator.steps if operator else ()),
     ]
     steps = [*((seconds, redis_step(step, engine, client)) for seconds, step in redis_steps), *other_steps]
-    return _Parts(clock, metrics, client, source, operator, engine, publisher, assets, observability, steps)
+    return _Parts(clock, metrics, client, source, operator, engine, publisher, assets, observability, steps, watch)
 
 
 def _build_observability(
@@ -202,6 +210,8 @@ def _build_observability(
     probe: HealthProbe,
     states: Mapping[str, ScheduleState],
     reporter: Reporter,
+    watch: RedisWatch,
+    clock: ServerClock,
 ) -> SchedulerObservability:
     """Build the probes, health reports, heartbeat and metrics of this process and the fleet."""
     client = connect(settings.broker_url, retries=0, timeout=SCRAPE_TIMEOUT_SECONDS)
@@ -209,6 +219,11 @@ def _build_observability(
     metrics.add_source(MetricSource("schedules", partial(state_metrics, states), needs_redis=False))
     metrics.add_source(MetricSource("failing schedules", failing.read))
     known = partial(known_schedules, states)
+
+    def readiness() -> list[str]:
+        # The engine knows only that Redis does not take its runs, but not the reason.
+        return watch.blocked() or probe.readiness()
+
     return SchedulerObservability(
         settings, metrics, liveness=probe.liveness, readiness=probe.readiness, known_schedules=known
     )

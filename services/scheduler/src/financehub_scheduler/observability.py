@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from financehub_shared.core.clock import Clock, SystemClock
+from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.settings import Settings
 from financehub_shared.health.app import HealthApp
 from financehub_shared.health.checks import SCHEDULER
@@ -14,6 +14,7 @@ from financehub_shared.health.redis_probe import RedisProbe
 from financehub_shared.health.server import HealthServer
 from financehub_shared.metrics import Metrics, MetricSource
 from financehub_shared.redis.client import SCRAPE_TIMEOUT_SECONDS
+from financehub_shared.redis.server_clock import ServerClock
 
 
 class SchedulerObservability:
@@ -27,7 +28,7 @@ class SchedulerObservability:
         liveness: Returns the reasons why the process should be restarted; empty if there are none.
         readiness: Returns the reasons why the process is not ready; empty if there are none.
         known_schedules: Returns this scheduler's schedules, for a fleet with too many to read from Redis.
-        clock: Source of time; the system clock by default.
+        clock: Clock of the process, which shows the time of Redis.
     """
 
     def __init__(
@@ -38,14 +39,16 @@ class SchedulerObservability:
         liveness: Callable[[], list[str]],
         readiness: Callable[[], list[str]],
         known_schedules: Callable[[], Sequence[ScheduleFacts]] = list,
-        clock: Clock | None = None,
+        clock: ServerClock | None = None,
     ) -> None:
-        clock = clock or SystemClock()
+        clock = clock or ServerClock(SystemClock())
         readers = RedisReaders(settings, clock, known_schedules=known_schedules)
         identity = ProcessInfo.of_this_process(SCHEDULER, clock.now())
         # Scrapes have their own clients with a shorter timeout.
         scrape_readers = RedisReaders(settings, clock, SCRAPE_TIMEOUT_SECONDS, known_schedules)
-        metrics.set_redis_probe(RedisProbe(scrape_readers.servers, clock, metrics.redis_command_duration, details=True))
+        metrics.set_redis_probe(
+            RedisProbe(scrape_readers.servers, clock.local, metrics.redis_command_duration, details=True)
+        )
         fleet = FleetMetrics(scrape_readers.checker.collect, scrape_readers.store, settings.max_workers, clock)
         metrics.disable_breaker_state()
         metrics.add_source(MetricSource("fleet", fleet.read))

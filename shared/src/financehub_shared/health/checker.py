@@ -1,6 +1,5 @@
 """Collects a snapshot of the fleet in bounded time and evaluates it. If a part cannot be read, its checks fail."""
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
@@ -18,13 +17,15 @@ from financehub_shared.health.freshness import (
     expected_datasets,
     overdue_if_absent,
 )
-from financehub_shared.health.processes import ProcessRegistry
+from financehub_shared.health.processes import HEARTBEAT_SECONDS, ProcessRegistry
 from financehub_shared.health.report import HealthReport
 from financehub_shared.market.protocols import Store
 from financehub_shared.market.unreadable import Unreadable
 from financehub_shared.metrics import QueueFigures
 from financehub_shared.monitor import TaskMonitor
 from financehub_shared.redis import keys
+from financehub_shared.redis.conditions import RedisProblem, find_problems
+from financehub_shared.redis.server_facts import ServerFacts, address_of, describe_server, read_facts
 from financehub_shared.schedules import list_schedules
 
 T = TypeVar("T")
@@ -43,7 +44,7 @@ class HealthChecker:
         store_client: Client for the data Redis, which also holds the breakers. It may be the same client.
         store: The market data.
         read_queues: Returns every queue's statistics.
-        clock: Source of time.
+        clock: Clock of the process, which shows the time of Redis.
         idle_tiers: Tiers that need no worker while their queue is empty.
         known_schedules: Returns what this process knows about the schedules. It is used if there are more schedules
             than `MAX_SCHEDULES_READ`.
@@ -68,16 +69,19 @@ class HealthChecker:
         self._known_schedules = known_schedules
         self._processes = ProcessRegistry(client)
         self._monitor = TaskMonitor(client)
-        self._lock = threading.Lock()
         self._cached: tuple[float, HealthReport] | None = None
+        #: Monotonic time at which Redis last refused heartbeats.
+        self._heartbeats_lost_at: float | None = None
 
     def report(self) -> HealthReport:
         """Return a report that is at most `CACHE_SECONDS` old. This method never raises."""
-        with self._lock:
-            now = self._clock.monotonic()
-            if self._cached is None or now - self._cached[0] > CACHE_SECONDS:
-                self._cached = (now, evaluate(self.collect()))
-            return self._cached[1]
+        cached = self._cached
+        if cached is None or self._clock.monotonic() - cached[0] > CACHE_SECONDS:
+            report = evaluate(self.collect())
+            # Stamped now, because a report that takes longer than the cache lasts would otherwise never be shared.
+            # There is no lock: if two threads make reports at the same time, either may be kept.
+            cached = self._cached = (self._clock.monotonic(), report)
+        return cached[1]
 
     def collect(self, schedules: Sequence[ScheduleFacts] | None = None) -> FleetSnapshot:
         """Collect a snapshot of the fleet. This method never raises.
@@ -85,14 +89,19 @@ class HealthChecker:
         Args:
             schedules: The registered schedules, if the caller has read them already.
         """
-        now, started = self._clock.now(), self._clock.monotonic()
-        # the data may be in a separate Redis; nothing works unless both answer
-        for name, client in (("Redis", self._client), ("data Redis", self._store_client)):
+        servers = {"queues": self._client}
+        if self._store_client is not self._client:
+            servers["data"] = self._store_client
+        facts: list[ServerFacts] = []
+        for server, client in servers.items():
+            # the data may be in a separate Redis; nothing works unless both answer
             try:
-                client.ping()
+                facts.append(read_facts(server, client, self._clock))
             except redis.RedisError as error:
-                return FleetSnapshot(now, redis_error=f"{name} does not answer: {error}")
-        redis_seconds = self._clock.monotonic() - started
+                place = describe_server(server, address_of(client))
+                return FleetSnapshot(self._clock.now(), redis_error=f"{place} does not answer: {error}")
+        now = self._clock.now()
+        problems = [problem for each in facts for problem in find_problems(each)]
         reader = _PartReader()
         if schedules is None:
             no_schedules: Sequence[ScheduleFacts] = ()
@@ -104,7 +113,9 @@ class HealthChecker:
         )
         return FleetSnapshot(
             now,
-            redis_seconds=redis_seconds,
+            redis_seconds=sum(each.seconds for each in facts),
+            redis_problems=problems,
+            heartbeats_lost=self._heartbeats_lost(problems),
             queues=reader.read("queues", self._read_queues, []),
             processes=reader.read("processes", self._processes.live, []),
             breakers=reader.read("breakers", lambda: list_breakers(self._store_client), []),
@@ -119,6 +130,18 @@ class HealthChecker:
             tiers=_required_tiers({schedule.queue for schedule in schedules}),
             idle_tiers=self._idle_tiers,
         )
+
+    def _heartbeats_lost(self, problems: Sequence[RedisProblem]) -> str:
+        """Return why heartbeats are missing. After an outage, the processes need a moment for their next one."""
+        # A full Redis still takes heartbeats.
+        blocking = next((each for each in problems if each.blocking and each.server == "queues"), None)
+        now = self._clock.monotonic()
+        if blocking is not None and blocking.code != "full":
+            self._heartbeats_lost_at = now
+            return "Redis does not take heartbeats"
+        lost_at = self._heartbeats_lost_at
+        recent = lost_at is not None and now - lost_at < HEARTBEAT_SECONDS
+        return "Redis has accepted heartbeats again only for a moment" if recent else ""
 
     def _symbols(self, unreadable: Unreadable) -> dict[AssetType, list[str]]:
         symbols: dict[AssetType, list[str]] = {}

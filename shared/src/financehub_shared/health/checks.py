@@ -11,6 +11,7 @@ from financehub_shared.health.freshness import DATASETS
 from financehub_shared.health.processes import ProcessInfo
 from financehub_shared.health.report import HealthCheck, HealthReport, HealthStatus
 from financehub_shared.metrics import QueueFigures
+from financehub_shared.redis.conditions import SKEW_SECONDS, RedisProblem
 
 SCHEDULER = "scheduler"
 #: An upstream is not needed if no call has probed its breaker for this long, which is the longest period of the tasks
@@ -27,6 +28,8 @@ class FleetSnapshot:
         now: Time of the snapshot in Unix seconds.
         redis_error: Why Redis is unavailable. Empty if it answered; otherwise the rest of the snapshot is meaningless.
         redis_seconds: Response time of Redis in seconds.
+        redis_problems: What is wrong with Redis although it answered.
+        heartbeats_lost: Why processes may have no heartbeat although they live. Empty if Redis takes heartbeats.
         failures: Part that could not be read → the reason. Parts are `schedules`, `store`, `queues`, `processes`,
             `breakers` and `tasks`.
         queues: Statistics of every queue.
@@ -46,6 +49,8 @@ class FleetSnapshot:
     now: float
     redis_error: str = ""
     redis_seconds: float = 0.0
+    redis_problems: Sequence[RedisProblem] = ()
+    heartbeats_lost: str = ""
     failures: Mapping[str, str] = field(default_factory=dict)
     queues: Sequence[QueueFigures] = ()
     processes: Sequence[ProcessInfo] = ()
@@ -75,15 +80,18 @@ def evaluate(snapshot: FleetSnapshot) -> HealthReport:
     """Run all checks on a snapshot."""
     if snapshot.redis_error:
         return HealthReport.of([HealthCheck("redis", HealthStatus.DOWN, snapshot.redis_error)], snapshot.now)
-    milliseconds = round(snapshot.redis_seconds * 1_000, 1)
-    checks = [HealthCheck("redis", HealthStatus.OK, f"answered in {milliseconds} ms", {"milliseconds": milliseconds})]
+    checks = _check_redis(snapshot)
     checks += [
         HealthCheck(part, HealthStatus.DEGRADED, f"not checked: {why}")
         for part, why in sorted(snapshot.failures.items())
     ]
     checks += [_check_queue(queue) for queue in snapshot.queues]
-    checks += _check_tiers(snapshot)
-    checks.append(_check_scheduler(snapshot.processes))
+    if snapshot.heartbeats_lost:
+        checks.append(HealthCheck("processes", HealthStatus.DEGRADED, f"not checked: {snapshot.heartbeats_lost}"))
+    else:
+        checks += _check_tiers(snapshot)
+        checks.append(_check_scheduler(snapshot.processes))
+    checks += _check_clocks(snapshot.processes)
     checks += [_check_provider(breaker, snapshot.now) for breaker in snapshot.breakers]
     if "store" not in snapshot.failures:
         checks.append(_check_assets(sum(map(len, snapshot.symbols.values())), snapshot.unreadable_assets))
@@ -107,6 +115,38 @@ def stale_datasets(snapshot: FleetSnapshot) -> dict[str, bool]:
         dataset: check.status is not HealthStatus.OK and (dataset in fetched or dataset in snapshot.overdue)
         for dataset, check in check_freshness(snapshot).items()
     }
+
+
+def _check_redis(snapshot: FleetSnapshot) -> list[HealthCheck]:
+    """Return the check of Redis, followed by one check per problem that does not stop the fleet."""
+    milliseconds = round(snapshot.redis_seconds * 1_000, 1)
+    details = {"milliseconds": milliseconds}
+    blocking = [problem.text for problem in snapshot.redis_problems if problem.blocking]
+    if blocking:
+        redis = HealthCheck("redis", HealthStatus.DOWN, "; ".join(blocking), details)
+    else:
+        redis = HealthCheck("redis", HealthStatus.OK, f"wrote and answered in {milliseconds} ms", details)
+    others = [
+        HealthCheck(f"redis:{problem.server}:{problem.code}", HealthStatus.DEGRADED, problem.text)
+        for problem in snapshot.redis_problems
+        if not problem.blocking
+    ]
+    return [redis, *others]
+
+
+def _check_clocks(processes: Sequence[ProcessInfo]) -> list[HealthCheck]:
+    """Return a check of the processes' clocks, if any of them is wrong."""
+    skewed = [process for process in processes if abs(process.clock_skew_seconds or 0.0) > SKEW_SECONDS]
+    if not skewed:
+        return []
+    worst = max(skewed, key=lambda process: abs(process.clock_skew_seconds or 0.0))
+    skew = worst.clock_skew_seconds or 0.0
+    side = "ahead of" if skew > 0 else "behind"
+    reason = (
+        f"the clocks of {len(skewed)} of {len(processes)} processes differ from that of Redis; that of {worst.tier} on "
+        f"{worst.host} is {format_duration(abs(skew))} {side} it; synchronize these machines and Redis with NTP"
+    )
+    return [HealthCheck("clocks", HealthStatus.DEGRADED, reason, {"skewed": len(skewed), "worst_seconds": skew})]
 
 
 def _check_queue(queue: QueueFigures) -> HealthCheck:

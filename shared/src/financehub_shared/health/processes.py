@@ -7,22 +7,38 @@ import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 import redis
 import structlog
 
-from financehub_shared.core.clock import Clock
 from financehub_shared.core.durations import HOUR_SECONDS
 from financehub_shared.core.outage import Outage
 from financehub_shared.redis import keys
+from financehub_shared.redis.scripts import REDIS_NOW
+from financehub_shared.redis.server_clock import ServerClock
 from financehub_shared.redis.text import decode
 
 log = structlog.get_logger(__name__)
 
 HEARTBEAT_SECONDS = 5.0
+#: Seconds until the next attempt after a heartbeat that Redis did not take, so that health reports are right again soon
+#: after an outage.
+RETRY_SECONDS = 1.0
 #: Four heartbeats, so that a lost packet or a brief pause of the machine does not make a process look dead.
 EXPIRY_SECONDS = 20
+
+#: Records a heartbeat. KEYS: processes, record of the process. ARGV: id, record, seconds until the record expires,
+#: seconds until a dead process is forgotten. The script begins with a command that frees memory, so that a full Redis
+#: runs it (see `broker.queue_scripts`), and it uses the time of Redis, because the process's clock may be wrong.
+_HEARTBEAT = (
+    REDIS_NOW
+    + """
+redis.call("zremrangebyscore", KEYS[1], "-inf", now / 1000 - ARGV[4])
+redis.call("zadd", KEYS[1], now / 1000, ARGV[1])
+redis.call("set", KEYS[2], ARGV[2], "ex", ARGV[3])
+"""
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +55,7 @@ class ProcessInfo:
         threads: Number of messages that it can run in parallel.
         busy: Number of messages that it is processing.
         draining: Whether it is shutting down and takes no new messages.
+        clock_skew_seconds: Its machine's clock minus that of Redis; None if it is not known.
     """
 
     id: str
@@ -51,6 +68,7 @@ class ProcessInfo:
     threads: int = 0
     busy: int = 0
     draining: bool = False
+    clock_skew_seconds: float | None = None
 
     @classmethod
     def of_this_process(cls, tier: str, now: float) -> "ProcessInfo":
@@ -77,7 +95,12 @@ class ProcessInfo:
             threads=int(fields.get("threads", 0)),
             busy=int(fields.get("busy", 0)),
             draining=bool(fields.get("draining", False)),
+            clock_skew_seconds=_optional_number(fields.get("clock_skew_seconds")),
         )
+
+
+def _optional_number(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 class ProcessRegistry:
@@ -89,14 +112,12 @@ class ProcessRegistry:
 
     def __init__(self, client: "redis.Redis") -> None:
         self._client = client
+        self._script = client.register_script(_HEARTBEAT)
 
     def write_heartbeat(self, info: ProcessInfo) -> None:
         """Record that a process is alive, and remove processes that died an hour ago or earlier."""
-        pipeline = self._client.pipeline(transaction=True)
-        pipeline.set(keys.process(info.id), json.dumps(asdict(info)), ex=EXPIRY_SECONDS)
-        pipeline.zadd(keys.PROCESSES, {info.id: info.heartbeat_at})
-        pipeline.zremrangebyscore(keys.PROCESSES, "-inf", info.heartbeat_at - HOUR_SECONDS)
-        pipeline.execute()
+        names = [keys.PROCESSES, keys.process(info.id)]
+        self._script(keys=names, args=[info.id, json.dumps(asdict(info)), EXPIRY_SECONDS, HOUR_SECONDS])
 
     def remove(self, id: str) -> None:
         """Record that a process has stopped."""
@@ -138,12 +159,13 @@ class Heartbeat:
         self,
         registry: ProcessRegistry,
         describe: Callable[[], ProcessInfo],
-        clock: Clock,
+        clock: ServerClock,
         observe: Callable[[float], None],
     ) -> None:
         self._registry = registry
         self._describe = describe
         self._clock = clock
+        self._began = clock.monotonic()
         self._observe = observe
         self._stopped = threading.Event()
         # every heartbeat is an attempt, so there is no pause
@@ -173,12 +195,20 @@ class Heartbeat:
     def _run(self) -> None:
         while True:
             self._try(self._write)
-            if self._stopped.wait(HEARTBEAT_SECONDS):
+            if self._stopped.wait(RETRY_SECONDS if self._outage.active else HEARTBEAT_SECONDS):
                 return
 
     def _write(self) -> None:
         started = self._clock.monotonic()
-        self._registry.write_heartbeat(replace(self._describe(), heartbeat_at=self._clock.now()))
+        now, skew = self._clock.now(), self._clock.skew()
+        # The clock may have been corrected since the start, so the start is counted back from now.
+        info = replace(
+            self._describe(),
+            started_at=now - (started - self._began),
+            heartbeat_at=now,
+            clock_skew_seconds=None if skew is None else round(skew, 3),
+        )
+        self._registry.write_heartbeat(info)
         self._observe(self._clock.monotonic() - started)
 
     def _try(self, action: Callable[[], None]) -> None:

@@ -1,11 +1,11 @@
 """Builds the middleware that observes a worker process: health, metrics, run records and heartbeat."""
 
-from financehub_shared.core.clock import Clock, SystemClock
+from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.settings import Settings
 from financehub_shared.health.app import HealthApp
 from financehub_shared.health.processes import ProcessInfo, ProcessRegistry
-from financehub_shared.health.readers import RedisReaders, redis_servers
+from financehub_shared.health.readers import OBSERVER_TIMEOUT_SECONDS, RedisReaders, redis_servers
 from financehub_shared.health.redis_probe import RedisProbe
 from financehub_shared.health.server import HealthServer
 from financehub_shared.logging import Redactor, known_secrets
@@ -13,32 +13,36 @@ from financehub_shared.metrics import Metrics
 from financehub_shared.monitor.event_losses import EventLosses
 from financehub_shared.monitor.record_writer import RecordWriter
 from financehub_shared.redis.client import SCRAPE_TIMEOUT_SECONDS
+from financehub_shared.redis.server_clock import ServerClock
+from financehub_shared.redis.watch import RedisWatch
 from financehub_shared.worker.middleware.attempt_tracker import AttemptTracker
 from financehub_shared.worker.middleware.health_server import HealthServerMiddleware
 from financehub_shared.worker.middleware.heartbeat import WorkerHeartbeat
 from financehub_shared.worker.middleware.liveness import Liveness
+from financehub_shared.worker.middleware.redis_watch import RedisWatchMiddleware
 from financehub_shared.worker.middleware.run_log import RunLog
 from financehub_shared.worker.middleware.run_metrics import RunMetrics
 from financehub_shared.worker.middleware.run_recorder import RunRecorder
 from financehub_shared.worker.pipeline import Observers
 
 
-def build_observers(settings: Settings, tier: str, metrics: Metrics, *, clock: Clock | None = None) -> Observers:
+def build_observers(settings: Settings, tier: str, metrics: Metrics, *, clock: ServerClock | None = None) -> Observers:
     """Build the observers of a worker process, for `build_broker(settings, observers=…)`.
 
     Args:
         settings: Settings of the process.
         tier: Tier of the worker.
         metrics: The process's metrics, which providers and breakers also use.
-        clock: Clock of the process, for tests.
+        clock: Clock of the process, which the observers correct by the time of Redis.
     """
-    clock = clock or SystemClock()
+    clock = clock or ServerClock(SystemClock())
     readers = RedisReaders(settings, clock)
     servers = redis_servers(settings, SCRAPE_TIMEOUT_SECONDS)
-    metrics.set_redis_probe(RedisProbe(servers, clock, metrics.redis_command_duration, details=False))
+    metrics.set_redis_probe(RedisProbe(servers, clock.local, metrics.redis_command_duration, details=False))
     identity = ProcessInfo.of_this_process(tier, clock.now())
     attempts = AttemptTracker(clock, settings.dramatiq_task_timeout / 1_000)
-    liveness = Liveness(attempts, clock)
+    watch = RedisWatch(redis_servers(settings, OBSERVER_TIMEOUT_SECONDS), clock)
+    liveness = Liveness(attempts, clock, watch.blocked)
     redact = Redactor(known_secrets(settings))
     losses = EventLosses(clock.monotonic, metrics.count_lost_run_events)
     writer = RecordWriter(readers.client, clock.monotonic, settings.run_retention_days * DAY_SECONDS, losses)
@@ -59,5 +63,6 @@ def build_observers(settings: Settings, tier: str, metrics: Metrics, *, clock: C
             registry, identity, attempts, clock, metrics.redis_command_duration.labels("queues").observe
         ),
         liveness=liveness,
+        redis_watch=RedisWatchMiddleware(watch),
         health_server=HealthServerMiddleware(HealthServer(app, settings.http_host, settings.http_port)),
     )

@@ -22,6 +22,7 @@ from financehub_shared.worker.middleware.process import (
     ProviderShutdown,
     RequeueOnShutdown,
     WorkerTuning,
+from financehub_shared.worker.middleware.redis_watch import ServerTime
 )
 from financehub_shared.worker.middleware.retries import Retries
 from financehub_shared.worker.middleware.stamps import CorrelationId, ReadyAt
@@ -44,6 +45,7 @@ class Observers:
     run_metrics: Middleware
     run_recorder: Middleware
     heartbeat: Middleware
+    redis_watch: Middleware
     liveness: Middleware
     health_server: Middleware
 
@@ -92,6 +94,7 @@ def build_middleware(
         ),
         FailureHistory(clock, redact),
         # Armed last and disarmed first, so that an interrupt hits the task and never the middleware above.
+        ServerTime(clock),
         TimeLimit(time_limit=settings.dramatiq_task_timeout),
         ShutdownNotifications(),
         WorkerTuning(POLL_MS.get(tier, DEFAULT_POLL_MS)),
@@ -120,6 +123,7 @@ def _observers(observers: Observers | None) -> list[Middleware]:
         observers.run_metrics,
         # After the metrics, whose durations then exclude the write to Redis.
         observers.run_recorder,
+        observers.redis_watch,
         # The last three act on the process only, and their order does not matter.
         observers.heartbeat,
         observers.liveness,

@@ -15,6 +15,7 @@ from financehub_shared.market.protocols import Store
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.metrics import Metrics
 from financehub_shared.redis.client import connect
+from financehub_shared.redis.server_clock import ServerClock
 from financehub_shared.worker.build import build_broker
 from financehub_shared.worker.middleware.process import AsyncCloseable
 from financehub_shared.worker.observers import build_observers
@@ -54,7 +55,7 @@ def start_tier(
         settings = load_settings()
         configure_logging(settings, tier)
         metrics = Metrics(tier, settings.release)
-        clock = SystemClock()
+        clock = ServerClock(SystemClock())
         providers = build_providers(settings, clock, metrics) if build_providers else None
         observers = build_observers(settings, tier, metrics, clock=clock)
         broker = build_broker(settings, tier=tier, observers=observers, providers=providers, clock=clock)

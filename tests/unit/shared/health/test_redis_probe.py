@@ -1,7 +1,8 @@
 """The Redis probe with replies that a healthy server does not send."""
 
 from collections.abc import Mapping
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Self
 
 import pytest
 import redis
@@ -10,6 +11,7 @@ from structlog.testing import capture_logs
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.health.redis_probe import RedisProbe
 from financehub_shared.metrics import Metrics
+from financehub_shared.redis import keys
 
 HEALTHY = {
     "used_memory": 1_000,
@@ -24,13 +26,13 @@ HEALTHY = {
 
 
 class Server:
-    """A fake client whose server replies to TIME after a delay, and to INFO.
+    """A fake client whose server replies to a pipeline of TIME, SET and INFO after a delay.
 
     Args:
         clock: Clock that advances during the delay.
         delay: Seconds between request and reply.
         ahead: Seconds by which the server's clock is ahead of ours.
-        info: The fields of the INFO reply, or the error that INFO raises.
+        info: The fields of the INFO reply, or the error with which the pipeline ends.
     """
 
     def __init__(
@@ -43,16 +45,37 @@ class Server:
     ) -> None:
         self._clock, self._delay, self._ahead, self._info = clock, delay, ahead, info
 
-    def time(self) -> tuple[int, int]:
+        self.connection_pool = SimpleNamespace(connection_kwargs={})
+
+    def pipeline(self, *, transaction: bool) -> "Server":
+        assert not transaction
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Do nothing."""
+
+    def time(self) -> None:
+        """Queue TIME."""
+
+    def set(self, key: str, value: str, *, ex: int) -> None:
+        """Queue SET."""
+        assert key == keys.WRITE_PROBE
+        assert ex > 0
+
+    def info(self) -> None:
+        """Queue INFO."""
+
+    def execute(self, *, raise_on_error: bool) -> list[Any]:
+        assert not raise_on_error
+        if isinstance(self._info, Exception):
+            raise self._info
         self._clock.advance(self._delay / 2)
         seconds, rest = divmod(self._clock.now() + self._ahead, 1)
         self._clock.advance(self._delay / 2)
-        return int(seconds), int(rest * 1e6)
-
-    def info(self) -> Mapping[str, Any]:
-        if isinstance(self._info, Exception):
-            raise self._info
-        return self._info
+        return [(int(seconds), int(rest * 1e6)), True, self._info]
 
 
 def probe(clock: ManualClock, metrics: Metrics, **servers: Server) -> tuple[dict[str, float], bool]:
@@ -75,8 +98,8 @@ def test_persistence_metric_with_one_failed_field_is_1(field: str) -> None:
     assert failing["redis_persistence_failing['data']"] == 0
 
 
-def test_server_that_hangs_at_second_command_is_down() -> None:
-    """An INFO timeout after a reply to TIME means that Redis is unavailable, and no refused command is logged."""
+def test_server_that_hangs_is_down() -> None:
+    """A timeout means that Redis is unavailable, and the probe logs nothing, because the watch of the process does."""
     clock = ManualClock()
     with capture_logs() as logs:
         values, answered = probe(
@@ -106,6 +129,6 @@ def test_missing_field_of_info_has_no_series() -> None:
     clock = ManualClock()
     values, answered = probe(clock, Metrics("x"), queues=Server(clock, info={"used_memory": 5}))
     assert answered
-    assert {name for name in values if not name.startswith(("redis_up", "redis_clock_skew"))} == {
+    assert {name for name in values if not name.startswith(("redis_up", "redis_clock_skew", "redis_problem["))} == {
         "redis_memory_used_bytes['queues']"
     }

@@ -15,6 +15,7 @@ OBSERVERS = [
     "RunRecorder",
     "WorkerHeartbeat",
     "Liveness",
+    "RedisWatchMiddleware",
     "HealthServerMiddleware",
 ]
 MESSAGES = [
@@ -53,13 +54,13 @@ def names(*, worker: bool) -> list[str]:
 
 def test_middleware_of_a_worker_is_in_the_documented_order() -> None:
     """A worker's middleware list has exactly these elements in this order."""
-    expected = [*OBSERVERS, *MESSAGES, "WorkerTuning", "AsyncIO", "ProviderShutdown", "RequeueOnShutdown"]
+    expected = [*OBSERVERS, *MESSAGES, "WorkerTuning", "ServerTime", "AsyncIO", "ProviderShutdown", "RequeueOnShutdown"]
     assert names(worker=True) == expected
 
 
 def test_middleware_of_an_enqueuing_process_has_neither_observers_nor_providers() -> None:
     """In an enqueue-only process, the list lacks the observers and the middleware that shuts down providers."""
-    assert names(worker=False) == [*MESSAGES, "WorkerTuning", "AsyncIO", "RequeueOnShutdown"]
+    assert names(worker=False) == [*MESSAGES, "WorkerTuning", "ServerTime", "AsyncIO", "RequeueOnShutdown"]
 
 
 @pytest.mark.parametrize(

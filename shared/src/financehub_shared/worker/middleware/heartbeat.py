@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from dramatiq import Broker, Middleware, Worker
 
-from financehub_shared.core.clock import Clock
 from financehub_shared.health.processes import Heartbeat, ProcessInfo, ProcessRegistry
+from financehub_shared.redis.server_clock import ServerClock
 from financehub_shared.worker.middleware.attempt_tracker import AttemptTracker
 
 
@@ -26,7 +26,7 @@ class WorkerHeartbeat(Middleware):
         registry: ProcessRegistry,
         identity: ProcessInfo,
         attempts: AttemptTracker,
-        clock: Clock,
+        clock: ServerClock,
         observe: Callable[[float], None],
     ) -> None:
         self._identity = identity

@@ -20,6 +20,9 @@ class ReadyAt(dramatiq.Middleware):
         if is_move(message, delay):
             return
         message.options[options.READY_AT] = round(self._clock.now() * 1000) + (delay or 0)
+        if "eta" in message.options:
+            # Dramatiq has computed it with this machine's clock. The worker compares it with the time of Redis.
+            message.options["eta"] = message.options[options.READY_AT]
         if delay is None:
             message.options.pop(options.DELAYED, None)
         else:
