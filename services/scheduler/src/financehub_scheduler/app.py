@@ -225,7 +225,7 @@ def _build_observability(
         return watch.blocked() or probe.readiness()
 
     return SchedulerObservability(
-        settings, metrics, liveness=probe.liveness, readiness=probe.readiness, known_schedules=known
+        settings, metrics, liveness=probe.liveness, readiness=readiness, known_schedules=known, clock=clock
     )
 
 
