@@ -22,8 +22,8 @@ from financehub_shared.worker.middleware.process import (
     ProviderShutdown,
     RequeueOnShutdown,
     WorkerTuning,
-from financehub_shared.worker.middleware.redis_watch import ServerTime
 )
+from financehub_shared.worker.middleware.redis_watch import ServerTime
 from financehub_shared.worker.middleware.retries import Retries
 from financehub_shared.worker.middleware.stamps import CorrelationId, ReadyAt
 
@@ -45,8 +45,8 @@ class Observers:
     run_metrics: Middleware
     run_recorder: Middleware
     heartbeat: Middleware
-    redis_watch: Middleware
     liveness: Middleware
+    redis_watch: Middleware
     health_server: Middleware
 
 
@@ -94,10 +94,10 @@ def build_middleware(
         ),
         FailureHistory(clock, redact),
         # Armed last and disarmed first, so that an interrupt hits the task and never the middleware above.
-        ServerTime(clock),
         TimeLimit(time_limit=settings.dramatiq_task_timeout),
         ShutdownNotifications(),
         WorkerTuning(POLL_MS.get(tier, DEFAULT_POLL_MS)),
+        ServerTime(clock),
         # Starts the event loop. On the way up, it stops the loop after the two below, which may still need it.
         AsyncIO(),
         # Runs just before AsyncIO on the way up, because the providers are closed in the event loop.
@@ -123,10 +123,10 @@ def _observers(observers: Observers | None) -> list[Middleware]:
         observers.run_metrics,
         # After the metrics, whose durations then exclude the write to Redis.
         observers.run_recorder,
-        observers.redis_watch,
-        # The last three act on the process only, and their order does not matter.
+        # The last four act on the process only, and their order does not matter.
         observers.heartbeat,
         observers.liveness,
+        observers.redis_watch,
         observers.health_server,
     ]
 
