@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from financehub_shared.monitor import RunState, TaskMonitor
 from financehub_shared.monitor.event_losses import EventLosses
 from financehub_shared.monitor.record_writer import RecordWriter
-from financehub_shared.monitor.run_events import RunEvent, attempt_finished
 from financehub_shared.redis import keys
 from financehub_shared.redis.text import decode
 from support.redis_binaries import SERVERS
 from support.redis_server import RedisServer
+from support.run_events import end_event, start_event
 
 RUN_COUNT = 1_000
 
@@ -37,33 +37,6 @@ class Writer:
     def stat(self, name: str, task: str = "task") -> int:
         """Return a statistic of a task."""
         return int(self.client.hget(keys.task_stats(task), name) or 0)
-
-
-def start_event(id: str, attempt: int = 1, **fields: Any) -> RunEvent:
-    """Return the start event of an attempt."""
-    return {
-        "kind": "start",
-        "id": id,
-        "attempt_id": f"{id}@{attempt}",
-        "redis_id": id,
-        "attempt": attempt,
-        "task": "task",
-        "queue": "high",
-        "worker": "w-1",
-        "started_at": 1_800_000_000.0,
-        "enqueued_at": 1_800_000_000.0,
-        "correlation_id": id,
-        "run": keys.run(id),
-        "stats": keys.task_stats("task"),
-        "running": keys.task_running("task"),
-        **fields,
-    }
-
-
-def end_event(id: str, attempt: int = 1, outcome: RunState = RunState.SUCCEEDED, **fields: Any) -> RunEvent:
-    """Return the end event of an attempt."""
-    error = "" if outcome is RunState.SUCCEEDED else "ValueError: no"
-    return attempt_finished(start_event(id, attempt, **fields), outcome, 1_800_000_001.0, 1.0, error=error)
 
 
 @pytest.fixture(params=SERVERS)
