@@ -6,6 +6,7 @@ from enum import IntEnum
 import redis
 
 from financehub_shared.core.errors import ConfigError, FinanceHubError, InvalidArgumentsError, StoreUnavailableError
+from financehub_shared.redis.connections import NotMasterError, WrongServerError
 
 
 class ExitCode(IntEnum):
@@ -30,8 +31,12 @@ def describe_error(error: FinanceHubError | redis.RedisError) -> tuple[ExitCode,
 
 def _describe(error: FinanceHubError | redis.RedisError) -> tuple[ExitCode, str]:
     cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, (redis.ConnectionError, redis.TimeoutError)):
+    while cause is not None and not isinstance(cause, (redis.ConnectionError, redis.TimeoutError, WrongServerError)):
         cause = cause.__cause__
+    if isinstance(cause, WrongServerError):
+        return ExitCode.USAGE, str(cause)
+    if isinstance(cause, NotMasterError):
+        return ExitCode.UNAVAILABLE, str(cause)
     if cause is not None:
         remedy = "Check REDIS_URL, or REDIS_HOST and REDIS_PORT; `make run` starts a local Redis"
         return ExitCode.UNAVAILABLE, f"Redis does not answer: {str(cause).rstrip('.')}. {remedy}"

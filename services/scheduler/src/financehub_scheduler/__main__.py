@@ -10,6 +10,7 @@ from pathlib import Path
 from financehub_scheduler.app import ClusterOrigin, serve
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.settings import exit_on_config_error, load_settings
+from financehub_shared.redis.startup import refuse_wrong_servers
 
 #: Seconds for which another thread may delay the event loop. A scrape of many series takes 50 ms. With the
 #: interpreter's default of 5 ms, each step of the loop would wait that long during a scrape.
@@ -60,6 +61,7 @@ def main() -> None:
         flags = {"DRAMATIQ_BROKER_URL": arguments.broker, "FINANCEHUB_ASSETS_FILE": arguments.assets}
         # Flags take precedence over environment variables and are validated in the same way.
         settings = load_settings({**os.environ, **{name: value for name, value in flags.items() if value is not None}})
+        refuse_wrong_servers((settings.broker_url, settings.store_url))
         cluster = ClusterOrigin(tuple(arguments.namespace), arguments.lease or ClusterOrigin().lease)
         origin = cluster if arguments.kubernetes else arguments.schedules
         sys.setswitchinterval(_SWITCH_SECONDS)

@@ -6,6 +6,7 @@ command because it is one, was demoted: the address is then looked up again (see
 Sentinel are refused with the reason.
 """
 
+import asyncio
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +17,7 @@ from redis.asyncio.connection import UnixDomainSocketConnection as AsyncUnixDoma
 
 from financehub_shared.core.errors import FinanceHubError
 from financehub_shared.redis.address import Address
-from financehub_shared.redis.faults import is_failover
+from financehub_shared.redis.faults import FAILOVER_ERRORS, is_failover
 from financehub_shared.redis.sentinel import AsyncSentinels, Sentinels
 from financehub_shared.redis.text import decode
 
@@ -80,10 +81,15 @@ class _State:
         self.check_at = now + CHECK_SECONDS
         return True
 
-    def failed(self, error: redis.RedisError) -> None:
-        """Have the address looked up again if the server refused a command because it is not the master."""
-        if is_failover(error):
-            self.address.look_up_again(self.lookups)
+    def translate(self, error: redis.RedisError) -> redis.RedisError:
+        """Return the error to raise. If it says that the server is not the master, the address is looked up again."""
+        if not is_failover(error):
+            return error
+        self.address.look_up_again(self.lookups)
+        if isinstance(error, FAILOVER_ERRORS):
+            return error
+        # Redis 6.2 sends the error of a script as a plain one, which the clients would not retry
+        return redis.exceptions.ReadOnlyError(str(error))
 
 
 class _Blocking(redis.connection.AbstractConnection):
@@ -116,8 +122,10 @@ class _Blocking(redis.connection.AbstractConnection):
         try:
             return super().read_response(*args, **parameters)
         except redis.RedisError as error:
-            self._state.failed(error)
-            raise
+            translated = self._state.translate(error)
+            if translated is error:
+                raise
+            raise translated from error
 
     def _check(self) -> None:
         self.send_command("HELLO", check_health=False)  # type: ignore[no-untyped-call]
@@ -206,8 +214,10 @@ class _Async(redis.asyncio.connection.AbstractConnection):
         try:
             return await super().read_response(*args, **parameters)
         except redis.RedisError as error:
-            self._state.failed(error)
-            raise
+            translated = self._state.translate(error)
+            if translated is error:
+                raise
+            raise translated from error
 
     async def _check(self) -> None:
         await self.send_command("HELLO", check_health=False)
@@ -235,6 +245,11 @@ class AsyncTlsMasterConnection(_Async, redis.asyncio.SSLConnection):
 
 class AsyncUnixMasterConnection(_Async, AsyncUnixDomainSocketConnection):
     """A connection for coroutines over a Unix socket."""
+
+    async def _connect(self) -> None:
+        # that of redis-py also logs in, which `connect_check_health` does afterwards for every kind of connection
+        async with asyncio.timeout(self.socket_connect_timeout):
+            self._reader, self._writer = await asyncio.open_unix_connection(path=self.path)
 
 
 class _AsyncSentinel(_Async, redis.asyncio.Connection):

@@ -16,6 +16,7 @@ from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.metrics import Metrics
 from financehub_shared.redis.client import connect
 from financehub_shared.redis.server_clock import ServerClock
+from financehub_shared.redis.startup import refuse_wrong_servers
 from financehub_shared.worker.build import build_broker
 from financehub_shared.worker.middleware.process import AsyncCloseable
 from financehub_shared.worker.observers import build_observers
@@ -54,6 +55,7 @@ def start_tier(
     try:
         settings = load_settings()
         configure_logging(settings, tier)
+        refuse_wrong_servers((settings.broker_url, settings.store_url))
         metrics = Metrics(tier, settings.release)
         clock = ServerClock(SystemClock())
         providers = build_providers(settings, clock, metrics) if build_providers else None
