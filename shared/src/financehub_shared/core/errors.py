@@ -74,6 +74,21 @@ class TaskFailedError(FinanceHubError):
         self.retry_after = retry_after
 
 
+class FollowUpError(FinanceHubError):
+    """A run succeeded, but what follows it could not be enqueued: a callback or the next message of a pipeline.
+
+    Args:
+        middleware: Class name of the middleware, such as `Pipelines`.
+        problem: The reason, for example that the result is not JSON.
+    """
+
+    def __init__(self, middleware: str, problem: str) -> None:
+        super().__init__(
+            f"the task succeeded, but {middleware} did not enqueue what follows: {problem}; after a fix, requeue the "
+            "dead letter, which repeats the task"
+        )
+
+
 class ProviderError(FinanceHubError):
     """An upstream did not deliver the requested data.
 

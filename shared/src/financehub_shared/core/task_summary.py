@@ -1,14 +1,18 @@
 """The summary that a task returns. It is the actor's return value and part of its log line and run record."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, slots=True)
-class TaskSummary:
+class TaskSummary(dict[str, Any]):
     """Summary of one run.
+
+    It is also a dictionary, because dramatiq passes the result of a run on as JSON: to a result backend, to callbacks
+    and to the next message of a pipeline. The dictionary has the fields of the summary, and as many missing items as a
+    log line has.
 
     The items are symbols, sources or records. For the health task, they are its checks: `requested` counts all of them,
     `stored` counts those that are ok, and `missing` holds the reasons for the others.
@@ -37,9 +41,21 @@ class TaskSummary:
     providers: Mapping[str, int] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        # `super()` does not work here, because `slots=True` replaces the class.
+        dict.update(
+            self,
+            requested=self.requested,
+            stored=self.stored,
+            missing=self._shown_missing(),
+            missing_count=self.missing_count,
+            providers=dict(self.providers),
+            details=dict(self.details),
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """Return the summary as a dictionary that can be serialized as JSON, with as many missing items as fit."""
-        return asdict(replace(self, missing=self._shown_missing()))
+        return dict(self)
 
     def with_missing(self, missing: Mapping[str, str]) -> "TaskSummary":
         """Return the summary with additional missing items, which come first.

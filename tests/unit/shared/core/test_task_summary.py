@@ -1,5 +1,12 @@
 """Tests of the summary of a run."""
 
+import copy
+import json
+import pickle
+from dataclasses import replace
+
+from dramatiq import JSONEncoder
+
 from financehub_shared.core.task_summary import TaskSummary
 
 
@@ -26,3 +33,13 @@ def test_with_missing_adds_items_in_front():
     summary = TaskSummary(2, 1, {"B": "no"}, missing_count=7).with_missing({"A": "unreadable"})
     assert list(summary.missing.items()) == [("A", "unreadable"), ("B", "no")]
     assert summary.missing_count == 8
+
+
+def test_summary_is_json_wherever_dramatiq_passes_it_on():
+    """A summary encodes as JSON with the content of the log line, also after it was copied or pickled (F20)."""
+    summary = TaskSummary(3, 1, {"X": "no", "Y": "x" * 500}, 2, {"binance": 1}, {"dropped": {"old": 1}})
+    for one in (summary, replace(summary), copy.deepcopy(summary), pickle.loads(pickle.dumps(summary))):  # noqa: S301 — our own bytes
+        assert one == summary
+        assert json.loads(JSONEncoder().encode({"result": one}))["result"] == summary.as_dict()
+    assert summary.with_missing({"Z": "no"})["missing_count"] == 3
+    assert json.loads(json.dumps(TaskSummary(0, 0)))["requested"] == 0
