@@ -1,5 +1,6 @@
 """`financehub dead-letters`: lists, shows, requeues and deletes messages that failed permanently."""
 
+import math
 import sys
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -19,6 +20,9 @@ from financehub_shared.broker.dead_letter import DeadLetter
 from financehub_shared.broker.dead_letter_queue import MATCH_ALL, DeadLetterFilter, DeadLetterQueue
 from financehub_shared.core.durations import format_duration, parse_duration
 from financehub_shared.core.errors import ConfigError
+
+#: Number of letters for which `requeue` says why they stay.
+_REASONS_SHOWN = 20
 
 app = new_group(
     """List, show, requeue and delete messages that failed permanently.
@@ -113,18 +117,20 @@ def requeue(
 ) -> None:
     """Put dead letters back in their queues as new messages. Select them by id, by filters or with --all.
 
-    The command asks for confirmation unless you give ids or --yes. The exit code is 1 if a given id was not requeued,
-    or if nothing matched.
+    The command asks for confirmation unless you give ids or --yes. The exit code is 1 if a letter was not requeued, or
+    if nothing matched. A letter stays if a worker would refuse its message.
 
     JSON: {requeued}, a list of ids.
 
     Examples:
     - `financehub dead-letters requeue --exception ProviderTimeoutError --yes`
     """
-    letters = DeadLetterQueue(Session().broker_client)
+    session = Session()
+    letters = DeadLetterQueue(session.broker_client, session.settings.max_message_bytes)
     selection = _require_selection(_build_filter(ids, queue, task, exception, reason, older_than), every=every)
     _confirm("requeue", letters, selection, confirmed=bool(ids) or yes)
-    _print_changed("requeued", letters.requeue(selection), ids, as_json=as_json)
+    refused: dict[str, str] = {}
+    _print_changed("requeued", letters.requeue(selection, refused), ids, refused, as_json=as_json)
 
 
 @app.command()
@@ -152,7 +158,7 @@ def purge(
     letters = DeadLetterQueue(Session().broker_client)
     selection = _require_selection(_build_filter(ids, queue, task, exception, reason, older_than), every=every)
     _confirm("purge", letters, selection, confirmed=bool(ids) or yes)
-    _print_changed("purged", letters.purge(selection), ids, as_json=as_json)
+    _print_changed("purged", letters.purge(selection), ids, {}, as_json=as_json)
 
 
 def _build_filter(
@@ -191,16 +197,18 @@ def _confirm(action: str, letters: DeadLetterQueue, selection: DeadLetterFilter,
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _print_changed(participle: str, changed: list[DeadLetter], ids: list[str] | None, *, as_json: bool) -> None:
-    """Print the dead letters that were requeued or deleted, and the given ids that were not."""
+def _print_changed(
+    participle: str, changed: list[DeadLetter], ids: list[str] | None, refused: dict[str, str], *, as_json: bool
+) -> None:
+    """Print the dead letters that were requeued or deleted, and those that were not, with the reason."""
     changed_ids = [letter.id for letter in changed]
-    unchanged = [id for id in ids or [] if id not in changed_ids]
-    notes = []
-    if unchanged:
-        # A letter that was never a valid message can be deleted but not requeued.
-        reason = "unknown id, or not a valid message" if participle == "requeued" else "unknown id"
-        notes.append(f"not {participle} ({reason}): {', '.join(unchanged)}")
-    code = ExitCode.OK if changed and not unchanged else ExitCode.FAILED
+    unknown = [id for id in ids or [] if id not in changed_ids and id not in refused]
+    notes = [f"not {participle}: {id}: {reason}" for id, reason in list(refused.items())[:_REASONS_SHOWN]]
+    if len(refused) > _REASONS_SHOWN:
+        notes.append(f"not {participle}: {len(refused) - _REASONS_SHOWN} more")
+    if unknown:
+        notes.append(f"not {participle} (unknown id): {', '.join(unknown)}")
+    code = ExitCode.OK if changed and not (unknown or refused) else ExitCode.FAILED
     result = CommandResult({participle: changed_ids}, f"{participle} {len(changed)}", notes, code)
     print_result(result, as_json=as_json)
 
@@ -208,7 +216,18 @@ def _print_changed(participle: str, changed: list[DeadLetter], ids: list[str] | 
 def _as_json(letter: DeadLetter) -> dict[str, Any]:
     failures = [{**failure, "at": iso_time(failure["at"])} for failure in letter.failures]
     times = {"enqueued_at": iso_time(letter.enqueued_at), "died_at": iso_time(letter.died_at), "failures": failures}
-    return asdict(letter) | times
+    return asdict(letter) | times | {"args": _finite(list(letter.args)), "kwargs": _finite(dict(letter.kwargs))}
+
+
+def _finite(value: Any) -> Any:
+    """Return a value with NaN and infinities as strings, because Python's JSON has them and others' JSON does not."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, list):
+        return [_finite(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    return value
 
 
 def _row(letter: DeadLetter, now: float) -> list[object]:

@@ -8,12 +8,14 @@ from typing import Any, Protocol
 import structlog
 from dramatiq import Message
 from dramatiq.broker import Consumer, MessageProxy
-from dramatiq.common import compute_backoff
-from dramatiq.errors import DecodeError
+from dramatiq.common import compute_backoff, current_millis, dq_name
 
-from financehub_shared.broker.dead_letter import undecodable_letter
-from financehub_shared.broker.delivery import Delivery, decode
+from financehub_shared.broker.dead_letter import refused_letter
+from financehub_shared.broker.dead_letter_reason import MessageRefusedError
+from financehub_shared.broker.delivery import Delivery
+from financehub_shared.broker.door import read_message
 from financehub_shared.broker.in_flight import InFlightMessages
+from financehub_shared.redis.text import decode, id_text
 
 log = structlog.get_logger(__name__)
 
@@ -28,9 +30,11 @@ class ConsumerBroker(Protocol):
     """The broker operations that a consumer uses. Each `do_…` method is one round trip to Redis."""
 
     draining: bool
+    max_message_bytes: int
 
     def enqueue(self, message: "Message[Any]", *, delay: int | None = None) -> "Message[Any]": ...
     def emit_after(self, signal: str, *args: Any) -> None: ...
+    def do_enqueue(self, queue_name: str, redis_id: str, message: bytes) -> None: ...
     def do_fetch(self, queue_name: str, count: int) -> list[bytes]: ...
     def do_ack(self, queue_name: str, redis_id: str) -> None: ...
     def do_nack(self, queue_name: str, redis_id: str, letter: bytes) -> None: ...
@@ -81,31 +85,55 @@ class FinanceHubConsumer(Consumer):
         self._misses = 0
         redis_id, data, losses = self._fetched.popleft()
         try:
-            return Delivery(decode(data, redis_id, self._queue_name), losses)
-        except DecodeError as error:
-            log.error("message_refused", queue=self._queue_name, redis_id=redis_id, error=str(error))  # noqa: TRY400 — the sender is at fault, so our traceback does not help
-            letter = MessageProxy(undecodable_letter(data, redis_id, self._queue_name, error))
-            letter.stuff_exception(error)
-            self.nack(letter)
-            self._broker.emit_after("nack", letter)  # no worker thread handles it, but the observers count it
+            return self._admit(redis_id, data, losses)
+        except BaseException:
+            # Without this, a message that is not delivered would take up room until the process ends.
+            self._in_flight.remove(redis_id)
+            raise
+
+    def close(self) -> None:
+        """Forget the messages that were fetched but not delivered, so that the next consumer requeues them."""
+        while self._fetched:
+            self._in_flight.remove(self._fetched.popleft()[0])
+
+    def _admit(self, redis_id: str, data: bytes, losses: int) -> Delivery | None:
+        """Return the delivery of a message, or None if it was refused or is not due yet."""
+        try:
+            message = read_message(data, redis_id, self._queue_name, self._broker.max_message_bytes)
+        except MessageRefusedError as error:
+            self._refuse(redis_id, data, error)
             return None
+        if "eta" in message.options and self._queue_name != dq_name(self._queue_name):
+            # Only a delay queue has room for messages that are not due. Here, they would block the ones that are.
+            wait = message.options.pop("eta") - current_millis()
+            if wait > 0:
+                self._broker.enqueue(message, delay=round(wait))
+                self._broker.do_ack(self._queue_name, redis_id)
+                self._in_flight.remove(redis_id)
+                return None
+        return Delivery(message, losses)
+
+    def _refuse(self, redis_id: str, data: bytes, error: MessageRefusedError) -> None:
+        shown = decode(redis_id.encode(errors="surrogateescape"))
+        log.error("message_refused", queue=self._queue_name, redis_id=shown, reason=str(error.reason), error=str(error))
+        letter = MessageProxy(refused_letter(data, redis_id, self._queue_name, error))
+        letter.stuff_exception(error)
+        self.nack(letter)
+        self._broker.emit_after("nack", letter)  # no worker thread handles it, but the observers count it
 
     def ack(self, message: MessageProxy) -> None:
-        """Acknowledge a message after its pending retries are enqueued, or requeue it if it was interrupted."""
-        if isinstance(message, Delivery):
-            if message.interrupted:
-                self.requeue([message])
-                return
-            while message.pending_retries:
-                retry, delay = message.pending_retries[0]
-                self._broker.enqueue(retry, delay=delay)
-                message.pending_retries.pop(0)
+        """Acknowledge a message, or requeue it if it was interrupted."""
+        self._enqueue_pending(message)
+        if isinstance(message, Delivery) and message.interrupted:
+            self.requeue([message])
+            return
         redis_id = message.options["redis_message_id"]
         self._broker.do_ack(self._queue_name, redis_id)
         self._in_flight.remove(redis_id)
 
     def nack(self, message: MessageProxy) -> None:
         """Dead-letter a message in its current form, which includes its history."""
+        self._enqueue_pending(message)
         redis_id = message.options["redis_message_id"]
         self._broker.do_nack(self._queue_name, redis_id, message.encode())
         self._in_flight.remove(redis_id)
@@ -118,12 +146,19 @@ class FinanceHubConsumer(Consumer):
             for redis_id in redis_ids:
                 self._in_flight.remove(redis_id)
 
+    def _enqueue_pending(self, message: MessageProxy) -> None:
+        while isinstance(message, Delivery) and message.pending:
+            self._broker.do_enqueue(*message.pending[0])
+            message.pending.pop(0)
+
     def _fetch(self, room: int) -> None:
         reply = self._broker.do_fetch(self._queue_name, room)
         self._heartbeat_at = time.monotonic()
         for redis_id, data, losses in zip(reply[::3], reply[1::3], reply[2::3], strict=True):
-            self._in_flight.ids.add(redis_id.decode())
-            self._fetched.append((redis_id.decode(), data, int(losses)))
+            text = id_text(redis_id)
+            self._in_flight.ids.add(text)
+            # anyone may have changed the number
+            self._fetched.append((text, data, int(losses) if losses.isdigit() and len(losses) < 10 else 0))
 
     def _reconcile(self) -> None:
         if time.monotonic() - self._reconciled_at > RECONCILE_SECONDS:

@@ -2,54 +2,38 @@
 
 import json
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from dramatiq import Message
 from dramatiq.common import q_name
-from dramatiq.errors import ActorNotFound, DecodeError
+from dramatiq.errors import ActorNotFound
 from dramatiq.middleware import SkipMessage
 
 from financehub_shared.broker import options
+from financehub_shared.broker.dead_letter_reason import (
+    REFUSED_AT_THE_DOOR,
+    DeadLetterReason,
+    KillsWorkerError,
+    MessageRefusedError,
+    TooOldError,
+)
+from financehub_shared.broker.door import decode_object, read_fields
+from financehub_shared.broker.option_rules import LATEST_MS, find_invalid_field, valid_options
 from financehub_shared.core.errors import InvalidArgumentsError
-
-#: Longer tracebacks are cut in the middle, because the first frames and the error itself matter most.
-TRACEBACK_CHARACTERS = 8_000
-#: Longer error messages are truncated.
-ERROR_CHARACTERS = 1_000
-
-
-class DeadLetterReason(StrEnum):
-    """The reason why a message was dead-lettered. Metrics use it as a label."""
-
-    RETRIES_EXHAUSTED = "retries-exhausted"
-    INVALID_ARGUMENTS = "invalid-arguments"
-    KILLS_WORKER = "kills-worker"
-    TOO_OLD = "too-old"
-    UNKNOWN_TASK = "unknown-task"
-    UNDECODABLE = "undecodable"
-
-
-# Dramatiq requires the following two errors to derive from its SkipMessage, so they cannot be in core.errors.
-
-
-class KillsWorkerError(SkipMessage):
-    """Too many workers died while they held the message."""
-
-
-class TooOldError(SkipMessage):
-    """The message is past its age limit."""
-
+from financehub_shared.core.exception_text import (
+    exception_message,
+    exception_name,
+    format_traceback,
+)
+from financehub_shared.redis.text import printable
 
 _REASONS: Mapping[type[BaseException], DeadLetterReason] = {
     InvalidArgumentsError: DeadLetterReason.INVALID_ARGUMENTS,
     KillsWorkerError: DeadLetterReason.KILLS_WORKER,
     TooOldError: DeadLetterReason.TOO_OLD,
     ActorNotFound: DeadLetterReason.UNKNOWN_TASK,
-    DecodeError: DeadLetterReason.UNDECODABLE,
 }
 
 
@@ -103,101 +87,131 @@ def death_details(
         last_traceback: Traceback of the last failed attempt, used if the exception has none.
         redact: Masks secrets, because no secret may be stored in Redis.
     """
-    reason = next((reason for type_, reason in _REASONS.items() if isinstance(exception, type_)), None)
+    if isinstance(exception, MessageRefusedError):
+        reason: DeadLetterReason | None = exception.reason
+    else:
+        reason = next((reason for type_, reason in _REASONS.items() if isinstance(exception, type_)), None)
     own_traceback = "" if isinstance(exception, SkipMessage) else format_traceback(exception, redact)
     return {
         "reason": reason or DeadLetterReason.RETRIES_EXHAUSTED,
-        "exception": type(exception).__name__ if exception else "",
-        "error": error_text(exception, redact) if exception else "",
+        "exception": exception_name(exception) if exception is not None else "",
+        "error": exception_message(exception, redact) if exception is not None else "",
         "traceback": own_traceback or last_traceback,
         "died_at": round(died_at * 1000),
     }
 
 
-def error_text(exception: BaseException, redact: Callable[[str], str]) -> str:
-    """Return an exception's message, masked before it is truncated so that no part of a secret remains."""
-    return redact(str(exception))[:ERROR_CHARACTERS]
-
-
-def format_traceback(exception: BaseException | None, redact: Callable[[str], str]) -> str:
-    """Return an exception's traceback, masked, and then cut in the middle if it is too long."""
-    if exception is None or exception.__traceback__ is None:
-        return ""
-    text = redact("".join(traceback.format_exception(exception, limit=30)))
-    half = TRACEBACK_CHARACTERS // 2
-    return text if len(text) <= TRACEBACK_CHARACTERS else f"{text[:half]}\n[…]\n{text[-half:]}"
-
-
-def undecodable_letter(data: bytes, redis_id: str, queue: str, error: DecodeError) -> Message[Any]:
-    """Wrap bytes that are not a message in a dead letter, so that nothing is lost and listings can show them."""
+def refused_letter(data: bytes, redis_id: str, queue: str, error: MessageRefusedError) -> Message[Any]:
+    """Wrap a queue entry that the door refused in a dead letter, so that nothing is lost and listings can show it."""
     now = time.time()
-    cause = error.error or error
-    details = death_details(error, now, "") | {"error": f"{error.message}: {cause}"[:ERROR_CHARACTERS]}
+    details = death_details(error, now, "") | {"raw": printable(data)}
+    fields = error.fields
     return Message(
         queue_name=q_name(queue),
-        actor_name="",
+        actor_name=fields["actor_name"] if fields else "",
         args=(),
         kwargs={},
-        options={
-            "redis_message_id": redis_id,
-            options.DEAD_LETTER: details | {"raw": data.decode("utf-8", "backslashreplace")},
-        },
+        options={"redis_message_id": redis_id, options.DEAD_LETTER: details},
         message_timestamp=round(now * 1000),
+        **({"message_id": fields["message_id"]} if fields and "message_id" in fields else {}),
     )
 
 
-def parse_dead_letter(redis_id: str, queue: str, data: bytes, died_at_ms: float) -> DeadLetter:
-    """Parse a dead letter, including one that plain dramatiq wrote without a history.
+def parse_dead_letter(redis_id: str, queue: str, data: bytes | None, died_at_ms: float) -> DeadLetter:
+    """Parse a dead letter, including one that plain dramatiq wrote without a history, and one that is damaged.
 
     Args:
-        redis_id: Id of the letter in Redis.
+        redis_id: Printable id of the letter in Redis.
         queue: Name of the queue to which the letter belongs.
-        data: Stored bytes.
+        data: Stored bytes; None if Redis has only the id.
         died_at_ms: The letter's score in Redis, which is its time of death in Unix ms.
     """
+    died_at = min(max(died_at_ms, 0), LATEST_MS) / 1000
+    if data is None:
+        return _damaged_letter(redis_id, queue, "", died_at, "Redis has the id of this letter, but not its content")
     try:
-        message: Message[Any] = Message.decode(data)
-    except DecodeError as error:
-        message = undecodable_letter(data, redis_id, queue, error)
-    details = message.options.get(options.DEAD_LETTER, {})
-    failures = message.options.get(options.FAILURES, [])
-    trace = details.get("traceback") or message.options.get("traceback") or ""
+        fields = decode_object(data)
+    except MessageRefusedError as error:
+        return _damaged_letter(redis_id, queue, printable(data), died_at, str(error))
+    is_refused = fields.get("actor_name") == ""  # from `refused_letter`
+    if problem := find_invalid_field(fields | {"actor_name": "-"} if is_refused else fields):
+        return _damaged_letter(redis_id, queue, printable(data), died_at, f"it is not a message: {problem}")
+    values = valid_options(fields["options"])
+    details = values.get(options.DEAD_LETTER, {})
+    failures = values.get(options.FAILURES, [])
+    trace = details.get("traceback") or values.get("traceback") or ""
     last_line = trace.strip().rpartition("\n")[2]
     return DeadLetter(
         id=redis_id,
         queue=queue,
-        task=message.actor_name,
-        args=message.args,
-        kwargs=message.kwargs,
-        message_id=message.message_id,
+        task=fields["actor_name"],
+        args=tuple(fields["args"]),
+        kwargs=fields["kwargs"],
+        message_id=fields.get("message_id", redis_id),
         reason=details.get("reason", DeadLetterReason.RETRIES_EXHAUSTED),
         exception=details.get("exception") or last_line.partition(":")[0].rpartition(".")[2],
         error=details.get("error") or last_line.partition(": ")[2],
         traceback=trace,
-        attempts=len(failures) or message.options.get("retries", 0),
-        failures=tuple(failure | {"at": failure["at"] / 1000} for failure in failures),
-        enqueued_at=message.message_timestamp / 1000,
-        died_at=died_at_ms / 1000,
-        schedule=message.options.get(options.SCHEDULE, ""),
-        correlation_id=message.options.get(options.CORRELATION_ID, ""),
+        attempts=len(failures) or values.get("retries", 0),
+        failures=tuple(
+            {"at": each["at"] / 1000, "exception": each.get("exception", ""), "error": each.get("error", "")}
+            for each in failures
+        ),
+        enqueued_at=fields["message_timestamp"] / 1000 if "message_timestamp" in fields else died_at,
+        died_at=died_at,
+        schedule=values.get(options.SCHEDULE, ""),
+        correlation_id=str(values.get(options.CORRELATION_ID, "")),
         raw=details.get("raw", ""),
     )
 
 
-def requeued_message(data: bytes, now_ms: int) -> bytes:
+def _damaged_letter(redis_id: str, queue: str, raw: str, died_at: float, problem: str) -> DeadLetter:
+    """Return a letter that contains no message. It can be shown and purged."""
+    return DeadLetter(
+        id=redis_id,
+        queue=queue,
+        task="",
+        args=(),
+        kwargs={},
+        message_id="",
+        reason=DeadLetterReason.UNDECODABLE,
+        exception="",
+        error=problem,
+        traceback="",
+        attempts=0,
+        failures=(),
+        enqueued_at=died_at,
+        died_at=died_at,
+        raw=raw,
+    )
+
+
+def requeued_message(data: bytes | None, now_ms: int, max_bytes: int) -> bytes:
     """Return a dead letter's message as a new message with age 0 and without retries or history.
 
+    Args:
+        data: The stored letter.
+        now_ms: Time of the requeue in Unix ms.
+        max_bytes: Largest size of a message.
+
     Raises:
-        DecodeError: The letter does not contain a message.
+        MessageRefusedError: The letter does not contain a message that a worker would accept.
     """
-    message: Message[Any] = Message.decode(data)
-    if not message.actor_name:
-        raise DecodeError("the dead letter does not contain a message", data, None)
+    if data is None:
+        raise MessageRefusedError(DeadLetterReason.UNDECODABLE, "Redis does not have its content", b"")
+    fields = decode_object(data)
+    values = fields.get("options")
+    details = valid_options(values).get(options.DEAD_LETTER, {})
+    if details.get("reason") in REFUSED_AT_THE_DOOR:
+        problem = f"its message was refused ({details.get('error', '')}); correct it and send it again"
+        raise MessageRefusedError(DeadLetterReason(details["reason"]), problem, data)
     spent = {"retries", "traceback", "requeue_timestamp", "eta", options.DELAYED, options.FAILURES, options.DEAD_LETTER}
-    kept = {name: value for name, value in message.options.items() if name not in spent}
-    fields = message.asdict() | {
-        "queue_name": q_name(message.queue_name),
-        "options": kept | {options.READY_AT: now_ms},
-        "message_timestamp": now_ms,
-    }
-    return json.dumps(fields, separators=(",", ":")).encode()
+    if isinstance(values, dict):
+        fields["options"] = {name: value for name, value in values.items() if name not in spent}
+        fields["options"][options.READY_AT] = now_ms
+    if isinstance(fields.get("queue_name"), str):
+        fields["queue_name"] = q_name(fields["queue_name"])
+    fields["message_timestamp"] = now_ms
+    message = json.dumps(fields, separators=(",", ":")).encode()
+    read_fields(message, max_bytes)
+    return message

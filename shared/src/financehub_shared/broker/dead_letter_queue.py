@@ -2,18 +2,24 @@
 
 import itertools
 import math
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis
 
 from financehub_shared.broker import queue_scripts
-from financehub_shared.broker.dead_letter import DeadLetter, DeadLetterReason, parse_dead_letter, requeued_message
+from financehub_shared.broker.dead_letter import DeadLetter, parse_dead_letter, requeued_message
+from financehub_shared.broker.dead_letter_reason import MessageRefusedError
+from financehub_shared.broker.door import MAX_MESSAGE_BYTES
 from financehub_shared.broker.queues import discover_queues
 from financehub_shared.core.chunks import chunks
 from financehub_shared.redis import queue_keys as keys
+from financehub_shared.redis.key_types import readable, report_wrong_key, wrong_keys
+from financehub_shared.redis.replies import is_wrong_type
+from financehub_shared.redis.text import printable
 
 #: Dead letters read per round trip; each is a few kB.
 READ_BATCH = 200
@@ -53,6 +59,16 @@ class DeadLetterFilter:
 
 
 MATCH_ALL = DeadLetterFilter()
+#: A byte that `printable` has escaped.
+_ESCAPED_BYTE = re.compile(rb"\\x([0-9a-f]{2})")
+
+
+class _StoredLetter(NamedTuple):
+    """A letter, its id in Redis and its content; None if Redis has only the id."""
+
+    letter: DeadLetter
+    id: bytes
+    data: bytes | None
 
 
 class DeadLetterQueue:
@@ -62,44 +78,54 @@ class DeadLetterQueue:
 
     Args:
         client: Client for the queue Redis, with replies as bytes.
+        max_message_bytes: Largest size of a message that may be requeued.
     """
 
-    def __init__(self, client: "redis.Redis") -> None:
+    def __init__(self, client: "redis.Redis", max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
         self._client = client
+        self._max_message_bytes = max_message_bytes
         self._requeue = client.register_script(queue_scripts.REQUEUE_DEAD_LETTER)
         self._delete = client.register_script(queue_scripts.DELETE_DEAD_LETTERS)
         self._delete_old = client.register_script(queue_scripts.DELETE_OLD_DEAD_LETTERS)
 
     def find(self, wanted: DeadLetterFilter = MATCH_ALL, *, limit: int | None = 100) -> list[DeadLetter]:
         """Return up to `limit` matching letters (all of them if None), newest first."""
-        letters = sorted((letter for letter, _ in self._read(wanted, limit)), key=lambda letter: -letter.died_at)
+        letters = sorted((stored.letter for stored in self._read(wanted, limit)), key=lambda letter: -letter.died_at)
         return letters[:limit]
 
     def show(self, id: str) -> DeadLetter | None:
         """Return the letter with this id, or None if there is none."""
         return next(iter(self.find(DeadLetterFilter(ids=[id]))), None)
 
-    def requeue(self, wanted: DeadLetterFilter) -> list[DeadLetter]:
+    def requeue(self, wanted: DeadLetterFilter, refused: dict[str, str] | None = None) -> list[DeadLetter]:
         """Put the matching letters back in their queues as new messages, and return them.
 
         Each letter moves in one atomic step, so even if the process dies, a letter is either still dead or in its
-        queue. A letter that was never a valid message stays a dead letter.
+        queue. A letter whose message a worker would refuse stays a dead letter.
+
+        Args:
+            wanted: Selects the letters.
+            refused: Receives the id of each letter that stays, with the reason.
         """
         requeued = []
-        for letter, data in self._read(wanted, None):
-            if letter.reason == DeadLetterReason.UNDECODABLE:
+        for letter, id, data in self._read(wanted, None):
+            try:
+                message = requeued_message(data, round(time.time() * 1000), self._max_message_bytes)
+            except MessageRefusedError as error:
+                if refused is not None:
+                    refused[letter.id] = str(error)
                 continue
             names = [keys.dead(letter.queue), keys.dead_messages(letter.queue)]
             names += [keys.ready(letter.queue), keys.messages(letter.queue)]
-            if self._requeue(keys=names, args=[letter.id, requeued_message(data, round(time.time() * 1000))]):
+            if self._requeue(keys=names, args=[id, message]):
                 requeued.append(letter)
         return requeued
 
     def purge(self, wanted: DeadLetterFilter) -> list[DeadLetter]:
         """Delete the matching letters, and return them."""
         purged = []
-        for letter, _ in self._read(wanted, None):
-            if self._delete(keys=[keys.dead(letter.queue), keys.dead_messages(letter.queue)], args=[letter.id]):
+        for letter, id, _ in self._read(wanted, None):
+            if self._delete(keys=[keys.dead(letter.queue), keys.dead_messages(letter.queue)], args=[id]):
                 purged.append(letter)
         return purged
 
@@ -110,39 +136,86 @@ class DeadLetterQueue:
             before: Time before which the letters died, in Unix seconds.
             dry_run: Whether to count the letters without deleting them.
         """
-        queues = discover_queues(self._client)
+        queues = sorted(discover_queues(self._client))
         if dry_run:
-            return sum(self._client.zcount(keys.dead(queue), "-inf", f"({before * 1000}") for queue in queues)
+            pipeline = self._client.pipeline(transaction=False)
+            for queue in queues:
+                pipeline.zcount(keys.dead(queue), "-inf", f"({before * 1000}")
+            replies = pipeline.execute(raise_on_error=False)
+            return sum(readable(map(keys.dead, queues), replies, 0))
+        return sum(self._drop_from(queue, before) for queue in queues)
+
+    def _drop_from(self, queue: str, before: float) -> int:
+        names = [keys.dead(queue), keys.dead_messages(queue)]
         dropped = 0
-        for queue in queues:
-            names = [keys.dead(queue), keys.dead_messages(queue)]
+        try:
             while count := int(self._delete_old(keys=names, args=[round(before * 1000), DELETE_BATCH])):
                 dropped += count
+        except redis.ResponseError as error:
+            self._skip_wrong_keys(queue, error)
         return dropped
 
-    def _read(self, wanted: DeadLetterFilter, limit: int | None) -> Iterator[tuple[DeadLetter, bytes]]:
+    def _read(self, wanted: DeadLetterFilter, limit: int | None) -> Iterator[_StoredLetter]:
         """Yield the matching letters, newest first, at most `limit` per queue."""
         newest_ms = (time.time() - wanted.older_than_seconds) * 1000 if wanted.older_than_seconds else math.inf
         for queue in [wanted.queue] if wanted.queue else sorted(discover_queues(self._client)):
             letters = self._letters(queue, self._death_times(queue, newest_ms, wanted.ids))
-            yield from itertools.islice((row for row in letters if wanted.matches(row[0])), limit)
+            yield from itertools.islice((row for row in letters if wanted.matches(row.letter)), limit)
 
-    def _death_times(self, queue: str, newest_ms: float, ids: Sequence[str] | None) -> list[tuple[str, float]]:
+    def _death_times(self, queue: str, newest_ms: float, ids: Sequence[str] | None) -> list[tuple[bytes, float]]:
         """Return ids and times of death, newest first.
 
         They are all read in one go, because ranks would shift if the caller deleted letters in the meantime.
         """
-        if ids is None:
-            ranked: Any = self._client.zrevrangebyscore(
-                keys.dead(queue), newest_ms, "-inf", start=0, num=MAX_LETTERS_PER_QUEUE, withscores=True
-            )
-            return [(redis_id.decode(), score) for redis_id, score in ranked]
-        scores: Any = self._client.zmscore(keys.dead(queue), list(ids)) if ids else []
-        return [(id, score) for id, score in zip(ids, scores, strict=True) if score is not None and score <= newest_ms]
+        if ids is not None and not ids:
+            return []
+        wanted = [stored for id in ids or () for stored in _stored_ids(id)]
+        try:
+            if ids is None:
+                ranked: Any = self._client.zrevrangebyscore(
+                    keys.dead(queue), newest_ms, "-inf", start=0, num=MAX_LETTERS_PER_QUEUE, withscores=True
+                )
+                return list(ranked)
+            client: Any = self._client
+            scores = client.zmscore(keys.dead(queue), wanted)
+        except redis.ResponseError as error:
+            self._skip_wrong_keys(queue, error)
+            return []
+        return [
+            (id, score) for id, score in zip(wanted, scores, strict=True) if score is not None and score <= newest_ms
+        ]
 
-    def _letters(self, queue: str, death_times: Sequence[tuple[str, float]]) -> Iterator[tuple[DeadLetter, bytes]]:
+    def _letters(self, queue: str, death_times: Sequence[tuple[bytes, float]]) -> Iterator[_StoredLetter]:
         for batch in chunks(death_times, READ_BATCH):
-            stored: Any = self._client.hmget(keys.dead_messages(queue), [id for id, _ in batch])
+            try:
+                stored: Any = self._client.hmget(keys.dead_messages(queue), [id for id, _ in batch])
+            except redis.ResponseError as error:
+                self._skip_wrong_keys(queue, error)
+                stored = [None] * len(batch)
+            # a letter that was requeued or deleted in the meantime has neither content nor id
+            gone = self._gone(queue, [id for (id, _), data in zip(batch, stored, strict=True) if data is None])
             for (id, died_at_ms), data in zip(batch, stored, strict=True):
-                if data is not None:
-                    yield parse_dead_letter(id, queue, data, died_at_ms), data
+                if id in gone:
+                    continue
+                yield _StoredLetter(parse_dead_letter(printable(id), queue, data, died_at_ms), id, data)
+
+    def _gone(self, queue: str, ids: list[bytes]) -> set[bytes]:
+        client: Any = self._client
+        scores = client.zmscore(keys.dead(queue), ids) if ids else []
+        return {id for id, score in zip(ids, scores, strict=True) if score is None}
+
+    def _skip_wrong_keys(self, queue: str, error: redis.ResponseError) -> None:
+        """Report the keys of a queue's dead letters that have another type, or raise the error if there are none."""
+        types = {keys.dead(queue): "zset", keys.dead_messages(queue): "hash"}
+        wrong = wrong_keys(self._client, types) if is_wrong_type(error) else []
+        if not wrong:
+            raise error
+        for key in wrong:
+            report_wrong_key(key, f"it is not a {types[key]}, so its dead letters cannot be read")
+
+
+def _stored_ids(id: str) -> list[bytes]:
+    """Return the ids in Redis that a printable id may stand for."""
+    literal = id.encode(errors="surrogateescape")
+    escaped = _ESCAPED_BYTE.sub(lambda match: bytes([int(match[1], 16)]), literal)
+    return list(dict.fromkeys((literal, escaped)))

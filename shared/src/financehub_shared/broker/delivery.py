@@ -4,7 +4,9 @@ from typing import Any
 
 from dramatiq import Message
 from dramatiq.broker import MessageProxy
-from dramatiq.errors import DecodeError
+
+#: A message for Redis: the name of its queue, its id in Redis, and its encoded form.
+PendingMessage = tuple[str, str, bytes]
 
 
 class Delivery(MessageProxy):
@@ -20,21 +22,6 @@ class Delivery(MessageProxy):
         self.losses = losses
         #: Whether a shutdown interrupted the attempt. The ack then requeues the message unchanged.
         self.interrupted = False
-        #: Retries, each with its delay in ms, that must be enqueued before the message may be acknowledged.
-        self.pending_retries: list[tuple[Message[Any], int | None]] = []
-
-
-def decode(data: bytes, redis_id: str, queue: str) -> Message[Any]:
-    """Decode a message from any client.
-
-    Raises:
-        DecodeError: The data is not a valid message. Dramatiq would fail on it in a consumer or worker thread.
-    """
-    message: Message[Any] = Message.decode(data)
-    fields = (message.queue_name, message.actor_name, message.message_id)
-    if not all(isinstance(field, str) for field in fields) or not isinstance(message.message_timestamp, int):
-        raise DecodeError("queue_name, actor_name and message_id must be strings, message_timestamp ms", data, None)
-    if not isinstance(message.kwargs, dict) or not isinstance(message.options, dict):
-        raise DecodeError("kwargs and options must be objects", data, None)
-    # Another client may omit these fields or set invalid values, and a worker thread that relies on them would die.
-    return message.copy(queue_name=queue, options={"redis_message_id": redis_id})
+        #: Messages that follow the run, such as its retry, which must be enqueued before the run's message may leave
+        #: its queue.
+        self.pending: list[PendingMessage] = []

@@ -4,8 +4,6 @@
 because it runs in the scheduler, so it works even if no worker of the `low` tier is running.
 """
 
-import re
-from collections.abc import Iterator
 from typing import Any
 
 import redis
@@ -14,9 +12,11 @@ from dramatiq.common import q_name
 
 from financehub_shared.broker import queue_scripts
 from financehub_shared.broker.dead_letter_queue import DeadLetterQueue
-from financehub_shared.broker.queues import SCAN_COUNT
+from financehub_shared.broker.queues import queue_of, scan_names
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.redis import queue_keys as keys
+from financehub_shared.redis.key_types import repaired, report_wrong_key, wrong_keys
+from financehub_shared.redis.replies import is_wrong_type
 
 log = structlog.get_logger(__name__)
 
@@ -57,10 +57,9 @@ class Janitor:
         seconds, microseconds = self._client.time()
         now = seconds + microseconds / 1e6
         alive_since = now - self._heartbeat_timeout
-        rows: Any = self._client.zrange(keys.HEARTBEATS, 0, -1, withscores=True)
-        heartbeats: dict[bytes, float] = dict(rows)
-        names = list(self._scan())
-        reclaimed = {queue: 0 for name in names if (queue := _queue(name))}
+        heartbeats = self._heartbeats()
+        names = self._scan()
+        reclaimed = {queue: 0 for name in names if (queue := queue_of(name))}
         for name in names:
             match = keys.ACKS_KEY.match(name)
             if match is None or heartbeats.get(match["worker"].encode(), 0) / 1000 > alive_since:
@@ -71,7 +70,8 @@ class Janitor:
             if count:
                 log.warning("messages_reclaimed", queue=queue, worker=worker, count=count)
         # A worker that has fetched a message since the scan has sent a heartbeat with the fetch.
-        self._client.zremrangebyscore(keys.HEARTBEATS, "-inf", alive_since * 1000)
+        if heartbeats:
+            self._client.zremrangebyscore(keys.HEARTBEATS, "-inf", alive_since * 1000)
         if dropped := self._dead_letters.drop_older(now - self._retention):
             log.info("dead_letters_expired", count=dropped)
         return reclaimed
@@ -87,13 +87,25 @@ class Janitor:
             keys.HEARTBEATS,
         ]
         args: list[str | int] = [worker, round(alive_since * 1000), count_losses, LOSSES_TTL_SECONDS]
-        return int(self._reclaim(keys=names, args=args))
+        try:
+            return int(self._reclaim(keys=names, args=args))
+        except redis.ResponseError as error:
+            # The other queues and workers must not wait for this one.
+            types = keys.types(worker, queue)
+            wrong = wrong_keys(self._client, types) if is_wrong_type(error) else []
+            if not wrong:
+                raise
+            for key in wrong:
+                report_wrong_key(key, f"it is not a {types[key]}, so the messages of {worker} cannot be reclaimed")
+            return 0
 
-    def _scan(self) -> Iterator[str]:
-        for key in self._client.scan_iter(match=keys.EVERYTHING, count=SCAN_COUNT):
-            yield key.decode()
+    def _scan(self) -> list[str]:
+        return scan_names(self._client)
 
-
-def _queue(name: str) -> str | None:
-    match: re.Match[str] | None = keys.QUEUE_KEY.match(name)
-    return match["queue"] if match else None
+    def _heartbeats(self) -> dict[bytes, float]:
+        rows: Any = repaired(
+            self._client,
+            lambda: {keys.HEARTBEATS: "zset"},
+            lambda: self._client.zrange(keys.HEARTBEATS, 0, -1, withscores=True),
+        )
+        return dict(rows)

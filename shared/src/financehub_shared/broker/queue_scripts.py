@@ -5,6 +5,9 @@ heartbeats (a process that only enqueues is not a worker), times come from Redis
 is written with its history, and no script runs `KEYS`. If possible, a script's first write is one that Redis allows
 when it is out of memory, because Redis then allows the script's later writes too. Workers therefore continue to fetch
 and acknowledge, which frees the memory.
+
+Redis does not undo the writes of a script that fails, and any key may have been replaced by one of another type. A
+script that could strand a message therefore reads its keys with commands of their types before its first write.
 """
 
 from financehub_shared.redis.scripts import REDIS_NOW
@@ -20,7 +23,10 @@ redis.call("rpush", KEYS[1], ARGV[1])
 FETCH = (
     REDIS_NOW
     + """
-redis.call("srem", KEYS[3], "")
+redis.call("hlen", KEYS[2])
+redis.call("scard", KEYS[3])
+redis.call("zcard", KEYS[5])
+redis.call("hdel", KEYS[4], "")
 local fetched = {}
 for _ = 1, tonumber(ARGV[2]) do
   local id = redis.call("lpop", KEYS[1])
@@ -51,6 +57,10 @@ end
 NACK = (
     REDIS_NOW
     + """
+redis.call("hlen", KEYS[2])
+redis.call("hlen", KEYS[3])
+redis.call("zcard", KEYS[4])
+redis.call("hlen", KEYS[5])
 if redis.call("srem", KEYS[1], ARGV[1]) > 0 then
   redis.call("zadd", KEYS[4], now, ARGV[1])
   redis.call("hset", KEYS[5], ARGV[1], ARGV[2])
@@ -62,6 +72,8 @@ end
 
 #: Requeues some of a worker's messages. KEYS: acks, ready, messages. ARGV: ids.
 REQUEUE = """
+redis.call("llen", KEYS[2])
+redis.call("hlen", KEYS[3])
 for _, id in ipairs(ARGV) do
   if redis.call("srem", KEYS[1], id) > 0 and redis.call("hexists", KEYS[3], id) > 0 then
     redis.call("rpush", KEYS[2], id)
@@ -72,6 +84,8 @@ end
 #: Requeues all of a worker's messages except those to keep. KEYS: acks, ready, messages. ARGV: ids to keep. Returns the
 #: number of requeued messages.
 REQUEUE_UNFINISHED = """
+redis.call("llen", KEYS[2])
+redis.call("hlen", KEYS[3])
 local kept, requeued = {}, 0
 for _, id in ipairs(ARGV) do kept[id] = true end
 for _, id in ipairs(redis.call("smembers", KEYS[1])) do
@@ -86,10 +100,26 @@ end
 return requeued
 """
 
+#: Returns the number of messages of some queues, plus those that this process has fetched, as `join` expects. KEYS:
+#: messages, acks, messages, acks, …
+SIZE = """
+local size = 0
+for i = 1, #KEYS, 2 do size = size + redis.call("hlen", KEYS[i]) + redis.call("scard", KEYS[i + 1]) end
+return size
+"""
+
+#: Deletes all messages of a queue. KEYS: all keys of the queue.
+PURGE = """
+for _, key in ipairs(KEYS) do redis.call("del", key) end
+"""
+
 #: Requeues a dead worker's messages. KEYS: acks, ready, messages, losses, heartbeats. ARGV: worker, time (ms) after
 #: which a heartbeat proves it alive, whether to count losses (0 or 1), TTL of the losses (s). Returns the number of
 #: requeued messages. Has no effect if the worker has sent a heartbeat after that time.
 RECLAIM = """
+redis.call("llen", KEYS[2])
+redis.call("hlen", KEYS[3])
+redis.call("hlen", KEYS[4])
 local heartbeat = redis.call("zscore", KEYS[5], ARGV[1])
 if heartbeat and tonumber(heartbeat) > tonumber(ARGV[2]) then return 0 end
 local reclaimed = 0
@@ -99,7 +129,10 @@ for _, id in ipairs(redis.call("smembers", KEYS[1])) do
     redis.call("rpush", KEYS[2], id)
     reclaimed = reclaimed + 1
     if ARGV[3] == "1" then
-      redis.call("hincrby", KEYS[4], id, 1)
+      -- HINCRBY would fail on a number that someone has damaged
+      local losses = tonumber(redis.call("hget", KEYS[4], id) or 0) or 0
+      if not (losses >= 0 and losses < 1000000) then losses = 0 end
+      redis.call("hset", KEYS[4], id, string.format("%d", losses + 1))
       redis.call("expire", KEYS[4], ARGV[4])
     end
   end
@@ -110,6 +143,9 @@ return reclaimed
 #: Moves a dead letter back to its queue. KEYS: dead, dead messages, ready, messages. ARGV: id, message. Returns 1, or 0
 #: if the letter no longer exists.
 REQUEUE_DEAD_LETTER = """
+redis.call("hlen", KEYS[2])
+redis.call("llen", KEYS[3])
+redis.call("hlen", KEYS[4])
 if redis.call("zrem", KEYS[1], ARGV[1]) == 0 then return 0 end
 redis.call("hdel", KEYS[2], ARGV[1])
 redis.call("hset", KEYS[4], ARGV[1], ARGV[2])
@@ -119,6 +155,7 @@ return 1
 
 #: Deletes dead letters by id. KEYS: dead, dead messages. ARGV: ids. Returns the number of deleted letters.
 DELETE_DEAD_LETTERS = """
+redis.call("hlen", KEYS[2])
 local deleted = 0
 for _, id in ipairs(ARGV) do
   deleted = deleted + redis.call("zrem", KEYS[1], id)
@@ -130,6 +167,7 @@ return deleted
 #: Deletes dead letters by age. KEYS: dead, dead messages. ARGV: time (ms) before which they died, maximum number.
 #: Returns the number of deleted letters.
 DELETE_OLD_DEAD_LETTERS = """
+redis.call("hlen", KEYS[2])
 local ids = redis.call("zrangebyscore", KEYS[1], "-inf", "(" .. ARGV[1], "LIMIT", 0, ARGV[2])
 for _, id in ipairs(ids) do
   redis.call("zrem", KEYS[1], id)

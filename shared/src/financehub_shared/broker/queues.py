@@ -1,16 +1,21 @@
 """Reads queue sizes and ages."""
 
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import redis
-from dramatiq import Message
 from dramatiq.common import dq_name
-from dramatiq.errors import DecodeError
 
 from financehub_shared.broker import options
+from financehub_shared.broker.dead_letter_reason import MessageRefusedError
+from financehub_shared.broker.door import decode_object
+from financehub_shared.broker.option_rules import is_time, valid_options
 from financehub_shared.redis import queue_keys as keys
+from financehub_shared.redis.key_types import readable, report_wrong_key
+from financehub_shared.redis.text import printable
 
 #: Keys per SCAN call: 1,000 take Redis about 0.3 ms.
 SCAN_COUNT = 1_000
@@ -52,33 +57,61 @@ def queue_stats(
     if not queues:
         return []
     with client.pipeline(transaction=False) as pipe:
+        names = ["", keys.HEARTBEATS]
         pipe.time()
         pipe.zrange(keys.HEARTBEATS, 0, -1, withscores=True)
         for queue in queues:
+            names += [keys.ready(queue), keys.messages(queue), keys.messages(dq_name(queue)), keys.dead(queue)]
+            names.append(keys.ready(queue))
             pipe.llen(keys.ready(queue))
             pipe.hlen(keys.messages(queue))
             pipe.hlen(keys.messages(dq_name(queue)))
             pipe.zcard(keys.dead(queue))
             pipe.lindex(keys.ready(queue), 0)
-        (seconds, microseconds), heartbeats, *figures = pipe.execute()
+        replies = readable(names, pipe.execute(raise_on_error=False), None)
+        (seconds, microseconds), heartbeats, *figures = replies
         now = seconds + microseconds / 1e6
         alive_since = now - heartbeat_timeout_seconds
-        dead_workers = [worker.decode() for worker, at_ms in heartbeats if at_ms / 1000 <= alive_since]
+        dead_workers = [printable(worker) for worker, at_ms in heartbeats or () if at_ms / 1000 <= alive_since]
         rows = [figures[start : start + 5] for start in range(0, len(figures), 5)]
+        names = []
         for queue, (*_, head) in zip(queues, rows, strict=True):
             # HGET needs a field name, and no queue contains a message with an empty id.
             pipe.hget(keys.messages(queue), head or b"")
+            names.append(keys.messages(queue))
             for worker in dead_workers:
-                pipe.scard(keys.acks(worker, queue))
-                pipe.scard(keys.acks(worker, dq_name(queue)))
-        replies = iter(pipe.execute())
+                for name in (keys.acks(worker, queue), keys.acks(worker, dq_name(queue))):
+                    pipe.scard(name)
+                    names.append(name)
+        remaining = iter(readable(names, pipe.execute(raise_on_error=False), None))
     stats = []
     for queue, (ready, messages, delayed, dead, _) in zip(queues, rows, strict=True):
-        oldest = next(replies)
-        orphaned = sum(next(replies) for _ in range(2 * len(dead_workers)))
+        oldest = next(remaining)
+        orphaned = sum(next(remaining) or 0 for _ in range(2 * len(dead_workers)))
         age = max(0.0, now - _ready_at(oldest)) if oldest else 0.0
-        stats.append(QueueStats(queue, ready, max(0, messages - ready), delayed, dead, age, orphaned))
+        in_flight = max(0, (messages or 0) - (ready or 0))
+        stats.append(QueueStats(queue, ready or 0, in_flight, delayed or 0, dead or 0, age, orphaned))
     return stats
+
+
+def scan_names(client: "redis.Redis") -> list[str]:
+    """Return the names of all keys of the broker, using an incremental SCAN. Other keys in its namespace are reported.
+
+    No process of ours creates a name that is not UTF-8.
+    """
+    names = []
+    for key in client.scan_iter(match=keys.EVERYTHING, count=SCAN_COUNT):
+        try:
+            names.append(key.decode())
+        except UnicodeDecodeError:
+            report_wrong_key(key, "its name is not UTF-8, so no process of FinanceHub uses it", remedy="delete the key")
+    return names
+
+
+def queue_of(name: str) -> str | None:
+    """Return the queue to which a key belongs, or None if the key does not belong to one queue."""
+    match: re.Match[str] | None = keys.QUEUE_KEY.match(name)
+    return match["queue"] if match else None
 
 
 def discover_queues(client: "redis.Redis") -> set[str]:
@@ -86,14 +119,14 @@ def discover_queues(client: "redis.Redis") -> set[str]:
 
     Queues outside the catalog are included.
     """
-    names = (key.decode() for key in client.scan_iter(match=keys.EVERYTHING, count=SCAN_COUNT))
-    return {match["queue"] for name in names if (match := keys.QUEUE_KEY.match(name))}
+    return {queue for name in scan_names(client) if (queue := queue_of(name))}
 
 
 def _ready_at(data: bytes) -> float:
     """Return when a message became ready, in Unix seconds, or infinity if the data is not a message."""
     try:
-        message: Message[Any] = Message.decode(data)
-        return float(message.options.get(options.READY_AT, message.message_timestamp)) / 1000
-    except (DecodeError, AttributeError, TypeError, ValueError):
-        return float("inf")
+        fields = decode_object(data)
+    except MessageRefusedError:
+        return math.inf
+    at: Any = valid_options(fields.get("options")).get(options.READY_AT, fields.get("message_timestamp"))
+    return float(at) / 1000 if is_time(at) else math.inf

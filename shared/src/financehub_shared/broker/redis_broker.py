@@ -1,5 +1,7 @@
 """Dramatiq's RedisBroker, fixed so that Redis failures neither lose messages nor require a restart."""
 
+import json
+import threading
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -8,13 +10,17 @@ import dramatiq
 import redis
 import structlog
 from dramatiq.brokers.redis import RedisBroker
-from dramatiq.common import dq_name
+from dramatiq.common import dq_name, q_name
 from dramatiq.errors import ConnectionClosed
 
 from financehub_shared.broker import queue_scripts
 from financehub_shared.broker.consumer import FinanceHubConsumer
+from financehub_shared.broker.door import MAX_MESSAGE_BYTES, check_size
 from financehub_shared.broker.in_flight import InFlightMessages
+from financehub_shared.broker.run_end import RunEnd
 from financehub_shared.redis import queue_keys as keys
+from financehub_shared.redis.key_types import repaired
+from financehub_shared.redis.text import id_bytes
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +32,7 @@ class FinanceHubBroker(RedisBroker):
         client: Client from `redis.client.connect(url, retries=0)`. A hidden retry would run a script twice, which
             would enqueue a message twice or strand the first fetch's messages.
         middleware: Complete list of middleware, in order.
+        max_message_bytes: Largest size of a message, without the history of its failures.
     """
 
     def __init__(
@@ -33,6 +40,7 @@ class FinanceHubBroker(RedisBroker):
         *,
         client: "redis.Redis",
         middleware: Sequence[dramatiq.Middleware],
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
     ) -> None:
         super().__init__(  # type: ignore[no-untyped-call]
             client=client,
@@ -41,13 +49,29 @@ class FinanceHubBroker(RedisBroker):
             maintenance_chance=0,  # the janitor runs maintenance on a schedule instead of by chance
         )
         self.draining = False
+        self.max_message_bytes = max_message_bytes
+        self._sending = threading.local()
         self._in_flight: defaultdict[str, InFlightMessages] = defaultdict(InFlightMessages)
+        self._run_end = RunEnd()
         self._enqueue = client.register_script(queue_scripts.ENQUEUE)
         self._fetch = client.register_script(queue_scripts.FETCH)
         self._ack = client.register_script(queue_scripts.ACK)
         self._nack = client.register_script(queue_scripts.NACK)
         self._requeue = client.register_script(queue_scripts.REQUEUE)
         self._requeue_unfinished = client.register_script(queue_scripts.REQUEUE_UNFINISHED)
+        self._size = client.register_script(queue_scripts.SIZE)
+        self._purge = client.register_script(queue_scripts.PURGE)
+
+    def __getattr__(self, name: str) -> Any:
+        """Refuse what this class does not define. Stock dramatiq would send any other `do_…` to its own script."""
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
+        """Call a hook of all middleware. The end of a run is more than a signal; see `RunEnd`."""
+        if signal == "process_message":
+            self._run_end.emit(self, *args, **kwargs)
+        else:
+            super().emit_after(signal, *args, **kwargs)
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> FinanceHubConsumer:
         """Create a consumer, and requeue the messages that no thread of this process is working on.
@@ -69,7 +93,7 @@ class FinanceHubBroker(RedisBroker):
             queue_name: Name of a queue or of its delay queue.
             everything: Whether to include the messages that this process still holds.
         """
-        kept = () if everything else tuple(self._in_flight[queue_name].ids)
+        kept = () if everything else tuple(map(id_bytes, self._in_flight[queue_name].ids))
         names = [self._acks(queue_name), *self._queue(queue_name)]
         requeued = int(self._run(self._requeue_unfinished, names, kept, queue_name))
         if requeued:
@@ -80,11 +104,31 @@ class FinanceHubBroker(RedisBroker):
         """Close the connections."""
         self.client.close()
 
-    # Dramatiq's `enqueue` and our consumer call the following methods. Each is one round trip.
+    def enqueue(self, message: "dramatiq.Message[Any]", *, delay: int | None = None) -> "dramatiq.Message[Any]":
+        """Enqueue a message.
+
+        Raises:
+            ConnectionClosed: Redis did not confirm the message.
+            InvalidArgumentsError: The message is too large. Nothing was enqueued.
+        """
+        # A message from Redis, such as a retry, was checked when it was read. It has grown since, and must not be lost.
+        self._sending.is_new = "redis_message_id" not in message.options
+        try:
+            return super().enqueue(message, delay=delay)
+        finally:
+            self._sending.is_new = False
+
+    # Dramatiq's `enqueue`, `join` and `flush` and our consumer call the following methods. Each is one round trip.
 
     def do_enqueue(self, queue_name: str, redis_id: str, message: bytes) -> None:
-        """Append a message to a queue."""
-        self._run(self._enqueue, self._queue(queue_name), (redis_id, message), queue_name)
+        """Append a message to a queue. At the end of a run, one that Redis does not accept follows before the ack."""
+        if len(message) > self.max_message_bytes and getattr(self._sending, "is_new", False):
+            check_size(json.loads(message), self.max_message_bytes)
+        try:
+            self._run(self._enqueue, self._queue(queue_name), (redis_id, message), queue_name)
+        except ConnectionClosed as error:
+            if not self._run_end.keep((queue_name, redis_id, message), error):
+                raise
 
     def do_fetch(self, queue_name: str, count: int) -> list[bytes]:
         """Take up to `count` messages and send a heartbeat. Return a flat list: id, message, losses, id, and so on."""
@@ -94,27 +138,41 @@ class FinanceHubBroker(RedisBroker):
 
     def do_ack(self, queue_name: str, redis_id: str) -> None:
         """Delete a finished message."""
-        self._run(self._ack, self._held_keys(queue_name), (redis_id,), queue_name)
+        self._run(self._ack, self._held_keys(queue_name), (id_bytes(redis_id),), queue_name)
 
     def do_nack(self, queue_name: str, redis_id: str, letter: bytes) -> None:
         """Replace a message with a dead letter."""
         names = [*self._held_keys(queue_name), keys.dead(queue_name), keys.dead_messages(queue_name)]
-        self._run(self._nack, names, (redis_id, letter), queue_name)
+        self._run(self._nack, names, (id_bytes(redis_id), letter), queue_name)
 
     def do_requeue(self, queue_name: str, *redis_ids: str) -> None:
         """Put messages that this process holds back in their queue."""
-        self._run(self._requeue, [self._acks(queue_name), *self._queue(queue_name)], redis_ids, queue_name)
+        ids = tuple(map(id_bytes, redis_ids))
+        self._run(self._requeue, [self._acks(queue_name), *self._queue(queue_name)], ids, queue_name)
+
+    def do_qsize(self, queue_name: str) -> int:
+        """Return the number of messages in a queue and its delay queue, plus those that this process has fetched."""
+        queues = (q_name(queue_name), dq_name(queue_name))
+        names = [key for queue in queues for key in (keys.messages(queue), self._acks(queue))]
+        return int(self._run(self._size, names, (), queue_name))
+
+    def do_purge(self, queue_name: str) -> None:
+        """Delete a queue's messages and dead letters."""
+        names = [*self._queue(queue_name), *self._held_keys(queue_name)]
+        names += [keys.dead(queue_name), keys.dead_messages(queue_name)]
+        self._run(self._purge, names, (), queue_name)
 
     def _run(self, script: Any, names: list[str], args: Sequence[Any], queue_name: str) -> Any:
         # The scripts and their argument types are fixed, so every error comes from the state of Redis: unreachable,
         # hung, a replica after a failover, full or loading. All of them are raised as a lost connection, because
         # dramatiq retries a lost connection until it is back, but does not retry other errors.
         try:
-            return script(keys=names, args=args)
+            return repaired(
+                self.client,
+                lambda: keys.types(self.broker_id, queue_name),
+                lambda: script(keys=names, args=args),
+            )
         except redis.RedisError as error:
-            if "READONLY" in str(error):
-                # This server was demoted, so the address must be resolved again.
-                self.client.connection_pool.disconnect(inuse_connections=False)
             raise ConnectionClosed(f"queue {queue_name}: Redis: {type(error).__name__}: {error}") from error
 
     def _queue(self, queue_name: str) -> list[str]:

@@ -116,6 +116,12 @@ class Settings(ProviderSettings):
         description="Number of workers that died while they held a message (its losses) from which the message is "
         "considered to kill its workers and becomes a dead letter.",
     )
+    max_message_bytes: int = Field(
+        65_536,
+        ge=4_096,
+        description="Largest size of a message in bytes, without the history of its failures. The arguments of a "
+        "built-in task for 1,000 symbols take about 15 kB.",
+    )
     retry_min_seconds: Seconds = Field(
         5, description="Delay of the first retry. Most faults of an upstream have passed by then."
     )

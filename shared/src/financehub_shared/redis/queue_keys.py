@@ -46,3 +46,16 @@ def dead_messages(queue: str) -> str:
 def losses(queue: str) -> str:
     """Hash id → number of workers that died holding the message, if any did. FinanceHub adds this key."""
     return f"{NAMESPACE}:{queue}.losses"
+
+
+def types(worker: str, queue: str) -> dict[str, str]:
+    """Return the keys that a worker uses for a queue or a delay queue, each with its type."""
+    return {
+        ready(queue): "list",
+        messages(queue): "hash",
+        acks(worker, queue): "set",
+        losses(queue): "hash",
+        dead(queue): "zset",
+        dead_messages(queue): "hash",
+        HEARTBEATS: "zset",
+    }

@@ -2,7 +2,8 @@
 
 `decode(value)` decodes one string, `decode_hash(raw)` an HGETALL reply and `decode_fields(names, values)` an HMGET
 reply. Bytes that are not UTF-8 are replaced, so a damaged value never raises an error here. `read_number(text)` and
-`read_count(text)` parse statistics, and a damaged number counts as missing.
+`read_count(text)` parse statistics, and a damaged number counts as missing. `id_text(raw)` and `id_bytes(text)` convert
+ids without loss, because a command must name exactly the id that Redis stores.
 """
 
 import re
@@ -40,3 +41,18 @@ def read_number(text: str | None) -> float | None:
 def read_count(text: str | None) -> int:
     """Return a count, or 0 if it is missing or damaged."""
     return int(read_number(text) or 0)
+
+
+def id_text(raw: bytes) -> str:
+    """Return an id as a string from which `id_bytes` restores the bytes, even if they are not UTF-8."""
+    return raw.decode(errors="surrogateescape")
+
+
+def id_bytes(text: str) -> bytes:
+    """Return the bytes of an id from `id_text`."""
+    return text.encode(errors="surrogateescape")
+
+
+def printable(raw: bytes) -> str:
+    """Return any bytes for people and JSON: those that are not UTF-8 are shown as `\\xff`."""
+    return raw.decode(errors="backslashreplace")

@@ -31,4 +31,8 @@ def build_broker(
     """
     middleware = build_middleware(settings, clock or SystemClock(), tier=tier, observers=observers, providers=providers)
     # `retries=0`: a script must not run twice without the broker's knowledge.
-    return FinanceHubBroker(client=client or connect(settings.broker_url, retries=0), middleware=middleware)
+    return FinanceHubBroker(
+        client=client or connect(settings.broker_url, retries=0),
+        middleware=middleware,
+        max_message_bytes=settings.max_message_bytes,
+    )

@@ -9,7 +9,7 @@ from dramatiq.brokers.stub import StubBroker
 from dramatiq.errors import ConnectionClosed, Retry
 from dramatiq.middleware import CurrentMessage
 
-from financehub_shared.broker.dead_letter import KillsWorkerError, TooOldError
+from financehub_shared.broker.dead_letter_reason import KillsWorkerError, TooOldError
 from financehub_shared.broker.delivery import Delivery
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.errors import BreakerOpenError, TaskFailedError

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
@@ -21,6 +21,8 @@ from financehub_scheduler.recurrence.catch_up import CatchUp
 from financehub_scheduler.recurrence.recurrence import Recurrence, jitter_offset
 from financehub_scheduler.recurrence.rules import parse_rule, parse_zone
 from financehub_shared.broker import options
+from financehub_shared.broker.dead_letter_reason import MessageRefusedError
+from financehub_shared.broker.door import read_fields, too_large
 from financehub_shared.core.catalog import CATALOG
 
 
@@ -53,6 +55,7 @@ class Schedule:
         trigger: Value of the trigger annotation; empty if there is none.
         backfill: The request in the backfill annotation.
         message_head: The JSON prefix that all messages of the schedule share.
+        message_bytes: Size of one message.
         symbols: Assets to which the arguments restrict a catalog task; empty if they do not.
     """
 
@@ -72,7 +75,18 @@ class Schedule:
     trigger: str
     backfill: Backfill | None
     message_head: str
+    message_bytes: int
     symbols: tuple[str, ...]
+
+    def size_problem(self, max_bytes: int) -> str:
+        """Return why the messages are too large, or an empty string.
+
+        Args:
+            max_bytes: Largest size of a message.
+        """
+        if self.message_bytes <= max_bytes:
+            return ""
+        return f"args and kwargs: {too_large(self.message_bytes, max_bytes)}"
 
     def message_id(self, occasion: str) -> str:
         """Return a run's id, which every scheduler derives from the same occasion (a due time in ms, a trigger)."""
@@ -109,7 +123,7 @@ def compile_schedule(task: ScheduledTask, uid: str) -> Schedule:
         uid: Its stable UUID.
 
     Raises:
-        ValueError: One of our annotations is invalid.
+        ValueError: One of our annotations is invalid, or a worker would refuse the messages.
     """
     spec = task.spec
     name = f"{task.metadata.namespace}/{task.metadata.name}"
@@ -133,7 +147,7 @@ def compile_schedule(task: ScheduledTask, uid: str) -> Schedule:
     backfill, trigger = task.metadata.annotations.get(BACKFILL), task.metadata.annotations.get(TRIGGER, "")
     if len(trigger) > MAX_TRIGGER:
         raise ValueError(f"{TRIGGER}: the value is longer than {MAX_TRIGGER} characters; write a shorter one")
-    return Schedule(
+    schedule = Schedule(
         uid=uid,
         name=name,
         task=spec.task,
@@ -150,8 +164,16 @@ def compile_schedule(task: ScheduledTask, uid: str) -> Schedule:
         trigger=trigger,
         backfill=_parse_backfill(uid, backfill) if backfill else None,
         message_head=f'{head[:-1]},"options":{_json(static)[:-1]},',
+        message_bytes=0,
         symbols=tuple(spec.kwargs.get("symbols") or ()) if spec.task in CATALOG else (),
     )
+    message = schedule.message(uid, 0, 0).encode()
+    try:
+        # The size limit is a setting, and this module has no settings. The engine checks the size.
+        read_fields(message, len(message))
+    except MessageRefusedError as error:
+        raise ValueError(f"workers would refuse its messages: {error}") from error
+    return replace(schedule, message_bytes=len(message))
 
 
 def _json(value: Any) -> str:

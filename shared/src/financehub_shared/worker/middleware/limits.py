@@ -4,9 +4,10 @@ from typing import Any
 
 import dramatiq
 from dramatiq.broker import MessageProxy
+from dramatiq.middleware import AgeLimit as StockAgeLimit
 
 from financehub_shared.broker import options
-from financehub_shared.broker.dead_letter import KillsWorkerError, TooOldError
+from financehub_shared.broker.dead_letter_reason import KillsWorkerError, TooOldError
 from financehub_shared.core.clock import Clock
 
 
@@ -29,19 +30,19 @@ class DeliveryLimit(dramatiq.Middleware):
             raise KillsWorkerError(f"{losses} workers died while they held this message")
 
 
-class AgeLimit(dramatiq.Middleware):
+class AgeLimit(StockAgeLimit):
     """Skips a run that starts too late. A retry that starts too late is dead-lettered, which keeps its failure visible.
 
-    It replaces dramatiq's own limit, which dead-letters both and counts the delay of a delayed message as age.
+    Dramatiq's own limit dead-letters both and counts the delay of a delayed message as age. As there, the option
+    `max_age` of an actor or a message is in ms.
+
+    Args:
+        clock: Clock for the ages.
     """
 
     def __init__(self, clock: Clock) -> None:
+        super().__init__()
         self._clock = clock
-
-    @property
-    def actor_options(self) -> set[str]:
-        """The options that actors may set; as in dramatiq, `max_age` is in ms."""
-        return {"max_age"}
 
     def before_process_message(self, broker: dramatiq.Broker, message: MessageProxy) -> None:
         """Refuse a message that is too old. The message's limit takes precedence over its actor's."""

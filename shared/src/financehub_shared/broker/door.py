@@ -1,0 +1,141 @@
+"""The door: the only place where a message is read from Redis. Everything behind it may rely on what is checked here.
+
+Any client may write anything into a queue. An entry that cannot be trusted is refused with a reason, and the consumer
+keeps it apart as a dead letter. It never reaches middleware or a task, where it could end a thread.
+"""
+
+import json
+import time
+from typing import Any
+
+from dramatiq import Message
+from dramatiq.common import dq_name
+
+from financehub_shared.broker import options
+from financehub_shared.broker.dead_letter_reason import DeadLetterReason, MessageRefusedError
+from financehub_shared.broker.option_rules import OPTION_RULES, find_invalid_field, find_invalid_option, is_name
+from financehub_shared.core.errors import InvalidArgumentsError
+
+#: The default of `max_message_bytes`. The largest arguments of a built-in task take about 10 kB.
+MAX_MESSAGE_BYTES = 65_536
+#: The history of its failures, which a retry carries, is not part of the limit. See `FAILURES_KEPT`.
+HISTORY_BYTES = 131_072
+#: Levels of nested lists and objects. Python encodes and decodes about 900, in a thread that has used no stack.
+MAX_DEPTH = 200
+
+
+def read_message(data: bytes, redis_id: str, queue: str, max_bytes: int = MAX_MESSAGE_BYTES) -> Message[Any]:
+    """Read a message from any client.
+
+    Args:
+        data: The queue entry.
+        redis_id: Its id in Redis, which replaces the one that the message states.
+        queue: The queue that contains it, or its delay queue. It replaces the one that the message states.
+        max_bytes: Largest size of a message, without the history of its failures.
+
+    Raises:
+        MessageRefusedError: The entry is not a message that a worker can trust.
+    """
+    if not is_name(redis_id):
+        problem = "its id in Redis is empty, too long or not UTF-8"
+        raise _refused(data, DeadLetterReason.UNDECODABLE, problem)
+    fields = read_fields(data, max_bytes)
+    values = fields["options"]
+    for name in [name for name, value in values.items() if value is None and name in OPTION_RULES]:
+        # `max_retries: null` means without a limit. For all other options, dramatiq means a missing option.
+        if name != "max_retries":
+            del values[name]
+    values["redis_message_id"] = redis_id
+    fields["queue_name"] = queue
+    # Random values, as in dramatiq, would change with each delivery.
+    fields.setdefault("message_id", redis_id)
+    fields.setdefault("message_timestamp", round(time.time() * 1000))
+    if queue == dq_name(queue):
+        values.setdefault("eta", 0)  # it is due now; a worker would otherwise run it in the delay queue
+    return Message(**fields)
+
+
+def read_fields(data: bytes, max_bytes: int = MAX_MESSAGE_BYTES) -> dict[str, Any]:
+    """Return the checked fields of a message. See `read_message`."""
+    if len(data) > max_bytes + HISTORY_BYTES:
+        raise _refused(data, DeadLetterReason.TOO_LARGE, too_large(len(data), max_bytes))
+    fields = decode_object(data)
+    if problem := find_invalid_field(fields):
+        raise _refused(data, DeadLetterReason.UNDECODABLE, f"it is not a message: {problem}")
+    if problem := find_invalid_option(fields["options"]):
+        raise MessageRefusedError(DeadLetterReason.INVALID_OPTIONS, problem, data, fields)
+    if len(data) > max_bytes and (size := _size(fields)) > max_bytes:
+        raise MessageRefusedError(DeadLetterReason.TOO_LARGE, too_large(size, max_bytes), data, fields)
+    return fields
+
+
+def check_size(fields: dict[str, Any], max_bytes: int) -> None:
+    """Check a message that is about to be sent.
+
+    Args:
+        fields: The fields of the message.
+        max_bytes: Largest size of a message, without the history of its failures.
+
+    Raises:
+        InvalidArgumentsError: The message is too large.
+    """
+    if (size := _size(fields)) > max_bytes:
+        raise InvalidArgumentsError(fields["actor_name"], "kwargs", too_large(size, max_bytes))
+
+
+def too_large(size: int, max_bytes: int) -> str:
+    """Return the problem of a message that is too large."""
+    return (
+        f"the message has {size:,} bytes, and the limit FINANCEHUB_MAX_MESSAGE_BYTES is {max_bytes:,}; "
+        "store large data elsewhere and send its key"
+    )
+
+
+def _size(fields: dict[str, Any]) -> int:
+    """Return the size in bytes of an encoded message without the history of its failures."""
+    history = {options.FAILURES, "traceback"}
+    kept = {name: value for name, value in fields["options"].items() if name not in history}
+    return len(json.dumps(fields | {"options": kept}, separators=(",", ":")))
+
+
+def decode_object(data: bytes) -> dict[str, Any]:
+    """Decode a JSON object of which nothing is known.
+
+    Raises:
+        MessageRefusedError: The data is not a JSON object.
+    """
+    if (data.count(b"[") + data.count(b"{") > MAX_DEPTH) and _depth(data) > MAX_DEPTH:
+        raise _refused(data, DeadLetterReason.UNDECODABLE, f"it is nested deeper than {MAX_DEPTH} levels")
+    try:
+        fields = json.loads(data.decode())
+    except (ValueError, RecursionError) as error:
+        raise _refused(data, DeadLetterReason.UNDECODABLE, f"it is not JSON in UTF-8: {error}") from error
+    if not isinstance(fields, dict):
+        raise _refused(data, DeadLetterReason.UNDECODABLE, "it is not a JSON object")
+    return fields
+
+
+def _depth(data: bytes) -> int:
+    """Return the depth of nested lists and objects in JSON text. Brackets in strings do not count."""
+    depth = deepest = 0
+    in_string = escaped = False
+    for byte in data:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:
+                escaped = True
+            elif byte == 0x22:
+                in_string = False
+        elif byte == 0x22:
+            in_string = True
+        elif byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    return deepest
+
+
+def _refused(data: bytes, reason: DeadLetterReason, problem: str) -> MessageRefusedError:
+    return MessageRefusedError(reason, problem, data)

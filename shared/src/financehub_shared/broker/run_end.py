@@ -1,0 +1,80 @@
+"""The end of a run: the hooks that dramatiq calls before the ack, and the messages that they enqueue.
+
+Stock dramatiq logs an error of a hook and acknowledges the message. If the hook enqueues what follows the run, such as
+a retry, a callback or the next message of a pipeline, that message is then lost.
+"""
+
+import threading
+from typing import Any
+
+import structlog
+from dramatiq.broker import Broker, MessageProxy
+from dramatiq.errors import ConnectionClosed
+from dramatiq.middleware import Callbacks, GroupCallbacks, Pipelines, Retries
+
+from financehub_shared.broker.delivery import Delivery, PendingMessage
+from financehub_shared.core.errors import FollowUpError
+from financehub_shared.core.exception_text import describe_exception, exception_message
+
+log = structlog.get_logger(__name__)
+
+#: Middleware that enqueues what follows a successful run. Without it, the run is incomplete.
+_FOLLOW_UPS = (Callbacks, GroupCallbacks, Pipelines)
+
+
+class RunEnd:
+    """Calls the hooks of a run's end, and keeps the messages that Redis does not accept meanwhile."""
+
+    def __init__(self) -> None:
+        self._current = threading.local()
+
+    def emit(self, broker: Broker, message: MessageProxy, **outcome: Any) -> None:
+        """Call `after_process_message` of all middleware, last first.
+
+        If what follows a successful run cannot be enqueued, the attempt counts as failed for the remaining middleware.
+        `Retries` decides whether it is repeated. If that decision has already been made, the message is dead-lettered,
+        and requeueing it repeats the run with what follows.
+
+        Args:
+            broker: Broker of the process.
+            message: Message of the run.
+            outcome: `result` or `exception`.
+        """
+        self._current.delivery = message if isinstance(message, Delivery) else None
+        remaining = list(broker.middleware)
+        try:
+            while remaining:
+                middleware = remaining.pop()
+                try:
+                    middleware.after_process_message(broker, message, **outcome)
+                except Exception as error:
+                    if outcome.get("exception") is not None or not isinstance(middleware, _FOLLOW_UPS):
+                        name, found = "after_process_message", middleware
+                        broker.logger.critical("Unexpected failure in %s of %r.", name, found, exc_info=True)
+                        continue
+                    failure = FollowUpError(type(middleware).__name__, describe_exception(error))
+                    failure.__cause__ = error
+                    message.stuff_exception(failure)
+                    outcome = {"exception": failure}
+                    if not any(isinstance(other, Retries) for other in remaining):
+                        message.fail()
+        finally:
+            self._current.delivery = None
+
+    def keep(self, pending: PendingMessage, error: ConnectionClosed) -> bool:
+        """Keep a message that Redis did not accept, if this thread is at the end of a run.
+
+        The message of the run is not acknowledged before the kept message is enqueued.
+
+        Args:
+            pending: The message that was not accepted.
+            error: The reason.
+        """
+        delivery: Delivery | None = getattr(self._current, "delivery", None)
+        if delivery is None:
+            return False
+        delivery.pending.append(pending)
+        log.warning(
+            "follow_up_enqueue_failed", message_id=delivery.message_id, queue=pending[0], error=exception_message(error)
+        )
+        return True

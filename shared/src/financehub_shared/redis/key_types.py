@@ -1,0 +1,166 @@
+"""Keys of another type: another program, or a mistake in `redis-cli`, replaced a key of ours.
+
+A reader skips such a key and reports it with a `WrongKeyLog`. A writer that cannot work without the key sets it aside:
+it renames it, so that nothing is lost, and writes again. ADR 0072 gives the reasons.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+import redis
+import structlog
+
+from financehub_shared.core.durations import HOUR_SECONDS
+from financehub_shared.redis.replies import is_wrong_type
+from financehub_shared.redis.text import decode, printable
+
+log = structlog.get_logger(__name__)
+
+#: Key → its type in Redis, as the command TYPE names it.
+KeyTypes = Mapping[str, str]
+
+#: Prefix of the names of keys that were set aside.
+ASIDE = "financehub:set-aside:"
+#: Number of keys that are remembered as reported.
+_REMEMBERED = 10_000
+
+
+def wrong_keys(client: "redis.Redis", types: KeyTypes) -> list[str]:
+    """Return the keys that exist with another type."""
+    pipeline = client.pipeline(transaction=False)
+    for key in types:
+        pipeline.type(key)
+    found: Any = pipeline.execute() if types else []
+    return [
+        key for (key, type_), reply in zip(types.items(), found, strict=True) if reply.decode() not in {type_, "none"}
+    ]
+
+
+def set_aside_wrong_keys(client: "redis.Redis", types: KeyTypes) -> bool:
+    """Rename the keys that exist with another type, and return whether there were any.
+
+    Args:
+        client: Client of the Redis that has the keys.
+        types: The keys and their types.
+    """
+    wrong = wrong_keys(client, types)
+    for key in wrong:
+        try:
+            client.rename(key, ASIDE + key)
+        except redis.ResponseError as error:  # another process was faster
+            if "no such key" not in str(error):
+                raise
+        else:
+            _log_set_aside(key, types[key])
+    return bool(wrong)
+
+
+async def aset_aside_wrong_keys(client: "redis.asyncio.Redis", types: KeyTypes) -> bool:
+    """Do the same as `set_aside_wrong_keys` without blocking the event loop."""
+    wrong = [key for key, type_ in types.items() if decode(await client.type(key)) not in {type_, "none"}]
+    for key in wrong:
+        try:
+            await client.rename(key, ASIDE + key)
+        except redis.ResponseError as error:
+            if "no such key" not in str(error):
+                raise
+        else:
+            _log_set_aside(key, types[key])
+    return bool(wrong)
+
+
+def repaired(client: "redis.Redis", types: Callable[[], KeyTypes], call: Callable[[], Any]) -> Any:
+    """Call a function that writes. If a key has another type, set the key aside and call it again.
+
+    Args:
+        client: Client of the Redis that has the keys.
+        types: Returns the keys that the function uses.
+        call: The function. A script must check the types of its keys before its first write, because Redis does not
+            undo the writes of a script that fails.
+    """
+    try:
+        return call()
+    except redis.ResponseError as error:
+        if not is_wrong_type(error) or not set_aside_wrong_keys(client, types()):
+            raise
+        return call()
+
+
+async def arepaired(
+    client: "redis.asyncio.Redis", types: Callable[[], KeyTypes], call: Callable[[], Awaitable[Any]]
+) -> Any:
+    """Do the same as `repaired` without blocking the event loop."""
+    try:
+        return await call()
+    except redis.ResponseError as error:
+        if not is_wrong_type(error) or not await aset_aside_wrong_keys(client, types()):
+            raise
+        return await call()
+
+
+def _log_set_aside(key: str, type_: str) -> None:
+    log.error(
+        "key_set_aside",
+        key=key,
+        reason=f"it is not a {type_}, so another program wrote it",
+        moved_to=ASIDE + key,
+        remedy=f"find the program that writes the key, then run: redis-cli DEL '{ASIDE}{key}'",
+    )
+
+
+class WrongKeyLog:
+    """Logs each key that is left out once an hour, because most keys are read every few seconds.
+
+    Args:
+        monotonic: Returns the monotonic time in seconds.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._logged: dict[str, float] = {}
+
+    def __call__(self, key: str | bytes, reason: str, *, remedy: str = "") -> None:
+        """Report a key.
+
+        Args:
+            key: The key; for an entry of a key, the key, a space and the entry.
+            reason: Why it is left out.
+            remedy: What to do. By default, to delete the key.
+        """
+        name = printable(key) if isinstance(key, bytes) else key
+        now = self._monotonic()
+        if now - self._logged.get(name, float("-inf")) < HOUR_SECONDS:
+            return
+        if len(self._logged) >= _REMEMBERED:
+            self._logged.clear()
+        self._logged[name] = now
+        shown = name if len(name) <= 200 else f"{name[:200]}…"
+        log.warning("key_ignored", key=shown, reason=reason, remedy=remedy or f"redis-cli DEL '{shown}'")
+
+
+#: The process's log of keys that are left out. Readers share it, so that each key is logged once per process.
+report_wrong_key = WrongKeyLog()
+
+
+def readable(keys: Iterable[str], replies: Iterable[Any], empty: Any) -> list[Any]:
+    """Return the replies of a pipeline that was executed without raising errors, with `empty` for keys of another type.
+
+    Args:
+        keys: The key of each command.
+        replies: The replies.
+        empty: The reply for a key that does not exist.
+
+    Raises:
+        redis.RedisError: Redis refused a command for another reason.
+    """
+    values = []
+    for key, reply in zip(keys, replies, strict=True):
+        if is_wrong_type(reply):
+            report_wrong_key(key, "it has another type than this key of FinanceHub, so another program wrote it")
+            values.append(empty)
+        elif isinstance(reply, Exception):
+            raise reply
+        else:
+            values.append(reply)
+    return values
