@@ -4,10 +4,15 @@ import asyncio
 import contextlib
 import gc
 from dataclasses import dataclass
+from typing import cast
 
 from financehub_scheduler.core.health_probe import LoopHealth
-from financehub_scheduler.periodic import cancel_all, every, freeze_startup_objects
+from financehub_scheduler.core.state import ScheduleState
+from financehub_scheduler.periodic import JanitorRounds, cancel_all, every, freeze_startup_objects
+from financehub_shared.broker.janitor import Janitor
 from financehub_shared.core.clock import ManualClock, SystemClock
+from financehub_shared.metrics import Metrics
+from support.schedules import schedule
 
 
 @dataclass
@@ -53,3 +58,37 @@ async def test_freeze_startup_objects_waits_until_the_engine_is_settled():
         assert gc.get_freeze_count() > before + 1_000
     finally:
         gc.unfreeze()
+
+
+class FixedJanitor:
+    """A janitor that finds the given queues."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, int] = {}
+
+    def run(self) -> dict[str, int]:
+        return self.found
+
+
+def test_janitor_rounds_drop_the_series_of_queues_that_are_gone():
+    """After 300 queues have come and gone, no series of them is left. Queues of tiers and schedules keep theirs."""
+    janitor, metrics = FixedJanitor(), Metrics("scheduler")
+    states = {"uid": ScheduleState(schedule(queue="reports"), 0.0)}
+    rounds = JanitorRounds(cast("Janitor", janitor), metrics, states)
+
+    def queues() -> set[str]:
+        samples = (sample for family in metrics.queue_reclaimed.collect() for sample in family.samples)
+        return {sample.labels["queue"] for sample in samples}
+
+    janitor.found = {"high": 1, "reports": 1}
+    rounds.run()
+    for number in range(300):
+        janitor.found = {f"q{number}": 1, f"r{number}": 0}
+        rounds.run()
+        assert queues() == {"high", "reports", f"q{number}", f"r{number}"}
+    janitor.found = {}
+    rounds.run()
+    assert queues() == {"high", "reports"}
+    states.clear()
+    rounds.run()
+    assert queues() == {"high"}

@@ -22,7 +22,7 @@ from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.declared_assets import ASSETS_SECONDS, DeclaredAssets
 from financehub_scheduler.metrics import FailingSchedules, known_schedules, state_metrics, time_event_loop
 from financehub_scheduler.observability import SchedulerObservability
-from financehub_scheduler.periodic import Step, cancel_all, every, freeze_startup_objects, redis_step, run_janitor
+from financehub_scheduler.periodic import JanitorRounds, Step, cancel_all, every, freeze_startup_objects, redis_step
 from financehub_scheduler.redis.enqueuer import Enqueuer
 from financehub_scheduler.redis.registry import CLAIM_INTERVAL_SECONDS, FIND_LOSS_SECONDS, Registry
 from financehub_scheduler.sources.files import FileSource
@@ -196,7 +196,7 @@ async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:
         *(operator.redis_steps if operator else ()),
     ]
     other_steps: list[tuple[float, Step]] = [
-        (settings.janitor_interval_seconds, partial(asyncio.to_thread, run_janitor, janitor, metrics)),
+        (settings.janitor_interval_seconds, partial(asyncio.to_thread, JanitorRounds(janitor, metrics, states).run)),
         (ASSETS_SECONDS, partial(_read_assets, assets, engine)),
         *(operator.steps if operator else ()),
     ]

@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 import structlog
 from redis.asyncio import Redis
@@ -10,9 +10,13 @@ from redis.exceptions import RedisError
 
 from financehub_scheduler.core.engine import Engine
 from financehub_scheduler.core.health_probe import Watched
+from financehub_scheduler.core.state import ScheduleState
 from financehub_shared.broker.janitor import Janitor
+from financehub_shared.core.catalog import Tier
 from financehub_shared.core.clock import Clock
 from financehub_shared.metrics import Metrics
+from financehub_shared.redis import keys
+from financehub_shared.redis.server_facts import PROBE_TTL_SECONDS
 
 log = structlog.get_logger(__name__)
 
@@ -42,8 +46,8 @@ def redis_step(step: Step, engine: Engine, client: Redis) -> Step:
     async def run() -> None:
         try:
             await step()
-            # A step that had nothing to do has not sent a command.
-            await client.ping()
+            # A step that had nothing to do has not sent a command, and a Redis that refuses writes answers reads.
+            await client.set(keys.WRITE_PROBE, "1", ex=PROBE_TTL_SECONDS)
         except RedisError as error:
             engine.on_redis_unavailable(error)
         else:
@@ -52,22 +56,42 @@ def redis_step(step: Step, engine: Engine, client: Redis) -> Step:
     return run
 
 
-def run_janitor(janitor: Janitor, metrics: Metrics) -> None:
-    """Run the janitor once, and count the messages that it reclaims. This blocks, so call it in a thread.
-
-    If Redis is unavailable, the next call does the work.
+class JanitorRounds:
+    """Runs the janitor, and counts the messages that it reclaims.
 
     Args:
         janitor: The janitor of the broker.
         metrics: Counts reclaimed messages.
+        states: uid → state of each active schedule; another thread changes it. The queues of schedules keep their
+            series while they are empty. Other queues lose them, because their names may come from anyone.
     """
-    try:
-        reclaimed = janitor.run()
-    except RedisError as error:
-        log.warning("janitor_round_failed", error=str(error))
-        return
-    for queue, count in reclaimed.items():
-        metrics.queue_reclaimed.labels(queue).inc(count)
+
+    def __init__(self, janitor: Janitor, metrics: Metrics, states: Mapping[str, ScheduleState]) -> None:
+        self._janitor = janitor
+        self._metrics = metrics
+        self._states = states
+        self._counted: set[str] = set()
+        self._is_failing = False
+
+    def run(self) -> None:
+        """Run the janitor once. This blocks, so call it in a thread.
+
+        If Redis is unavailable, the next call does the work.
+        """
+        try:
+            reclaimed = self._janitor.run()
+        except RedisError as error:
+            if not self._is_failing:  # once per outage
+                log.warning("janitor_round_failed", error=str(error))
+            self._is_failing = True
+            return
+        self._is_failing = False
+        served = {*Tier, *(state.schedule.queue for state in list(self._states.values()))}
+        for queue in self._counted - reclaimed.keys() - served:
+            self._metrics.remove_queue(queue)
+        for queue, count in reclaimed.items():
+            self._metrics.count_reclaimed(queue, count)
+        self._counted = {*reclaimed, *(self._counted & served)}
 
 
 async def freeze_startup_objects(engine: Watched, clock: Clock) -> None:

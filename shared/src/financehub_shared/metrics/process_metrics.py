@@ -13,6 +13,7 @@ from prometheus_client.exposition import choose_encoder
 
 from financehub_shared.core.models import Quarantined
 from financehub_shared.metrics.families import BREAKER_STATES
+from financehub_shared.metrics.label_limit import LabelLimit
 from financehub_shared.metrics.scrape import AvailabilityProbe, LabeledRegistry, MetricSource, SourceCollector
 
 #: A price update that waits 50 ms is on time, and one that waits half an hour is useless.
@@ -41,6 +42,9 @@ class Metrics:
         self.registry = LabeledRegistry({"release": release, "component": component})
         ProcessCollector(registry=self.registry)
         self._sources = SourceCollector()
+        #: Queues that have a series of `queue_reclaimed`, and the kinds and classes of reasons of `quarantined`.
+        self._reclaimed_queues = LabelLimit()
+        self._quarantined_classes = LabelLimit()
         self.registry.register(self._sources)
         self._lock = threading.Lock()
         queue_actor = ["queue", "actor"]
@@ -173,9 +177,22 @@ class Metrics:
     def count_quarantined(self, records: Iterable[Quarantined]) -> None:
         """Count rejections by kind and class of reason."""
         for record in records:
-            self.quarantined.labels(record.kind, record.reason_class).inc()
+            self.quarantined.labels(*self._quarantined_classes(record.kind, record.reason_class)).inc()
 
     # scheduler ----------------------------------------------------------------------------------------
+    def count_reclaimed(self, queue: str, messages: int) -> None:
+        """Count messages of a queue that the janitor has reclaimed."""
+        self.queue_reclaimed.labels(*self._reclaimed_queues(queue)).inc(messages)
+
+    def remove_queue(self, queue: str) -> None:
+        """Remove the series of a queue that no longer exists."""
+        self.queue_reclaimed.remove_by_labels({"queue": queue})
+        self._reclaimed_queues.forget(queue)
+
+    def remove_enqueued(self, queue: str, actor: str) -> None:
+        """Remove the series of a queue and a task that no schedule uses any more."""
+        self.messages_enqueued.remove_by_labels({"queue": queue, "actor": actor})
+
     def remove_schedule(self, schedule: str) -> None:
         """Remove a deleted schedule's series."""
         for metric in (self.schedule_lag, self.schedule_missed, self.schedule_skipped, self.schedule_next_run):

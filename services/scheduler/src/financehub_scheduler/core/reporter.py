@@ -31,6 +31,8 @@ class Reporter(SchedulerListener):
         self._metrics = metrics
         self._states = states
         self._labels: set[str] = set()
+        #: Queues and tasks that have a series of `messages_enqueued` → uids of the schedules that use them.
+        self._enqueued: dict[tuple[str, str], set[str]] = {}
 
     def _label(self, name: str) -> str:
         if name not in self._labels:
@@ -40,6 +42,15 @@ class Reporter(SchedulerListener):
             # `rate()` ignores the event that creates a series.
             self._metrics.schedule_missed.labels(name)
         return name
+
+    def _enqueued_labels(self, schedule: Schedule) -> tuple[str, str]:
+        pair = (schedule.queue, schedule.task)
+        # The reply for a schedule's last run may arrive after the schedule was deleted.
+        is_full = pair not in self._enqueued and len(self._enqueued) >= MAX_LABELS
+        if is_full or schedule.uid not in self._states:
+            return (OTHER, OTHER)
+        self._enqueued.setdefault(pair, set()).add(schedule.uid)
+        return pair
 
     @property
     def labels(self) -> frozenset[str]:
@@ -71,7 +82,7 @@ class Reporter(SchedulerListener):
         lag = round(at - run.due - schedule.recurrence.offset, 4)
         if run.kind == "due":
             self._metrics.schedule_lag.labels(label).observe(max(0.0, lag))
-        self._metrics.messages_enqueued.labels(schedule.queue, schedule.task).inc()
+        self._metrics.messages_enqueued.labels(*self._enqueued_labels(schedule)).inc()
         log.info(
             "run_enqueued",
             schedule=schedule.name,
@@ -95,7 +106,12 @@ class Reporter(SchedulerListener):
             self._metrics.schedule_next_run.labels(label).set(at or 0)
 
     def schedule_removed(self, schedule: Schedule) -> None:
-        """Remove a schedule's series."""
+        """Remove a schedule's series, and those of its queue and task if no other schedule uses them."""
+        for pair in [pair for pair, uids in self._enqueued.items() if schedule.uid in uids]:
+            self._enqueued[pair].discard(schedule.uid)
+            if not self._enqueued[pair]:
+                del self._enqueued[pair]
+                self._metrics.remove_enqueued(*pair)
         if schedule.name in self._labels:
             self._labels.discard(schedule.name)
             self._metrics.remove_schedule(schedule.name)

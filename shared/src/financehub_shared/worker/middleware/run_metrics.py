@@ -14,6 +14,7 @@ from financehub_shared.core.catalog import wait_target
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.exception_text import exception_name
 from financehub_shared.metrics import Metrics
+from financehub_shared.metrics.label_limit import LabelLimit
 from financehub_shared.monitor.run_outcome import UNKNOWN_TASK, is_of_unknown_task, outcome_of, outcome_of_skip
 from financehub_shared.monitor.run_state import RunState
 from financehub_shared.worker.middleware.attempt_tracker import AttemptTracker
@@ -37,6 +38,9 @@ class RunMetrics(Middleware):
         self._metrics = metrics
         self._attempts = attempts
         self._clock = clock
+        #: Queues and tasks with their own series. Names in messages come from anyone who can write to Redis.
+        self._limit = LabelLimit()
+        self._exceptions = LabelLimit()
         # Each call to `labels` costs a lock and a lookup, so the children are cached.
         self._wait: Callable[..., Any] = cache(metrics.message_wait.labels)
         self._duration: Callable[..., Any] = cache(metrics.message_duration.labels)
@@ -53,6 +57,7 @@ class RunMetrics(Middleware):
         for name, actor in broker.actors.items():
             self._metrics.longest_running.labels(name).set_function(_longest(self._attempts, name, self._clock))
             self._metrics.message_time_limit.labels(name).set(self._attempts.time_limit_of(actor))
+            self._limit.reserve(actor.queue_name, name)
             self._started(actor.queue_name, name)
             self._started_late(actor.queue_name, name)
             for outcome in _OUTCOMES:
@@ -61,15 +66,15 @@ class RunMetrics(Middleware):
     def after_enqueue(self, broker: Broker, message: Message[Any], delay: int | None) -> None:
         if is_move(message, delay):
             return  # it was counted when it was first enqueued
-        queue = q_name(message.queue_name)
+        labels = self._limit(q_name(message.queue_name), message.actor_name)
         if message.options.get("retries"):
-            self._metrics.message_retries.labels(queue, message.actor_name).inc()
+            self._metrics.message_retries.labels(*labels).inc()
         else:
-            self._enqueued(queue, message.actor_name).inc()
+            self._enqueued(*labels).inc()
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         wait = max(0.0, self._clock.now() - ready_at(message))
-        labels = (message.queue_name, message.actor_name)
+        labels = self._limit(message.queue_name, message.actor_name)
         self._wait(*labels).observe(wait)
         self._started(*labels).inc()
         if wait > wait_target(message.queue_name):
@@ -87,21 +92,23 @@ class RunMetrics(Middleware):
         self._count(message, outcome)
         attempt = self._attempts.get(message)
         if attempt is not None:
-            labels = (message.queue_name, message.actor_name, outcome.value)
-            self._duration(*labels).observe(self._clock.monotonic() - attempt.started)
+            labels = self._limit(message.queue_name, message.actor_name)
+            self._duration(*labels, outcome.value).observe(self._clock.monotonic() - attempt.started)
         if exception is not None:
-            self._metrics.message_failures.labels(message.actor_name, exception_name(exception)).inc()
+            _, actor = self._limit(message.queue_name, message.actor_name)
+            (kind,) = self._exceptions(exception_name(exception))  # a task may create classes
+            self._metrics.message_failures.labels(actor, kind).inc()
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
         self._count(message, outcome_of_skip(message))
 
     def _count(self, message: MessageProxy, outcome: RunState) -> None:
-        self._ended(message.queue_name, message.actor_name, outcome.value).inc()
+        self._ended(*self._limit(message.queue_name, message.actor_name), outcome.value).inc()
 
     def after_nack(self, broker: Broker, message: MessageProxy) -> None:
         actor = UNKNOWN_TASK if is_of_unknown_task(message) else message.actor_name
         reason = message.options[options.DEAD_LETTER]["reason"]  # written by FailureHistory in `before_nack`
-        self._metrics.messages_dead_lettered.labels(message.queue_name, actor, reason).inc()
+        self._metrics.messages_dead_lettered.labels(*self._limit(message.queue_name, actor), reason).inc()
 
 
 def _busy(attempts: AttemptTracker, queue: str) -> Callable[[], float]:
