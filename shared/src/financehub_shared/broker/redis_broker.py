@@ -16,6 +16,7 @@ from dramatiq.errors import ConnectionClosed
 from financehub_shared.broker import queue_scripts
 from financehub_shared.broker.consumer import FinanceHubConsumer
 from financehub_shared.broker.door import MAX_MESSAGE_BYTES, check_size
+from financehub_shared.broker.encoding import require_json_encoder
 from financehub_shared.broker.in_flight import InFlightMessages
 from financehub_shared.broker.run_end import RunEnd
 from financehub_shared.redis import queue_keys as keys
@@ -110,7 +111,9 @@ class FinanceHubBroker(RedisBroker):
         Raises:
             ConnectionClosed: Redis did not confirm the message.
             InvalidArgumentsError: The message is too large. Nothing was enqueued.
+            ConfigError: The encoder of this process does not write plain JSON.
         """
+        require_json_encoder()
         # A message from Redis, such as a retry, was checked when it was read. It has grown since, and must not be lost.
         self._sending.is_new = "redis_message_id" not in message.options
         try:

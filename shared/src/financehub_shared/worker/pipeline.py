@@ -5,16 +5,15 @@ Dramatiq runs the `before_…` hooks down the list and the `after_…` hooks up 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from dramatiq import Middleware
-from dramatiq.middleware import AsyncIO, Callbacks, CurrentMessage, Pipelines, ShutdownNotifications, TimeLimit
-from dramatiq.results import ResultBackend, Results
+from dramatiq.middleware import AsyncIO, CurrentMessage, ShutdownNotifications, TimeLimit
 
 from financehub_shared.core.catalog import Tier
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.settings import Settings
 from financehub_shared.logging import Redactor, known_secrets
+from financehub_shared.worker.middleware.follow_ups import Callbacks, Pipelines
 from financehub_shared.worker.middleware.history import FailureHistory
 from financehub_shared.worker.middleware.limits import AgeLimit, DeliveryLimit
 from financehub_shared.worker.middleware.process import (
@@ -80,10 +79,8 @@ def build_middleware(
         # After DeliveryLimit: a message that kills workers must not escape as merely too old.
         AgeLimit(clock),
         # Callbacks and Pipelines act on success. On the way up, they run after Retries, which may fail the message.
-        Callbacks(),
+        Callbacks(redact),
         Pipelines(),
-        # Its position does not matter. It makes dramatiq accept that actors return summaries.
-        Results(backend=_DiscardResults(), store_results=True),
         # Runs after FailureHistory on the way up, because it copies the message with its history into the retry.
         Retries(
             max_retries=settings.dramatiq_max_retries,
@@ -129,13 +126,3 @@ def _observers(observers: Observers | None) -> list[Middleware]:
         observers.redis_watch,
         observers.health_server,
     ]
-
-
-class _DiscardResults(ResultBackend):
-    """Stores nothing, because the run recorder stores the summary. Without a backend dramatiq warns at every run."""
-
-    def store_result(self, message: Any, result: Any, ttl: int) -> None:
-        """Discard the result."""
-
-    def store_exception(self, message: Any, exception: Exception, ttl: int) -> None:
-        """Discard the exception."""

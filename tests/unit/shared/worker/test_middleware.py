@@ -6,7 +6,7 @@ import dramatiq
 import pytest
 from dramatiq.broker import MessageProxy
 from dramatiq.brokers.stub import StubBroker
-from dramatiq.errors import ConnectionClosed, Retry
+from dramatiq.errors import Retry
 from dramatiq.middleware import CurrentMessage
 
 from financehub_shared.broker.dead_letter_reason import KillsWorkerError, TooOldError
@@ -23,9 +23,9 @@ NOW_MS = 1_800_000_000_000
 
 
 class RecordingBroker(StubBroker):
-    """A broker that records enqueued messages with their delays, and refuses them while it is unavailable."""
+    """A broker that records enqueued messages with their delays."""
 
-    def __init__(self, *, unavailable: bool = False) -> None:
+    def __init__(self) -> None:
         super().__init__(
             middleware=[
                 Retries(max_retries=3, min_backoff=1, max_backoff=2, exponential=True),
@@ -33,12 +33,9 @@ class RecordingBroker(StubBroker):
             ]
         )
         self.sent: list[tuple[dramatiq.Message, int]] = []
-        self.unavailable = unavailable
         dramatiq.actor(lambda: None, broker=self, actor_name="task", queue_name="q", max_age=10_000)
 
     def enqueue(self, message, *, delay=None):  # noqa: ANN001 — dramatiq's
-        if self.unavailable:
-            raise ConnectionClosed("unavailable")
         self.sent.append((message, delay))
         return message
 
@@ -90,16 +87,6 @@ def test_retries_after_the_last_attempt_fail_the_message():
         retries(**settings).after_process_message(broker, message, exception=ValueError())
         assert message.failed
         assert broker.sent == []
-
-
-def test_retry_that_redis_refuses_is_kept_in_the_message():
-    """The message keeps a retry that could not be enqueued, so that its ack enqueues it later."""
-    message = delivery()
-    retries().after_process_message(RecordingBroker(unavailable=True), message, exception=ValueError())
-    [(retry, delay)] = message.pending_retries
-    assert retry.options["retries"] == 1
-    assert delay >= 5_000
-    assert not message.failed
 
 
 def test_retries_with_options_of_a_wrong_type_fail_the_message():

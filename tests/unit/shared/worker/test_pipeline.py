@@ -26,7 +26,6 @@ MESSAGES = [
     "AgeLimit",
     "Callbacks",
     "Pipelines",
-    "Results",
     "Retries",
     "FailureHistory",
     "TimeLimit",

@@ -17,12 +17,18 @@ import structlog
 from dramatiq import Worker
 from dramatiq.asyncio import get_event_loop_thread
 from dramatiq.errors import BrokerConnectionError
-from dramatiq.worker import QUEUE_PREFETCH
+from dramatiq.worker import QUEUE_PREFETCH, WORKER_TIMEOUT
 
+from financehub_shared.broker.encoding import require_json_encoder
 from financehub_shared.broker.redis_broker import FinanceHubBroker
+from financehub_shared.core.errors import ConfigError
+from financehub_shared.core.settings import exit_on_config_error
+from financehub_shared.worker.expected_results import silence_expected_results
 
 log = structlog.get_logger(__name__)
 
+#: Dramatiq's default of its environment variable `dramatiq_worker_timeout`.
+_STOCK_WORKER_TIMEOUT_MS = 1_000
 #: Closing the providers takes local work and one call to Redis, and a pod's grace period does not allow more time.
 PROVIDER_SHUTDOWN_SECONDS = 3.0
 
@@ -34,7 +40,9 @@ class AsyncCloseable(Protocol):
 
 
 class WorkerTuning(dramatiq.Middleware):
-    """Sets values for which dramatiq's command line has no flag.
+    """Prepares the process for a worker, and sets values for which dramatiq's command line has no flag.
+
+    Values that a program passes to its `Worker` or sets in dramatiq's environment variables have precedence.
 
     Args:
         poll_ms: Longest wait between two polls of an idle queue, in milliseconds.
@@ -45,8 +53,15 @@ class WorkerTuning(dramatiq.Middleware):
 
     def before_worker_boot(self, broker: dramatiq.Broker, worker: Worker) -> None:
         """Limit the prefetch to the number of threads, because other pods cannot run messages that wait in this one."""
-        worker.queue_prefetch = QUEUE_PREFETCH or worker.worker_threads
-        worker.worker_timeout = self._poll_ms
+        try:
+            require_json_encoder()
+        except ConfigError as error:
+            exit_on_config_error(error)
+        if not QUEUE_PREFETCH and worker.queue_prefetch == 2 * worker.worker_threads:  # dramatiq's default
+            worker.queue_prefetch = worker.worker_threads
+        if worker.worker_timeout == WORKER_TIMEOUT == _STOCK_WORKER_TIMEOUT_MS:
+            worker.worker_timeout = self._poll_ms
+        silence_expected_results(broker)
 
 
 class ProviderShutdown(dramatiq.Middleware):
@@ -75,6 +90,10 @@ class ProviderShutdown(dramatiq.Middleware):
 
 class RequeueOnShutdown(dramatiq.Middleware):
     """Stops fetching at shutdown, and requeues unfinished messages instead of leaving them to the janitor."""
+
+    def before_worker_boot(self, broker: FinanceHubBroker, worker: Worker) -> None:  # type: ignore[override]
+        """Fetch again, because a test or another program may run one worker after the other on the same broker."""
+        broker.draining = False
 
     def before_worker_shutdown(self, broker: FinanceHubBroker, worker: Worker) -> None:  # type: ignore[override]
         """Stop fetching. The consumers stay for their heartbeats and would otherwise fetch throughout the drain."""

@@ -7,13 +7,14 @@ from typing import Any
 import dramatiq
 import structlog
 from dramatiq.broker import MessageProxy
-from dramatiq.errors import BrokerConnectionError, Retry
+from dramatiq.errors import Retry
 from dramatiq.middleware import Retries as StockRetries
 from dramatiq.middleware import Shutdown
 
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import FinanceHubError
-from financehub_shared.core.exception_text import describe_exception, exception_message, format_traceback
+from financehub_shared.core.exception_text import describe_exception, format_traceback
+from financehub_shared.worker.middleware.follow_ups import CallbackTarget
 
 log = structlog.get_logger(__name__)
 
@@ -25,8 +26,7 @@ class Retries(StockRetries):
     """Dramatiq's `Retries` with four additions.
 
     - The `retry_after` (seconds) of an exception is applied if it is longer than the back-off.
-    - If Redis does not accept a retry, the message keeps it and is not acknowledged before the retry is enqueued. Stock
-      `Retries` logs the error and acknowledges the message, which loses the retry.
+    - The actor of `on_retry_exhausted` may be a task of another tier.
     - An attempt that its worker's shutdown interrupts does not count, and the message is requeued unchanged.
     - The traceback in the message's option `traceback` is masked, bounded and without dramatiq's frames, and no
       exception can prevent the decision. Stock `Retries` formats the exception that is being handled, so it runs while
@@ -91,7 +91,7 @@ class _FailedAttemptError(FinanceHubError):
 
 
 class _RetryEnqueuer:
-    """Replaces the broker in stock `Retries`. It sets the delay and keeps a retry that Redis does not accept.
+    """Replaces the broker in stock `Retries`. It sets the delay of a retry and finds the actors of callbacks.
 
     Args:
         broker: Broker of the process.
@@ -110,17 +110,14 @@ class _RetryEnqueuer:
         self._constant = constant
         self._trace = trace
 
-    def get_actor(self, name: str) -> "dramatiq.Actor[Any, Any]":
-        return self._broker.get_actor(name)
+    def get_actor(self, name: str) -> "dramatiq.Actor[Any, Any] | CallbackTarget":
+        if name == self._message.actor_name:
+            return self._broker.get_actor(name)
+        return CallbackTarget(self._broker, self._message, name)
 
     def enqueue(self, message: Any, *, delay: int) -> None:
         delay = round(max(self._constant or delay, self._min_delay))
-        retry = message.copy(options={"traceback": self._trace})
-        try:
-            self._broker.enqueue(retry, delay=delay)
-        except BrokerConnectionError as error:
-            log.warning("retry_enqueue_failed", message_id=message.message_id, error=exception_message(error))
-            self._message.pending_retries.append((retry, delay))
+        self._broker.enqueue(message.copy(options={"traceback": self._trace}), delay=delay)
 
 
 def _retry_after_ms(exception: BaseException) -> float:
