@@ -39,6 +39,26 @@ def test_entry_point_with_invalid_setting_exits_with_one_line(command: list[str]
 
 
 @pytest.mark.parametrize(
+    ("command", "variable"),
+    [
+        ([str(BIN / "dramatiq"), "financehub_high_priority.worker", "-p", "1", "-t", "1"], "REDIS_URL"),
+        ([str(BIN / "financehub-scheduler"), "--schedules", "."], "DRAMATIQ_BROKER_URL"),
+        ([str(BIN / "financehub-scheduler"), "--schedules", ".", "--broker", "redis://:hun/ter2@h"], ""),
+        ([str(BIN / "financehub"), "status"], "REDIS_URL"),
+    ],
+    ids=["tier", "scheduler", "option", "cli"],
+)
+def test_entry_point_with_invalid_url_exits_with_one_line(command: list[str], variable: str) -> None:
+    """A URL whose password contains an unescaped slash is refused, and no part of the password is shown."""
+    result = run(command, {variable: "redis://:hun/ter2@h"} if variable else {})
+    assert result.returncode == 2
+    lines = [line for line in result.stderr.splitlines() if line.startswith("financehub: ")]
+    assert len(lines) == 1
+    assert "write @ as %40" in lines[0]
+    assert not any(part in result.stdout + result.stderr for part in ("hun", "ter2", "Traceback"))
+
+
+@pytest.mark.parametrize(
     ("environment", "message"),
     [
         (

@@ -170,6 +170,8 @@ def parse_redis_url(text: str) -> RedisUrl:
     if "#" in rest:
         raise RedisUrlError(f"contains #, which a Redis URL cannot contain; {ESCAPES}")
     path, _, query = rest.partition("?")
+    if "@" in path:
+        raise RedisUrlError(f"contains an @ in the path, or a / in the user or password; {ESCAPES}")
     if authority.count("@") > 1:
         raise RedisUrlError(f"contains more than one @ before the path; {ESCAPES}")
     userinfo, _, place = authority.rpartition("@")
