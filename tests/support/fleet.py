@@ -133,8 +133,12 @@ class Fleet:
 
     def health(self, name: str = "scheduler") -> dict[str, Any]:
         """Return one process's health report, or an empty one if it does not respond."""
+        return self.get(name, "/api/health/")
+
+    def get(self, name: str, path: str) -> dict[str, Any]:
+        """Return the JSON that a process serves under a path, or an empty object if it does not respond."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[name]}/api/health/", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[name]}{path}", timeout=5) as answer:
                 return dict(json.load(answer))
         except urllib.error.HTTPError as error:
             return dict(json.load(error))

@@ -39,8 +39,6 @@ COMMAND_TIMEOUT_SECONDS = 5.0
 SCRAPE_TIMEOUT_SECONDS = 0.8
 #: A TCP and TLS handshake within one region takes milliseconds. The timeout allows for one lost packet.
 CONNECT_TIMEOUT_SECONDS = 3.0
-#: A connection that was idle for this long is checked with a PING first, so that no command fails on a dropped one.
-HEALTH_CHECK_SECONDS = 15
 #: Three retries with up to 1 s between them outlast most Redis restarts. After that the caller decides.
 CONNECTION_RETRIES = 3
 #: Every thread of a process may use a connection at the same time, so a pool must not run out before Redis does.
@@ -97,7 +95,9 @@ def _parameters(url: RedisUrl, timeout: float) -> dict[str, Any]:
         "password": url.login.password,
         "socket_timeout": timeout,
         "socket_connect_timeout": min(timeout, CONNECT_TIMEOUT_SECONDS),
-        "health_check_interval": HEALTH_CHECK_SECONDS,
+        # Connections check their server with HELLO. A Redis whose disk is full refuses redis-py's PING like a write,
+        # and would then refuse every read of an idle connection.
+        "health_check_interval": 0,
         "max_connections": MOST_CONNECTIONS,
         # redis-py would ask each server to announce its maintenance, which only Redis Enterprise does, and would no
         # longer check whether a connection has an unread reply

@@ -6,6 +6,7 @@ Probes read without locks, so that no other thread can delay them. Each read cop
 interpreter, which no other thread interrupts.
 """
 
+import logging
 from collections.abc import Callable
 
 from dramatiq import Broker, Middleware, Worker
@@ -18,6 +19,8 @@ from financehub_shared.worker.middleware.attempt_tracker import AttemptTracker
 LIMIT_MARGIN_SECONDS = 30.0
 #: A consumer polls its queue every second or, while Redis hangs, once per socket timeout.
 STALL_SECONDS = 60.0
+#: How the lines begin that dramatiq logs at every attempt to reach Redis again.
+_REPEATED = ("Consumer encountered a connection error", "Restarting consumer in")
 
 
 class Liveness(Middleware):
@@ -33,9 +36,7 @@ class Liveness(Middleware):
         redis_problems: Returns the reasons why Redis cannot be used, which a restart does not change.
     """
 
-    def __init__(
-        self, attempts: AttemptTracker, clock: Clock, redis_problems: Callable[[], list[str]] = list
-    ) -> None:
+    def __init__(self, attempts: AttemptTracker, clock: Clock, redis_problems: Callable[[], list[str]] = list) -> None:
         self._attempts = attempts
         self._clock = clock
         self._redis_problems = redis_problems
@@ -43,9 +44,12 @@ class Liveness(Middleware):
         self._last_turns: dict[str, float] = {}
         #: Queues whose consumer has not received a reply from Redis since it was opened.
         self._disconnected: set[str] = set()
+        #: Logger and beginning of the lines of an outage that are logged.
+        self._logged: set[tuple[str, str]] = set()
 
     def after_consumer_thread_boot(self, broker: Broker, thread: ConsumerThread) -> None:
         queue = thread.queue_name
+        thread.logger.addFilter(self._is_news)
         thread.handle_delayed_messages = self._recording(queue, thread.handle_delayed_messages, connected=True)  # type: ignore[method-assign]
         thread.close = self._recording(queue, thread.close, connected=False)  # type: ignore[method-assign]
         self.record_turn(queue, connected=False)
@@ -57,6 +61,15 @@ class Liveness(Middleware):
 
         return wrapper
 
+    def _is_news(self, record: logging.LogRecord) -> bool:
+        """Whether to log a line of a consumer thread. During an outage, dramatiq repeats the same two every 3 s."""
+        line = next((begin for begin in _REPEATED if str(record.msg).startswith(begin)), None)
+        if line is None:
+            return True
+        is_news = (record.name, line) not in self._logged
+        self._logged.add((record.name, line))
+        return is_news
+
     def record_turn(self, queue: str, *, connected: bool) -> None:
         """Record one iteration of a consumer's loop.
 
@@ -66,6 +79,8 @@ class Liveness(Middleware):
         """
         self._last_turns[queue] = self._clock.monotonic()
         (self._disconnected.discard if connected else self._disconnected.add)(queue)
+        if connected and self._logged:
+            self._logged = {key for key in self._logged if not key[0].endswith(f"({queue})")}
 
     def last_turns(self) -> dict[str, float]:
         """Return queue → time of its consumer loop's last iteration, in monotonic seconds."""
