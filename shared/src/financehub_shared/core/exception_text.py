@@ -7,6 +7,7 @@ any name, and its text may contain secrets and control characters. No function h
 - `exception_message(error)`: its message in one line.
 - `describe_exception(error)`: both, such as `ValueError: no price`.
 - `format_traceback(error)`: its traceback without the frames of dramatiq, or nothing if the error is expected.
+- `full_traceback(error)`: the same for any error.
 """
 
 import traceback
@@ -62,18 +63,24 @@ def is_expected(error: BaseException | None) -> bool:
 def format_traceback(error: BaseException | None, redact: Callable[[str], str] = str) -> str:
     """Return an exception's traceback, masked, and cut in the middle if it is too long.
 
-    It is empty if the exception was not raised or is expected.
+    It is empty if the exception is expected.
 
     Args:
         error: Any exception.
         redact: Masks secrets.
     """
-    trace: TracebackType | None = None
-    if error is not None and not is_expected(error):
-        trace = BaseException.__dict__["__traceback__"].__get__(error)  # a subclass cannot change it
-    if error is None or trace is None:
-        return ""
-    own = _without_callers(trace)
+    return "" if error is None or is_expected(error) else full_traceback(error, redact)
+
+
+def full_traceback(error: BaseException, redact: Callable[[str], str] = str) -> str:
+    """Return an exception's traceback as `format_traceback` does, but also that of an expected exception.
+
+    Args:
+        error: Any exception.
+        redact: Masks secrets.
+    """
+    trace: TracebackType | None = BaseException.__dict__["__traceback__"].__get__(error)  # a subclass cannot change it
+    own = _without_callers(trace) if trace is not None else None
     try:
         text = "".join(traceback.format_exception(type(error), error, own, limit=_MAX_FRAMES))
     except BaseException:  # noqa: BLE001 — attributes such as `__notes__` may raise anything when they are read

@@ -1,64 +1,47 @@
 """Configures logging: every line that a process logs, from any library, has the same shape and goes to stdout."""
 
-import json
 import logging
 import sys
 import threading
 from collections.abc import Callable, MutableMapping
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, TextIO
 
 import structlog
 from structlog.stdlib import ProcessorFormatter
 
+from financehub_shared.core.exception_text import describe_exception, full_traceback
 from financehub_shared.core.settings import Settings
+from financehub_shared.core.text import dump_json, safe_text
+from financehub_shared.logging.console import ConsoleRenderer
+from financehub_shared.logging.library_lines import QUIET_LIBRARIES, SILENT_LIBRARIES, LibraryFilter
 from financehub_shared.logging.redaction import Redactor, known_secrets
 from financehub_shared.logging.sink import LineSink, SinkLoggerFactory
 
 Processor = Callable[[Any, str, MutableMapping[str, Any]], Any]
 
-#: Libraries whose INFO lines are not useful. httpx would log every URL.
-QUIET_LIBRARIES = (
-    "httpx",
-    "httpcore",
-    "urllib3",
-    "redis",
-    "waitress",
-    "watchfiles",
-    "yfinance",
-    "peewee",
-    "asyncio",
-    "kopf",
-)
-
-#: Prefixes of dramatiq's messages about a finished run. The run log writes its own, more detailed line.
-REPLACED_BY_RUN_LOG = (
-    "Actor '",  # "… returned a value that is not None": it is the summary, which the observers read
-    "Failed to process message %s with unhandled exception.",
-    "Failed to process message %s with expected exception %s.",
-    "Message %s was skipped.",
-    "Retries exceeded for message %r.",
-    "Retrying message %r in %d milliseconds.",
-    "Aborting message %r.",
-    "Message %r has exceeded its age limit.",
-)
-
 
 class _SinkHandler(logging.Handler):
-    def __init__(self, sink: LineSink) -> None:
+    """Writes the lines of standard logging.
+
+    Args:
+        sink: Receives the rendered lines.
+        render_damaged: Renders a record that cannot be formatted, with the error.
+    """
+
+    def __init__(self, sink: LineSink, render_damaged: Callable[[logging.LogRecord, str], str]) -> None:
         super().__init__()
         self._sink = sink
+        self._render_damaged = render_damaged
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._sink.write(self.format(record))
-        except Exception:  # noqa: BLE001 — contract of logging: a record that cannot be formatted must not raise in the caller
-            self.handleError(record)
-
-
-def _is_not_replaced(record: logging.LogRecord) -> bool:
-    is_run = record.name.startswith(("dramatiq.worker.WorkerThread", "dramatiq.middleware."))
-    return not (is_run and isinstance(record.msg, str) and record.msg.startswith(REPLACED_BY_RUN_LOG))
+            line = self.format(record)
+        except Exception as error:  # noqa: BLE001 — contract of logging: a record that cannot be formatted must not raise in the caller
+            # Usually, the arguments of a library's line do not fit its format.
+            line = self._render_damaged(record, describe_exception(error))
+        self._sink.write(line)
 
 
 def _add_logger_name(logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -72,22 +55,28 @@ def _order_fields(_logger: Any, _method: str, event: MutableMapping[str, Any]) -
     return {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event} | dict(event)
 
 
-def _to_text(value: Any) -> str:
-    return str(value)
+def _traceback_adder(redact: Callable[[str], str]) -> Processor:
+    """Return a processor that replaces `exc_info` by a traceback, which no exception can make impossible."""
+
+    def add_traceback(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        exc_info = event.pop("exc_info", None)
+        if isinstance(exc_info, tuple):
+            exc_info = exc_info[1]
+        elif exc_info and not isinstance(exc_info, BaseException):
+            exc_info = sys.exception()
+        if isinstance(exc_info, BaseException):
+            # The traceback is masked before it is truncated, so that no part of a secret remains.
+            event["exception"] = full_traceback(exc_info, redact)
+        return event
+
+    return add_traceback
 
 
-def _dumps(event: Any, **_options: Any) -> str:
-    return json.dumps(event, default=_to_text, ensure_ascii=False, separators=(",", ":"))
+def _json_renderer(*, ascii_only: bool) -> Processor:
+    def render(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
+        return dump_json(dict(event), ascii_only=ascii_only)
 
-
-def _renderers(*, as_json: bool) -> list[Processor]:
-    if as_json:
-        return [
-            structlog.processors.format_exc_info,
-            _order_fields,
-            structlog.processors.JSONRenderer(serializer=_dumps),
-        ]
-    return [structlog.dev.ConsoleRenderer(colors=True, exception_formatter=structlog.dev.plain_traceback)]
+    return render
 
 
 def _log_uncaught(
@@ -116,7 +105,20 @@ def configure_logging(settings: Settings, tier: str, *, stream: TextIO | None = 
     """
     out = stream or sys.__stdout__ or sys.stdout
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not out.isatty())
-    sink = LineSink(out, Redactor(known_secrets(settings)))
+    ascii_only = not (getattr(out, "encoding", None) or "utf-8").lower().replace("-", "").startswith("utf8")
+    render = _json_renderer(ascii_only=ascii_only) if as_json else ConsoleRenderer()
+
+    def render_line(level: str, event: str, **fields: Any) -> str:
+        """Render a line without the usual chain."""
+        now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        return str(render(None, "", {"timestamp": now, "level": level, "event": event, "tier": tier, **fields}))
+
+    redact = Redactor(known_secrets(settings))
+    sink = LineSink(
+        out,
+        redact,
+        lambda count, error: render_line("error", "log_lines_lost", count=count, error=error),
+    )
 
     def add_tier(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         event["tier"] = tier
@@ -129,17 +131,23 @@ def configure_logging(settings: Settings, tier: str, *, stream: TextIO | None = 
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    rendering: list[Processor] = [_traceback_adder(redact), _order_fields, render]
     structlog.configure(
-        processors=[*shared, *_renderers(as_json=as_json)],
+        processors=[*shared, *rendering],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level]),
         logger_factory=SinkLoggerFactory(sink),
     )
-    handler = _SinkHandler(sink)
-    handler.addFilter(_is_not_replaced)
+    handler = _SinkHandler(
+        sink,
+        lambda record, error: render_line(
+            record.levelname.lower(), safe_text(record.msg), logger=record.name, not_formatted=error
+        ),
+    )
+    handler.addFilter(LibraryFilter())
     handler.setFormatter(
         ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[ProcessorFormatter.remove_processors_meta, *_renderers(as_json=as_json)],
+            processors=[ProcessorFormatter.remove_processors_meta, *rendering],
         )
     )
     root = logging.getLogger()
@@ -147,6 +155,8 @@ def configure_logging(settings: Settings, tier: str, *, stream: TextIO | None = 
     root.setLevel(settings.log_level)
     for name in QUIET_LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in SILENT_LIBRARIES:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_uncaught
     threading.excepthook = _thread_hook

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import re
 import sys
 import threading
 import warnings
@@ -11,6 +12,11 @@ from typing import Any
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from financehub_shared.logging.library_lines import LibraryFilter
+from financehub_shared.logging.sink import LineSink
 
 Configure = Callable[..., io.StringIO]
 
@@ -137,15 +143,143 @@ def test_redundant_lines_of_libraries_are_dropped(configured: Configure, name: s
     assert stream.getvalue() == ""
 
 
-def test_closed_log_stream_is_reported_once(configured: Configure, capfd: pytest.CaptureFixture[str]) -> None:
-    """A closed stream is reported once on stderr, and logging does not raise."""
+def test_lines_for_a_closed_stream_go_to_stderr(configured: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the log stream is closed, that is reported once on stderr, which then receives the lines."""
     stream = configured()
     stream.close()
-    real = sys.__stderr__
-    sys.__stderr__ = buffer = io.StringIO()
+    monkeypatch.setattr(sys, "__stderr__", buffer := io.StringIO())
+    structlog.get_logger("ours").info("one")
+    logging.getLogger("theirs").warning("two")
+    first, *rest = buffer.getvalue().splitlines()
+    assert first.startswith("financehub: the log stream fails (")
+    assert [json.loads(line)["event"] for line in rest] == ["one", "two"]
+
+
+class _FullDisk(io.StringIO):
+    """A stream on a disk that is full for a while."""
+
+    full = True
+
+    def write(self, text: str) -> int:
+        if self.full:
+            raise OSError(28, "No space left on device")
+        return super().write(text)
+
+
+def test_lines_that_no_stream_accepts_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a disk has space again, the first line says how many lines were lost, and the process continues."""
+    monkeypatch.setattr(sys, "__stderr__", None)
+    disk = _FullDisk()
+    sink = LineSink(disk, str, lambda count, error: f"lost {count}: {error}")
+    for number in range(5):
+        sink.write(f"line {number}")
+    disk.full = False
+    sink.write("line 5")
+    sink.write("line 6")
+    lost, *rest = disk.getvalue().splitlines()
+    assert lost.startswith("lost 5: ")
+    assert "No space left" in lost
+    assert rest == ["line 5", "line 6"]
+
+
+def test_sink_that_is_used_by_a_signal_handler_does_not_block() -> None:
+    """A signal handler may log while its own thread writes a line."""
+
+    class Interrupted(io.StringIO):
+        def write(self, text: str) -> int:
+            if "outer" in text:
+                sink.write("inner")
+            return super().write(text)
+
+    stream = Interrupted()
+    sink = LineSink(stream, str)
+    sink.write("outer")
+    assert sorted(stream.getvalue().splitlines()) == ["inner", "outer"]
+
+
+def test_damaged_line_of_a_library_is_logged_with_the_problem(configured: Configure) -> None:
+    """A line whose arguments do not fit its format is logged, with its format and the error."""
+    stream = configured()
+    logging.getLogger("theirs").error("%d of %s", "one")  # noqa: PLE1206 — the mistake is the subject
+    (line,) = lines(stream)
+    assert (line["event"], line["level"], line["logger"]) == ("%d of %s", "error", "theirs")
+    assert "TypeError" in line["not_formatted"]
+
+
+def test_repeated_lines_of_an_outage_are_logged_once_a_minute() -> None:
+    """Dramatiq's threads repeat the same lines every few seconds. The first one of each minute is logged."""
+    now = [0.0]
+    filter_ = LibraryFilter(lambda: now[0])
+    record = logging.LogRecord(
+        "dramatiq.worker.ConsumerThread(high)", 50, "", 0, "Consumer encountered a connection error: %s", ("x",), None
+    )
+    shown = []
+    for second in range(0, 121, 3):
+        now[0] = float(second)
+        shown.append(filter_.filter(record))
+    assert shown.count(True) == 3
+
+
+ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=30)
+
+
+@given(event=ANY_TEXT, key=ANY_TEXT.filter(lambda key: key not in {"event", "exc_info", "stack_info"}), value=ANY_TEXT)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_text_in_a_log_line_cannot_control_the_terminal(
+    configured: Configure, event: str, key: str, value: str
+) -> None:
+    """Whatever an event, a key, a value or an exception contains, the console shows only printable characters."""
+    stream = configured(FINANCEHUB_LOG_FORMAT="console")
+    structlog.get_logger("ours").error(event, **{key: value}, nested={value: [value]})
+    logging.getLogger(value).error(event)
+    shown = re.sub("\x1b\\[[0-9;]*m", "", stream.getvalue())
+    assert shown.replace("\n", "").isprintable()
+    assert shown.count("\n") == 2
+    stream = configured(FINANCEHUB_LOG_FORMAT="console")
     try:
-        structlog.get_logger("ours").info("one")
-        logging.getLogger("theirs").warning("two")
-    finally:
-        sys.__stderr__ = real
-    assert buffer.getvalue().count("log lines are lost") == 1
+        _fail(event)
+    except RuntimeError:
+        structlog.get_logger("ours").exception("failed")
+    first, *rest = re.sub("\x1b\\[[0-9;]*m", "", stream.getvalue()).split("\n")[:-1]
+    assert "failed" in first
+    assert all(line.isprintable() and line.startswith("    ") for line in rest)
+
+
+@given(event=ANY_TEXT, key=ANY_TEXT.filter(lambda key: key not in {"event", "exc_info", "stack_info"}), value=ANY_TEXT)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_text_in_a_json_line_is_escaped_and_decodes_to_the_original(
+    configured: Configure, event: str, key: str, value: str
+) -> None:
+    """A JSON line has only printable characters, and a parser gets the original texts."""
+    stream = configured()
+    structlog.get_logger("ours").error(event, **{key: value})
+    text = stream.getvalue()
+    assert text.endswith("\n")
+    assert text[:-1].isprintable()
+    line = json.loads(text)
+    assert line["event"] == json.loads(json.dumps(event))  # JSON joins the two halves of a surrogate pair
+    if key not in {"timestamp", "level", "logger", "tier"}:
+        assert line[json.loads(json.dumps(key))] == json.loads(json.dumps(value))
+
+
+class _Hostile:
+    """An object without a usable text."""
+
+    def __str__(self) -> str:
+        raise SystemExit
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize("format", ["json", "console"])
+def test_value_that_raises_when_it_is_shown_does_not_lose_the_line(configured: Configure, format: str) -> None:
+    """Whatever a value does when it becomes text, the line is logged."""
+    stream = configured(FINANCEHUB_LOG_FORMAT=format)
+    values = {"hostile": _Hostile(), "nan": float("nan"), "huge": 10**5000, "keys": {(1, 2): _Hostile(), None: 1}}
+    loop: list[object] = []
+    loop.append(loop)
+    structlog.get_logger("ours").info("shown", loop=loop, bytes=b"\xff", **values)
+    assert "shown" in stream.getvalue()
+    assert "SystemExit" in stream.getvalue()
+    if format == "json":
+        json.loads(stream.getvalue(), parse_constant=pytest.fail)

@@ -10,6 +10,7 @@ from dramatiq import Broker, MessageProxy, Middleware
 from financehub_shared.broker import options
 from financehub_shared.broker.message import correlation_id
 from financehub_shared.core.clock import Clock
+from financehub_shared.core.exception_text import is_expected
 from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.monitor.run_outcome import describe, outcome_of, outcome_of_skip
 from financehub_shared.monitor.run_state import RunState
@@ -71,10 +72,11 @@ class RunLog(Middleware):
             log.info(EVENTS[outcome], **fields)
         elif outcome is RunState.QUEUED:
             log.warning(EVENTS[outcome], reason="its worker stops; the message is requeued", **fields)
-        elif outcome is RunState.RETRYING:
-            log.warning(EVENTS[outcome], error=describe(exception, self._redact), exc_info=exception, **fields)
         else:
-            log.error(EVENTS[outcome], error=describe(exception, self._redact), exc_info=exception, **fields)
+            # A traceback of an error that was raised deliberately would say less than its message.
+            trace = {} if is_expected(exception) else {"exc_info": exception}
+            report = log.warning if outcome is RunState.RETRYING else log.error
+            report(EVENTS[outcome], error=describe(exception, self._redact), **trace, **fields)
         structlog.contextvars.unbind_contextvars(*BOUND)
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
