@@ -58,8 +58,9 @@ class SchedulerObservability:
             readiness=readiness,
             metrics=metrics.expose,
             queue=readers.queues.read,
+            clock=clock,
         )
-        self.server = HealthServer(app, settings.http_host, settings.http_port)
+        self.server = HealthServer(app.respond, settings.http_host, settings.http_port)
         registry = ProcessRegistry(readers.client)
         observe = metrics.redis_command_duration.labels("queues").observe
         self._heartbeat = Heartbeat(registry, lambda: identity, clock, observe)

@@ -1,35 +1,59 @@
-"""The WSGI application of every process, which serves health, probes, metrics and queue statistics."""
+"""The endpoints of every process: health, probes, metrics and queue statistics.
+
+Probes are answered at once, from memory. Everything else may have to wait for Redis and is made in other threads.
+"""
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
-from wsgiref.types import StartResponse, WSGIEnvironment
 
 import structlog
+from prometheus_client.exposition import choose_encoder
 
+from financehub_shared.core.clock import Clock
+from financehub_shared.health.http_messages import JSON, Request, Response
+from financehub_shared.health.lane import Lane, LaneFullError
 from financehub_shared.health.report import HealthReport, HealthStatus
 from financehub_shared.metrics import QueueFigures
 
 log = structlog.get_logger(__name__)
 
-JSON = "application/json"
-#: Status line, content type and body.
-Response = tuple[str, str, bytes]
+#: If a report takes longer than the server waits for it, the last one is served up to this age, with its age.
+MAX_REPORT_AGE_SECONDS = 60.0
 
 #: The queue names that dramatiq accepts.
 _QUEUE_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9._-]*")
+_KNOWN = ["/api/health/", "/livez", "/readyz", "/metrics", "/queues/<queue>"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A response that is being made.
+
+    Args:
+        future: The response, when it is made.
+        too_late: Returns what to respond if it takes too long.
+    """
+
+    future: "Future[Response]"
+    too_late: Callable[[], Response]
 
 
 class HealthApp:
-    """Serves GET and HEAD. A scrape ends within 2 s; other requests wait for Redis no longer than the client timeouts.
+    """Serves GET and HEAD. The report, the metrics and a queue's statistics are made once for all who wait for them.
 
     Args:
         report: Returns the fleet's health report.
-        liveness: Returns the reasons why this process should be restarted; empty if there are none.
-        readiness: Returns the reasons why this process is not ready; empty if there are none.
+        liveness: Returns the reasons why this process should be restarted; empty if there are none. It is called in
+            the server's thread, so it must not wait for anything.
+        readiness: Returns the reasons why this process is not ready; empty if there are none. It must not wait either.
         metrics: Returns the content type and body of the metrics for an `Accept` header.
         queue: Returns a queue's statistics, given its name.
+        clock: Measures the age of the last report.
     """
 
     def __init__(
@@ -40,56 +64,108 @@ class HealthApp:
         readiness: Callable[[], list[str]],
         metrics: Callable[[str], tuple[str, bytes]],
         queue: Callable[[str], QueueFigures],
+        clock: Clock,
     ) -> None:
         self._report = report
+        self._probes = {"/livez": liveness, "/readyz": readiness}
         self._metrics = metrics
         self._queue_figures = queue
-        self._routes: dict[str, Callable[[], Response]] = {
-            "/api/health": self._health,
-            "/livez": lambda: _probe(liveness()),
-            "/readyz": lambda: _probe(readiness()),
-        }
+        self._clock = clock
+        # separate lanes, because a slow report must not delay a scrape
+        self._reports: Lane[Response] = Lane("health-report")
+        self._scrapes: Lane[Response] = Lane("health-metrics")
+        self._queues: Lane[Response] = Lane("health-queues")
+        #: The last report, and the monotonic time at which it was made.
+        self._last_report: tuple[float, HealthReport] | None = None
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        method = environ["REQUEST_METHOD"]
-        path = environ.get("PATH_INFO", "").rstrip("/") or "/"
-        status, content_type, body = self._respond(method, path, environ.get("HTTP_ACCEPT", ""))
-        headers = [("Content-Type", content_type), ("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
-        start_response(status, headers)
-        return [] if method == "HEAD" else [body]
-
-    def _respond(self, method: str, path: str, accept: str) -> Response:
-        if method not in {"GET", "HEAD"}:
-            return _json("405 Method Not Allowed", {"error": "GET only"})
+    def respond(self, request: Request) -> Response | Pending:
+        """Return the response to a request, or the pending one. This method never raises and never waits."""
+        if request.method not in {"GET", "HEAD"}:
+            return json_response(HTTPStatus.METHOD_NOT_ALLOWED, {"error": "GET only"})
         try:
-            if path.startswith("/queues/"):
-                return self._queue(path.removeprefix("/queues/"))
-            if path == "/metrics":
-                return ("200 OK", *self._metrics(accept))
-            if path in self._routes:
-                return self._routes[path]()
-        except Exception as error:
-            log.exception("health_endpoint_failed", path=path)
-            return _json("503 Service Unavailable", {"status": "down", "error": f"{type(error).__name__}: see the log"})
-        known = ["/api/health/", "/livez", "/readyz", "/metrics", "/queues/<queue>"]
-        return _json("404 Not Found", {"error": f"no {path}", "known": known})
+            return self._route(request)
+        except LaneFullError as error:
+            return json_response(HTTPStatus.SERVICE_UNAVAILABLE, {"error": f"busy: {error}; try again later"})
+        except Exception as error:  # noqa: BLE001 — boundary: one endpoint must not take the server down
+            return _failure(request.path, error)
+
+    def _route(self, request: Request) -> Response | Pending:
+        path = request.path
+        if path in self._probes:
+            return _probe(self._probes[path]())
+        if path == "/api/health":
+            return self._pending(self._reports, path, self._health, self._late_report)
+        if path == "/metrics":
+            # one collection for each format, and one at a time
+            _, content_type = choose_encoder(request.accept)
+            return self._pending(self._scrapes, content_type, lambda: self._scrape(request.accept))
+        if path.startswith("/queues/"):
+            name = path.removeprefix("/queues/")
+            if _QUEUE_NAME.fullmatch(name) is None:
+                return json_response(HTTPStatus.NOT_FOUND, {"error": f"{name!r} is not a valid queue name"})
+            return self._pending(self._queues, name, lambda: self._queue(name))
+        return json_response(HTTPStatus.NOT_FOUND, {"error": f"no {path}", "known": _KNOWN})
+
+    def _pending(
+        self,
+        lane: "Lane[Response]",
+        name: str,
+        make: Callable[[], Response],
+        too_late: Callable[[], Response] | None = None,
+    ) -> Pending:
+        def make_or_fail() -> Response:
+            try:
+                return make()
+            except Exception as error:  # noqa: BLE001 — boundary, as above
+                return _failure(name, error)
+
+        return Pending(lane.submit(name, make_or_fail), too_late or _too_late)
 
     def _health(self) -> Response:
         report = self._report()
-        status = "503 Service Unavailable" if report.status is HealthStatus.DOWN else "200 OK"
-        return _json(status, report.as_dict())
+        self._last_report = (self._clock.monotonic(), report)
+        return _report_response(report)
+
+    def _late_report(self) -> Response:
+        if self._last_report is None:
+            return _too_late()
+        made_at, report = self._last_report
+        age = self._clock.monotonic() - made_at
+        return _report_response(report, age) if age <= MAX_REPORT_AGE_SECONDS else _too_late()
+
+    def _scrape(self, accept: str) -> Response:
+        content_type, body = self._metrics(accept)
+        return Response(HTTPStatus.OK, content_type, body)
 
     def _queue(self, name: str) -> Response:
-        if _QUEUE_NAME.fullmatch(name) is None:
-            return _json("404 Not Found", {"error": f"{name!r} is not a valid queue name"})
         queue = self._queue_figures(name)
         fields = ("queue", "ready", "in_flight", "delayed", "dead", "orphaned", "oldest_age_seconds")
-        return _json("200 OK", {field: getattr(queue, field) for field in fields})
+        return json_response(HTTPStatus.OK, {field: getattr(queue, field) for field in fields})
+
+
+def json_response(status: HTTPStatus, payload: Any) -> Response:
+    """Return a response with a JSON document."""
+    return Response(status, JSON, json.dumps(payload).encode() + b"\n")
 
 
 def _probe(problems: list[str]) -> Response:
-    return _json("503 Service Unavailable" if problems else "200 OK", {"ok": not problems, "problems": problems})
+    status = HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK
+    return json_response(status, {"ok": not problems, "problems": problems})
 
 
-def _json(status: str, payload: Any) -> Response:
-    return status, JSON, json.dumps(payload).encode() + b"\n"
+def _report_response(report: HealthReport, age: float | None = None) -> Response:
+    is_down = report.status is HealthStatus.DOWN
+    payload = report.as_dict() | ({} if age is None else {"age_seconds": round(age, 1)})
+    return json_response(HTTPStatus.SERVICE_UNAVAILABLE if is_down else HTTPStatus.OK, payload)
+
+
+def _too_late() -> Response:
+    error = "not ready in time, because Redis answers too slowly; /livez and /readyz do not wait for it"
+    return json_response(HTTPStatus.SERVICE_UNAVAILABLE, {"status": "down", "error": error})
+
+
+def _failure(path: str, error: Exception) -> Response:
+    log.error("health_endpoint_failed", path=path, exc_info=error)
+    # without the text of the error, which could contain a secret
+    payload = {"status": "down", "error": f"{type(error).__name__}: see the log"}
+    return json_response(HTTPStatus.SERVICE_UNAVAILABLE, payload)

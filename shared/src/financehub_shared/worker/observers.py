@@ -53,6 +53,7 @@ def build_observers(settings: Settings, tier: str, metrics: Metrics, *, clock: S
         readiness=liveness.ready,
         metrics=metrics.expose,
         queue=readers.queues.read,
+        clock=clock,
     )
     return Observers(
         attempts=attempts,
@@ -64,5 +65,5 @@ def build_observers(settings: Settings, tier: str, metrics: Metrics, *, clock: S
         ),
         liveness=liveness,
         redis_watch=RedisWatchMiddleware(watch),
-        health_server=HealthServerMiddleware(HealthServer(app, settings.http_host, settings.http_port)),
+        health_server=HealthServerMiddleware(HealthServer(app.respond, settings.http_host, settings.http_port)),
     )

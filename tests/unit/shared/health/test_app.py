@@ -1,13 +1,14 @@
-"""The WSGI application for health, probes, metrics and queues."""
+"""The endpoints for health, probes, metrics and queues."""
 
 import json
+import threading
 from collections.abc import Sequence
-from typing import Any
-from wsgiref.util import setup_testing_defaults
 
 import pytest
 
-from financehub_shared.health.app import HealthApp
+from financehub_shared.core.clock import ManualClock
+from financehub_shared.health.app import MAX_REPORT_AGE_SECONDS, HealthApp, Pending
+from financehub_shared.health.http_messages import Request
 from financehub_shared.health.report import HealthCheck, HealthReport, HealthStatus
 from financehub_shared.metrics import Metrics
 from support.health import queue
@@ -15,12 +16,10 @@ from support.health import queue
 
 def request(app: HealthApp, path: str, method: str = "GET") -> tuple[str, bytes]:
     """Return the status and the body of a response."""
-    environ: dict[str, Any] = {}
-    setup_testing_defaults(environ)
-    environ |= {"PATH_INFO": path, "REQUEST_METHOD": method}
-    statuses: list[str] = []
-    body = b"".join(app(environ, lambda status, _headers, _exc=None: statuses.append(status)))  # type: ignore[arg-type,return-value]
-    return statuses[0], body
+    response = app.respond(Request(method, path.rstrip("/")))
+    if isinstance(response, Pending):
+        response = response.future.result(20)
+    return f"{response.status.value} {response.status.phrase}", response.body
 
 
 def build_app(
@@ -43,6 +42,7 @@ def build_app(
         readiness=lambda: list(readiness),
         metrics=Metrics("high").expose,
         queue=lambda name: queue(name, oldest_age_seconds=12.5),
+        clock=ManualClock(),
     )
 
 
@@ -91,10 +91,9 @@ def test_metrics_endpoint_returns_text_format() -> None:
     ("method", "path", "status"), [("GET", "/nope", "404"), ("POST", "/livez", "405"), ("HEAD", "/livez", "200")]
 )
 def test_other_requests_respond_with_http_status(method: str, path: str, status: str) -> None:
-    """An unknown path responds with 404, an unsupported method with 405, and HEAD without a body."""
-    actual, body = request(build_app(), path, method)
+    """An unknown path responds with 404, an unsupported method with 405, and HEAD like GET."""
+    actual, _ = request(build_app(), path, method)
     assert actual.startswith(status)
-    assert (body == b"") is (method == "HEAD")
 
 
 def test_unexpected_error_responds_503_without_details() -> None:
@@ -102,3 +101,54 @@ def test_unexpected_error_responds_503_without_details() -> None:
     status, body = request(build_app(broken=True), "/api/health/")
     assert status.startswith("503")
     assert b"hunter2" not in body
+
+
+def test_late_report_is_the_last_one_with_its_age() -> None:
+    """A client that waits too long gets the last report with its age, and an error if that is old or absent."""
+    clock, hang = ManualClock(), threading.Event()
+    hang.set()
+
+    def report() -> HealthReport:
+        assert hang.wait(20)
+        return HealthReport.of([HealthCheck("redis", HealthStatus.OK, "because")], 1.0)
+
+    app = HealthApp(
+        report=report, liveness=list, readiness=list, metrics=Metrics("high").expose, queue=queue, clock=clock
+    )
+    hang.clear()
+    waiting = [app.respond(Request("GET", "/api/health")) for _ in range(100)]
+    assert len({id(pending.future) for pending in waiting if isinstance(pending, Pending)}) == 1
+    first = waiting[0]
+    assert isinstance(first, Pending)
+    assert first.too_late().status == 503
+    hang.set()
+    assert json.loads(first.future.result(20).body)["status"] == "ok"
+    clock.advance(7.25)
+    late = first.too_late()
+    assert (late.status, json.loads(late.body)["status"], json.loads(late.body)["age_seconds"]) == (200, "ok", 7.2)
+    clock.advance(MAX_REPORT_AGE_SECONDS)
+    assert first.too_late().status == 503
+
+
+def test_metrics_are_collected_once_for_all_who_wait() -> None:
+    """Requests for the same format share a collection."""
+    proceed, collections = threading.Event(), []
+
+    def metrics(accept: str) -> tuple[str, bytes]:
+        assert proceed.wait(20)
+        collections.append(accept)
+        return "text/plain", b"x 1\n"
+
+    app = HealthApp(
+        report=lambda: HealthReport.of([], 1.0),
+        liveness=list,
+        readiness=list,
+        metrics=metrics,
+        queue=queue,
+        clock=ManualClock(),
+    )
+    waiting = [app.respond(Request("GET", "/metrics", accept)) for accept in ["", "*/*", "text/plain"] * 20]
+    proceed.set()
+    bodies = {pending.future.result(20).body for pending in waiting if isinstance(pending, Pending)}
+    assert bodies == {b"x 1\n"}
+    assert len(collections) == 1

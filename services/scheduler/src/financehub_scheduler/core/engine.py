@@ -140,12 +140,13 @@ class Engine:
         self._wake.set()
 
     def due_lag(self) -> float:
-        """Return how long the earliest due run has been waiting, in seconds; 0 if nothing is late."""
-        earliest = self._planner.next_time()
+        """Return how long the earliest due run has been waiting, in seconds; 0 if nothing is late. Safe in any thread."""
+        earliest = self.health.earliest_due
         return max(0.0, self._clock.now() - earliest) if earliest is not None else 0.0
 
     def on_redis_unavailable(self, error: RedisError) -> None:
         """Pause the loop briefly, because Redis did not reply or returned an error."""
+        self.health.last_failure = self._clock.monotonic()
         self._outage.failed(error)
 
     def on_redis_reply(self) -> None:
@@ -173,6 +174,13 @@ class Engine:
     async def step(self) -> float:
         """Do everything that is due, and return the seconds until the next deadline."""
         self.health.last_step = self._clock.monotonic()
+        try:
+            return await self._step()
+        finally:
+            # Probes run in another thread, which must not touch the due queue.
+            self.health.earliest_due = self._planner.next_time()
+
+    async def _step(self) -> float:
         self._check_clock()
         if (pause := self._pause_seconds()) > 0:
             return min(pause, _MAX_SLEEP_SECONDS)

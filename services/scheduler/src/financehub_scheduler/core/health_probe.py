@@ -1,4 +1,8 @@
-"""Derives from the engine's state whether this scheduler should be restarted and whether it is ready."""
+"""Derives from the engine's state whether this scheduler should be restarted and whether it is ready.
+
+A restart helps if the loop or the due queue is stuck. It does not help if Redis is absent, hung or full, or if the clock
+is wrong: a new process would be in the same situation, and would lose what this one remembers.
+"""
 
 import math
 from collections.abc import Callable
@@ -9,11 +13,8 @@ from financehub_shared.core.clock import Clock
 
 #: The loop runs every second, but a batch may take one or two socket timeouts.
 _STALL_SECONDS = 30.0
-#: If due runs wait this long although Redis replies, the due queue is stuck.
+#: If due runs wait this long although Redis replies without errors, the due queue is stuck.
 _LAG_SECONDS = 60.0
-#: If Redis has not replied for this long, our connections may be at fault instead of Redis. A restart costs nothing,
-#: because all state is in Redis, and restarts are too rare to be a crash loop.
-_SILENCE_SECONDS = 300.0
 #: Redis counts as available if its last reply is at most this old.
 _RECENT_SECONDS = 10.0
 #: A due time that is ahead of Redis's clock is submitted again within a fraction of this time.
@@ -29,11 +30,15 @@ class LoopHealth:
         last_step: Time of the last step of the loop.
         last_reply: Time of Redis's last reply.
         last_ahead: Time at which Redis last found our clock far ahead of its own.
+        last_failure: Time at which Redis last did not reply or returned an error.
+        earliest_due: Time of the earliest run that waits to be enqueued, Unix seconds; None if there is none.
     """
 
     last_step: float
     last_reply: float
     last_ahead: float = -math.inf
+    last_failure: float = -math.inf
+    earliest_due: float | None = None
 
     def is_ahead(self, now: float) -> bool:
         """Whether our clock is still far ahead, according to a recent reply from Redis."""
@@ -78,13 +83,11 @@ class HealthProbe:
         problems = []
         if now - health.last_step > _STALL_SECONDS:
             problems.append(f"the loop has been stalled for {now - health.last_step:.0f} s")
-        silence = now - health.last_reply
         lag = self._engine.due_lag()
-        if silence > _SILENCE_SECONDS:
-            problems.append(f"Redis has not answered for {silence:.0f} s")
-        elif silence < _RECENT_SECONDS and lag > _LAG_SECONDS:
-            stuck = f"a run has been due for {lag:.0f} s although Redis answers"
-            problems.append(_AHEAD if health.is_ahead(now) else stuck)
+        # A full Redis answers pings and refuses runs, so a reply alone does not show that runs could be enqueued.
+        redis_works = now - health.last_reply < _RECENT_SECONDS and now - health.last_failure > _LAG_SECONDS
+        if lag > _LAG_SECONDS and redis_works and not health.is_ahead(now):
+            problems.append(f"a run has been due for {lag:.0f} s although Redis answers")
         return [*problems, *self._source_liveness()]
 
     def readiness(self) -> list[str]:

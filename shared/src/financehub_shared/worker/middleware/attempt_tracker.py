@@ -1,6 +1,5 @@
 """Tracks the attempts in progress in this process, for logs, metrics, records, heartbeat and liveness."""
 
-import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,12 +26,11 @@ class AttemptTracker(Middleware):
     draining: bool = False
     _attempts: dict[str, Attempt] = field(default_factory=dict)
     _processed: set[str] = field(default_factory=set)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def running(self) -> list[Attempt]:
-        """Return the attempts in progress."""
-        with self._lock:
-            return list(self._attempts.values())
+        """Return the attempts in progress. It takes no lock, because probes call it."""
+        # one operation of the interpreter, which no other thread interrupts
+        return list(self._attempts.values())
 
     def get(self, message: MessageProxy) -> Attempt | None:
         """Return the attempt of `message` while it is in progress."""
@@ -69,14 +67,12 @@ class AttemptTracker(Middleware):
             self.clock.monotonic(),
             self.time_limit_of(actor, message.options.get("time_limit")),
         )
-        with self._lock:
-            self._attempts[attempt.id] = attempt
+        self._attempts[attempt.id] = attempt
 
     def _finish(self, message: MessageProxy) -> None:
         id = attempt_id(message)
-        with self._lock:
-            self._attempts.pop(id, None)
-            self._processed.add(id)
+        self._attempts.pop(id, None)
+        self._processed.add(id)
 
     def after_process_message(
         self,

@@ -1,0 +1,199 @@
+"""Accepts and serves the connections of the health server in one thread, with a bounded number of connections.
+
+A full server does not refuse connections, because a probe might be among them: the kubelet opens a new connection for
+each probe. It closes the oldest connection instead. Connections with and without a request are counted separately, so
+that clients that send nothing cannot displace a scrape, and clients that read nothing cannot displace a new probe.
+"""
+
+import contextlib
+import errno
+import os
+import selectors
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import structlog
+
+from financehub_shared.health.app import Pending
+from financehub_shared.health.connection import Connection, State
+from financehub_shared.health.http_messages import Request, Response
+
+log = structlog.get_logger(__name__)
+
+#: Connections with a request, and connections without one. Both are far more than Prometheus, the kubelet, KEDA and
+#: people need, and far fewer than the file descriptors of a process.
+MAX_CONNECTIONS = 64
+#: Connections that are accepted, and responses that are sent, before other connections are served.
+_ACCEPTED_PER_TURN = 16
+_ANSWERED_PER_TURN = 8
+#: Interval between checks of the deadlines, in seconds.
+_SWEEP_SECONDS = 0.1
+#: Pause if the machine has no resources for another connection and there is none to close, in seconds.
+_PAUSE_SECONDS = 0.05
+_NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+class ConnectionLoop:
+    """Serves connections until it is stopped.
+
+    Args:
+        listeners: Non-blocking listening sockets. The loop closes them when it ends.
+        respond: Returns the response to a request, or the pending one, without waiting.
+    """
+
+    def __init__(self, listeners: Sequence[socket.socket], respond: Callable[[Request], Response | Pending]) -> None:
+        self._listeners = listeners
+        self._respond = respond
+        self._selector = selectors.DefaultSelector()
+        #: A set in the order of acceptance.
+        self._connections: dict[Connection, None] = {}
+        #: Responses that were made in other threads.
+        self._made: deque[tuple[Connection, Response]] = deque()
+        self._wake_receiver, self._wake_sender = socket.socketpair()
+        for end in (self._wake_receiver, self._wake_sender):
+            end.setblocking(False)
+        #: A descriptor to give up for a connection when the process has none left.
+        self._reserve: int | None = os.open(os.devnull, os.O_RDONLY)
+        self._next_sweep = 0.0
+        self._stopped = False
+
+    def run(self) -> None:
+        """Serve until `stop`."""
+        for listener in self._listeners:
+            self._selector.register(listener, selectors.EVENT_READ, None)
+        self._selector.register(self._wake_receiver, selectors.EVENT_READ, None)
+        while not self._stopped:
+            try:
+                self._turn()
+            except Exception:
+                # boundary: probes must be answered whatever happened; the pause keeps a repeated error from using a CPU
+                log.exception("health_server_failed")
+                time.sleep(_PAUSE_SECONDS)
+        self._close()
+
+    def stop(self) -> None:
+        """Make `run` close all sockets and return. Called in another thread."""
+        self._stopped = True
+        self._wake()
+
+    def _wake(self) -> None:
+        # a full buffer wakes the loop, too
+        with contextlib.suppress(BlockingIOError):
+            self._wake_sender.send(b"\0")
+
+    def _on_made(self, connection: Connection, response: Response) -> None:
+        self._made.append((connection, response))
+        self._wake()
+
+    def _turn(self) -> None:
+        ready = self._selector.select(_SWEEP_SECONDS if self._connections else None)
+        for key, _ in ready:
+            if isinstance(key.data, Connection):
+                self._serve(key.data, key.data.proceed)
+            elif key.fileobj is self._wake_receiver:
+                self._answer_made()
+            else:
+                self._accept(key.fileobj)  # type: ignore[arg-type]  # the listeners are the only other sockets
+        now = time.monotonic()
+        if now >= self._next_sweep:
+            self._next_sweep = now + _SWEEP_SECONDS
+            for connection in [connection for connection in self._connections if connection.deadline <= now]:
+                self._serve(connection, connection.expire)
+
+    def _answer_made(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._wake_receiver.recv(4_096)
+        for _ in range(min(len(self._made), _ANSWERED_PER_TURN)):
+            connection, response = self._made.popleft()
+            self._serve(connection, partial(connection.answer, response))
+        if self._made:
+            self._wake()
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(_ACCEPTED_PER_TURN):
+            try:
+                peer, _ = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno not in _NO_DESCRIPTORS:
+                    continue  # the client has gone before it was accepted
+                if not self._free_descriptor():
+                    time.sleep(_PAUSE_SECONDS)
+                    return
+                continue
+            connection = Connection(peer, self._respond, self._on_made, time.monotonic())
+            self._connections[connection] = None
+            self._limit(has_request=False)
+            # most clients have sent their request by now
+            self._serve(connection, connection.proceed)
+
+    def _free_descriptor(self) -> bool:
+        """Close a descriptor of our own, if there is one."""
+        if self._connections:
+            oldest = next(iter(self._connections))
+            self._serve(oldest, oldest.close)
+        elif self._reserve is not None:
+            os.close(self._reserve)
+            self._reserve = None
+        else:
+            return False
+        return True
+
+    def _limit(self, *, has_request: bool) -> None:
+        """Close the oldest connection with or without a request if there are too many of them."""
+        if len(self._connections) <= MAX_CONNECTIONS:
+            return
+        alike = [connection for connection in self._connections if connection.has_request is has_request]
+        if len(alike) > MAX_CONNECTIONS:
+            self._serve(alike[0], alike[0].close)
+
+    def _serve(self, connection: Connection, action: Callable[[float], None]) -> None:
+        """Perform an action of a connection, and wait for its next event."""
+        if connection not in self._connections:
+            return
+        had_request = connection.has_request
+        try:
+            action(time.monotonic())
+        except OSError:
+            connection.close()  # the client has gone
+        except Exception:
+            log.exception("health_connection_failed")
+            connection.close()
+        self._watch(connection)
+        if connection.state is State.CLOSED:
+            self._remove(connection)
+        elif connection.has_request and not had_request:
+            self._limit(has_request=True)
+
+    def _watch(self, connection: Connection) -> None:
+        """Watch for the events for which the connection waits."""
+        events = connection.events
+        if events == connection.watched:
+            return
+        if not connection.watched:
+            self._selector.register(connection.peer, events, connection)
+        elif not events:
+            self._selector.unregister(connection.peer)
+        else:
+            self._selector.modify(connection.peer, events, connection)
+        connection.watched = events
+
+    def _remove(self, connection: Connection) -> None:
+        del self._connections[connection]
+        connection.peer.close()
+        if self._reserve is None:
+            with contextlib.suppress(OSError):
+                self._reserve = os.open(os.devnull, os.O_RDONLY)
+
+    def _close(self) -> None:
+        for connection in list(self._connections):
+            self._serve(connection, connection.close)
+        self._selector.close()
+        for end in (*self._listeners, self._wake_receiver, self._wake_sender):
+            end.close()
+        if self._reserve is not None:
+            os.close(self._reserve)

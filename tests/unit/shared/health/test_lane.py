@@ -1,0 +1,50 @@
+"""Results that are made once for all who wait for them."""
+
+import threading
+
+import pytest
+
+from financehub_shared.health.lane import MAX_WAITING, Lane, LaneFullError
+
+
+def test_lane_with_equal_requests_makes_the_result_once() -> None:
+    """Requests that arrive while the result is made get that result. A later request gets a newer one."""
+    lane: Lane[int] = Lane("test")
+    proceed, started, made = threading.Event(), threading.Event(), []
+
+    def make() -> int:
+        started.set()
+        assert proceed.wait(20)
+        made.append(0)
+        return len(made)
+
+    first = lane.submit("a", make)
+    assert started.wait(20)
+    same = [lane.submit("a", make) for _ in range(50)]
+    proceed.set()
+    assert {future.result(20) for future in (first, *same)} == {1}
+    assert lane.submit("a", make).result(20) == 2
+
+
+def test_lane_with_a_failing_result_reports_it_and_continues() -> None:
+    """An exception reaches the waiting clients only."""
+    lane: Lane[int] = Lane("test")
+
+    def fail() -> int:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        lane.submit("a", fail).result(20)
+    assert lane.submit("a", lambda: 1).result(20) == 1
+
+
+def test_lane_with_too_many_results_refuses_more() -> None:
+    """The number of different results that wait is limited, because clients choose their names."""
+    lane: Lane[int] = Lane("test")
+    proceed = threading.Event()
+    futures = [lane.submit(str(number), lambda: int(proceed.wait(20))) for number in range(MAX_WAITING)]
+    with pytest.raises(LaneFullError):
+        lane.submit("one more", lambda: 1)
+    assert lane.submit("0", lambda: 2) is futures[0]
+    proceed.set()
+    assert [future.result(20) for future in futures] == [1] * MAX_WAITING
