@@ -4,6 +4,7 @@
 because it runs in the scheduler, so it works even if no worker of the `low` tier is running.
 """
 
+import time
 from typing import Any
 
 import redis
@@ -22,6 +23,9 @@ log = structlog.get_logger(__name__)
 
 #: Seconds for which loss counts are kept after their last change. No message is in flight that long.
 LOSSES_TTL_SECONDS = 7 * DAY_SECONDS
+#: Seconds after an outage in which no worker counts as dead. Heartbeats are then as old as the outage. A live worker
+#: sends its next one up to 8 s later, after the timeout of a command and dramatiq's pause before a new consumer.
+RECOVERY_SECONDS = 10.0
 
 
 class Janitor:
@@ -44,6 +48,8 @@ class Janitor:
         self._retention = dead_letter_retention_days * DAY_SECONDS
         self._reclaim = client.register_script(queue_scripts.RECLAIM)
         self._dead_letters = DeadLetterQueue(client)
+        #: Monotonic time since which Redis has taken our writes; None while it does not.
+        self._available_since: float | None = -RECOVERY_SECONDS
 
     def run(self) -> dict[str, int]:
         """Run the maintenance once.
@@ -54,6 +60,18 @@ class Janitor:
         Raises:
             redis.RedisError: Redis does not answer, or refuses a command. The next run catches up.
         """
+        now = time.monotonic()
+        recovered = self._available_since is not None and now - self._available_since >= RECOVERY_SECONDS
+        try:
+            reclaimed = self._maintain(reclaim=recovered)
+        except redis.RedisError:
+            self._available_since = None
+            raise
+        if self._available_since is None:
+            self._available_since = now
+        return reclaimed
+
+    def _maintain(self, *, reclaim: bool) -> dict[str, int]:
         seconds, microseconds = self._client.time()
         now = seconds + microseconds / 1e6
         alive_since = now - self._heartbeat_timeout
@@ -62,7 +80,7 @@ class Janitor:
         reclaimed = {queue: 0 for name in names if (queue := queue_of(name))}
         for name in names:
             match = keys.ACKS_KEY.match(name)
-            if match is None or heartbeats.get(match["worker"].encode(), 0) / 1000 > alive_since:
+            if not reclaim or match is None or heartbeats.get(match["worker"].encode(), 0) / 1000 > alive_since:
                 continue
             worker, queue = match["worker"], match["queue"]
             count = self._reclaim_from(worker, queue, alive_since)
