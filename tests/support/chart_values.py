@@ -84,6 +84,13 @@ OPTIONS: dict[str, dict[str, Values]] = {
         "without a disk": {"redis": {"persistence": {"enabled": False, "acceptLoss": True}}},
         "own password": {"redis": {"existingSecret": "mine", "passwordKey": "secret"}},
         "external": {"redis": {"enabled": False}, "externalRedis": {"url": "redis://cache.example:6380/2"}},
+        "external with Sentinels": {
+            "redis": {"enabled": False},
+            "externalRedis": {
+                "url": "redis+sentinel://a.example,b.example/mymaster/2",
+                "existingSecret": "mine",
+            },
+        },
         "external with TLS": {
             "redis": {"enabled": False},
             "externalRedis": {

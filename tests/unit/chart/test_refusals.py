@@ -41,7 +41,35 @@ def _rules(**values: Any) -> Values:
     return {"metrics": {"prometheusRule": values}}
 
 
+_FEED = "https://news.example.com/rss"
+
+
+def _secret_feed(url: str) -> Case:
+    return Case(
+        {"settings": {"FINANCEHUB_RSS_FEEDS": f"{_FEED},{url}"}},
+        ("settings.FINANCEHUB_RSS_FEEDS", "providerKeys.existingSecret", "secret_rss_feeds"),
+        ({"settings": {"FINANCEHUB_RSS_FEEDS": _FEED}, "providerKeys": {"existingSecret": "mine"}},),
+    )
+
+
 CASES = {
+    "a feed with a user that is a token": _secret_feed("https://t0ken@news.example.com/rss"),
+    "a feed with a password": _secret_feed("https://me:pw@news.example.com/rss"),
+    "a feed with a token parameter": _secret_feed("https://news.example.com/rss?format=xml&token=1"),
+    "a feed with another secret parameter": _secret_feed("https://news.example.com/rss?x_api_key=1"),
+    "a feed with a token in any parameter": _secret_feed("https://news.example.com/rss?u=abcdefghij0123456789"),
+    "a feed with a token in its path": _secret_feed("https://news.example.com/0123456789abcdef0123/rss"),
+    "a feed with a UUID in its path": _secret_feed("https://news.example.com/0b8f3c1e-1111-4222-8333-444455556666"),
+    "a base URL with a key": Case(
+        {"settings": {"FINANCEHUB_FINNHUB_URL": "https://finnhub.example.com/?apikey=1"}},
+        ("settings.FINANCEHUB_FINNHUB_URL", "providerKeys.existingSecret", "API key"),
+        ({"settings": {"FINANCEHUB_FINNHUB_URL": "https://finnhub.example.com"}},),
+    ),
+    "secret feeds in the settings": Case(
+        {"settings": {"FINANCEHUB_SECRET_RSS_FEEDS": _FEED}},
+        ("settings.FINANCEHUB_SECRET_RSS_FEEDS", "providerKeys.existingSecret", "one URL per line"),
+        ({"settings": {"FINANCEHUB_SECRET_RSS_FEEDS": None}, "providerKeys": {"existingSecret": "mine"}},),
+    ),
     "a name that does not begin with a letter": Case(
         {}, ("fullnameOverride", "2024-financehub", "begin with a letter"), ({"fullnameOverride": "prices"},), "2024"
     ),
@@ -74,6 +102,28 @@ CASES = {
         },
         ("externalRedis.url", "my-redis.NAMESPACE.svc"),
         ({"externalRedis": {"url": "redis://my-redis.market.svc:6379/0"}}, {"autoscaling": {"mode": "hpa"}}),
+    ),
+    "Sentinels without a service": Case(
+        {"redis": {"enabled": False}, "externalRedis": {"url": "redis+sentinel://db.example.com:26379"}},
+        ("externalRedis.url", "the name of the service", "redis+sentinel://host:26379/mymaster/0"),
+        ({"externalRedis": {"url": "redis+sentinel://db.example.com:26379/mymaster"}},),
+    ),
+    "the password of the Sentinels in the URL": Case(
+        {
+            "redis": {"enabled": False},
+            "externalRedis": {"url": "redis+sentinel://db.example.com/mymaster?sentinel_password=secret"},
+        },
+        ("externalRedis.url", "password", "existingSecret"),
+        ({"externalRedis": {"url": "redis+sentinel://db.example.com/mymaster"}},),
+    ),
+    "a Sentinel whose host name KEDA cannot resolve": Case(
+        {
+            "redis": {"enabled": False},
+            "externalRedis": {"url": "redis+sentinel://a.market.svc,sentinel/mymaster"},
+            "autoscaling": {"mode": "keda"},
+        },
+        ("externalRedis.url", "sentinel.NAMESPACE.svc"),
+        ({"externalRedis": {"url": "redis+sentinel://a.market.svc,b.market.svc/mymaster"}},),
     ),
     "two tiers with the same queue": Case(
         {"tiers": {"research": _RESEARCH | {"queue": "low"}}},

@@ -72,6 +72,35 @@ def test_keda_uses_the_redis_of_the_workers(values: dict[str, Any], address: str
             assert trigger["metadata"].get("username") == ("reader" if tls else None)
 
 
+@pytest.mark.parametrize(
+    ("url", "addresses", "service", "database", "user", "tls"),
+    [
+        (
+            "redis+sentinel://a.example,b.example:1/mymaster",
+            "a.example:26379,b.example:1",
+            "mymaster",
+            "0",
+            None,
+            False,
+        ),
+        ("rediss+sentinel://u@[fd00::1],[fd00::2]:1/m/3", "[fd00::1]:26379,[fd00::2]:1", "m", "3", "u", True),
+    ],
+)
+def test_keda_asks_the_sentinels(
+    url: str, addresses: str, service: str, database: str, user: str | None, tls: bool
+) -> None:
+    """KEDA finds the master as the workers do, with KEDA's trigger for Sentinels."""
+    values = KEDA | EXTERNAL | {"externalRedis": {"url": url}}
+    for scaled in _scaled(render(values), "ScaledObject").values():
+        for trigger in scaled["triggers"][:2]:
+            found = trigger["metadata"]
+            assert trigger["type"] == "redis-sentinel"
+            assert (found["addresses"], found["sentinelMaster"]) == (addresses, service)
+            assert (found["databaseIndex"], found.get("username")) == (database, user)
+            assert (found.get("enableTLS") == "true") is tls
+            assert "address" not in found
+
+
 def test_keda_reads_the_password_from_the_secret():
     """KEDA gets the password only through a reference to the Secret. Without a password there is no reference."""
     manifests = render(KEDA)

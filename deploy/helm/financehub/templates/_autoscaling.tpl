@@ -20,12 +20,17 @@ scaleDown:
 {{- end -}}
 
 {{- define "financehub.redis.trigger" -}}
+{{- if include "financehub.redis.usesSentinel" . }}
+addresses: {{ include "financehub.redis.address" . | quote }}
+sentinelMaster: {{ include "financehub.redis.service" . | quote }}
+{{- else }}
 address: {{ include "financehub.redis.address" . | quote }}
+{{- end }}
 databaseIndex: {{ include "financehub.redis.database" . | quote }}
 {{- with include "financehub.redis.user" . }}
 username: {{ . | quote }}
 {{- end }}
-{{- if hasPrefix "rediss://" (include "financehub.redis.url" .) }}
+{{- if hasPrefix "rediss" (include "financehub.redis.url" .) }}
 enableTLS: "true"
 {{- end }}
 {{- end -}}

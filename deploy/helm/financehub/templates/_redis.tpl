@@ -25,11 +25,30 @@ redis://{{ include "financehub.fullname" . }}-redis.{{ .Release.Namespace }}.svc
 {{- end -}}
 {{- end -}}
 
-{{/* The address as host:port, for KEDA. */}}
+{{/* Whether the URL names Sentinels: empty if it does not. */}}
+{{- define "financehub.redis.usesSentinel" -}}
+{{- if regexMatch "^rediss?[+]sentinel://" (include "financehub.redis.url" .) }}yes{{ end -}}
+{{- end -}}
+
+{{/* The address as host:port, or the addresses of the Sentinels with commas between them, for KEDA. */}}
 {{- define "financehub.redis.address" -}}
-{{- $url := urlParse (include "financehub.redis.url" .) -}}
-{{- $host := regexReplaceAll "^.*@" $url.host "" -}}
-{{- if regexMatch ":[0-9]+$" $host }}{{ $host }}{{ else }}{{ $host }}:6379{{ end -}}
+{{- $port := ternary "26379" "6379" (eq "yes" (include "financehub.redis.usesSentinel" .)) -}}
+{{- $hosts := regexReplaceAll "^[^/]*//(?:[^/?]*@)?([^/?]*).*$" (include "financehub.redis.url" .) "${1}" -}}
+{{- $addresses := list -}}
+{{- range $host := splitList "," $hosts -}}
+{{- $addresses = append $addresses (ternary $host (printf "%s:%s" $host $port) (regexMatch ":[0-9]+$" $host)) -}}
+{{- end -}}
+{{- join "," $addresses -}}
+{{- end -}}
+
+{{/* The path of the URL: the database, or the name of the service and the database if it names Sentinels. */}}
+{{- define "financehub.redis.path" -}}
+{{- regexReplaceAll "^[^/]*//[^/?]*/?([^?]*).*$" (include "financehub.redis.url" .) "${1}" -}}
+{{- end -}}
+
+{{/* The name of the master that the Sentinels monitor. */}}
+{{- define "financehub.redis.service" -}}
+{{- if include "financehub.redis.usesSentinel" . }}{{ first (splitList "/" (include "financehub.redis.path" .)) }}{{ end -}}
 {{- end -}}
 
 {{/* The Redis ACL user in the URL; empty if there is none. */}}
@@ -45,7 +64,11 @@ redis://{{ include "financehub.fullname" . }}-redis.{{ .Release.Namespace }}.svc
 {{- end -}}
 
 {{- define "financehub.redis.database" -}}
-{{- trimPrefix "/" (urlParse (include "financehub.redis.url" .)).path | default "0" -}}
+{{- $path := include "financehub.redis.path" . -}}
+{{- if include "financehub.redis.usesSentinel" . -}}
+{{- $path = regexReplaceAll "^[^/]*/?" $path "" -}}
+{{- end -}}
+{{- $path | default "0" -}}
 {{- end -}}
 
 {{- define "financehub.redis.secretEnvironment" -}}
