@@ -24,6 +24,7 @@ from financehub_shared.redis.server_clock import ServerClock
 from financehub_shared.worker.build import build_broker
 from financehub_shared.worker.middleware.health_server import HealthServerMiddleware
 from financehub_shared.worker.observers import build_observers
+from support.hostile_exceptions import HOSTILE
 from support.waiting import eventually
 
 
@@ -107,6 +108,11 @@ if os.environ.get("OBSERVED_WORKER"):
         client.rpush("began", os.getpid())
         while not client.exists("go"):
             time.sleep(0.02)
+
+    @dramatiq.actor(queue_name="high", max_retries=1)
+    def hostile(name: str) -> None:
+        """Raise one of `support.hostile_exceptions.HOSTILE`."""
+        raise HOSTILE[name]()  # noqa: RSE102 — it is a function, not a class
 
     @dramatiq.actor(queue_name="high", max_retries=0)
     def fail() -> None:

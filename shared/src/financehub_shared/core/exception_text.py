@@ -81,12 +81,14 @@ def full_traceback(error: BaseException, redact: Callable[[str], str] = str) -> 
     """
     trace: TracebackType | None = BaseException.__dict__["__traceback__"].__get__(error)  # a subclass cannot change it
     own = _without_callers(trace) if trace is not None else None
+    frames = "".join(["Traceback (most recent call last):\n", *traceback.format_tb(own, limit=_MAX_FRAMES)])
+    short = f"{frames}{describe_exception(error, redact)}\n"
     try:
         text = "".join(traceback.format_exception(type(error), error, own, limit=_MAX_FRAMES))
     except BaseException:  # noqa: BLE001 — attributes such as `__notes__` may raise anything when they are read
-        text = "".join(["Traceback (most recent call last):\n", *traceback.format_tb(own, limit=_MAX_FRAMES)])
-        text += f"{describe_exception(error)}\n"
-    end = f"\n[…]\n{describe_exception(error, redact)}\n" if len(text) > _READ_CHARACTERS else ""
+        text = short
+    # The causes come first, and there may be thousands of them.
+    end = f"\n[…]\n{redact(short)}" if len(text) > _READ_CHARACTERS else ""
     text = _masked(text, redact) + end
     half = TRACEBACK_CHARACTERS // 2
     shown = text if len(text) <= TRACEBACK_CHARACTERS else f"{text[:half]}\n[…]\n{text[-half:]}"

@@ -75,7 +75,8 @@ class Retries(StockRetries):
         enqueuer = _RetryEnqueuer(broker, message, _retry_after_ms(exception), constant, trace)
         try:
             try:
-                raise _FailedAttemptError(trace)  # noqa: TRY301 — it is raised to be handled
+                # `from None`: formatting it must not touch the original
+                raise _FailedAttemptError(trace) from None  # noqa: TRY301 — it is raised to be handled
             except _FailedAttemptError:
                 super().after_process_message(enqueuer, message, result=result, exception=exception)  # type: ignore[no-untyped-call]
         except Exception:
@@ -123,7 +124,7 @@ class _RetryEnqueuer:
 def _retry_after_ms(exception: BaseException) -> float:
     try:
         seconds = getattr(exception, "retry_after", None)
-    except Exception:  # noqa: BLE001 — a property of a foreign exception may raise anything
+    except BaseException:  # noqa: BLE001 — a property of a foreign exception may raise anything
         return 0
     if not isinstance(seconds, int | float) or not math.isfinite(seconds) or seconds <= 0:
         return 0
