@@ -19,6 +19,8 @@ from support.redis_server import RedisServer, free_port
 from support.simulator import RunningSimulator
 
 BIN = Path(sys.executable).parent
+#: Folder of the module that sets a process's clock.
+CLOCK = Path(__file__).parent / "shifted_clock"
 
 SCHEDULE = """
 apiVersion: financehub.io/v1alpha1
@@ -81,23 +83,38 @@ class Fleet:
         text = SCHEDULE.format(name=name, task=task, schedule=schedule) + spec
         (self.schedules / f"{name}.yaml").write_text(text)
 
-    def start_scheduler(self, name: str = "scheduler") -> None:
-        """Start a scheduler. Several may run under different names."""
+    def start_scheduler(self, name: str = "scheduler", *, shift: float = 0) -> None:
+        """Start a scheduler. Several may run under different names. See `set_clock` for `shift`."""
         flags = ["--schedules", str(self.schedules), "--assets", str(self.assets)]
-        self._start(name, [str(BIN / "financehub-scheduler"), *flags])
+        self._start(name, [str(BIN / "financehub-scheduler"), *flags], shift)
 
-    def start_tier(self, tier: str, *, name: str = "", threads: int = 2) -> None:
-        """Start a tier's worker with the command `dramatiq`."""
+    def start_tier(self, tier: str, *, name: str = "", threads: int = 2, shift: float = 0) -> None:
+        """Start a tier's worker with the command `dramatiq`. See `set_clock` for `shift`."""
         module = f"financehub_{tier}_priority.worker"
         flags = ["-p", "1", "-t", str(threads), "--skip-logging", "--worker-shutdown-timeout", "5000"]
-        self._start(name or tier, [str(BIN / "dramatiq"), module, *flags])
+        self._start(name or tier, [str(BIN / "dramatiq"), module, *flags], shift)
 
-    def _start(self, name: str, command: list[str]) -> None:
+    def set_clock(self, name: str, shift: float) -> None:
+        """Set the wall clock of a process, which must have been started with a shift.
+
+        Args:
+            name: Name of the process.
+            shift: Seconds by which its clock is ahead of the real one; negative if it is behind.
+        """
+        file = self.directory / f"{name}.clock"
+        file.with_suffix(".new").write_text(str(shift))
+        file.with_suffix(".new").replace(file)
+
+    def _start(self, name: str, command: list[str], shift: float = 0) -> None:
+        clock = {}
+        if shift:
+            self.set_clock(name, shift)
+            clock = {"PYTHONPATH": str(CLOCK), "CLOCK_SHIFT_FILE": str(self.directory / f"{name}.clock")}
         self.ports[name] = free_port()
         with (self.directory / f"{name}.log").open("ab") as log:
             self._processes[name] = launch(
                 command,
-                env={**self._environment, "FINANCEHUB_HTTP_PORT": str(self.ports[name])},
+                env={**self._environment, **clock, "FINANCEHUB_HTTP_PORT": str(self.ports[name])},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

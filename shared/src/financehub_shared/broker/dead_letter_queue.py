@@ -3,7 +3,6 @@
 import itertools
 import math
 import re
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from financehub_shared.core.chunks import chunks
 from financehub_shared.redis import queue_keys as keys
 from financehub_shared.redis.key_types import readable, report_wrong_key, wrong_keys
 from financehub_shared.redis.replies import is_wrong_type
+from financehub_shared.redis.server_clock import server_time
 from financehub_shared.redis.text import printable
 
 #: Dead letters read per round trip; each is a few kB.
@@ -110,7 +110,7 @@ class DeadLetterQueue:
         requeued = []
         for letter, id, data in self._read(wanted, None):
             try:
-                message = requeued_message(data, round(time.time() * 1000), self._max_message_bytes)
+                message = requeued_message(data, round(server_time(self._client) * 1000), self._max_message_bytes)
             except MessageRefusedError as error:
                 if refused is not None:
                     refused[letter.id] = str(error)
@@ -157,7 +157,9 @@ class DeadLetterQueue:
 
     def _read(self, wanted: DeadLetterFilter, limit: int | None) -> Iterator[_StoredLetter]:
         """Yield the matching letters, newest first, at most `limit` per queue."""
-        newest_ms = (time.time() - wanted.older_than_seconds) * 1000 if wanted.older_than_seconds else math.inf
+        newest_ms = math.inf
+        if wanted.older_than_seconds:
+            newest_ms = (server_time(self._client) - wanted.older_than_seconds) * 1000
         for queue in [wanted.queue] if wanted.queue else sorted(discover_queues(self._client)):
             letters = self._letters(queue, self._death_times(queue, newest_ms, wanted.ids))
             yield from itertools.islice((row for row in letters if wanted.matches(row.letter)), limit)

@@ -19,11 +19,16 @@ from financehub_shared.broker.door import MAX_MESSAGE_BYTES, check_size
 from financehub_shared.broker.encoding import require_json_encoder
 from financehub_shared.broker.in_flight import InFlightMessages
 from financehub_shared.broker.run_end import RunEnd
+from financehub_shared.core.clock import SystemClock
 from financehub_shared.redis import queue_keys as keys
 from financehub_shared.redis.key_types import repaired
+from financehub_shared.redis.server_clock import ServerClock
 from financehub_shared.redis.text import id_bytes
 
 log = structlog.get_logger(__name__)
+
+#: The creation time of a message is not corrected by less than this, which no age limit notices.
+TOLERATED_SKEW_SECONDS = 1.0
 
 
 class FinanceHubBroker(RedisBroker):
@@ -34,6 +39,7 @@ class FinanceHubBroker(RedisBroker):
             would enqueue a message twice or strand the first fetch's messages.
         middleware: Complete list of middleware, in order.
         max_message_bytes: Largest size of a message, without the history of its failures.
+        clock: Clock of the process, which shows the time of Redis.
     """
 
     def __init__(
@@ -42,6 +48,7 @@ class FinanceHubBroker(RedisBroker):
         client: "redis.Redis",
         middleware: Sequence[dramatiq.Middleware],
         max_message_bytes: int = MAX_MESSAGE_BYTES,
+        clock: ServerClock | None = None,
     ) -> None:
         super().__init__(  # type: ignore[no-untyped-call]
             client=client,
@@ -51,6 +58,7 @@ class FinanceHubBroker(RedisBroker):
         )
         self.draining = False
         self.max_message_bytes = max_message_bytes
+        self._clock = clock or ServerClock(SystemClock())
         self._sending = threading.local()
         self._in_flight: defaultdict[str, InFlightMessages] = defaultdict(InFlightMessages)
         self._run_end = RunEnd()
@@ -116,10 +124,20 @@ class FinanceHubBroker(RedisBroker):
         require_json_encoder()
         # A message from Redis, such as a retry, was checked when it was read. It has grown since, and must not be lost.
         self._sending.is_new = "redis_message_id" not in message.options
+        if self._sending.is_new:
+            message = self._in_server_time(message)
         try:
             return super().enqueue(message, delay=delay)
         finally:
             self._sending.is_new = False
+
+    def _in_server_time(self, message: "dramatiq.Message[Any]") -> "dramatiq.Message[Any]":
+        """Return a message whose creation is stated in the time of Redis, because other machines compute its age."""
+        self._clock.measure_if_due(self.client)
+        skew = self._clock.skew() or 0.0
+        if abs(skew) < TOLERATED_SKEW_SECONDS:
+            return message
+        return message.copy(message_timestamp=message.message_timestamp - round(skew * 1000))
 
     # Dramatiq's `enqueue`, `join` and `flush` and our consumer call the following methods. Each is one round trip.
 

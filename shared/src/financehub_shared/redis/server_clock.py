@@ -21,6 +21,19 @@ MEASURE_SECONDS = 60.0
 JUMP_SECONDS = 0.5
 
 
+def server_time(client: "redis.Redis") -> float:
+    """Return the time of a Redis server in Unix seconds, for one comparison with timestamps in it.
+
+    Args:
+        client: Client of the server.
+
+    Raises:
+        redis.RedisError: Redis did not answer or refused the command.
+    """
+    seconds, microseconds = client.time()
+    return float(seconds + microseconds / 1e6)
+
+
 class ServerClock:
     """A `Clock` whose wall time is that of the queue Redis, or that of this machine before the first measurement.
 
@@ -70,9 +83,9 @@ class ServerClock:
             redis.RedisError: Redis did not answer or refused the command. The last measurement stays in force.
         """
         started = self.local.monotonic()
-        seconds, microseconds = client.time()
+        time = server_time(client)
         ended = self.local.monotonic()
-        offset = seconds + microseconds / 1e6 - (started + ended) / 2
+        offset = time - (started + ended) / 2
         with self._lock:
             # A difference that the duration of the command can explain is no change of a clock.
             if self._offset is None or abs(offset - self._offset) > (ended - started) / 2:

@@ -99,7 +99,7 @@ class Liveness(Middleware):
             return reasons
         return [
             f"the consumer of {queue} has no connection to Redis; see the log for the reason"
-            for queue in sorted(tuple(self._disconnected))
+            for queue in sorted(self._disconnected)
         ]
 
     def live(self) -> list[str]:
