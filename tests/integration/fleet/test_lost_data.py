@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from financehub_shared.health.processes import ProcessRegistry
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.monitor import TaskMonitor
 from financehub_shared.schedules import list_schedules
@@ -61,7 +62,7 @@ def missing(fleet: Fleet) -> set[str]:
             wrong.add("a run")
         if not RedisStore(client).quotes(["BTC-USD"]):
             wrong.add("a quote")
-    tiers = {row["tier"] for row in fleet.cli("status", code=1)["tiers"] if row["processes"]}
+        tiers = {process.tier for process in ProcessRegistry(client).live()}
     return wrong | (SYMBOLS - assets) | ({"high", "scheduler"} - tiers)
 
 

@@ -1,5 +1,6 @@
 """Setting types that parse the value of an environment variable."""
 
+import re
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, SecretStr
@@ -59,6 +60,22 @@ def _custom_error(error: RedisUrlError) -> PydanticCustomError:
     return PydanticCustomError("redis_url", "{problem}", {"problem": str(error)})
 
 
+def _without_query(value: str) -> str:
+    if "?" in value or "#" in value:
+        raise ValueError("a base URL has no query; put a key into the setting of the provider's API key")
+    return value
+
+
+def _split_lines(value: object) -> object:
+    """Turn a list of URLs with one per line, or separated by commas, into a list. A comma inside a URL is `%2C`."""
+    urls = split_list(",".join(value.split())) if isinstance(value, str) else value
+    if isinstance(urls, list):
+        for number, url in enumerate(urls, 1):
+            if isinstance(url, str) and not re.match(r"https?://[^/?#\s]", url):
+                raise ValueError(f"URL {number} does not begin with https:// or http:// and a host")
+    return urls
+
+
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Counts = Annotated[dict[str, Annotated[int, Field(ge=0)]], BeforeValidator(_split_counts)]
@@ -68,4 +85,6 @@ RedisPort = Annotated[int, Field(ge=1, le=65_535)]
 RedisDatabase = Annotated[int, Field(ge=0, le=LARGEST_DATABASE)]
 RedisPassword = Annotated[SecretStr, AfterValidator(_check_password)]
 RedisUrlSetting = Annotated[RedisUrl, PlainValidator(_parse_redis_url), PlainSerializer(str)]
-HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")]
+#: A base URL, to which paths are appended. A query would end up in the middle of the address.
+HttpUrl = Annotated[str, AfterValidator(_without_query), Field(pattern=r"^https?://[^\s/]+(/\S*)?$")]
+SecretUrls = Annotated[list[SecretStr], BeforeValidator(_split_lines)]

@@ -27,7 +27,9 @@ from financehub_shared.core.setting_types import (
     RedisPort,
     RedisUrlSetting,
     Seconds,
+    SecretUrls,
 )
+from financehub_shared.core.url_secrets import MASK, mask_urls
 
 PREFIX = "FINANCEHUB_"
 #: Calendar days of bars that are read for a new asset. They have about 500 trading days, enough for a year of a
@@ -38,8 +40,7 @@ BAR_RETENTION_MIN = 30
 #: The variables of fields that begin with one of these do not have the prefix `FINANCEHUB_`.
 FIXED_NAMES = ("redis_", "dramatiq_")
 #: Fields that a file in `secrets_dir` can set.
-SECRET_FIELDS = (*API_KEY_FIELDS, "redis_password")
-_USERINFO = re.compile(r"//[^/@\s]+@")
+SECRET_FIELDS = (*API_KEY_FIELDS, "redis_password", "secret_rss_feeds")
 
 
 class Settings(ProviderSettings):
@@ -160,6 +161,11 @@ class Settings(ProviderSettings):
         ],
         description="URLs of the RSS feeds.",
     )
+    secret_rss_feeds: SecretUrls = Field(
+        [],
+        description="URLs of further RSS feeds that contain a secret, such as a subscriber's token. They come from a "
+        "file in `secrets_dir`, so that they are not in the Deployment, and no part of them is shown.",
+    )
     secrets_dir: Path | None = Field(
         None,
         description="A mounted Secret. Its file `finnhub_api_key` sets that field, unless the environment does.",
@@ -242,8 +248,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         field = str(first["loc"][0])
-        # any URL may contain userinfo, and a Redis URL is secret as a whole
-        shown = "(not shown)" if _is_secret(field) else repr(_USERINFO.sub("//***@", values[field]))
+        # any URL may contain secrets, and a Redis URL is secret as a whole
+        shown = "(not shown)" if _is_secret(field) else repr(_shown_value(values[field]))
         raise ConfigError(f"{_variable(field)}={shown}: {first['msg']}") from None
     if settings.retry_min_seconds > settings.retry_max_seconds:
         raise ConfigError(
@@ -268,9 +274,18 @@ def _mounted_secrets(directory: Path) -> dict[str, str]:
     return found
 
 
+def _shown_value(value: str) -> str:
+    """Return a setting's value without the secrets of URLs. The query of a base URL, which is refused, may be a key."""
+    if "://" not in value:
+        return value
+    value = re.sub(r"://\S*@", f"://{MASK}@", value)
+    return mask_urls(re.sub(r"(?<=[^,\s])([?#])[^\s,]*", rf"\1{MASK}", value))
+
+
 def _is_secret(field: str) -> bool:
     # a URL in REDIS_HOST may contain a password
-    return field in {"redis_url", "redis_host", "dramatiq_broker_url"} or field.endswith(("key", "password"))
+    urls = {"redis_url", "redis_host", "dramatiq_broker_url", "secret_rss_feeds"}
+    return field in urls or field.endswith(("key", "password"))
 
 
 def exit_on_config_error(error: ConfigError) -> NoReturn:

@@ -3,38 +3,39 @@
 import json
 import re
 from collections.abc import Iterable
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.parse import quote, quote_plus
+from urllib.request import getproxies
 
 from pydantic import SecretStr
 
 from financehub_shared.core.redis_url import RedisUrl
 from financehub_shared.core.settings import Settings
 from financehub_shared.core.text import dump_json, one_line, printable
-
-MASK = "***"
-#: Shorter secrets are masked inside URLs only, because they occur by chance in many lines.
-SHORTEST_SECRET = 4
-
-_URL_PASSWORD = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]*://[^\s:/@\"']*):[^\s@/\"']+@")
-_QUERY_SECRET = re.compile(
-    r"([?&](?:token|key|api_?key|x_cg_(?:demo|pro)_api_key|password|secret|crumb)=)[^&\s\"']+", re.IGNORECASE
-)
+from financehub_shared.core.url_secrets import MASK, SHORTEST_SECRET, mask_urls, secrets_in_url
 
 
 def known_secrets(settings: Settings) -> set[str]:
-    """Return every secret in the settings: the values of secret fields and the passwords inside URLs."""
+    """Return every secret in the settings: the values of secret fields and the secret parts of URLs.
+
+    The proxies of the environment (`HTTPS_PROXY`), which the HTTP client uses, are included.
+    """
     secrets: set[str] = set()
     for field in type(settings).model_fields:
         value = getattr(settings, field)
-        if isinstance(value, SecretStr):
-            secrets.add(value.get_secret_value())
-        elif isinstance(value, RedisUrl):
-            secrets |= value.secrets
-        elif isinstance(value, str) and "://" in value:
-            password = urlsplit(value).password
-            if password:
-                secrets |= {password, unquote(password)}
+        for each in value if isinstance(value, list) else [value]:
+            secrets |= _secrets_of(each)
+    for proxy in getproxies().values():
+        secrets |= secrets_in_url(proxy if "://" in proxy else f"//{proxy}")
     return secrets
+
+
+def _secrets_of(value: object) -> set[str]:
+    if isinstance(value, RedisUrl):
+        return set(value.secrets)
+    if isinstance(value, SecretStr):
+        text = value.get_secret_value()
+        return secrets_in_url(text, is_secret=True) if "://" in text else {text}
+    return secrets_in_url(value) if isinstance(value, str) and "://" in value else set()
 
 
 def _spellings(secret: str) -> set[str]:
@@ -45,7 +46,7 @@ def _spellings(secret: str) -> set[str]:
 
 
 class Redactor:
-    """Masks known secrets, passwords in URLs and keys in query strings.
+    """Masks known secrets, users and passwords in URLs, and secrets in query strings.
 
     Args:
         secrets: The secret values.
@@ -60,8 +61,4 @@ class Redactor:
         """Return the text with every secret masked."""
         if self._known is not None:
             text = self._known.sub(MASK, text)
-        if "://" in text:
-            text = _URL_PASSWORD.sub(rf"\1:{MASK}@", text)
-        if "=" in text:
-            text = _QUERY_SECRET.sub(rf"\1{MASK}", text)
-        return text
+        return mask_urls(text)

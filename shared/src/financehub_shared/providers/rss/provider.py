@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field, replace
 
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import MalformedError, ProviderError, StaleError
 from financehub_shared.core.models import NewsItem, Quarantined
+from financehub_shared.core.url_secrets import mask_urls, public_place, without_user
+from financehub_shared.logging import Redactor, known_secrets
 from financehub_shared.providers.context import ProviderContext
 from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.protocols import NewsBatch
@@ -37,8 +38,18 @@ class _FeedAnswer:
 
 def build(context: ProviderContext) -> "Rss":
     """Build the provider."""
-    feeds, parser = context.settings.rss_feeds, FeedParser()
-    return Rss(context.http, context.guard_for, feeds, context.cache_validators, context.clock, parser, context.name)
+    settings, parser = context.settings, FeedParser()
+    return Rss(
+        context.http,
+        context.guard_for,
+        settings.rss_feeds,
+        context.cache_validators,
+        context.clock,
+        parser,
+        context.name,
+        secret_feeds=[url.get_secret_value() for url in settings.secret_rss_feeds],
+        redact=Redactor(known_secrets(settings)),
+    )
 
 
 class Rss:
@@ -52,6 +63,8 @@ class Rss:
         clock: Clock for fetch times.
         parser: Parses the feeds.
         name: Name of this provider in records.
+        secret_feeds: URLs from a Secret.
+        redact: Masks secrets in the entries that go to quarantine, whose links may contain the token of the feed.
     """
 
     def __init__(
@@ -63,10 +76,14 @@ class Rss:
         clock: Clock,
         parser: FeedParser,
         name: str = "rss",
+        *,
+        secret_feeds: Sequence[str] = (),
+        redact: Callable[[str], str] = mask_urls,
     ) -> None:
         self.name = name
         self._http = http
-        self._feeds = dict(zip(feed_labels(feeds), feeds, strict=True))
+        self._feeds = dict(zip(feed_labels(feeds, secret_feeds), [*feeds, *secret_feeds], strict=True))
+        self._redact = redact
         self._guards = {label: guard_for(label) for label in self._feeds}
         self._validators = validators
         self._clock = clock
@@ -96,7 +113,7 @@ class Rss:
                 raise answer
             else:
                 items += answer.items
-                quarantined += answer.quarantined
+                quarantined += map(self._masked, answer.quarantined)
                 if answer.stale is not None:
                     failed[label] = answer.stale
                 elif not answer.changed:
@@ -108,6 +125,9 @@ class Rss:
     async def aclose(self) -> None:
         """End the parser process."""
         await self._parser.aclose()
+
+    def _masked(self, record: Quarantined) -> Quarantined:
+        return replace(record, reason=self._redact(record.reason), payload=self._redact(record.payload))
 
     async def _store_validators(self, read: Sequence[tuple[str, CacheValidators]]) -> None:
         for label, validators in read:
@@ -137,7 +157,8 @@ class Rss:
 
     async def _parse(self, label: str, response: Response, deadline: float) -> _FeedAnswer:
         now = self._clock.now()
-        source = FeedSource(self.name, label, response.url, response.headers.get("content-type", ""), now)
+        base = without_user(response.url)
+        source = FeedSource(self.name, label, base, response.headers.get("content-type", ""), now)
         feed = await self._parser.parse(source, response.body, deadline - self._clock.monotonic())
         stale = None
         if feed.newest_at is not None and now - feed.newest_at > DEAD_AFTER_SECONDS:
@@ -146,16 +167,16 @@ class Rss:
         return _FeedAnswer(feed.items, feed.quarantined, stale, validators=CacheValidators.of(response.headers))
 
 
-def feed_labels(feeds: Sequence[str]) -> list[str]:
-    """Return a readable, unique name for each feed: host and path, without user, password and query.
+def feed_labels(feeds: Sequence[str], secret_feeds: Sequence[str] = ()) -> list[str]:
+    """Return a readable, unique name for each feed: host and path, without anything that is or may be secret.
 
-    `https://www.coindesk.com/arc/outboundfeeds/rss/?token=x` → `coindesk.com/arc/outboundfeeds/rss`.
+    Args:
+        feeds: URLs from the settings. A part that looks like a token is masked.
+        secret_feeds: URLs from a Secret, whose paths are masked.
     """
+    places = [*map(public_place, feeds), *(public_place(url, is_secret=True) for url in secret_feeds)]
     labels: list[str] = []
-    for url in feeds:
-        parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
-        label = f"{(parts.hostname or '').removeprefix('www.')}{port}{parts.path.rstrip('/')}"
+    for label in places:
         duplicates = sum(known.split("#")[0] == label for known in labels)
         labels.append(f"{label}#{duplicates + 1}" if duplicates else label)
     return labels
