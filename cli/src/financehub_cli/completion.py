@@ -46,4 +46,5 @@ def _complete(incomplete: str, read_names: Callable[[Session], Iterable[str]]) -
         names = list(read_names(Session(timeout=COMPLETION_TIMEOUT_SECONDS, report=_ignore)))
     except (FinanceHubError, redis.RedisError):
         return []
-    return [name for name in names if name.startswith(incomplete)]
+    # The shell inserts a completion into the command line, where a control character could do anything.
+    return [name for name in names if name.startswith(incomplete) and name.isprintable()]

@@ -6,6 +6,7 @@ from enum import IntEnum
 import redis
 
 from financehub_shared.core.errors import ConfigError, FinanceHubError, InvalidArgumentsError, StoreUnavailableError
+from financehub_shared.core.text import printable
 from financehub_shared.redis.connections import NotMasterError, WrongServerError
 
 
@@ -19,8 +20,8 @@ class ExitCode(IntEnum):
 
 
 def print_message(line: str) -> None:
-    """Print a one-line error or note to stderr. Control characters become spaces, since it may quote stored data."""
-    sys.stderr.write(f"financehub: {''.join(letter if letter.isprintable() else ' ' for letter in line)}\n")
+    """Print a one-line error or note to stderr. Control characters are escaped, because it may quote stored data."""
+    sys.stderr.write(f"financehub: {printable(line)}\n")
 
 
 def describe_error(error: FinanceHubError | redis.RedisError) -> tuple[ExitCode, str]:

@@ -14,6 +14,7 @@ from financehub_cli.session import Session
 from financehub_shared.broker.dead_letter_queue import DeadLetterFilter, DeadLetterQueue
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.models import Asset, Quote
+from financehub_shared.core.text import printable
 from financehub_shared.monitor import RunState
 from financehub_shared.worker.actors import enqueue
 from financehub_shared.worker.build import build_broker
@@ -68,12 +69,12 @@ class FirstFetch:
         """
         if self.quote is not None:
             price = f"{readable_price(format(self.quote.price, 'f'))} {self.quote.currency}"
-            note = f" ({self.quote.note})" if self.quote.note else ""
+            note = f" ({printable(self.quote.note)})" if self.quote.note else ""
             return f"first fetch: {price} from {self.quote.provider}, {self.quote.quality}{note}"
         if not self.failed:
-            return f"first fetch: not done: {self.problem}. {symbol} is added, and the next run fetches it."
+            return f"first fetch: not done: {printable(self.problem)}. {symbol} is added, and the next run fetches it."
         return (
-            f"first fetch: failed: {self.problem}\n"
+            f"first fetch: failed: {printable(self.problem)}\n"
             f"{symbol} is added, and every run tries again. To correct it, add it again with other options; "
             f"`financehub assets remove {symbol}` removes it."
         )

@@ -13,6 +13,7 @@ from financehub_cli.output.runs import run_as_json
 from financehub_cli.output.terminal import build_console
 from financehub_cli.session import Session
 from financehub_shared.core.durations import format_duration
+from financehub_shared.core.text import printable
 from financehub_shared.health.checks import SCHEDULER
 from financehub_shared.health.processes import ProcessRegistry
 from financehub_shared.monitor import ACTIVE, RunRecord, RunState
@@ -69,7 +70,10 @@ def follow_backfill(session: Session, id: str, queue: str, *, timeout: float, as
                 enqueued, absence_limit = backfill.enqueued, time.monotonic() + ABSENCE_SECONDS
             if progress and bar is not None:
                 progress.update(
-                    bar, total=backfill.total or None, completed=backfill.enqueued, description=backfill.state
+                    bar,
+                    total=backfill.total or None,
+                    completed=backfill.enqueued,
+                    description=escape(printable(backfill.state)),
                 )
             if backfill.state not in {"pending", "running"} or time.monotonic() >= limit:
                 return backfill
@@ -103,7 +107,7 @@ def wait_for_run(session: Session, message_id: str, task: str, *, timeout: float
                 return run
             if progress:
                 reason = f" after {run.error}" if run.error else ""
-                progress.update(f"{task} {run.state}, attempt {max(run.attempts, 1)}{escape(reason)}")
+                progress.update(f"{task} {run.state}, attempt {max(run.attempts, 1)}{escape(printable(reason))}")
             time.sleep(POLL_SECONDS)
 
 
@@ -133,4 +137,5 @@ def _describe_outcome(run: RunRecord) -> str:
         for name, value in run.summary.get("details", {}).items():
             entries = value if isinstance(value, dict) else {}
             lines += [f"  {name} {key}: {text}" for key, text in entries.items()] or [f"  {name}: {value}"]
-    return "\n".join(lines)
+    # No part of a record may look like a line of its own.
+    return "\n".join(map(printable, lines))

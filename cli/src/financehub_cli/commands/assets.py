@@ -212,7 +212,9 @@ def _build_added(asset: Asset, fetched: FirstFetch | None) -> CommandResult:
     record = _as_json(asset) | {"first_fetch": fetched and fetched.as_json()}
     if fetched is None:
         return CommandResult([record], table)
-    return CommandResult([record], Group(table, plain_text(fetched.describe(asset.symbol))), code=fetched.code)
+    return CommandResult(
+        [record], Group(table, plain_text(fetched.describe(asset.symbol), keep_lines=True)), code=fetched.code
+    )
 
 
 def _as_json(asset: Asset) -> dict[str, Any]:

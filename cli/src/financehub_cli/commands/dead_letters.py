@@ -98,7 +98,7 @@ def show(id: Id, as_json: AsJson = False) -> None:
     content = Group(
         build_table("", "", rows=fields),
         build_table("failed at", "exception", "error", rows=failures),
-        plain_text(letter.traceback or letter.raw),
+        plain_text(letter.traceback or letter.raw, keep_lines=True),
     )
     print_result(CommandResult(record, content), as_json=as_json)
 

@@ -1,6 +1,5 @@
 """Prints a command's result once or until Ctrl-C, as tables for people or as JSON for scripts."""
 
-import json
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -13,8 +12,9 @@ from rich.console import RenderableType
 from rich.live import Live
 
 from financehub_cli.exit_codes import ExitCode, describe_error, print_message
-from financehub_cli.output.terminal import build_console, plain_text
+from financehub_cli.output.terminal import build_console, is_unicode, plain_text
 from financehub_shared.core.errors import FinanceHubError
+from financehub_shared.core.text import dump_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class CommandResult:
 
     Args:
         data: The result for scripts, which is JSON-serializable. The command's help documents it.
-        content: The same result for people.
+        content: The same result for people. A string has its own line feeds, and its untrusted parts are escaped.
         notes: Lines for stderr.
         code: The command's exit code.
     """
@@ -88,8 +88,8 @@ def _print(result: CommandResult, *, as_json: bool, indent: int | None) -> None:
     for note in result.notes:
         print_message(note)
     if as_json:
-        sys.stdout.write(json.dumps(result.data, indent=indent, ensure_ascii=False, allow_nan=False) + "\n")
+        sys.stdout.write(dump_json(result.data, indent=indent, ascii_only=not is_unicode(sys.stdout)) + "\n")
         sys.stdout.flush()
     else:
         content = result.content
-        build_console().print(plain_text(content) if isinstance(content, str) else content)
+        build_console().print(plain_text(content, keep_lines=True) if isinstance(content, str) else content)

@@ -1,5 +1,6 @@
 """Renders log lines for people. Nothing in an event can control the terminal or look like another line."""
 
+import re
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -16,12 +17,20 @@ _LEVELS = {
 }
 _LEVEL_WIDTH = max(map(len, _LEVELS))
 _EVENT_WIDTH = 24
+_COLOR = re.compile("\x1b\\[[0-9]+m")
 #: Lines of a traceback are indented, so that a message with line feeds cannot look like a log line.
 _INDENT = "    "
 
 
 class ConsoleRenderer:
-    """The last processor of a chain: time, level, event, the other fields, and then an indented traceback."""
+    """The last processor of a chain: time, level, event, the other fields, and then an indented traceback.
+
+    Args:
+        colored: Whether to use colors.
+    """
+
+    def __init__(self, *, colored: bool = True) -> None:
+        self._colored = colored
 
     def __call__(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
         """Return the line, or several lines if the event has a traceback."""
@@ -37,6 +46,8 @@ class ConsoleRenderer:
         start = f"{_DIM}{time}{_RESET} {_LEVELS.get(level, '')}{level:<{_LEVEL_WIDTH}}{_RESET} "
         first = start + " ".join([f"{_BOLD}{name:<{_EVENT_WIDTH}}{_RESET}", *fields])
         lines = [f"{_INDENT}{printable(line)}" for text in details for line in text.splitlines()]
+        if not self._colored:
+            first = _COLOR.sub("", first)
         return "\n".join([first, *lines])
 
 
