@@ -82,7 +82,12 @@ class _State:
         return True
 
     def translate(self, error: redis.RedisError) -> redis.RedisError:
-        """Return the error to raise. If it says that the server is not the master, the address is looked up again."""
+        """Return the error to raise. If the server may not be the master, the address is looked up again."""
+        if isinstance(error, redis.TimeoutError):
+            # The address may lead to another server by the time the hung one answers again, still as a master. Idle
+            # connections, which did not time out, must not continue with it.
+            self.address.look_up_again(self.lookups)
+            return error
         if not is_failover(error):
             return error
         self.address.look_up_again(self.lookups)
