@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 import redis
 from dramatiq.errors import ConnectionClosed
+from typer.testing import CliRunner
 
+from financehub_cli.app import app
+from financehub_cli.exit_codes import ExitCode
 from financehub_shared.core.redis_url import parse_redis_url
 from financehub_shared.core.settings import Settings
+from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.redis import connections
 from financehub_shared.redis.client import connect, connect_async
 from financehub_shared.redis.sentinel import NoMasterError
@@ -32,6 +36,7 @@ def test_clients_follow_the_master(server: str, tmp_path: Path, monkeypatch: pyt
     with SentinelSet(tmp_path, password="s3cret", server=server) as redis_set:
         url = redis_set.url
         reader, writer = connect(url, timeout=2), connect(url, timeout=2)
+        store = RedisStore(connect(url, timeout=2))
 
         async def read() -> bytes:
             client = connect_async(url, timeout=2)
@@ -39,6 +44,11 @@ def test_clients_follow_the_master(server: str, tmp_path: Path, monkeypatch: pyt
                 return await client.get("round")
             finally:
                 await client.aclose()
+
+        def add_asset(symbol: str) -> None:
+            environment = {"REDIS_URL": url, "FINANCEHUB_SIMULATED": "true"}
+            result = CliRunner().invoke(app, ["assets", "add", symbol, "--type", "crypto"], env=environment)
+            assert result.exit_code == ExitCode.OK, result.output
 
         writer.set("round", "0")
         assert reader.get("round") == asyncio.run(read()) == b"0"
@@ -57,6 +67,8 @@ def test_clients_follow_the_master(server: str, tmp_path: Path, monkeypatch: pyt
                 ignored=redis.RedisError,
             )
             assert asyncio.run(read()) == str(number).encode()
+            add_asset(f"COIN{number}-USD")
+            assert [asset.symbol for asset in store.assets()] == [f"COIN{each + 1}-USD" for each in range(number)]
             if lose == redis_set.hang_master:
                 old.kill()
             redis_set.rejoin(old)

@@ -10,10 +10,7 @@ from typing import Any
 
 import redis
 import redis.asyncio
-from redis.asyncio.retry import Retry as AsyncRetry
-from redis.backoff import ExponentialWithJitterBackoff
 from redis.maint_notifications import MaintNotificationsConfig
-from redis.retry import Retry
 
 from financehub_shared.core.redis_url import RedisUrl, parse_redis_url
 from financehub_shared.redis.address import address_of
@@ -29,7 +26,7 @@ from financehub_shared.redis.connections import (
     TlsSentinelConnection,
     UnixMasterConnection,
 )
-from financehub_shared.redis.faults import FAILOVER_ERRORS
+from financehub_shared.redis.retry import AsyncRetry, Retry
 from financehub_shared.redis.sentinel import AsyncSentinels, Sentinels, tls_parameters
 
 #: A Redis that has not answered for this long is hung. A healthy one answers each of FinanceHub's scripts in
@@ -43,8 +40,6 @@ CONNECT_TIMEOUT_SECONDS = 3.0
 CONNECTION_RETRIES = 3
 #: Every thread of a process may use a connection at the same time, so a pool must not run out before Redis does.
 MOST_CONNECTIONS = 100_000
-#: A server that is not the master did not run the command, so it is retried as often as a broken connection.
-RETRIED_ERRORS = (redis.ConnectionError, *FAILOVER_ERRORS)
 
 
 def connect(
@@ -61,8 +56,7 @@ def connect(
         RedisUrlError: The text is not a valid URL.
     """
     url = parse_redis_url(url) if isinstance(url, str) else url
-    retry = Retry(ExponentialWithJitterBackoff(base=0.05, cap=1), retries, supported_errors=RETRIED_ERRORS)
-    parameters = _parameters(url, timeout) | {"retry": retry}
+    parameters = _parameters(url, timeout) | {"retry": Retry(retries)}
     if url.is_sentinel:
         parameters["sentinels"] = Sentinels(url, min(timeout, CONNECT_TIMEOUT_SECONDS))
         kind: type[Any] = TlsSentinelConnection if url.tls else SentinelConnection
@@ -76,8 +70,7 @@ def connect_async(
 ) -> "redis.asyncio.Redis":
     """Build a client for coroutines, which belongs to the event loop that uses it first. See `connect`."""
     url = parse_redis_url(url) if isinstance(url, str) else url
-    retry = AsyncRetry(ExponentialWithJitterBackoff(base=0.05, cap=1), retries, supported_errors=RETRIED_ERRORS)
-    parameters = _parameters(url, timeout) | {"retry": retry}
+    parameters = _parameters(url, timeout) | {"retry": AsyncRetry(retries)}
     if url.is_sentinel:
         parameters["sentinels"] = AsyncSentinels(url, min(timeout, CONNECT_TIMEOUT_SECONDS))
         kind: type[Any] = AsyncTlsSentinelConnection if url.tls else AsyncSentinelConnection
