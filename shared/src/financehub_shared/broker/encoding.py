@@ -1,8 +1,13 @@
-"""Refuses encoders of dramatiq that FinanceHub cannot use."""
+"""Refuses what a process could enqueue although no worker of FinanceHub would read it."""
 
-from dramatiq import JSONEncoder, get_encoder
+from typing import Any
 
-from financehub_shared.core.errors import ConfigError
+from dramatiq import JSONEncoder, Message, get_encoder
+
+from financehub_shared.core.errors import ConfigError, InvalidArgumentsError
+
+#: Each message of a pipeline contains the next one, which takes two of the levels that `door.MAX_DEPTH` allows.
+LONGEST_PIPELINE = 90
 
 
 def require_json_encoder() -> None:
@@ -21,3 +26,17 @@ def require_json_encoder() -> None:
             f"dramatiq.set_encoder: {type(encoder).__name__} is not supported, because FinanceHub's messages are plain "
             "JSON; remove the call, and convert arguments to JSON in the task"
         )
+
+
+def require_short_pipeline(message: "Message[Any]") -> None:
+    """Check the length of the pipeline that a message begins.
+
+    Raises:
+        InvalidArgumentsError: A worker would refuse the message, because it is nested too deeply.
+    """
+    length, target = 1, message.options.get("pipe_target")
+    while target is not None and length <= LONGEST_PIPELINE:
+        length, target = length + 1, target["options"].get("pipe_target")
+    if length > LONGEST_PIPELINE:
+        problem = f"a pipeline may have {LONGEST_PIPELINE} messages; split it, or enqueue the rest in its last task"
+        raise InvalidArgumentsError(message.actor_name, "pipe_target", problem)

@@ -16,7 +16,7 @@ from dramatiq.errors import ConnectionClosed
 from financehub_shared.broker import queue_scripts
 from financehub_shared.broker.consumer import FinanceHubConsumer
 from financehub_shared.broker.door import MAX_MESSAGE_BYTES, check_size
-from financehub_shared.broker.encoding import require_json_encoder
+from financehub_shared.broker.encoding import require_json_encoder, require_short_pipeline
 from financehub_shared.broker.in_flight import InFlightMessages
 from financehub_shared.broker.run_end import RunEnd
 from financehub_shared.core.clock import SystemClock
@@ -118,10 +118,11 @@ class FinanceHubBroker(RedisBroker):
 
         Raises:
             ConnectionClosed: Redis did not confirm the message.
-            InvalidArgumentsError: The message is too large. Nothing was enqueued.
+            InvalidArgumentsError: The message is too large, or begins a pipeline that is too long.
             ConfigError: The encoder of this process does not write plain JSON.
         """
         require_json_encoder()
+        require_short_pipeline(message)
         # A message from Redis, such as a retry, was checked when it was read. It has grown since, and must not be lost.
         self._sending.is_new = "redis_message_id" not in message.options
         if self._sending.is_new:

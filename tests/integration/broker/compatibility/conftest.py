@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import dramatiq
+import dramatiq.worker
 import pytest
 import redis
 from dramatiq.brokers.redis import RedisBroker
@@ -51,6 +52,7 @@ def broker(kind: str, redis_url: str, redis_client: "redis.Redis") -> Iterator[R
     before = dramatiq.broker.global_broker
     broker = build(kind, redis_url)
     dramatiq.set_broker(broker)
+    broker.emit_after("process_boot")
     yield broker
     broker.close()
     dramatiq.broker.global_broker = before
@@ -62,9 +64,16 @@ def our_broker(redis_url: str, redis_client: "redis.Redis") -> Iterator[RedisBro
     before = dramatiq.broker.global_broker
     broker = build("ours", redis_url)
     dramatiq.set_broker(broker)
+    broker.emit_after("process_boot")
     yield broker
     broker.close()
     dramatiq.broker.global_broker = before
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A consumer that was paused waits for 3 s, for which dramatiq has no setting that a test could change."""
+    monkeypatch.setattr(dramatiq.worker, "CONSUMER_RESTART_DELAY_SECS", 0.1)
 
 
 @pytest.fixture
