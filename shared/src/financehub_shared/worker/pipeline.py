@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dramatiq import Middleware
-from dramatiq.middleware import AsyncIO, CurrentMessage, ShutdownNotifications, TimeLimit
+from dramatiq.middleware import CurrentMessage, ShutdownNotifications, TimeLimit
 
 from financehub_shared.core.catalog import Tier
 from financehub_shared.core.clock import Clock
@@ -24,6 +24,7 @@ from financehub_shared.worker.middleware.process import (
 )
 from financehub_shared.worker.middleware.redis_watch import ServerTime
 from financehub_shared.worker.middleware.retries import Retries
+from financehub_shared.worker.middleware.shutdown import DaemonEventLoop, ShutdownSignals
 from financehub_shared.worker.middleware.stamps import CorrelationId, ReadyAt
 
 #: Longest wait in ms between two polls of an idle queue. The high tier promises a start within a fraction of a second;
@@ -96,11 +97,13 @@ def build_middleware(
         WorkerTuning(POLL_MS.get(tier, DEFAULT_POLL_MS)),
         ServerTime(clock),
         # Starts the event loop. On the way up, it stops the loop after the two below, which may still need it.
-        AsyncIO(),
+        DaemonEventLoop(),
         # Runs just before AsyncIO on the way up, because the providers are closed in the event loop.
         *([ProviderShutdown(providers)] if providers is not None else []),
         # Runs first on the way up at the end of a shutdown, because requeueing must not wait for anything.
         RequeueOnShutdown(),
+        # Handles signals from the first hook of a process on, which runs up the list. It has no other hook.
+        ShutdownSignals(),
     ]
 
 

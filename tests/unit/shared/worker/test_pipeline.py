@@ -31,6 +31,7 @@ MESSAGES = [
     "TimeLimit",
     "ShutdownNotifications",
 ]
+STOP = ["RequeueOnShutdown", "ShutdownSignals"]
 
 
 class Providers:
@@ -53,13 +54,13 @@ def names(*, worker: bool) -> list[str]:
 
 def test_middleware_of_a_worker_is_in_the_documented_order() -> None:
     """A worker's middleware list has exactly these elements in this order."""
-    expected = [*OBSERVERS, *MESSAGES, "WorkerTuning", "ServerTime", "AsyncIO", "ProviderShutdown", "RequeueOnShutdown"]
+    expected = [*OBSERVERS, *MESSAGES, "WorkerTuning", "ServerTime", "DaemonEventLoop", "ProviderShutdown", *STOP]
     assert names(worker=True) == expected
 
 
 def test_middleware_of_an_enqueuing_process_has_neither_observers_nor_providers() -> None:
     """In an enqueue-only process, the list lacks the observers and the middleware that shuts down providers."""
-    assert names(worker=False) == [*MESSAGES, "WorkerTuning", "ServerTime", "AsyncIO", "RequeueOnShutdown"]
+    assert names(worker=False) == [*MESSAGES, "WorkerTuning", "ServerTime", "DaemonEventLoop", *STOP]
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,7 @@ def test_middleware_of_an_enqueuing_process_has_neither_observers_nor_providers(
         pytest.param("Pipelines", "Retries", id="pipelines follow the decision on a retry"),
         pytest.param("Retries", "FailureHistory", id="a retry carries the history of its failures"),
         pytest.param("FailureHistory", "TimeLimit", id="an interrupt does not hit the bookkeeping"),
-        pytest.param("AsyncIO", "ProviderShutdown", id="providers are closed in the running event loop"),
+        pytest.param("DaemonEventLoop", "ProviderShutdown", id="providers are closed in the running event loop"),
         pytest.param("ProviderShutdown", "RequeueOnShutdown", id="requeueing does not wait for the providers"),
     ],
 )

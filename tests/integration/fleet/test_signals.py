@@ -1,0 +1,119 @@
+"""Processes end in time, however often they are told to, from wherever, and whenever."""
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from support.fleet import BIN
+from support.processes import launch
+from support.redis_server import RedisServer, free_port
+from support.waiting import eventually
+
+pytestmark = pytest.mark.faults
+
+ROOT = Path(__file__).parents[3]
+TIERS = ("high", "medium", "low")
+SHUTDOWN_SECONDS = 5.0
+#: The deadline of a worker is 20 s after its shutdown timeout; the rest is for a busy machine.
+LIMIT_SECONDS = SHUTDOWN_SECONDS + 20.0 + 20.0
+#: Each of the ways is tried with each process at several moments.
+WAYS: dict[str, tuple[signal.Signals, ...]] = {
+    "term": (signal.SIGTERM,),
+    "int": (signal.SIGINT,),
+    "term twice": (signal.SIGTERM, signal.SIGTERM),
+    "int twice": (signal.SIGINT, signal.SIGINT),
+    "int and term": (signal.SIGINT, signal.SIGTERM, signal.SIGTERM),
+}
+
+
+def start(process: str, url: str, directory: Path) -> "subprocess.Popen[bytes]":
+    """Start a scheduler or a tier in its own process group."""
+    local = ROOT / "deploy/local"
+    command: list[str | Path] = [
+        *(BIN / "dramatiq", f"financehub_{process}_priority.worker", "-p", "1", "-t", "2", "--skip-logging"),
+        *("--worker-shutdown-timeout", f"{SHUTDOWN_SECONDS * 1_000:.0f}"),
+    ]
+    if process == "scheduler":
+        command = [BIN / "financehub-scheduler", "--schedules", local / "schedules"]
+    environment = {"REDIS_URL": url, "FINANCEHUB_HTTP_PORT": str(free_port()), "FINANCEHUB_HTTP_HOST": "127.0.0.1"}
+    with (directory / "log").open("wb") as log:
+        return launch(command, env=os.environ | environment, stdout=log, stderr=log, start_new_session=True)
+
+
+def group_runs(group: int) -> bool:
+    """Whether a process of the group exists."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, 0)
+        return True
+    return False
+
+
+def end_with(process: "subprocess.Popen[bytes]", signals: tuple[signal.Signals, ...], chance: random.Random) -> float:
+    """Send signals to the whole group, and return the seconds until all of its processes have ended."""
+    started = time.monotonic()
+    for number in signals:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        time.sleep(chance.uniform(0, 0.5))
+    try:
+        process.wait(LIMIT_SECONDS)
+        eventually(lambda: not group_runs(process.pid), "the whole group has ended", LIMIT_SECONDS)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    return time.monotonic() - started
+
+
+def is_ready(directory: Path, process: str) -> bool:
+    """Whether the process has started."""
+    return ("scheduler_started" if process == "scheduler" else "ready for action") in (directory / "log").read_text()
+
+
+@pytest.fixture
+def server(redis_server: Callable[..., RedisServer]) -> Iterator[RedisServer]:
+    """A Redis that the test may hang."""
+    server = redis_server()
+    yield server
+    server.resume()
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("process", ["scheduler", *TIERS])
+def test_process_with_signals_to_its_group_ends(server: RedisServer, tmp_path: Path, process: str, way: str) -> None:
+    """A whole group gets the signals of a service manager while the process works: it drains and exits with 0."""
+    running = start(process, server.url, tmp_path)
+    eventually(lambda: is_ready(tmp_path, process), "the process is ready")
+    # dramatiq's parent process takes its signals from a moment after that on
+    time.sleep(0.5)
+    end_with(running, WAYS[way], random.Random(way))
+    assert running.returncode == 0, (tmp_path / "log").read_text()[-2_000:]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_process_with_signals_during_its_start_ends(server: RedisServer, tmp_path: Path, seed: int) -> None:
+    """At random moments of a start, in any way, with a working and with a hung Redis, no process remains."""
+    chance = random.Random(seed)
+    process = ["scheduler", *TIERS][seed % 4]
+    if seed % 3 == 2:
+        server.hang()
+    running = start(process, server.url, tmp_path)
+    time.sleep(chance.uniform(0, 4))
+    end_with(running, chance.choice(list(WAYS.values())), chance)
+
+
+@pytest.mark.parametrize("process", ["scheduler", *TIERS])
+def test_process_with_a_hung_redis_ends(server: RedisServer, tmp_path: Path, process: str) -> None:
+    """A process whose Redis hangs ends too, after a double signal."""
+    running = start(process, server.url, tmp_path)
+    eventually(lambda: is_ready(tmp_path, process), "the process is ready")
+    time.sleep(0.5)
+    server.hang()
+    end_with(running, WAYS["term twice"], random.Random(process))
+    assert running.returncode == 0, (tmp_path / "log").read_text()[-2_000:]

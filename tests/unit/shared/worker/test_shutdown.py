@@ -1,0 +1,33 @@
+"""The last resort of a worker that cannot end."""
+
+import subprocess
+import sys
+
+from financehub_shared.worker.middleware.shutdown import EXIT_CODE
+
+STUCK = """
+import threading
+from financehub_shared.worker.middleware.shutdown import start_exit_deadline
+threading.Thread(target=threading.Event().wait, name="task of a user").start()
+start_exit_deadline({seconds})
+"""
+
+
+def run(seconds: float, program: str = STUCK) -> "subprocess.CompletedProcess[str]":
+    """Run a program whose thread never ends, with a deadline."""
+    command = [sys.executable, "-c", program.format(seconds=seconds)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_exit_deadline_ends_a_stuck_process_with_its_threads_in_the_log() -> None:
+    """A process that a thread keeps alive ends at the deadline, and one log line names the thread."""
+    done = run(0.3)
+    assert done.returncode == EXIT_CODE
+    assert "shutdown_failed" in done.stdout
+    assert "task of a user" in done.stdout
+
+
+def test_exit_deadline_does_not_delay_a_process_that_ends() -> None:
+    """The deadline itself keeps no process alive."""
+    done = run(3_600, STUCK.replace(".start()\nstart_exit", "\nstart_exit"))
+    assert (done.returncode, done.stdout) == (0, "")
