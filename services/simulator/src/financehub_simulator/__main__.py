@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from financehub_simulator.certificates import create_certificates
+from financehub_simulator.listeners import listen, url_host
 from financehub_simulator.proxy import ConnectProxy
 from financehub_simulator.server import Server, build_server
 from financehub_simulator.state import Simulator
@@ -35,7 +36,12 @@ def _latency(text: str) -> float:
 def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser("financehub-simulator", description="Simulate every market data upstream locally.")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on (default: 127.0.0.1); `::` is all IPv4 and IPv6 addresses, and a name such as "
+        "localhost is served on each of its addresses",
+    )
     parser.add_argument("--port", type=_port, default=8_099, help="HTTP port, 0 for any free port (default: 8099)")
     parser.add_argument("--seed", type=int, default=7, help="seed that determines all prices and news (default: 7)")
     parser.add_argument("--latency-ms", type=_latency, default=0.0, help="delay of every response in milliseconds")
@@ -54,15 +60,19 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _exit_because_of_port(host: str, port: int, error: OSError) -> NoReturn:
     reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"
-    sys.stderr.write(f"financehub-simulator: {host}:{port} {reason}; choose another port\n")
+    sys.stderr.write(f"financehub-simulator: {url_host(host)}:{port} {reason}; choose another port\n")
     raise SystemExit(2) from None
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int) -> list[socket.socket]:
     try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        return listen(host, port)
     except OSError as error:
         _exit_because_of_port(host, port, error)
+
+
+def _url(scheme: str, host: str, port: int) -> str:
+    return f"{scheme}://{url_host(host)}:{port}"
 
 
 async def _run(options: argparse.Namespace) -> None:
@@ -72,21 +82,19 @@ async def _run(options: argparse.Namespace) -> None:
         enforce_rate_limits=not options.no_limits,
         always_open=options.always_open,
     )
-    http_socket = _listen(options.host, options.port)
-    servers: list[tuple[Server, socket.socket]] = [(build_server(simulator), http_socket)]
-    ready_line = f"financehub-simulator: http://{options.host}:{http_socket.getsockname()[1]} seed={simulator.seed}"
+    host = options.host
+    http = _listen(host, options.port)
+    servers: list[tuple[Server, list[socket.socket]]] = [(build_server(simulator), http)]
+    ready_line = f"financehub-simulator: {_url('http', host, http[0].getsockname()[1])} seed={simulator.seed}"
     proxy: ConnectProxy | None = None
     if options.tls_port is not None:
         certificates = create_certificates(options.ca_dir)
-        tls_socket = _listen(options.host, options.tls_port)
-        servers.append((build_server(simulator, certificates), tls_socket))
-        ready_line += f" https://{options.host}:{tls_socket.getsockname()[1]} ca={certificates.authority}"
+        tls = _listen(host, options.tls_port)
+        servers.append((build_server(simulator, certificates), tls))
+        ready_line += f" {_url('https', host, tls[0].getsockname()[1])} ca={certificates.authority}"
         if options.proxy_port is not None:
-            proxy = ConnectProxy(tls_socket.getsockname()[:2])
-            try:
-                ready_line += f" proxy=http://{options.host}:{await proxy.start(options.host, options.proxy_port)}"
-            except OSError as error:
-                _exit_because_of_port(options.host, options.proxy_port, error)
+            proxy = ConnectProxy(tls[0].getsockname()[:2])
+            ready_line += f" proxy={_url('http', host, await proxy.start(_listen(host, options.proxy_port)))}"
 
     def stop() -> None:
         if proxy is not None:
@@ -98,7 +106,7 @@ async def _run(options: argparse.Namespace) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop)
     sys.stdout.write(f"{ready_line}\n")
     sys.stdout.flush()
-    await asyncio.gather(*(server.serve(sockets=[listener]) for server, listener in servers))
+    await asyncio.gather(*(server.serve(sockets=listeners) for server, listeners in servers))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -106,7 +106,7 @@ def _server_certificate(
     authority: x509.Certificate, authority_key: ec.EllipticCurvePrivateKey, key: ec.EllipticCurvePrivateKey
 ) -> x509.Certificate:
     names: list[x509.GeneralName] = [x509.DNSName(name) for name in (*_LOCAL_NAMES, *real_hosts())]
-    names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
+    names += [x509.IPAddress(ipaddress.ip_address(address)) for address in ("127.0.0.1", "::1")]
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
     return (
         _builder(_name("FinanceHub simulator"), authority.subject, key)

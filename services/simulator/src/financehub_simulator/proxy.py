@@ -6,6 +6,8 @@ An unchanged client of the real services uses the simulator if `HTTPS_PROXY` nam
 
 import asyncio
 import contextlib
+import socket
+from collections.abc import Sequence
 
 from financehub_simulator.hosts import is_simulated
 
@@ -23,21 +25,18 @@ class ConnectProxy:
     def __init__(self, tls_address: tuple[str, int]) -> None:
         self._tls_address = tls_address
         self._clients: set[asyncio.StreamWriter] = set()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
 
-    async def start(self, host: str, port: int) -> int:
-        """Start listening and return the port.
-
-        Raises:
-            OSError: The port cannot be used.
-        """
-        self._server = await asyncio.start_server(self._serve, host, port, limit=_MAX_HEAD_BYTES)
-        return int(self._server.sockets[0].getsockname()[1])
+    async def start(self, listeners: Sequence[socket.socket]) -> int:
+        """Serve on listening sockets, and return their port."""
+        for listener in listeners:
+            self._servers.append(await asyncio.start_server(self._serve, sock=listener, limit=_MAX_HEAD_BYTES))
+        return int(listeners[0].getsockname()[1])
 
     def stop(self) -> None:
         """Stop listening and close all client connections, which ends their tunnels."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         for client in self._clients:
             client.close()
 

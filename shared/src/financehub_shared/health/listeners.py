@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 #: The address that stands for all addresses of both families.
 ALL_ADDRESSES = "::"
+#: The name of the loopback addresses.
+LOCALHOST = "localhost"
 #: Connections that the kernel completes and keeps until they are accepted. It must hold those that arrive while a
 #: flood is being served; Linux reduces it to `net.core.somaxconn`, which is 4096 by default.
 BACKLOG = 4_096
@@ -20,8 +22,8 @@ _ATTEMPTS_FOR_ANY_PORT = 10
 def listen(host: str, port: int) -> list[socket.socket]:
     """Return non-blocking listening sockets, all on the same port.
 
-    `::` is all addresses: one socket that accepts IPv4 too, or an IPv4 socket if the machine has no IPv6. A name such
-    as `localhost` is served on each of its addresses that the machine has. Every other address is served as it is.
+    `::` is all addresses: one socket that accepts IPv4 too, or an IPv4 socket if the machine has no IPv6. `localhost`
+    is both loopback addresses. Any other name is served on each of its addresses that the machine has.
 
     Args:
         host: Address or name.
@@ -69,6 +71,9 @@ def _addresses(host: str) -> Sequence[tuple[int, tuple[str, int]]]:
     if host == ALL_ADDRESSES:
         # the second one is for machines without IPv6
         return [(socket.AF_INET6, (ALL_ADDRESSES, 0)), (socket.AF_INET, ("0.0.0.0", 0))]  # noqa: S104 — as configured
+    if host == LOCALHOST:
+        # always both (RFC 6761, section 6.3), although many hosts files name only one of them
+        return [(socket.AF_INET, ("127.0.0.1", 0)), (socket.AF_INET6, ("::1", 0))]
     found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     # dictionary keys, because a hosts file may name an address twice
     return list(
