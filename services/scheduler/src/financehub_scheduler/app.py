@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 from redis.asyncio import Redis
 
+from financehub_scheduler.api.schedule import Schedule
 from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.core.engine import Engine
 from financehub_scheduler.core.health_probe import HealthProbe
@@ -146,7 +147,8 @@ async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:
         operator = await kubernetes.Operator.connect(clock, origin.namespaces, origin.lease, states, client, redact)
         source = operator.source
     registry = Registry(client)
-    enqueuer = Enqueuer(client, settings.run_retention_days * DAY_SECONDS)
+    run_ttl = settings.run_retention_days * DAY_SECONDS
+    enqueuer = Enqueuer(client, run_ttl, max_backlog=settings.max_backlog)
     assets = DeclaredAssets(RedisStore(connect(settings.store_url, retries=0)), settings.assets_file)
     reporter = Reporter(metrics, states)
     # The engine and the on-demand runs report what happens to these listeners.
@@ -155,7 +157,11 @@ async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:
     publisher = NextRunPublisher(clock, registry, reporter, states)
     # The engine also reports to the on-demand runs and the publisher, which react to its actions.
     engine_listeners = Listeners([*listeners, on_demand, publisher])
-    engine = Engine(clock, registry, enqueuer, states, engine_listeners, assets.argument_problem)
+
+    def check_arguments(schedule: Schedule) -> str:
+        return schedule.size_problem(settings.max_message_bytes) or assets.argument_problem(schedule)
+
+    engine = Engine(clock, registry, enqueuer, states, engine_listeners, check_arguments)
     source_checks = (operator.source.liveness, operator.source.startup_problems) if operator else ()
     observability = _build_observability(
         settings, metrics, HealthProbe(engine, clock, *source_checks), states, reporter, watch, clock

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import redis
 from prometheus_client import Histogram
@@ -15,7 +15,8 @@ from financehub_shared.core.clock import Clock
 from financehub_shared.health.freshness import DATASETS
 from financehub_shared.metrics.families import gauge
 from financehub_shared.redis import keys
-from financehub_shared.redis.text import decode
+from financehub_shared.redis.key_types import readable
+from financehub_shared.redis.text import decode, read_number
 
 STATES = ("active", "suspended", "stopped")
 _FETCHING = frozenset(DATASETS.values())
@@ -108,14 +109,17 @@ class FailingSchedules:
         Raises:
             redis.RedisError: Redis does not answer.
         """
-        failing = cast("dict[bytes, bytes]", self._client.hgetall(keys.SCHEDULES_FAILING))
+        pipeline = self._client.pipeline(transaction=False)
+        pipeline.hgetall(keys.SCHEDULES_FAILING)
+        reply: Any = pipeline.execute(raise_on_error=False)
+        failing = cast("dict[bytes, bytes]", readable([keys.SCHEDULES_FAILING], reply, {})[0])
         labels = self._reporter.labels
         values = {(name,): 0.0 for name in labels}
         for uid, count in failing.items():
             state = self._states.get(decode(uid))
             if state is not None:
                 key = (state.schedule.name if state.schedule.name in labels else OTHER,)
-                values[key] = max(values.get(key, 0.0), float(count))
+                values[key] = max(values.get(key, 0.0), read_number(decode(count)) or 0.0)
         text = "Runs in a row that were dead-lettered or lost"
         return [gauge("schedule_consecutive_failures", text, ["scheduledtask"], values)]
 

@@ -50,9 +50,14 @@ def redis_step(step: Step, engine: Engine, client: Redis) -> Step:
             await client.set(keys.WRITE_PROBE, "1", ex=PROBE_TTL_SECONDS)
         except RedisError as error:
             engine.on_redis_unavailable(error)
+        except Exception as error:  # boundary: a value that another program wrote to Redis must not end the process
+            if (problem := f"{type(error).__name__}: {error}") not in reported:
+                reported.add(problem)
+                log.exception("scheduler_step_failed", step=getattr(step, "__qualname__", str(step)))
         else:
             engine.on_redis_reply()
 
+    reported: set[str] = set()
     return run
 
 

@@ -15,9 +15,10 @@ import structlog
 from financehub_shared.core.durations import HOUR_SECONDS
 from financehub_shared.core.outage import Outage
 from financehub_shared.redis import keys
+from financehub_shared.redis.key_types import readable, repaired, report_wrong_key
 from financehub_shared.redis.scripts import REDIS_NOW
 from financehub_shared.redis.server_clock import ServerClock
-from financehub_shared.redis.text import decode
+from financehub_shared.redis.text import LATEST_TIME, decode
 
 log = structlog.get_logger(__name__)
 
@@ -89,8 +90,8 @@ class ProcessInfo:
             tier=str(fields["tier"]),
             host=str(fields["host"]),
             pid=int(fields["pid"]),
-            started_at=float(fields["started_at"]),
-            heartbeat_at=float(fields["heartbeat_at"]),
+            started_at=_time(fields["started_at"]),
+            heartbeat_at=_time(fields["heartbeat_at"]),
             queues=tuple(map(str, fields.get("queues", ()))),
             threads=int(fields.get("threads", 0)),
             busy=int(fields.get("busy", 0)),
@@ -101,6 +102,13 @@ class ProcessInfo:
 
 def _optional_number(value: Any) -> float | None:
     return None if value is None else float(value)
+
+
+def _time(value: Any) -> float:
+    """Return a time in Unix seconds. A calendar cannot show infinite and very large numbers."""
+    if not -1 <= float(value) <= LATEST_TIME:
+        raise ValueError(f"{value!r} is not a time in Unix seconds")
+    return float(value)
 
 
 class ProcessRegistry:
@@ -117,7 +125,8 @@ class ProcessRegistry:
     def write_heartbeat(self, info: ProcessInfo) -> None:
         """Record that a process is alive, and remove processes that died an hour ago or earlier."""
         names = [keys.PROCESSES, keys.process(info.id)]
-        self._script(keys=names, args=[info.id, json.dumps(asdict(info)), EXPIRY_SECONDS, HOUR_SECONDS])
+        args: list[str | int] = [info.id, json.dumps(asdict(info)), EXPIRY_SECONDS, HOUR_SECONDS]
+        repaired(self._client, lambda: {keys.PROCESSES: "zset"}, lambda: self._script(keys=names, args=args))
 
     def remove(self, id: str) -> None:
         """Record that a process has stopped."""
@@ -128,7 +137,10 @@ class ProcessRegistry:
 
     def live(self) -> list[ProcessInfo]:
         """Return the processes with a heartbeat in the last 20 s, sorted by tier."""
-        ids = [decode(id) for id in cast("list[bytes]", self._client.zrange(keys.PROCESSES, 0, -1))]
+        pipeline = self._client.pipeline(transaction=False)
+        pipeline.zrange(keys.PROCESSES, 0, -1)
+        (members,) = readable([keys.PROCESSES], pipeline.execute(raise_on_error=False), [])
+        ids = [decode(id) for id in members]
         if not ids:
             return []
         replies = cast("list[bytes | None]", self._client.mget([keys.process(id) for id in ids]))
@@ -137,11 +149,10 @@ class ProcessRegistry:
             try:
                 if reply is not None:
                     infos.append(ProcessInfo.from_json(reply))
-            except (ValueError, TypeError, KeyError, RecursionError) as error:
+            except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
                 # The next heartbeat of the process replaces the damaged record.
-                log.warning(
-                    "process_record_read_failed", key=keys.process(id), error=f"{type(error).__name__}: {error}"
-                )
+                problem = f"it is not the record of a process ({type(error).__name__}: {error})"
+                report_wrong_key(keys.process(id), problem)
         return sorted(infos, key=lambda info: (info.tier, info.id))
 
 

@@ -213,36 +213,46 @@ DECLARE_LOST = (
     + _OTHER_KEYS
     + """
 local before, now = ARGV[1], ARGV[2]
+-- A key of another type must not hide the other runs. Its command has no effect, and its reply is missing.
+local function call(...)
+  local reply = redis.pcall(...)
+  if type(reply) == 'table' and reply.err then return nil end
+  return reply
+end
+local function is_live_schedule(key)
+  local found, registered = pcall(is_registered, key)
+  return found and registered
+end
 local reason = 'its worker died and its message is in no queue'
 local lost = 0
 for _, task in ipairs(redis.call('SMEMBERS', KEYS[1])) do
   local stats, running = stats_key(task), running_key(task)
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', running, '-inf', before)) do
+  for _, id in ipairs(call('ZRANGEBYSCORE', running, '-inf', before) or {}) do
     local run = run_key(id)
-    local r = redis.call('HMGET', run, run_field.state, run_field.worker, run_field.queue, run_field.redis_id,
-                         run_field.schedule_uid)
+    local r = call('HMGET', run, run_field.state, run_field.worker, run_field.queue, run_field.redis_id,
+                   run_field.schedule_uid) or {}
     local state, worker, queue, redis_id, uid = r[1], r[2], r[3], r[4], r[5]
-    local alive = worker and redis.call('EXISTS', process_key(worker)) == 1
-    local queued = queue and redis.call('HEXISTS', messages_key(queue), redis_id) == 1
+    local alive = worker and call('EXISTS', process_key(worker)) == 1
+    local queued = queue and call('HEXISTS', messages_key(queue), redis_id) == 1
     if not alive and not queued then
-      redis.call('ZREM', running, id)
+      call('ZREM', running, id)
       if not state or state == 'running' then
         lost = lost + 1
-        redis.call('HINCRBY', stats, 'lost', 1)
-        redis.call('HSET', stats, 'last_failure_at', now, 'last_error', reason)
+        call('HINCRBY', stats, 'lost', 1)
+        call('HSET', stats, 'last_failure_at', now, 'last_error', reason)
         if state then
-          redis.call('HSET', run, run_field.state, 'lost', run_field.finished_at, now, run_field.error, reason)
-          redis.call('ZADD', recent_key(task), now, id)
+          call('HSET', run, run_field.state, 'lost', run_field.finished_at, now, run_field.error, reason)
+          call('ZADD', recent_key(task), now, id)
         end
         local schedule = uid and schedule_key(uid)
-        if schedule and is_registered(schedule) then
+        if schedule and is_live_schedule(schedule) then
           local field = schedule_field
-          redis.call('HSET', schedule, field.last_run_id, id, field.last_run_outcome, 'lost', field.last_run_at, now,
-                     field.last_run_error, reason, field.last_failure_at, now)
-          redis.call('HINCRBY', schedule, field.ended, 1)
-          redis.call('HINCRBY', schedule, field.failures, 1)
-          redis.call('HINCRBY', KEYS[3], uid, 1)
-          redis.call('SADD', KEYS[2], uid)
+          call('HSET', schedule, field.last_run_id, id, field.last_run_outcome, 'lost', field.last_run_at, now,
+               field.last_run_error, reason, field.last_failure_at, now)
+          call('HINCRBY', schedule, field.ended, 1)
+          call('HINCRBY', schedule, field.failures, 1)
+          call('HINCRBY', KEYS[3], uid, 1)
+          call('SADD', KEYS[2], uid)
         end
       end
     end
@@ -258,7 +268,9 @@ SNAPSHOT = (
     + """
 local out = {}
 for _, task in ipairs(redis.call('SMEMBERS', KEYS[1])) do
-  table.insert(out, {task, redis.call('ZCARD', running_key(task)), redis.call('HGETALL', stats_key(task))})
+  local running, stats = redis.pcall('ZCARD', running_key(task)), redis.pcall('HGETALL', stats_key(task))
+  -- a key of another type contains no statistics
+  table.insert(out, {task, type(running) == 'number' and running or 0, not stats.err and stats or {}})
 end
 return out
 """

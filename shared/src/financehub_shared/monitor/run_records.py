@@ -9,7 +9,7 @@ from typing import Any
 from financehub_shared.monitor.run_state import RunState
 from financehub_shared.monitor.sketch import quantile
 from financehub_shared.redis.run_record import RunField
-from financehub_shared.redis.text import read_count, read_number
+from financehub_shared.redis.text import read_count, read_number, read_time
 
 Fields = Mapping[str, str]
 
@@ -81,10 +81,10 @@ class RunRecord:
             state=RunState(fields[RunField.STATE]),
             schedule=fields.get(RunField.SCHEDULE, ""),
             schedule_uid=fields.get(RunField.SCHEDULE_UID, ""),
-            due_at=read_number(fields.get(RunField.DUE_AT)),
-            enqueued_at=read_number(fields.get(RunField.ENQUEUED_AT)),
-            started_at=read_number(fields.get(RunField.STARTED_AT)),
-            finished_at=read_number(fields.get(RunField.FINISHED_AT)),
+            due_at=read_time(fields.get(RunField.DUE_AT)),
+            enqueued_at=read_time(fields.get(RunField.ENQUEUED_AT)),
+            started_at=read_time(fields.get(RunField.STARTED_AT)),
+            finished_at=read_time(fields.get(RunField.FINISHED_AT)),
             duration=read_number(fields.get(RunField.DURATION)),
             attempts=read_count(fields.get(RunField.ATTEMPT, fields.get("try"))),  # `try` in older records
             worker=fields.get(RunField.WORKER, ""),
@@ -142,7 +142,7 @@ class TaskStats:
             p50=quantile(buckets, 0.50),
             p95=quantile(buckets, 0.95),
             p99=quantile(buckets, 0.99),
-            last_success_at=read_number(fields.get("last_success_at")),
-            last_failure_at=read_number(fields.get("last_failure_at")),
+            last_success_at=read_time(fields.get("last_success_at")),
+            last_failure_at=read_time(fields.get("last_failure_at")),
             last_error=fields.get("last_error", ""),
         )

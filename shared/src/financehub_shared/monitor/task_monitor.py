@@ -1,8 +1,8 @@
 """`TaskMonitor` reads the state and the history of the fleet's tasks from Redis."""
 
-from collections.abc import Iterable
-from functools import cache
-from typing import Any, cast
+from collections.abc import Callable, Iterable
+from functools import cache, partial
+from typing import Any
 
 import redis
 import structlog
@@ -17,6 +17,7 @@ from financehub_shared.monitor.run_records import RunRecord, TaskStats
 from financehub_shared.monitor.run_state import RunState
 from financehub_shared.redis import keys
 from financehub_shared.redis.client import connect
+from financehub_shared.redis.key_types import KeyTypes, readable, report_wrong_key, wrong_keys
 from financehub_shared.redis.replies import is_wrong_type, raise_other_errors
 from financehub_shared.redis.run_record import RunField
 from financehub_shared.redis.text import decode, decode_hash
@@ -48,7 +49,7 @@ class TaskMonitor:
 
     def get_all_stats(self) -> dict[str, TaskStats]:
         """Return the statistics of every task that ever ran, read at one moment."""
-        rows = self._snapshot(keys=[keys.TASKS], args=[])
+        rows: Any = self._or_empty({keys.TASKS: "set"}, lambda: self._snapshot(keys=[keys.TASKS], args=[]), [])
         stats: dict[str, TaskStats] = {}
         for name, running, flat in sorted(rows):
             fields = decode_hash(dict(zip(flat[::2], flat[1::2], strict=True)))
@@ -64,13 +65,15 @@ class TaskMonitor:
         pipeline = self._client.pipeline(transaction=False)
         pipeline.zrevrange(keys.task_running(task), 0, limit - 1)
         pipeline.zrevrange(keys.task_recent(task), 0, limit - 1)
-        running, ended = pipeline.execute()
+        names = [keys.task_running(task), keys.task_recent(task)]
+        running, ended = readable(names, pipeline.execute(raise_on_error=False), [])
         ids = dict.fromkeys(decode(id) for id in [*running, *ended])
         return self._runs(list(ids)[:limit])
 
     def get_schedule_runs(self, uid: str) -> list[RunRecord]:
         """Return the newest runs of one schedule, at most `SCHEDULE_RUNS`, newest first."""
-        ids = cast("list[bytes]", self._client.lrange(keys.schedule_recent(uid), 0, SCHEDULE_RUNS - 1))
+        key = keys.schedule_recent(uid)
+        ids: Any = self._or_empty({key: "list"}, lambda: self._client.lrange(key, 0, SCHEDULE_RUNS - 1), [])
         return self._runs([decode(id) for id in ids])
 
     def record_queued(self, message: Any) -> None:
@@ -104,7 +107,8 @@ class TaskMonitor:
             now: Current time in Unix seconds.
         """
         names = [keys.TASKS, keys.SCHEDULES_CHANGED, keys.SCHEDULES_FAILING]
-        return int(self._declare_lost(keys=names, args=[now - LOST_AFTER_SECONDS, now]))
+        arguments = [now - LOST_AFTER_SECONDS, now]
+        return int(self._or_empty({keys.TASKS: "set"}, lambda: self._declare_lost(keys=names, args=arguments), 0))
 
     def drop_older(self, before: float, *, dry_run: bool = False) -> int:
         """Delete the records of runs that ended before a given time, and return how many were, or would be, deleted.
@@ -115,9 +119,26 @@ class TaskMonitor:
             before: Latest end time, in Unix seconds.
             dry_run: Whether to count the records without deleting them.
         """
-        tasks = cast("set[bytes]", self._client.smembers(keys.TASKS))
+        tasks: Any = self._or_empty({keys.TASKS: "set"}, lambda: self._client.smembers(keys.TASKS), set())
         arguments = [str(before), str(int(dry_run))]
-        return sum(int(self._delete_old_runs(keys=[keys.task_recent(task.decode())], args=arguments)) for task in tasks)
+        dropped = 0
+        for task in tasks:
+            key = keys.task_recent(decode(task))
+            delete = partial(self._delete_old_runs, keys=[key], args=arguments)
+            dropped += int(self._or_empty({key: "zset"}, delete, 0))
+        return dropped
+
+    def _or_empty(self, types: KeyTypes, call: Callable[[], Any], empty: Any) -> Any:
+        """Return the result of a call. If one of its keys has another type, report the key and return `empty`."""
+        try:
+            return call()
+        except redis.ResponseError as error:
+            wrong = wrong_keys(self._client, types) if is_wrong_type(error) else []
+            if not wrong:
+                raise
+            for key in wrong:
+                report_wrong_key(key, f"it is not a {types[key]}, so another program wrote it")
+            return empty
 
     def _runs(self, ids: Iterable[str]) -> list[RunRecord]:
         wanted = list(ids)

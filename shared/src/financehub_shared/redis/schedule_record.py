@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from financehub_shared.redis.lua import lua_field_names
+from financehub_shared.redis.text import LATEST_TIME, read_time
 
 
 class ScheduleField(StrEnum):
@@ -91,8 +92,15 @@ end
 )
 
 
-def _number(fields: Mapping[str, str], name: str) -> float | None:
-    return float(fields[name]) if fields.get(name) else None
+def _time(fields: Mapping[str, str], name: str) -> float:
+    """Return a time or a duration in seconds. No other program's number may make a listing fail."""
+    if (time := read_time(fields[name])) is None:
+        raise ValueError(f"{name} is not a number of seconds: {fields[name][:60]!r}")
+    return time
+
+
+def _optional_time(fields: Mapping[str, str], name: str) -> float | None:
+    return _time(fields, name) if fields.get(name) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +132,11 @@ class ScheduleOutcome:
             failures=int(fields.get(ScheduleField.FAILURES, 0)),
             last_run_id=fields.get(ScheduleField.LAST_RUN_ID, ""),
             last_run_outcome=fields.get(ScheduleField.LAST_RUN_OUTCOME, ""),
-            last_run_at=_number(fields, ScheduleField.LAST_RUN_AT),
-            last_run_duration=_number(fields, ScheduleField.LAST_RUN_DURATION),
+            last_run_at=_optional_time(fields, ScheduleField.LAST_RUN_AT),
+            last_run_duration=_optional_time(fields, ScheduleField.LAST_RUN_DURATION),
             last_run_error=fields.get(ScheduleField.LAST_RUN_ERROR, ""),
-            last_success_at=_number(fields, ScheduleField.LAST_SUCCESS_AT),
-            last_failure_at=_number(fields, ScheduleField.LAST_FAILURE_AT),
+            last_success_at=_optional_time(fields, ScheduleField.LAST_SUCCESS_AT),
+            last_failure_at=_optional_time(fields, ScheduleField.LAST_FAILURE_AT),
         )
 
 
@@ -175,7 +183,7 @@ class ScheduleRecord:
         """Parse the hash `keys.schedule(uid)`; any of its fields may be missing.
 
         Raises:
-            ValueError, KeyError: A field was changed by hand and is unreadable.
+            ValueError, TypeError, KeyError, RecursionError: A field was changed by hand and is unreadable.
         """
         reason = fields.get(ScheduleField.LAST_SKIP_REASON)
         return cls(
@@ -190,8 +198,8 @@ class ScheduleRecord:
             backfilled=int(fields.get(ScheduleField.BACKFILLED, 0)),
             missed=int(fields.get(ScheduleField.MISSED, 0)),
             skipped={reason: int(fields[name]) for reason, name in _SKIPPED.items() if name in fields},
-            last_skip=(reason, float(fields[ScheduleField.LAST_SKIP_AT])) if reason else None,
-            last_due_at=_number(fields, ScheduleField.LAST_DUE_AT),
+            last_skip=(reason, _time(fields, ScheduleField.LAST_SKIP_AT)) if reason else None,
+            last_due_at=_optional_time(fields, ScheduleField.LAST_DUE_AT),
             outcome=ScheduleOutcome.from_fields(fields),
         )
 
@@ -220,7 +228,10 @@ class NextRuns:
             ValueError, TypeError, KeyError: The value is damaged.
         """
         fields = json.loads(text)
-        return cls(tuple(map(float, fields["next"])), str(fields["problem"]))
+        times = tuple(map(float, fields["next"]))
+        if not all(0 <= time <= LATEST_TIME for time in times):
+            raise ValueError("a time is not in Unix seconds")
+        return cls(times, str(fields["problem"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,15 +259,19 @@ class BackfillInfo:
 
     @classmethod
     def from_fields(cls, id: str, fields: Mapping[str, str]) -> Self:
-        """Parse the hash `keys.backfill(id)`."""
+        """Parse the hash `keys.backfill(id)`.
+
+        Raises:
+            ValueError, KeyError: A field was changed by hand and is unreadable.
+        """
         # `running` is not stored, because a scheduler that starts a backfill late must not overwrite the final state
         # that another one has written.
         started = fields[BackfillField.STATE] == "pending" and BackfillField.TOTAL in fields
         return cls(
             id=id,
             name=fields[BackfillField.NAME],
-            start=float(fields[BackfillField.START]),
-            end=float(fields[BackfillField.END]),
+            start=_time(fields, BackfillField.START),
+            end=_time(fields, BackfillField.END),
             state="running" if started else fields[BackfillField.STATE],
             total=int(fields.get(BackfillField.TOTAL, 0)),
             enqueued=int(fields[BackfillField.ENQUEUED]),

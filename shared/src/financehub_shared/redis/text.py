@@ -2,14 +2,17 @@
 
 `decode(value)` decodes one string, `decode_hash(raw)` an HGETALL reply and `decode_fields(names, values)` an HMGET
 reply. Bytes that are not UTF-8 are replaced, so a damaged value never raises an error here. `read_number(text)` and
-`read_count(text)` parse statistics, and a damaged number counts as missing. `id_text(raw)` and `id_bytes(text)` convert
-ids without loss, because a command must name exactly the id that Redis stores.
+`read_count(text)` parse statistics and `read_time(text)` parses times; what is damaged counts as missing.
+`id_text(raw)` and `id_bytes(text)` convert ids without loss, because a command must name exactly the id that Redis
+stores.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+#: 9999-12-31T23:59:59Z in Unix seconds.
+LATEST_TIME = 253_402_300_799
 _NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,20})?(?:e-\d{1,2})?", re.ASCII)
 
 
@@ -43,6 +46,19 @@ def read_count(text: str | None) -> int:
     return int(read_number(text) or 0)
 
 
+def read_time(text: str | None, *, unit: int = 1) -> float | None:
+    """Return a time in Unix seconds, or None if it is missing, damaged or beyond the last year that Python has.
+
+    Args:
+        text: The stored number.
+        unit: Number of units per second: 1,000 for stored milliseconds.
+    """
+    number = read_number(text)
+    if number is None or not -1 <= number / unit <= LATEST_TIME:
+        return None
+    return number / unit
+
+
 def id_text(raw: bytes) -> str:
     """Return an id as a string from which `id_bytes` restores the bytes, even if they are not UTF-8."""
     return raw.decode(errors="surrogateescape")
@@ -54,5 +70,5 @@ def id_bytes(text: str) -> bytes:
 
 
 def printable(raw: bytes) -> str:
-    """Return any bytes for people and JSON: those that are not UTF-8 are shown as `\\xff`."""
+    r"""Return any bytes for people and JSON: those that are not UTF-8 are shown as `\\xff`."""
     return raw.decode(errors="backslashreplace")

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import redis
-import structlog
 
 from financehub_shared.core.chunks import chunks
 from financehub_shared.core.errors import InvalidArgumentsError
 from financehub_shared.redis import keys
+from financehub_shared.redis.key_types import readable, report_wrong_key
 from financehub_shared.redis.schedule_record import NextRuns, ScheduleOutcome, ScheduleRecord
 from financehub_shared.redis.text import decode, decode_hash
-
-log = structlog.get_logger(__name__)
 
 #: No scheduler runs a schedule whose claim is older than this. Claims are renewed every 30 s.
 UNCLAIMED_SECONDS = 90
@@ -76,23 +74,28 @@ def list_schedules(client: "redis.Redis") -> list[ScheduleInfo]:
     Args:
         client: Client for the queue Redis, with replies as bytes.
     """
-    claims: Any = client.zrange(keys.SCHEDULES, 0, -1, withscores=True)
+    with client.pipeline(transaction=False) as pipeline:
+        pipeline.zrange(keys.SCHEDULES, 0, -1, withscores=True)
+        (claims,) = readable([keys.SCHEDULES], pipeline.execute(raise_on_error=False), [])
     infos: list[ScheduleInfo] = []
     for chunk in chunks(claims, _CHUNK):
         with client.pipeline(transaction=False) as pipeline:
             pipeline.hmget(keys.SCHEDULE_NEXT_RUNS, [uid for uid, _ in chunk])
+            names = [keys.SCHEDULE_NEXT_RUNS]
             for uid, _ in chunk:
-                pipeline.hgetall(keys.schedule(uid.decode()))
-                pipeline.lrange(keys.schedule_recent(uid.decode()), 0, _RECENT_RUNS - 1)
-            next_runs, *rest = pipeline.execute()
-        for (_, claimed_at), next_run, raw, recent in zip(chunk, next_runs, rest[::2], rest[1::2], strict=True):
+                names += [keys.schedule(decode(uid)), keys.schedule_recent(decode(uid))]
+                pipeline.hgetall(names[-2])
+                pipeline.lrange(names[-1], 0, _RECENT_RUNS - 1)
+            next_runs, *rest = readable(names, pipeline.execute(raise_on_error=False), {})
+        next_runs = next_runs or [None] * len(chunk)
+        for (uid, claimed_at), next_run, raw, recent in zip(chunk, next_runs, rest[::2], rest[1::2], strict=True):
             try:
                 # a schedule may be deleted between the two reads
                 if (record := ScheduleRecord.from_fields(decode_hash(raw))).name:
                     infos.append(_build_info(record, claimed_at, next_run, recent))
             except (ValueError, TypeError, KeyError, RecursionError) as error:
-                problem = f"{type(error).__name__}: {error}"
-                log.warning("schedule_record_read_failed", schedule_uid=decode_hash(raw).get("uid", ""), error=problem)
+                key = keys.schedule(decode(uid))
+                report_wrong_key(key, f"it is not the record of a schedule ({type(error).__name__}: {error})")
     return sorted(infos, key=lambda info: info.name)
 
 
@@ -112,13 +115,28 @@ def show_schedule(client: "redis.Redis", name: str) -> ScheduleInfo:
         pipeline.hget(keys.SCHEDULE_NEXT_RUNS, uid)
         pipeline.hgetall(keys.schedule(uid))
         pipeline.lrange(keys.schedule_recent(uid), 0, _RECENT_RUNS - 1)
-        claimed_at, next_runs, raw, recent = pipeline.execute()
-    return _build_info(ScheduleRecord.from_fields(decode_hash(raw)), claimed_at or 0.0, next_runs, recent)
+        names = [keys.SCHEDULES, keys.SCHEDULE_NEXT_RUNS, keys.schedule(uid), keys.schedule_recent(uid)]
+        claimed_at, next_runs, raw, recent = readable(names, pipeline.execute(raise_on_error=False), {})
+    try:
+        record = ScheduleRecord.from_fields(decode_hash(raw))
+        return _build_info(record, claimed_at or 0.0, next_runs or None, recent)
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        problem = (
+            f"the record {keys.schedule(uid)} of {name!r} is damaged ({error}); delete it, and a scheduler writes it"
+        )
+        raise InvalidArgumentsError("schedules", "name", problem) from error
 
 
 def refused_schedules(client: "redis.Redis") -> dict[str, str]:
     """Return the documents that the scheduler refused: position (`file:line`) → problem and fix."""
-    return {place: _read_message(value) for place, value in decode_hash(client.hgetall(keys.SCHEDULES_REFUSED)).items()}
+    return {place: _read_message(value) for place, value in _read_hash(client, keys.SCHEDULES_REFUSED).items()}
+
+
+def _read_hash(client: "redis.Redis", key: str) -> dict[str, str]:
+    with client.pipeline(transaction=False) as pipeline:
+        pipeline.hgetall(key)
+        (raw,) = readable([key], pipeline.execute(raise_on_error=False), {})
+    return decode_hash(raw)
 
 
 def _read_message(encoded: str) -> str:
@@ -139,7 +157,7 @@ def find_schedule(client: "redis.Redis", name: str) -> tuple[str, str]:
     Raises:
         InvalidArgumentsError: There is no schedule with this name, or there are several.
     """
-    uids = decode_hash(client.hgetall(keys.SCHEDULE_NAMES))
+    uids = _read_hash(client, keys.SCHEDULE_NAMES)
     matches = [full_name for full_name in uids if name in {full_name, full_name.partition("/")[2]}]
     if len(matches) == 1:
         return uids[matches[0]], matches[0]

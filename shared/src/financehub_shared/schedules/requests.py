@@ -1,7 +1,6 @@
 """Requests for on-demand runs: triggers and backfills, which a live scheduler executes."""
 
 import json
-import time
 from uuid import UUID, uuid4, uuid5
 
 import redis
@@ -9,7 +8,10 @@ import redis
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import InvalidArgumentsError
 from financehub_shared.redis import keys
+from financehub_shared.redis.key_types import readable, repaired
+from financehub_shared.redis.schedule_keys import schedule_types
 from financehub_shared.redis.schedule_record import BackfillInfo, new_backfill
+from financehub_shared.redis.server_clock import server_time
 from financehub_shared.redis.text import decode_hash
 from financehub_shared.schedules.listing import find_schedule
 
@@ -33,8 +35,10 @@ def request_trigger(client: "redis.Redis", name: str) -> str:
     """
     uid, _ = find_schedule(client, name)
     request = str(uuid4())
-    client.hset(keys.SCHEDULE_TRIGGERS, request, json.dumps({"uid": uid, "at": time.time()}))
-    return str(uuid5(UUID(uid), f"request {request}"))
+    _parse_uid(name, uid)
+    value = json.dumps({"uid": uid, "at": server_time(client)})
+    repaired(client, schedule_types, lambda: client.hset(keys.SCHEDULE_TRIGGERS, request, value))
+    return str(uuid5(_parse_uid(name, uid), f"request {request}"))
 
 
 def request_backfill(client: "redis.Redis", name: str, start: float, end: float) -> str:
@@ -52,15 +56,27 @@ def request_backfill(client: "redis.Redis", name: str, start: float, end: float)
     Raises:
         InvalidArgumentsError: There is no such schedule, or the range is invalid.
     """
-    if not start <= end <= time.time():
+    if not start <= end <= server_time(client):
         raise InvalidArgumentsError("backfill", "end", "the range must end in the past and not before its start")
     uid, full_name = find_schedule(client, name)
     id = str(uuid4())
-    with client.pipeline(transaction=True) as pipeline:
-        pipeline.hset(keys.backfill(id), mapping=new_backfill(uid, full_name, start, end))
-        pipeline.sadd(keys.SCHEDULE_BACKFILLS, id)
-        pipeline.execute()
+
+    def write() -> None:
+        with client.pipeline(transaction=True) as pipeline:
+            pipeline.hset(keys.backfill(id), mapping=new_backfill(uid, full_name, start, end))
+            pipeline.sadd(keys.SCHEDULE_BACKFILLS, id)
+            pipeline.execute()
+
+    repaired(client, schedule_types, write)
     return id
+
+
+def _parse_uid(name: str, uid: str) -> UUID:
+    try:
+        return UUID(uid)
+    except ValueError as error:
+        problem = f"{keys.SCHEDULE_NAMES} has a damaged entry for {name!r}; delete it, and a scheduler writes it again"
+        raise InvalidArgumentsError("schedules", "name", problem) from error
 
 
 def show_backfill(client: "redis.Redis", id: str) -> BackfillInfo:
@@ -69,8 +85,15 @@ def show_backfill(client: "redis.Redis", id: str) -> BackfillInfo:
     Raises:
         InvalidArgumentsError: There is no backfill with this id, or it ended too long ago.
     """
-    fields = decode_hash(client.hgetall(keys.backfill(id)))
+    with client.pipeline(transaction=False) as pipeline:
+        pipeline.hgetall(keys.backfill(id))
+        (raw,) = readable([keys.backfill(id)], pipeline.execute(raise_on_error=False), {})
+    fields = decode_hash(raw)
     if not fields:
         days = BACKFILL_TTL_SECONDS // DAY_SECONDS
         raise InvalidArgumentsError("backfill", "id", f"{id!r} is unknown; ended backfills are kept for {days} days")
-    return BackfillInfo.from_fields(id, fields)
+    try:
+        return BackfillInfo.from_fields(id, fields)
+    except (ValueError, KeyError) as error:
+        problem = f"its record {keys.backfill(id)} is damaged ({error}); request the backfill again"
+        raise InvalidArgumentsError("backfill", "id", problem) from error

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterable, Mapping
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -16,9 +17,12 @@ from financehub_scheduler.recurrence.calendar import CalendarHorizonError
 from financehub_scheduler.redis.enqueuer import EnqueueOutcome, Enqueuer, RunSubmission, encode
 from financehub_shared.core.chunks import chunks
 from financehub_shared.core.clock import Clock
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.redis import keys
+from financehub_shared.redis.key_types import arepaired, report_wrong_key
+from financehub_shared.redis.schedule_keys import schedule_types
 from financehub_shared.redis.schedule_record import BackfillField, ScheduleField, new_backfill
-from financehub_shared.redis.text import decode_hash
+from financehub_shared.redis.text import decode, decode_hash, read_time
 from financehub_shared.schedules import BACKFILL_TTL_SECONDS
 
 log = structlog.get_logger(__name__)
@@ -73,14 +77,17 @@ class OnDemandRuns(SchedulerListener):
             redis.RedisError: Redis is unavailable; a later step carries out the remaining requests.
         """
         await self._carry_out_annotations()
+        buffered, triggers, backfills = await arepaired(self._client, schedule_types, self._read_requests)
+        await self._submit([*self._buffered_runs(buffered), *await self._requested_runs(triggers)])
+        for id in backfills:
+            await self._continue_backfill(id)
+
+    async def _read_requests(self) -> list[Any]:
         async with self._client.pipeline(transaction=False) as pipeline:
             pipeline.hgetall(keys.SCHEDULES_BUFFERED)
             pipeline.hgetall(keys.SCHEDULE_TRIGGERS)
             pipeline.smembers(keys.SCHEDULE_BACKFILLS)
-            buffered, triggers, backfills = await pipeline.execute()
-        await self._submit([*self._buffered_runs(buffered), *await self._requested_runs(triggers)])
-        for id in backfills:
-            await self._continue_backfill(id.decode())
+            return list(await pipeline.execute())
 
     async def _submit(self, runs: list[RunSubmission]) -> None:
         for batch in chunks(runs, _BATCH):
@@ -97,28 +104,33 @@ class OnDemandRuns(SchedulerListener):
     # buffered runs and triggers -----------------------------------------------------------------------
     def _buffered_runs(self, buffered: Mapping[bytes, bytes]) -> Iterable[RunSubmission]:
         for uid, due_ms in buffered.items():
-            state = self._states.get(uid.decode())
-            if state and not state.schedule.suspended and not state.refused:
-                yield RunSubmission(state.schedule, "buffered", int(due_ms) / 1000)
+            state = self._states.get(decode(uid))
+            if state is None or state.schedule.suspended or state.refused:
+                continue
+            due = read_time(decode(due_ms), unit=1000)
+            if due is None:
+                remedy = f"redis-cli HDEL {keys.SCHEDULES_BUFFERED} {decode(uid)}"
+                entry = f"{keys.SCHEDULES_BUFFERED} {decode(uid)}"
+                report_wrong_key(entry, "its value is not a time in Unix milliseconds", remedy=remedy)
+            else:
+                yield RunSubmission(state.schedule, "buffered", due)
 
     async def _requested_runs(self, triggers: Mapping[bytes, bytes]) -> list[RunSubmission]:
         runs = []
         for request, value in triggers.items():
             now = self._clock.now()
             try:
-                trigger = json.loads(value)
+                fence, trigger = request.decode(), json.loads(value)
                 requested_at, uid = float(trigger["at"]), str(trigger["uid"])
-            except (ValueError, TypeError, KeyError):
+            except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
                 # A user has written the request by hand. It must not block other requests.
                 log.warning("trigger_refused", request=request.decode(errors="replace"), reason="unreadable")
                 await self._client.hdel(keys.SCHEDULE_TRIGGERS, request)
                 continue
-            if requested_at < now - _REQUEST_TTL_SECONDS:
+            if not now - _REQUEST_TTL_SECONDS <= requested_at <= now + DAY_SECONDS:
                 await self._client.hdel(keys.SCHEDULE_TRIGGERS, request)
             elif state := self._states.get(uid):
-                runs.append(
-                    RunSubmission(state.schedule, "request", now, fence=request.decode(), refused=state.refused)
-                )
+                runs.append(RunSubmission(state.schedule, "request", now, fence=fence, refused=state.refused))
         return runs
 
     # annotations --------------------------------------------------------------------------------------
@@ -159,20 +171,26 @@ class OnDemandRuns(SchedulerListener):
             await pipeline.execute()
 
     # backfills ----------------------------------------------------------------------------------------
-    async def _continue_backfill(self, id: str) -> None:
-        answer: Any = await self._client.hgetall(keys.backfill(id))
+    async def _continue_backfill(self, member: bytes) -> None:
+        id = decode(member)
+        types = {keys.backfill(id): "hash"}
+        answer: Any = await arepaired(self._client, lambda: types, partial(self._client.hgetall, keys.backfill(id)))
         record = decode_hash(answer)
         if not record:
-            await self._client.srem(keys.SCHEDULE_BACKFILLS, id)
+            await self._client.srem(keys.SCHEDULE_BACKFILLS, member)
             return
-        uid = record[BackfillField.UID]
+        uid = record.get(BackfillField.UID, "")
         if not (state := self._states.get(uid)):
+            return
+        cursor = read_time(record.get(BackfillField.CURSOR), unit=1000)
+        end = read_time(record.get(BackfillField.END))
+        if cursor is None or end is None:
+            await self._end_backfill(uid, id, "refused", "its record is damaged; request the backfill again")
             return
         if state.refused:
             await self._end_backfill(uid, id, "refused", state.refused)
             return
-        recurrence, cursor = state.schedule.recurrence, int(record[BackfillField.CURSOR]) / 1000
-        until = min(float(record[BackfillField.END]), self._clock.now())
+        recurrence, until = state.schedule.recurrence, min(end, self._clock.now())
         if BackfillField.TOTAL not in record:
             try:
                 # In a thread, because counting ten thousand due times takes longer than a due run may wait.

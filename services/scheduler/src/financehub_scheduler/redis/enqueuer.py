@@ -12,6 +12,8 @@ from financehub_scheduler.api.schedule import Schedule
 from financehub_scheduler.redis.lua_scripts import load_script
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.monitor.run_state import ACTIVE
+from financehub_shared.redis.key_types import arepaired
+from financehub_shared.redis.schedule_keys import schedule_types
 
 #: A run whose record says `retrying` no longer counts as active this long after its first enqueue, because a record
 #: that no worker finishes must not block its schedule forever. Retries usually wait for minutes and end much earlier.
@@ -21,6 +23,9 @@ _ACTIVE_LIMIT_MS = 2 * DAY_SECONDS * 1000
 #: Redis rejects a due time that is this far ahead of its own clock. The clocks of synchronized servers differ by less
 #: than a second.
 AHEAD_LIMIT_SECONDS = 60.0
+#: Maximum number of a schedule's own messages in its queue under `concurrencyPolicy: Allow`, unless it sets
+#: `maxQueueDepth`. The setting `max_backlog` has the reason.
+MAX_BACKLOG = 100
 #: Maximum number of messages that a backfill keeps in the queue if the schedule does not set `maxQueueDepth`.
 BACKFILL_QUEUE_DEPTH = 100
 
@@ -175,15 +180,24 @@ class Enqueuer:
         client: The queue Redis.
         run_ttl: Seconds for which a run record is kept.
         ahead_limit: Seconds by which a due time may be ahead of Redis's own clock.
+        max_backlog: Maximum number of a schedule's own messages in its queue under `concurrencyPolicy: Allow`.
     """
 
-    def __init__(self, client: "Redis", run_ttl: int, ahead_limit: float = AHEAD_LIMIT_SECONDS) -> None:
+    def __init__(
+        self,
+        client: "Redis",
+        run_ttl: int,
+        ahead_limit: float = AHEAD_LIMIT_SECONDS,
+        max_backlog: int = MAX_BACKLOG,
+    ) -> None:
+        self._client = client
         self._enqueue = client.register_script(load_script("enqueue"))
         self._record_runs = client.register_script(load_script("record_runs"))
         self._context = {
             "run_ttl": run_ttl,
             "ahead_limit": ahead_limit * 1000,
             "active_limit": _ACTIVE_LIMIT_MS,
+            "max_backlog": max_backlog,
             "active": sorted(ACTIVE),
         }
 
@@ -202,7 +216,12 @@ class Enqueuer:
         """
         context = json.dumps({**self._context, "now": int(now * 1000)}, separators=(",", ":"))
         entries = f"[{','.join(run.entry for run in runs)}]"
-        replies: list[bytes] = await self._enqueue(args=[context, entries, *(run.message for run in runs)])
+        schedules = [run.run.schedule for run in runs]
+        replies: list[bytes] = await arepaired(
+            self._client,
+            lambda: schedule_types({each.uid for each in schedules}, {each.queue for each in schedules}),
+            lambda: self._enqueue(args=[context, entries, *(run.message for run in runs)]),
+        )
         return [parse_result(reply) for reply in replies]
 
     async def record_enqueued_runs(self, runs: Sequence[tuple[RunSubmission, float]]) -> None:
@@ -229,4 +248,8 @@ class Enqueuer:
             }
             for run, at in runs
         ]
-        await self._record_runs(args=[json.dumps(self._context), json.dumps(entries)])
+        await arepaired(
+            self._client,
+            lambda: schedule_types(run.schedule.uid for run, _ in runs),
+            lambda: self._record_runs(args=[json.dumps(self._context), json.dumps(entries)]),
+        )

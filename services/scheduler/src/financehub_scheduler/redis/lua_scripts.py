@@ -12,6 +12,7 @@ KEY_FUNCTIONS = {
     "run_key": keys.run,
     "schedule_key": keys.schedule,
     "recent_runs_key": keys.schedule_recent,
+    "backlog_key": keys.schedule_backlog,
     "backfill_key": keys.backfill,
     "queue_key": queue_keys.ready,
     "messages_key": queue_keys.messages,

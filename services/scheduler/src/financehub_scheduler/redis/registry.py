@@ -1,8 +1,9 @@
 """The registry of schedules in Redis: registration, deletion, claims, and the data for listings."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from redis.asyncio import Redis
@@ -12,6 +13,8 @@ from financehub_scheduler.redis.enqueuer import AHEAD_LIMIT_SECONDS
 from financehub_scheduler.redis.lua_scripts import load_script
 from financehub_shared.core.chunks import chunks
 from financehub_shared.redis import keys
+from financehub_shared.redis.key_types import arepaired
+from financehub_shared.redis.schedule_keys import schedule_types
 from financehub_shared.redis.schedule_record import DELETED, NextRuns, ScheduleField
 from financehub_shared.schedules import UNCLAIMED_SECONDS
 
@@ -93,7 +96,8 @@ class Registry:
                 }
                 for registration in chunk
             ]
-            replies = await self._register(args=[context, json.dumps(payload)])
+            call = partial(self._register, args=[context, json.dumps(payload)])
+            replies = await self._repaired([registration.schedule.uid for registration in chunk], call)
             results.extend(
                 RegistrationResult(outcome.decode(), int(mark) / 1000, float(changed_at))
                 for outcome, mark, changed_at in replies
@@ -103,7 +107,7 @@ class Registry:
     async def unregister(self, uids: Sequence[str]) -> None:
         """Delete schedules and all their data."""
         for chunk in chunks(uids, _CHUNK):
-            await self._unregister(args=[json.dumps(chunk)])
+            await self._repaired(chunk, partial(self._unregister, args=[json.dumps(chunk)]))
 
     async def deactivate(self, problems: Mapping[str, str]) -> None:
         """Deactivate schedules that currently do not run. Their records are kept.
@@ -116,7 +120,7 @@ class Registry:
         """
         next_runs = ((uid, NextRuns(problem=problem).to_json()) for uid, problem in problems.items())
         for chunk in chunks(next_runs, _CHUNK):
-            await self._deactivate(args=[json.dumps(chunk)])
+            await self._repaired([uid for uid, _ in chunk], partial(self._deactivate, args=[json.dumps(chunk)]))
 
     async def claim(self, uids: Iterable[str], now: float) -> list[str]:
         """Renew the claims on schedules, and return the uids of schedules that Redis has lost, wholly or in part.
@@ -127,12 +131,7 @@ class Registry:
         """
         unknown: list[str] = []
         for chunk in chunks(uids, _CHUNK):
-            async with self._client.pipeline(transaction=False) as pipeline:
-                pipeline.zmscore(keys.SCHEDULES, chunk)
-                pipeline.hmget(keys.HIGH_WATER_MARKS, chunk)
-                for uid in chunk:
-                    pipeline.hget(keys.schedule(uid), ScheduleField.FINGERPRINT)
-                scores, marks, *fingerprints = await pipeline.execute()
+            scores, marks, *fingerprints = await self._repaired(chunk, partial(self._read_claims, chunk))
             parts = list(zip(chunk, scores, marks, fingerprints, strict=True))
             known = {uid: now for uid, *found in parts if None not in found}
             # A tombstone shows that another scheduler has deleted the schedule, so Redis has not lost it.
@@ -142,15 +141,26 @@ class Registry:
                 await self._client.zadd(keys.SCHEDULES, known, xx=True)
         return unknown
 
+    async def _read_claims(self, uids: Sequence[str]) -> list[Any]:
+        async with self._client.pipeline(transaction=False) as pipeline:
+            pipeline.zmscore(keys.SCHEDULES, list(uids))
+            pipeline.hmget(keys.HIGH_WATER_MARKS, list(uids))
+            for uid in uids:
+                pipeline.hget(keys.schedule(uid), ScheduleField.FINGERPRINT)
+            return list(await pipeline.execute())
+
+    async def _repaired(self, uids: Sequence[str], call: Callable[[], Awaitable[Any]]) -> Any:
+        return await arepaired(self._client, lambda: schedule_types(uids), call)
+
     async def count(self) -> int:
         """Return the number of registered schedules, in one cheap command."""
-        return int(await self._client.zcard(keys.SCHEDULES))
+        return int(await self._repaired((), partial(self._client.zcard, keys.SCHEDULES)))
 
     async def publish(self, next_runs: Mapping[str, NextRuns]) -> None:
         """Write the next runs of schedules, by uid, for listings."""
         if next_runs:
             mapping: dict[Any, Any] = {uid: entry.to_json() for uid, entry in next_runs.items()}
-            await self._client.hset(keys.SCHEDULE_NEXT_RUNS, mapping=mapping)
+            await self._repaired((), partial(self._client.hset, keys.SCHEDULE_NEXT_RUNS, mapping=mapping))
 
     async def publish_refused(self, refused: Mapping[str, str], now: float) -> None:
         """Replace the list of refused documents.

@@ -1,6 +1,6 @@
 -- Enqueue a batch of runs in one atomic step: check the fence, the overlap and the backlog of each run, and store its
 -- message.
--- ARGV[1]: JSON context {now (ms), ahead_limit (ms), run_ttl (s), active_limit (ms), active (states)}
+-- ARGV[1]: JSON context {now (ms), ahead_limit (ms), run_ttl (s), active_limit (ms), max_backlog, active (states)}
 -- ARGV[2]: JSON list of runs (for the fields, see `encode` in enqueuer.py)
 -- ARGV[3…]: one message per run; an empty one only moves the high-water mark
 -- Returns one enqueue outcome per run. `moved` is followed by a colon and the high-water mark in Redis (ms), `ahead` by
@@ -60,6 +60,9 @@ local function depth(name)
   return queue.stored + #queue.ids
 end
 
+-- Whether the number of the schedule's own messages in its queue is limited. The other policies allow two at most.
+local function is_bounded(run) return run.policy == 'Allow' and not run.max_depth end
+
 -- Stores a message and writes the given fields of the schedule record.
 local function enqueue(schedule, run, ...)
   local queue = queues[run.queue]
@@ -67,6 +70,7 @@ local function enqueue(schedule, run, ...)
   queue.bodies[#queue.bodies + 1], queue.bodies[#queue.bodies + 2] = run.id, run.message
   if #queue.ids == 500 then flush(run.queue) end
   fresh[run.id] = true
+  if is_bounded(run) then redis.call('rpush', backlog_key(run.uid), run.id) end
   redis.call('hset', schedule.record, field.last_message_id, run.id, ...)
   schedule.last_id, schedule.changed = run.id, true
   return 'enqueued'
@@ -81,15 +85,14 @@ end
 local function state_of(id, queue)
   if not id then return nil end
   if fresh[id] then return 'queued' end
-  local run = redis.call('hmget', run_key(id), run_field.state, run_field.queue, run_field.redis_id,
-    run_field.enqueued_at)
+  local run = fields_of(run_key(id), run_field.state, run_field.queue, run_field.redis_id, run_field.enqueued_at)
   local state = run[1] or 'queued'
   if not active_states[state] then return nil end
   local active
   if state == 'retrying' then
-    active = now - (tonumber(run[4]) or 0) * 1000 < context.active_limit
+    active = now - number(run[4]) * 1000 < context.active_limit
   else
-    active = redis.call('hexists', messages_key(run[2] or queue), run[3] or id) == 1
+    active = redis.pcall('hexists', messages_key(run[2] or queue), run[3] or id) == 1
   end
   return active and state or nil
 end
@@ -100,9 +103,30 @@ local function replace(id, queue)
   if redis.call('lrem', queue_key(queue), -1, id) == 1 then
     redis.call('hdel', messages_key(queue), id)
     queues[queue].stored = nil
-    redis.call('hset', run_key(id), run_field.state, 'skipped', run_field.error, 'replaced by the next run',
+    -- not `call`, because the key may have another type, and the message is what matters
+    redis.pcall('hset', run_key(id), run_field.state, 'skipped', run_field.error, 'replaced by the next run',
       run_field.finished_at, at)
   end
+end
+
+-- Whether the schedule may have another message in its queue. Its list of messages also has those that have left the
+-- queue, until it is full.
+local function has_room(run)
+  local key = backlog_key(run.uid)
+  local length = redis.pcall('llen', key)
+  if type(length) ~= 'number' then
+    redis.call('del', key) -- a key of another type
+    return true
+  end
+  if length < context.max_backlog then return true end
+  flush(run.queue)
+  local waiting = {}
+  for _, id in ipairs(redis.call('lrange', key, 0, -1)) do
+    if redis.call('hexists', messages_key(run.queue), id) == 1 then waiting[#waiting + 1] = id end
+  end
+  redis.call('del', key)
+  if #waiting > 0 then redis.call('rpush', key, unpack(waiting)) end
+  return #waiting < context.max_backlog
 end
 
 -- Checks the concurrency policy and the backlog. Returns 'go', or the reason to skip the run.
@@ -114,11 +138,12 @@ local function admit(schedule, run)
     if state == 'queued' then replace(schedule.last_id, run.queue) end
   end
   if run.max_depth and depth(run.queue) > run.max_depth then return 'backlog' end
+  if is_bounded(run) and not has_room(run) then return 'backlog' end
   return 'go'
 end
 
 local function skip(schedule, reason)
-  redis.call('hincrby', schedule.record, field['skipped_' .. reason], 1)
+  increase(schedule.record, field['skipped_' .. reason], 1)
   redis.call('hset', schedule.record, field.last_skip_reason, reason, field.last_skip_at, at)
   schedule.changed = true
   return reason
@@ -162,11 +187,11 @@ end
 local function trigger(schedule, run)
   local admission = run.refused and 'refused' or admit(schedule, run)
   if admission == 'go' then
-    redis.call('hincrby', schedule.record, field.triggered, 1)
+    increase(schedule.record, field.triggered, 1)
     return enqueue(schedule, run)
   end
   -- The client that requested the run watches the run record, so the reason is stored there.
-  redis.call('hset', run_key(run.id), run_field.state, 'skipped', run_field.task, run.task, run_field.queue, run.queue,
+  redis.pcall('hset', run_key(run.id), run_field.state, 'skipped', run_field.task, run.task, run_field.queue, run.queue,
     run_field.schedule, run.schedule, run_field.schedule_uid, run.uid, run_field.error, run.refused or admission,
     run_field.enqueued_at, at, run_field.finished_at, at)
   redis.call('expire', run_key(run.id), context.run_ttl)
@@ -191,13 +216,13 @@ end
 -- A backfill never skips a run; it waits until the run can be enqueued. Its cursor is the fence.
 function kinds.backfill(schedule, run)
   local backfill = backfill_key(run.fence)
-  local cursor = redis.call('hget', backfill, backfill_field.cursor)
+  local cursor = fields_of(backfill, backfill_field.cursor)[1]
   if not cursor then return 'deleted' end
-  if tonumber(cursor) >= run.due then return 'already' end
+  if number(cursor) >= run.due then return 'already' end
   if admit(schedule, run) ~= 'go' then return 'wait' end
   redis.call('hset', backfill, backfill_field.cursor, integer(run.due))
-  redis.call('hincrby', backfill, backfill_field.enqueued, 1)
-  redis.call('hincrby', schedule.record, field.backfilled, 1)
+  increase(backfill, backfill_field.enqueued, 1)
+  increase(schedule.record, field.backfilled, 1)
   return enqueue(schedule, run)
 end
 
@@ -211,7 +236,7 @@ local function read_schedule(uid)
   local record = schedule_key(uid)
   local known = redis.call('hmget', record, field.fingerprint, field.last_message_id, field.runs)
   uids[#uids + 1] = uid
-  return {record = record, fingerprint = known[1], last_id = known[2], runs = tonumber(known[3] or 0), passed = 0}
+  return {record = record, fingerprint = known[1], last_id = known[2], runs = number(known[3]), passed = 0}
 end
 
 local function check_fingerprint(schedule, run)
@@ -235,7 +260,7 @@ local function check_mark(schedule, run)
   if run.message ~= '' then schedule.passed = schedule.passed + 1 end
   schedule.mark, schedule.mark_moved = run.due, true
   if run.missed then
-    redis.call('hincrby', schedule.record, field.missed, run.missed)
+    increase(schedule.record, field.missed, run.missed)
     schedule.changed = true
   end
 end
@@ -245,10 +270,16 @@ end
 for index, run in ipairs(runs) do
   run.message = ARGV[index + 2]
   schedules[run.uid] = schedules[run.uid] or read_schedule(run.uid)
-  queues[run.queue] = queues[run.queue] or {ids = {}, bodies = {}}
+  if not queues[run.queue] then
+    redis.call('llen', queue_key(run.queue))
+    queues[run.queue] = {ids = {}, bodies = {}, stored = redis.call('hlen', messages_key(run.queue))}
+  end
 end
+check_types()
 for index, mark in ipairs(redis.call('hmget', keys.high_water_marks, unpack(uids))) do
-  schedules[uids[index]].mark = tonumber(mark or 0)
+  -- A damaged mark far in the future would stop the schedule.
+  mark = number(mark)
+  schedules[uids[index]].mark = mark < redis_now + context.ahead_limit + 366 * 86400 * 1000 and mark or 0
 end
 for index, run in ipairs(runs) do
   local schedule = schedules[run.uid]

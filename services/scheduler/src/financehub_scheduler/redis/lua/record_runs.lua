@@ -3,7 +3,12 @@
 -- ARGV[1]: JSON context {run_ttl (s)}; ARGV[2]: JSON list of {uid, id, task, queue, schedule, due (ms), at (s)}
 
 local context = cjson.decode(ARGV[1])
-for _, run in ipairs(cjson.decode(ARGV[2])) do
+local runs = cjson.decode(ARGV[2])
+for _, run in ipairs(runs) do
+  redis.call('hlen', schedule_key(run.uid))
+  redis.call('llen', recent_runs_key(run.uid))
+end
+for _, run in ipairs(runs) do
   local record = run_key(run.id)
   if redis.call('exists', record) == 0 then
     redis.call('hset', record, run_field.state, 'queued', run_field.task, run.task, run_field.queue, run.queue,

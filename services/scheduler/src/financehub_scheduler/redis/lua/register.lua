@@ -12,17 +12,20 @@ local function limited(ms) return ms > redis_now + context.ahead_limit and redis
 local now = seconds(limited(context.now))
 local field = schedule_field
 local replies = {}
+local entries = cjson.decode(ARGV[2])
+check_types()
+for _, entry in ipairs(entries) do redis.call('hlen', schedule_key(entry.uid)) end
 
-for index, entry in ipairs(cjson.decode(ARGV[2])) do
+for index, entry in ipairs(entries) do
   local record = schedule_key(entry.uid)
   local known = redis.call('hmget', record, field.fingerprint, field.changed_at)
   local claimed = tonumber(redis.call('zscore', keys.schedules, entry.uid) or 0)
   -- Redis still has the record, but no scheduler has run the schedule lately: it was deleted some time ago and created
   -- again.
   local abandoned = not entry.keep_known_state and claimed < now - context.unclaimed
-  local result, changed = 'known', known[2]
+  local result, changed = 'known', tonumber(known[2]) and number(known[2]) > 0 and known[2] or now
   if not known[1] or known[1] == fingerprints.deleted or abandoned then
-    redis.call('del', record, recent_runs_key(entry.uid))
+    redis.call('del', record, recent_runs_key(entry.uid), backlog_key(entry.uid))
     -- Earlier due times are never caught up.
     local since = limited(entry.since)
     redis.call('hset', keys.high_water_marks, entry.uid, integer(since))
@@ -44,6 +47,6 @@ for index, entry in ipairs(cjson.decode(ARGV[2])) do
   redis.call('hsetnx', keys.high_water_marks, entry.uid, integer(limited(entry.since)))
   redis.call('hsetnx', keys.names, entry.name, entry.uid)
   redis.call('zadd', keys.schedules, now, entry.uid)
-  replies[index] = {result, redis.call('hget', keys.high_water_marks, entry.uid) or '0', changed}
+  replies[index] = {result, integer(number(redis.call('hget', keys.high_water_marks, entry.uid))), changed}
 end
 return replies

@@ -1,4 +1,5 @@
--- Precedes every script: number formatting as in Redis's storage, and the Redis clock.
+-- Precedes every script: number formatting as in Redis's storage, the Redis clock, and what to do with values that
+-- another program has changed.
 
 local function integer(number) return string.format('%.0f', number) end
 local function seconds(milliseconds) return string.format('%.3f', milliseconds / 1000) end
@@ -6,5 +7,30 @@ local function seconds(milliseconds) return string.format('%.3f', milliseconds /
 local function redis_time()
   local time = redis.call('time')
   return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- Redis does not undo the writes of a script that fails. Each script therefore calls this before its first write. If a
+-- key has another type, the script fails here, and the scheduler sets the key aside and runs the script again.
+local function check_types()
+  for _, key in ipairs({keys.high_water_marks, keys.names, keys.buffered, keys.next_runs, keys.triggers, keys.failing}) do
+    redis.call('hlen', key)
+  end
+  redis.call('zcard', keys.schedules)
+  redis.call('scard', keys.changed)
+end
+-- A number, or 0 if it is missing or damaged.
+local function number(text)
+  local value = tonumber(text or 0) or 0
+  return value == value and value < 1e15 and value > -1e15 and value or 0
+end
+-- Adds to a counter. A damaged counter starts again.
+local function increase(key, name, by)
+  local reply = redis.pcall('hincrby', key, name, by)
+  if type(reply) == 'table' then redis.call('hset', key, name, by) end
+end
+-- Returns the fields of a hash; all of them are missing if the key has another type.
+local function fields_of(key, ...)
+  local reply = redis.pcall('hmget', key, ...)
+  return reply.err and {} or reply
 end
 

@@ -2,12 +2,15 @@
 -- Redis has not lost its data.
 -- ARGV[1]: JSON list of uids
 
-for _, uid in ipairs(cjson.decode(ARGV[1])) do
+local uids = cjson.decode(ARGV[1])
+check_types()
+for _, uid in ipairs(uids) do redis.call('hlen', schedule_key(uid)) end
+for _, uid in ipairs(uids) do
   local record = schedule_key(uid)
   local name = redis.call('hget', record, schedule_field.name)
   -- A newer schedule may have the same name.
   if name and redis.call('hget', keys.names, name) == uid then redis.call('hdel', keys.names, name) end
-  redis.call('del', record, recent_runs_key(uid))
+  redis.call('del', record, recent_runs_key(uid), backlog_key(uid))
   redis.call('hset', record, schedule_field.fingerprint, fingerprints.deleted)
   redis.call('expire', record, 3600)
   redis.call('hdel', keys.high_water_marks, uid)
