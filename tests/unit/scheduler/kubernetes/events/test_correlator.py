@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from financehub_scheduler.kubernetes.events.bodies import patch_body
 from financehub_scheduler.kubernetes.events.correlator import (
     MAX_RECORDS,
     RESOURCE_BURST,
@@ -185,3 +186,12 @@ def test_event_name_is_valid_and_unique_for_any_resource_name(length: int, at: i
     assert len(first) <= 253
     assert all(label.strip("-") == label != "" for label in first.split("."))
     assert first.startswith(resource.name[:235])
+
+
+def test_event_message_from_outside_is_one_printable_line() -> None:
+    """An Event may quote an error of a run, which must not control the terminal of `kubectl describe`."""
+    hostile = EventDraft("Warning", "Failed", "run x failed: \x1b[2J\n\u202eforged\ud800" + "é" * 2_000)
+    body = patch_body(EventRecord(watched_resource("ns", "name"), hostile, 0, 0, 0, math.inf), str)
+    assert body["message"].isprintable()
+    assert body["message"].startswith(r"run x failed: \x1b[2J \u202eforged\ud800é")
+    assert len(body["message"].encode()) <= 1_024

@@ -6,6 +6,7 @@ from typing import Any
 
 from financehub_scheduler.api.scheduled_task import GROUP, VERSION
 from financehub_scheduler.kubernetes.events.correlator import EventRecord
+from financehub_shared.core.text import one_line
 
 COMPONENT = "financehub-scheduler"
 #: Kubernetes refuses longer messages.
@@ -19,8 +20,9 @@ def patch_body(record: EventRecord, redact: Callable[[str], str]) -> dict[str, A
         record: The Event.
         redact: Masks secrets.
     """
-    # The message is masked before it is truncated, because a truncated secret would not be recognized.
-    message = redact(record.draft.message).encode()[:_MESSAGE_BYTES].decode(errors="ignore")
+    # The message is masked before it is truncated, because a truncated secret would not be recognized. It may quote
+    # data from outside, which must not control the terminal of a user of kubectl.
+    message = one_line(redact(record.draft.message)).encode()[:_MESSAGE_BYTES].decode(errors="ignore")
     return {
         "type": record.draft.type,
         "message": message,

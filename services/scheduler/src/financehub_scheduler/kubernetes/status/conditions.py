@@ -11,6 +11,7 @@ from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.kubernetes.observed_status import ConditionDigest
 from financehub_scheduler.kubernetes.watch.resource import WatchedResource
 from financehub_scheduler.recurrence.calendar import CalendarHorizonError
+from financehub_shared.core.text import one_line as printable_line
 from financehub_shared.monitor import RunState
 from financehub_shared.redis.schedule_record import ScheduleRecord
 
@@ -80,8 +81,8 @@ def must_be_written_now(values: Sequence[ConditionValue], generation: int, befor
 
 
 def one_line(text: str, limit: int = ERROR_CHARACTERS) -> str:
-    """Return a message on one line for listings, truncated to `limit` characters."""
-    line = " ".join(text.split())
+    """Return a message on one printable line for listings, truncated to `limit` characters."""
+    line = printable_line(text)
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
@@ -117,7 +118,7 @@ def _suspended(schedule: Schedule | None) -> ConditionValue:
     if not schedule.suspended:
         return ConditionValue("Suspended", "False", "Active", "spec.suspend is not set")
     reason = json.loads(schedule.spec_json).get("suspendReason") or "spec.suspend is set"
-    return ConditionValue("Suspended", "True", "Suspended", reason)
+    return ConditionValue("Suspended", "True", "Suspended", one_line(reason, PROBLEM_CHARACTERS))
 
 
 def _failing(record: ScheduleRecord) -> ConditionValue:
