@@ -130,6 +130,16 @@ class Settings(ProviderSettings):
         300, description="Longest delay of a retry, so that a data gap ends soon after the outage."
     )
 
+    max_backlog: int = Field(
+        100,
+        ge=1,
+        le=5_000,
+        description="Largest number of one schedule's own messages in its queue under `concurrencyPolicy: Allow`, unless "
+        "the schedule sets maxQueueDepth. More due times are skipped and counted. A hundred waiting runs of one "
+        "schedule show that nobody serves the queue or that the runs take longer than the interval, and they take at "
+        "most 6.4 MB with messages of 64 kB.",
+    )
+
     # --- data ----------------------------------------------------------------------------------------
     assets_file: Path | None = Field(None, description="YAML file of declared assets, which the scheduler reconciles.")
     quote_retention_days: int = Field(7, ge=1, description="Older quotes belong to delisted symbols and are removed.")

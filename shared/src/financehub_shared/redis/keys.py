@@ -131,6 +131,11 @@ def schedule_recent(uid: str) -> str:
     return f"financehub:schedule:{uid}:recent"
 
 
+def schedule_backlog(uid: str) -> str:
+    """List of one schedule's message ids under `concurrencyPolicy: Allow`, at most `max_backlog`, oldest first."""
+    return f"financehub:schedule:{uid}:backlog"
+
+
 def backfill(id: str) -> str:
     """Hash of one backfill: schedule, range, cursor (due time of the last enqueued run, ms), counters and state."""
     return f"financehub:backfill:{id}"

@@ -192,7 +192,8 @@ class ScheduledTaskSpec(_Closed):  # type: ignore[no-redef]
         ge=0,
         le=10_000_000,
         description="Backpressure: a due run is skipped and counted while the queue has more messages than this, "
-        "waiting and in flight.",
+        "waiting and in flight. If it is not set, a schedule with concurrencyPolicy Allow may have 100 messages of its "
+        "own in the queue (FINANCEHUB_MAX_BACKLOG).",
     )
     calendar: str | None = Field(
         None,

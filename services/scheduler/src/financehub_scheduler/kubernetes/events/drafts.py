@@ -49,6 +49,8 @@ def from_enqueue_outcome(run: RunSubmission, outcome: EnqueueOutcome) -> list[Ev
             drafts.append(EventDraft("Normal", "Skipped", f"a run was skipped: {cause}"))
         case EnqueueOutcome.BACKLOG:
             cause = f"queue {schedule.queue} holds more than {schedule.max_queue_depth} messages (maxQueueDepth)"
+            if schedule.max_queue_depth is None:
+                cause = f"queue {schedule.queue} already holds its largest number of runs (FINANCEHUB_MAX_BACKLOG)"
             drafts.append(EventDraft("Warning", "Skipped", f"a run was skipped: {cause}"))
         case EnqueueOutcome.REFUSED:
             drafts.append(EventDraft("Warning", "Skipped", f"a run was skipped: {run.refused}"))
