@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.models import dashboard
 
 from dashboards.layout import Line, Section, assemble
-from dashboards.panels import About, Query, figure, graph
+from dashboards.panels import About, Query, figure, graph, timeline
 from dashboards.promql import named, quantile, series
 from dashboards.style import ABOVE_ZERO_IS_BAD, ABOVE_ZERO_WARNS, BAD, GOOD, PERSISTENCE, UP, WARN
 from dashboards.tables import Column, rows
@@ -147,7 +147,19 @@ def redis() -> Section:
         ),
         Query(f"max by ({_PROCESS}) ({clock})", _PROCESS_LEGEND),
     )
-    return Section("Is Redis fast and large enough?", [Line(8, [(8, latency), (8, memory), (8, skew)])])
+    problems = timeline(
+        About(
+            title="Problems",
+            text="What is wrong with Redis, one row per problem. While full, disk-failing, replicas-missing, read-only, "
+            "denied or write-refused is set, nothing is stored. docs/redis.md explains each problem.",
+            unit="none",
+            no_value="None: Redis has no problem, or no scheduler is scraped",
+            steps=ABOVE_ZERO_IS_BAD,
+        ),
+        Query(f"max by (server, problem) ({series('financehub_redis_problem')} > 0)", "{{server}} {{problem}}"),
+    )
+    lines = [Line(8, [(8, latency), (8, memory), (8, skew)]), Line(6, [(24, problems)])]
+    return Section("Is Redis fast, large enough and set up correctly?", lines)
 
 
 def processes() -> Section:

@@ -92,6 +92,8 @@ def _parameters(url: RedisUrl, timeout: float) -> dict[str, Any]:
         # and would then refuse every read of an idle connection.
         "health_check_interval": 0,
         "max_connections": MOST_CONNECTIONS,
+        # redis-py would name itself with CLIENT SETINFO, which the ACL would have to allow and Redis 7.0 does not know
+        "driver_info": None,
         # redis-py would ask each server to announce its maintenance, which only Redis Enterprise does, and would no
         # longer check whether a connection has an unread reply
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),

@@ -87,7 +87,7 @@ class ServerClock:
         ended = self.local.monotonic()
         offset = time - (started + ended) / 2
         with self._lock:
-            # A difference that the duration of the command can explain is no change of a clock.
+            # A difference that the duration of the command can explain does not mean that a clock was set.
             if self._offset is None or abs(offset - self._offset) > (ended - started) / 2:
                 self._offset = offset
             self._wall_offset = self.local.now() - ended

@@ -1,0 +1,115 @@
+"""The ACL of docs/redis.md is sufficient for every process and every command."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from financehub_shared.core.settings import load_settings
+from financehub_shared.monitor import TaskMonitor
+from financehub_shared.worker.actors import enqueue
+from financehub_shared.worker.build import build_broker
+from support.fleet import Fleet
+from support.redis_binaries import SERVERS
+from support.redis_server import RedisServer
+from support.simulator import RunningSimulator
+from support.waiting import eventually
+
+pytestmark = pytest.mark.faults
+
+DOCUMENT = Path(__file__).parents[3] / "docs/redis.md"
+TASKS = {
+    "fetch_crypto_prices_task": "@every 2s",
+    "fetch_stock_prices_task": "@every 2s",
+    "fetch_news_task": "@every 3s",
+    "calculate_indicators_task": "@every 3s",
+    "cleanup_old_cache_task": "@every 3s",
+    "cleanup_failed_tasks_task": "@every 3s",
+    "health_check_task": "@every 2s",
+}
+#: Commands of the CLI. Some exit with another code than 0, because the data is not complete yet.
+COMMANDS: tuple[tuple[str, ...], ...] = (
+    ("status",),
+    ("stats",),
+    ("quotes",),
+    ("indicators", "BTC-USD"),
+    ("bars", "BTC-USD"),
+    ("bars", "BTC-USD", "--refetch"),
+    ("news",),
+    ("quarantine",),
+    ("assets", "list"),
+    ("assets", "add", "SOL-USD", "--type", "crypto"),
+    ("assets", "remove", "SOL-USD"),
+    ("breakers", "list"),
+    ("breakers", "open", "binance"),
+    ("breakers", "close", "binance"),
+    ("breakers", "reset", "binance"),
+    ("schedules", "list"),
+    ("schedules", "show", "health-check-task"),
+    ("schedules", "trigger", "health-check-task"),
+    ("run", "health_check_task"),
+    ("dead-letters", "list"),
+    ("dead-letters", "requeue", "--all", "--yes"),
+    ("dead-letters", "purge", "--all", "--yes"),
+)
+
+
+def documented_rules() -> list[str]:
+    """Return the arguments of the documented ACL SETUSER, with the password `secret`."""
+    (block,) = re.findall(r"```\n(ACL SETUSER .*?)```", DOCUMENT.read_text(), re.DOTALL)
+    return [word.replace("PASSWORD", "secret") for word in block.split()]
+
+
+@pytest.mark.parametrize("version", SERVERS)
+def test_documented_acl_is_sufficient_for_the_fleet(
+    tmp_path: Path, simulator: RunningSimulator, redis_server: Callable[..., RedisServer], version: str
+) -> None:
+    """No process and no command of the CLI is denied a command or a key."""
+    server = redis_server(server=version)
+    with server.client() as admin:
+        admin.execute_command(*documented_rules())
+        user_url = server.url.replace("//", "//financehub:secret@")
+        running = Fleet(tmp_path, server, simulator, {"REDIS_URL": user_url})
+        try:
+            for task, schedule in TASKS.items():
+                running.schedule(task.replace("_", "-"), task, schedule)
+            running.start_scheduler()
+            for tier in ("high", "medium", "low"):
+                running.start_tier(tier)
+            monitor = TaskMonitor(admin)
+            eventually(
+                lambda: all((stats := monitor.get_all_stats().get(task)) and stats.succeeded >= 1 for task in TASKS),
+                "every task succeeds",
+                within=90,
+            )
+            enqueue(build_broker(load_settings({"REDIS_URL": user_url})), "no_such_task", queue="low")
+            eventually(lambda: running.cli("dead-letters", "list"), "a dead letter")
+            for command in COMMANDS:
+                running.cli(*command, code=None)
+            running.terminate("high")  # requeues, and removes its heartbeat
+            denied = [(entry["reason"], entry["object"], entry["context"]) for entry in admin.acl_log()]
+        finally:
+            running.stop()
+    assert denied == []
+
+
+def test_denied_command_is_one_problem_with_the_remedy(
+    tmp_path: Path, simulator: RunningSimulator, redis_server: Callable[..., RedisServer]
+) -> None:
+    """A user without rights on the keys causes one line in the log and a reason in readiness and status."""
+    server = redis_server()
+    with server.client() as admin:
+        rules = [rule for rule in documented_rules() if rule != "~financehub:*"]
+        admin.execute_command(*rules)
+    running = Fleet(tmp_path, server, simulator, {"REDIS_URL": server.url.replace("//", "//financehub:secret@")})
+    try:
+        running.start_scheduler()
+        reason = eventually(lambda: running.get("scheduler", "/readyz").get("problems"), "not ready")
+        assert "denies this user a command" in reason[0]
+        assert "docs/redis.md" in reason[0]
+        assert running.get("scheduler", "/livez")["problems"] == []
+        assert running.log("scheduler").count('"problem":"denied"') == 1
+        assert running.health("scheduler")["status"] == "down"
+    finally:
+        running.stop()

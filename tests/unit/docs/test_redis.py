@@ -1,0 +1,46 @@
+"""docs/redis.md names every problem and every command that the code uses."""
+
+import re
+from pathlib import Path
+
+from financehub_shared.redis.conditions import CODES
+
+ROOT = Path(__file__).parents[3]
+DOCUMENT = (ROOT / "docs/redis.md").read_text()
+_CALL = re.compile(r"redis\.p?call\(\s*[\"']([A-Za-z]+)[\"']")
+
+
+def allowed() -> set[str]:
+    """Return the commands that the documented ACL allows."""
+    (block,) = re.findall(r"```\n(ACL SETUSER .*?)```", DOCUMENT, re.DOTALL)
+    return {word[1:] for word in block.split() if word.startswith("+")}
+
+
+def called_in_scripts() -> dict[str, str]:
+    """Return each command in a Lua script of the product, in lower case, and a file that contains it."""
+    folders = [ROOT / "shared/src", ROOT / "services", ROOT / "cli/src"]
+    files = [path for folder in folders for suffix in ("*.py", "*.lua") for path in folder.rglob(suffix)]
+    return {name.lower(): str(path.relative_to(ROOT)) for path in files for name in _CALL.findall(path.read_text())}
+
+
+def test_document_explains_every_problem() -> None:
+    """The table of problems has one row per code, and no other rows."""
+    (section,) = re.findall(r"## Problems\n(.*?)\n## ", DOCUMENT, re.DOTALL)
+    rows = re.findall(r"^\| `([a-z-]+)` \|", section, re.MULTILINE)
+    assert sorted(rows) == sorted(CODES)
+
+
+def test_acl_allows_every_command_of_the_scripts() -> None:
+    """Redis checks each command in a script, also of scripts that run only rarely."""
+    missing = {name: file for name, file in called_in_scripts().items() if name not in allowed()}
+    assert missing == {}
+
+
+def test_acl_allows_no_administration() -> None:
+    """The user cannot configure, stop or empty the server, read other keys or see other clients."""
+    assert not {word.partition("|")[0] for word in allowed()} & {
+        *("config", "shutdown", "flushall", "flushdb", "acl", "client", "debug", "keys", "monitor", "replicaof"),
+        "@all",
+    }
+    assert "~*" not in DOCUMENT
+    assert "allkeys" not in DOCUMENT
