@@ -18,6 +18,7 @@ from financehub_shared.breaker.model import (
 from financehub_shared.breaker.policy import BreakerPolicy
 from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.redis import keys
+from financehub_shared.redis.key_types import readable
 from financehub_shared.redis.replies import raise_other_errors
 from financehub_shared.redis.text import decode, decode_hash
 
@@ -68,7 +69,10 @@ def list_breakers(client: "redis.Redis") -> list[BreakerInfo]:
     """
     connection: Any = client  # redis-py types every reply as "sync or awaitable"
     try:
-        upstreams = sorted(decode(name) for name in connection.smembers(keys.BREAKERS))
+        pipeline = connection.pipeline(transaction=False)
+        pipeline.smembers(keys.BREAKERS)
+        (names,) = readable([keys.BREAKERS], pipeline.execute(raise_on_error=False), ())
+        upstreams = sorted(map(decode, names))
         pipeline = connection.pipeline(transaction=False)
         for upstream in upstreams:
             pipeline.hgetall(keys.breaker(upstream))

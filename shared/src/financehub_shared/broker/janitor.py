@@ -21,6 +21,8 @@ from financehub_shared.redis.replies import is_wrong_type
 
 log = structlog.get_logger(__name__)
 
+#: Default of the setting `max_dead_letters`, which has the reason.
+MAX_DEAD_LETTERS = 10_000
 #: Seconds for which loss counts are kept after their last change. No message is in flight that long.
 LOSSES_TTL_SECONDS = 7 * DAY_SECONDS
 #: Seconds after an outage in which no worker counts as dead. Heartbeats are then as old as the outage. A live worker
@@ -38,15 +40,25 @@ class Janitor:
         client: Client for the queue Redis, with replies as bytes.
         heartbeat_timeout_seconds: Age of its last heartbeat at which a worker counts as dead.
         dead_letter_retention_days: Age in days at which dead letters are deleted.
+        max_dead_letters: Number of dead letters of a queue beyond which the oldest are deleted.
     """
 
     def __init__(
-        self, client: "redis.Redis", *, heartbeat_timeout_seconds: float, dead_letter_retention_days: float
+        self,
+        client: "redis.Redis",
+        *,
+        heartbeat_timeout_seconds: float,
+        dead_letter_retention_days: float,
+        max_dead_letters: int = MAX_DEAD_LETTERS,
     ) -> None:
         self._client = client
         self._heartbeat_timeout = heartbeat_timeout_seconds
         self._retention = dead_letter_retention_days * DAY_SECONDS
+        self._max_dead_letters = max_dead_letters
         self._reclaim = client.register_script(queue_scripts.RECLAIM)
+        self._find_stranded = client.register_script(queue_scripts.STRANDED)
+        #: Queue → ids of the messages that the last round found neither in the queue nor with a worker.
+        self._stranded: dict[str, list[bytes]] = {}
         self._dead_letters = DeadLetterQueue(client)
         #: Monotonic time since which Redis has taken our writes; None while it does not.
         self._available_since: float | None = -RECOVERY_SECONDS
@@ -87,11 +99,14 @@ class Janitor:
             reclaimed[q_name(queue)] = reclaimed.get(q_name(queue), 0) + count
             if count:
                 log.warning("messages_reclaimed", queue=queue, worker=worker, count=count)
+        self._recover_stranded(names)
         # A worker that has fetched a message since the scan has sent a heartbeat with the fetch.
         if heartbeats:
             self._client.zremrangebyscore(keys.HEARTBEATS, "-inf", alive_since * 1000)
         if dropped := self._dead_letters.drop_older(now - self._retention):
             log.info("dead_letters_expired", count=dropped)
+        for queue, count in self._dead_letters.drop_beyond(self._max_dead_letters).items():
+            log.warning("dead_letters_dropped", queue=queue, count=count, limit=self._max_dead_letters)
         return reclaimed
 
     def _reclaim_from(self, worker: str, queue: str, alive_since: float) -> int:
@@ -117,6 +132,29 @@ class Janitor:
                 report_wrong_key(key, f"it is not a {types[key]}, so the messages of {worker} cannot be reclaimed")
             return 0
 
+    def _recover_stranded(self, names: list[str]) -> None:
+        """Put messages back in their queue that two rounds in a row find neither in the queue nor with a worker.
+
+        One round is not enough, because a worker may have begun to fetch after the scan.
+        """
+        acks: dict[str, list[str]] = {}
+        for name in names:
+            if match := keys.ACKS_KEY.match(name):
+                acks.setdefault(match["queue"], []).append(name)
+        found = {}
+        for queue in sorted({name[len(keys.NAMESPACE) + 1 : -len(".msgs")] for name in names if _has_messages(name)}):
+            before = self._stranded.get(queue, [])
+            try:
+                script_keys = [keys.ready(queue), keys.messages(queue), *acks.get(queue, ())]
+                recovered, *found[queue] = self._find_stranded(keys=script_keys, args=before)
+            except redis.ResponseError as error:
+                if not is_wrong_type(error):
+                    raise
+                continue  # the other maintenance reports the key
+            if recovered:
+                log.warning("stranded_messages_requeued", queue=queue, count=recovered)
+        self._stranded = {queue: ids for queue, ids in found.items() if ids}
+
     def _scan(self) -> list[str]:
         return scan_names(self._client)
 
@@ -127,3 +165,8 @@ class Janitor:
             lambda: self._client.zrange(keys.HEARTBEATS, 0, -1, withscores=True),
         )
         return dict(rows)
+
+
+def _has_messages(name: str) -> bool:
+    """Whether a key holds the messages of a queue or a delay queue, and not its dead letters."""
+    return name.endswith(".msgs") and not name.endswith(".XQ.msgs")

@@ -140,6 +140,32 @@ end
 return reclaimed
 """
 
+#: Finds the messages of a queue that neither wait nor are held by a worker. No script of ours leaves one, but another
+#: program may replace or change the keys. KEYS: ready, messages, then the acks of each worker. ARGV: ids to put back in
+#: the queue, if they still are such messages. Returns their number, then the ids of the other ones.
+STRANDED = """
+local placed = redis.call("llen", KEYS[1])
+for i = 3, #KEYS do placed = placed + redis.call("scard", KEYS[i]) end
+if placed >= redis.call("hlen", KEYS[2]) then return {0} end
+local known, wanted, others = {}, {}, {0}
+for _, id in ipairs(redis.call("lrange", KEYS[1], 0, -1)) do known[id] = true end
+for i = 3, #KEYS do
+  for _, id in ipairs(redis.call("smembers", KEYS[i])) do known[id] = true end
+end
+for _, id in ipairs(ARGV) do wanted[id] = true end
+for _, id in ipairs(redis.call("hkeys", KEYS[2])) do
+  if not known[id] then
+    if wanted[id] then
+      redis.call("rpush", KEYS[1], id)
+      others[1] = others[1] + 1
+    else
+      others[#others + 1] = id
+    end
+  end
+end
+return others
+"""
+
 #: Moves a dead letter back to its queue. KEYS: dead, dead messages, ready, messages. ARGV: id, message. Returns 1, or 0
 #: if the letter no longer exists.
 REQUEUE_DEAD_LETTER = """

@@ -25,6 +25,7 @@ from financehub_shared.metrics import QueueFigures
 from financehub_shared.monitor import TaskMonitor
 from financehub_shared.redis import keys
 from financehub_shared.redis.conditions import RedisProblem, find_problems
+from financehub_shared.redis.key_types import readable
 from financehub_shared.redis.server_facts import ServerFacts, address_of, describe_server, read_facts
 from financehub_shared.schedules import list_schedules
 
@@ -150,7 +151,10 @@ class HealthChecker:
         return symbols
 
     def _schedules(self) -> Sequence[ScheduleFacts]:
-        few = self._client.zcard(keys.SCHEDULES) <= MAX_SCHEDULES_READ
+        with self._client.pipeline(transaction=False) as pipeline:
+            pipeline.zcard(keys.SCHEDULES)
+            (count,) = readable([keys.SCHEDULES], pipeline.execute(raise_on_error=False), 0)
+        few = count <= MAX_SCHEDULES_READ
         return list_schedules(self._client) if few else self._known_schedules()
 
     def _task_errors(self) -> Mapping[str, str]:

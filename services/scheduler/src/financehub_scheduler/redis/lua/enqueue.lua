@@ -270,6 +270,7 @@ end
 for index, run in ipairs(runs) do
   run.message = ARGV[index + 2]
   schedules[run.uid] = schedules[run.uid] or read_schedule(run.uid)
+  if is_bounded(run) then redis.call('llen', backlog_key(run.uid)) end
   if not queues[run.queue] then
     redis.call('llen', queue_key(run.queue))
     queues[run.queue] = {ids = {}, bodies = {}, stored = redis.call('hlen', messages_key(run.queue))}
