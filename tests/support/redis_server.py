@@ -94,6 +94,11 @@ class RedisServer:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def running(self) -> bool:
+        """Whether the process runs."""
+        return self._process is not None and self._process.poll() is None
+
     def kill(self) -> None:
         """Kill the server with SIGKILL, as if its node were lost."""
         os.kill(self.pid, signal.SIGKILL)

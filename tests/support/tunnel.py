@@ -189,6 +189,9 @@ class Tunnel:
             await asyncio.gather(*tasks, return_exceptions=True)
         except OSError:
             connection.reset()
+        except asyncio.CancelledError:
+            # The tunnel ends. asyncio would log a connection that was canceled as an error.
+            connection.reset()
         finally:
             self._connections.discard(connection)
             for open_writer in connection.writers:
