@@ -8,7 +8,6 @@ import structlog
 from financehub_shared.core.asset_selection import select_assets, why_nothing_selected
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.clock import Clock
-from financehub_shared.core.errors import TaskFailedError
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.market.protocols import Store
@@ -16,6 +15,8 @@ from financehub_shared.market.unreadable import Unreadable, reasons_of
 from financehub_shared.metrics.data_counts import DISCARD_COUNTS, DataCounts
 from financehub_shared.providers.failover import fetch_quotes
 from financehub_shared.providers.protocols import QuoteProvider
+from financehub_shared.providers.reach import UpstreamReach
+from financehub_shared.providers.reasons import task_failure
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +32,7 @@ async def refresh_quotes(
     provider_orders: Mapping[AssetType, Sequence[QuoteProvider]],
     clock: Clock,
     counts: DataCounts = DISCARD_COUNTS,
+    reach: UpstreamReach | None = None,
 ) -> TaskSummary:
     """Update the quotes of the task's assets.
 
@@ -41,6 +43,7 @@ async def refresh_quotes(
         provider_orders: Providers per asset type, first choice first.
         clock: Source of time.
         counts: Receives the numbers of stored and quarantined quotes.
+        reach: Whether this machine reaches any upstream. By default, it does.
 
     Raises:
         InvalidArgumentsError: A symbol is unknown, inactive or of another type.
@@ -61,7 +64,9 @@ async def refresh_quotes(
     damaged: Unreadable = {}
     disputes = await asyncio.to_thread(store.disputes, unreadable=damaged)
     deadline = clock.monotonic() + spec.time_limit_seconds * UPSTREAM_SHARE
-    report = await fetch_quotes(provider_orders[spec.asset_type], assets, stored, disputes, deadline, clock)
+    report = await fetch_quotes(
+        provider_orders[spec.asset_type], assets, stored, disputes, deadline, clock, reach=reach
+    )
     if changes := {**dict.fromkeys(damaged), **report.disputes}:
         # Disputes are stored before quotes, because a dispute without its quote does no harm.
         await asyncio.to_thread(store.put_disputes, changes)
@@ -69,10 +74,8 @@ async def refresh_quotes(
         await asyncio.to_thread(store.put_quarantined, records)
         counts.count_quarantined(report.quarantined)
     if not report.quotes:
-        problems = sorted(set(report.missing.values()))[:5]
-        raise TaskFailedError(
-            f"no quote of {len(assets)} {spec.asset_type} assets: {' | '.join(problems)}", report.retry_after
-        )
+        problem = f"no quote of {len(assets)} {spec.asset_type} assets"
+        raise task_failure(problem, report.missing.values(), report.retry_after, reach)
     await asyncio.to_thread(store.put_quotes, report.quotes.values(), replaced=report.replaced)
     dataset = f"quotes:{spec.asset_type}"
     counts.count_stored(dataset, report.delivered)

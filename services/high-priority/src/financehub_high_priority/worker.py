@@ -23,6 +23,7 @@ def declare_fetch(task: str) -> None:
             provider_orders=providers.quotes,
             clock=process.clock,
             counts=process.metrics,
+            reach=providers.reach,
         )
 
     declare(broker, task, fetch)

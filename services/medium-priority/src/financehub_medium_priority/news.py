@@ -9,7 +9,7 @@ import structlog
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.durations import DAY_SECONDS
-from financehub_shared.core.errors import InvalidArgumentsError, TaskFailedError
+from financehub_shared.core.errors import InvalidArgumentsError
 from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.market.dedupe.known_news import DroppedNews
 from financehub_shared.market.protocols import Store
@@ -17,6 +17,8 @@ from financehub_shared.market.unreadable import Unreadable, reasons_of
 from financehub_shared.metrics.data_counts import DISCARD_COUNTS, DataCounts
 from financehub_shared.providers.news_fetcher import NewsReport, fetch_news
 from financehub_shared.providers.protocols import NewsProvider
+from financehub_shared.providers.reach import UpstreamReach
+from financehub_shared.providers.reasons import format_reasons, task_failure
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +35,7 @@ async def refresh_news(
     clock: Clock,
     retention_days: float = inf,
     counts: DataCounts = DISCARD_COUNTS,
+    reach: UpstreamReach | None = None,
 ) -> TaskSummary:
     """Read the sources and store the news items that are not known yet, linked to the assets that they name.
 
@@ -44,6 +47,7 @@ async def refresh_news(
         retention_days: News items that are older than this are not stored, because the cleanup would delete them.
             By default, items of any age are stored.
         counts: Receives the numbers of delivered, quarantined and dropped news items.
+        reach: Whether this machine reaches any upstream. By default, it does.
 
     Raises:
         InvalidArgumentsError: No source matches one of the names.
@@ -59,13 +63,13 @@ async def refresh_news(
     unreadable: Unreadable = {}
     assets = await asyncio.to_thread(store.assets, unreadable=unreadable)
     deadline = clock.monotonic() + CATALOG[TASK].time_limit_seconds * UPSTREAM_SHARE
-    report = await fetch_news(providers, assets, sources, deadline)
+    report = await fetch_news(providers, assets, sources, deadline, reach=reach)
     if report.quarantined:
         await asyncio.to_thread(store.put_quarantined, report.quarantined)
         counts.count_quarantined(report.quarantined)
     if not report.answered:
-        reasons = " | ".join(f"{source}: {error.reason}" for source, error in report.failed.items())
-        raise TaskFailedError(f"no news source answered: {reasons}", report.retry_after)
+        reasons = format_reasons({source: error.reason for source, error in report.failed.items()})
+        raise task_failure("no news source answered", [reasons], report.retry_after, reach)
     dropped = DroppedNews()
     oldest = clock.now() - retention_days * DAY_SECONDS
     new = await asyncio.to_thread(store.put_news, report.items, oldest=oldest, dropped=dropped)

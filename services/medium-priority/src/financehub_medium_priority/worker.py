@@ -21,6 +21,7 @@ async def fetch_news(sources: list[str] | None = None) -> TaskSummary:
         clock=process.clock,
         retention_days=process.settings.news_retention_days,
         counts=process.metrics,
+        reach=providers.reach,
     )
 
 
@@ -42,6 +43,7 @@ async def calculate_indicators(symbols: list[str] | None = None) -> TaskSummary:
         clock=process.clock,
         history_days=settings.bar_history_days,
         counts=process.metrics,
+        reach=providers.reach,
     )
 
 

@@ -61,6 +61,10 @@ class NewerRecordError(CorruptDataError):
         super().__init__(key, problem, f"a newer release wrote it, so it is kept; {removal}")
 
 
+#: How the error of a task begins if its machine reaches no upstream at all. Health checks recognize it.
+NO_UPSTREAM = "this machine reaches no upstream; check its network, DNS and proxy"
+
+
 class TaskFailedError(FinanceHubError):
     """A task obtained none of the data that it should fetch or compute. The run is retried.
 
@@ -123,6 +127,10 @@ class ProviderTimeoutError(ProviderError):
     kind = "timeout"
 
 
+class ConnectTimeoutError(ProviderTimeoutError):
+    """The connection to the upstream was not established within the deadline."""
+
+
 class RateLimitedError(ProviderError):
     """The upstream refused the call because there were too many calls (HTTP 429 or 418)."""
 
@@ -152,6 +160,10 @@ class UpstreamError(ProviderError):
     """The upstream failed: a 5xx status, a broken connection or an error in the body."""
 
     kind = "upstream"
+
+
+class UnreachableError(UpstreamError):
+    """There is no connection to the upstream: its name was not resolved, or nothing accepted the connection."""
 
 
 class NotFoundError(ProviderError):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from financehub_shared.breaker.admin import BreakerInfo
 from financehub_shared.core.catalog import Tier, wait_target
 from financehub_shared.core.durations import HOUR_SECONDS, format_duration
+from financehub_shared.core.errors import NO_UPSTREAM
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.health.freshness import DATASETS
 from financehub_shared.health.processes import ProcessInfo
@@ -92,6 +93,7 @@ def evaluate(snapshot: FleetSnapshot) -> HealthReport:
         checks += _check_tiers(snapshot)
         checks.append(_check_scheduler(snapshot.processes))
     checks += _check_clocks(snapshot.processes)
+    checks += _check_network(snapshot)
     checks += [_check_provider(breaker, snapshot.now) for breaker in snapshot.breakers]
     if "store" not in snapshot.failures:
         checks.append(_check_assets(sum(map(len, snapshot.symbols.values())), snapshot.unreadable_assets))
@@ -195,6 +197,14 @@ def _check_scheduler(processes: Sequence[ProcessInfo]) -> HealthCheck:
     return HealthCheck(SCHEDULER, HealthStatus.OK, f"{count} live", {"schedulers": count})
 
 
+def _check_network(snapshot: FleetSnapshot) -> list[HealthCheck]:
+    """Return a check if the last run of a task failed because its worker reaches no upstream. It fails then."""
+    tasks = sorted(task for task, error in snapshot.task_errors.items() if NO_UPSTREAM in error)
+    if not tasks:
+        return []
+    return [HealthCheck("network", HealthStatus.DEGRADED, f"{NO_UPSTREAM} ({', '.join(tasks)})", {"tasks": tasks})]
+
+
 def _check_provider(breaker: BreakerInfo, now: float) -> HealthCheck:
     name = f"provider:{breaker.upstream}"
     details = {"breaker": breaker.state}
@@ -225,7 +235,7 @@ def _check_dataset(dataset: str, snapshot: FleetSnapshot) -> HealthCheck:
     name, limit = f"data:{dataset}", snapshot.limits[dataset]
     delivered_at = {provider: at for (known, provider), at in snapshot.last_success.items() if known == dataset}
     error = snapshot.task_errors.get(DATASETS.get(dataset, ""), "")
-    suffix = f"; last error: {error}" if error else ""
+    suffix = f"; last error: {error}" if error and NO_UPSTREAM not in error else ""  # see `_check_network`
     if not delivered_at:
         return HealthCheck(name, HealthStatus.DEGRADED, f"never fetched{suffix}")
     provider, at = max(delivered_at.items(), key=lambda item: item[1])

@@ -4,14 +4,21 @@ A process imports only the providers that it uses, so its image does not need th
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pkgutil import resolve_name
 from typing import Any
 
 import redis.asyncio
 from pydantic import SecretStr
 
-from financehub_shared.breaker import BreakerListener, BreakerPolicy, BreakerRegistry, count_transitions, log_transition
+from financehub_shared.breaker import (
+    BreakerListener,
+    BreakerPolicy,
+    BreakerRegistry,
+    BreakerTransition,
+    count_transitions,
+    log_transition,
+)
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.kinds import AssetType
@@ -27,6 +34,7 @@ from financehub_shared.providers.budget.usage import read_budgets
 from financehub_shared.providers.context import ProviderContext
 from financehub_shared.providers.guard import CallObserver, UpstreamGuard
 from financehub_shared.providers.protocols import BarProvider, NewsProvider, QuoteProvider
+from financehub_shared.providers.reach import UpstreamReach
 from financehub_shared.providers.transport.conditional import (
     CacheValidatorStore,
     MemoryCacheValidators,
@@ -74,14 +82,13 @@ def tier_providers(settings: Settings, clock: Clock, metrics: Metrics) -> "Provi
 
     An invalid setting makes the process exit with code 2 and a one-line message.
     """
-    listeners = (log_transition, count_transitions(metrics))
     try:
         providers = build_providers(
             settings,
             clock,
             metrics.observe_provider,
             redis_url=settings.store_url,
-            breaker_listeners=listeners,
+            breaker_listeners=[count_transitions(metrics)],
         )
     except ConfigError as error:
         exit_on_config_error(error)
@@ -106,10 +113,12 @@ class Providers:
         self._clock = clock
         self._on_call = on_call
         self._scripts = scripts
+        self.reach = UpstreamReach(clock.monotonic)
         self._redis: LoopLocal[redis.asyncio.Redis] | None = None
         if redis_url:
             self._redis = LoopLocal(lambda: connect_async(redis_url))
-        self.breakers = BreakerRegistry(BreakerPolicy.from_settings(settings), self._scripts, clock, breaker_listeners)
+        listeners = [self._log_transition, *breaker_listeners]
+        self.breakers = BreakerRegistry(BreakerPolicy.from_settings(settings), self._scripts, clock, listeners)
         self._http = HttpClient(settings, clock)
         self._cache_validators: CacheValidatorStore = (
             RedisCacheValidators(self._redis) if self._redis else MemoryCacheValidators()
@@ -155,6 +164,10 @@ class Providers:
             await self._scripts.aclose()
             self._scripts.close()
 
+    def _log_transition(self, transition: BreakerTransition) -> None:
+        if not self.reach.is_lost:  # the breakers of all upstreams open then, and one line says why
+            log_transition(transition)
+
     def _of(self, dataset: Dataset) -> list[Any]:
         """Return the providers of a dataset in order, without those whose API key is missing."""
         order = self._settings.provider_order(dataset)
@@ -187,4 +200,5 @@ class Providers:
         name = f"{upstream}:{part}" if part else upstream
         if name not in self._budgets:
             self._budgets[name] = Budget(name, PROVIDERS[upstream].limits, self._scripts, self._clock)
-        return UpstreamGuard(upstream, self._budgets[name], self.breakers.get(name), self._clock, self._on_call)
+        on_end = partial(self.reach.record, name)
+        return UpstreamGuard(upstream, self._budgets[name], self.breakers.get(name), self._clock, self._on_call, on_end)

@@ -14,6 +14,7 @@ from financehub_shared.market.quality.quote_decision import Decision, decide
 from financehub_shared.market.quality.quotes import check_quote
 from financehub_shared.providers.protocols import QuoteProvider
 from financehub_shared.providers.quote_report import QuoteReport
+from financehub_shared.providers.reach import UpstreamReach
 from financehub_shared.providers.reasons import asset_errors
 
 log = structlog.get_logger(__name__)
@@ -37,6 +38,8 @@ async def fetch_quotes(
     disputes: Mapping[str, Dispute],
     deadline: float,
     clock: Clock,
+    *,
+    reach: UpstreamReach | None = None,
 ) -> QuoteReport:
     """Fetch quotes from the providers in order, and decide which of them are stored.
 
@@ -47,6 +50,7 @@ async def fetch_quotes(
         disputes: Symbol → open dispute.
         deadline: Monotonic time in seconds by which the fetch must end.
         clock: Source of time.
+        reach: Whether this machine reaches any upstream. If not, the failure of a single provider is no news.
 
     Returns:
         A report. The caller decides whether a report without quotes is an error.
@@ -65,7 +69,7 @@ async def fetch_quotes(
         if not wanted:
             continue
         until = deadline_share(clock.monotonic(), deadline, len(providers) - index)
-        quotes = await _fetch_batch(provider, [entry.asset for entry in wanted], until, clock, report)
+        quotes = await _fetch_batch(provider, [entry.asset for entry in wanted], until, clock, report, reach)
         now = clock.now()
         for entry in wanted:
             symbol = entry.asset.symbol
@@ -108,7 +112,12 @@ def _add_decision(report: QuoteReport, case: Case, decision: Decision) -> None:
 
 
 async def _fetch_batch(
-    provider: QuoteProvider, wanted: Sequence[Asset], until: float, clock: Clock, report: QuoteReport
+    provider: QuoteProvider,
+    wanted: Sequence[Asset],
+    until: float,
+    clock: Clock,
+    report: QuoteReport,
+    reach: UpstreamReach | None,
 ) -> Mapping[str, Quote]:
     """Return symbol → quote of one provider, and add the errors of all other symbols to the report."""
     try:
@@ -127,6 +136,7 @@ async def _fetch_batch(
         report.add_errors(provider.name, missing, asset_errors(missing), clock.now())
         return batch.quotes
     reason, detail = failure.kind, failure.detail
-    log.warning("provider_failed", provider=provider.name, reason=reason, detail=detail, requested=len(wanted))
+    report_failure = log.debug if reach is not None and reach.is_lost else log.warning
+    report_failure("provider_failed", provider=provider.name, reason=reason, detail=detail, requested=len(wanted))
     report.add_errors(provider.name, {asset.symbol: failure for asset in wanted}, {}, clock.now())
     return {}

@@ -50,16 +50,24 @@ class UpstreamGuard:
         breaker: Circuit breaker of the upstream.
         clock: Measures the duration of calls.
         on_call: Receives the outcome of every call.
+        on_end: Receives the error of every call, or None after a success.
     """
 
     def __init__(
-        self, provider: str, budget: CallBudget | None, breaker: CallBreaker, clock: Clock, on_call: CallObserver
+        self,
+        provider: str,
+        budget: CallBudget | None,
+        breaker: CallBreaker,
+        clock: Clock,
+        on_call: CallObserver,
+        on_end: Callable[[ProviderError | None], None] | None = None,
     ) -> None:
         self.provider = provider
         self._budget = budget
         self._breaker = breaker
         self._clock = clock
         self._on_call = on_call
+        self._on_end = on_end
 
     async def call(self, send: Callable[[], Awaitable[T]], weight: int = 1) -> T:
         """Make one upstream call.
@@ -85,9 +93,13 @@ class UpstreamGuard:
             # units are never returned.
             result = await self._breaker.acall(spend_and_send)
             outcome = "ok"
+            if self._on_end is not None:
+                self._on_end(None)
             return result
         except ProviderError as error:
             outcome = error.kind
+            if self._on_end is not None:
+                self._on_end(error)
             raise
         finally:
             self._on_call(self.provider, outcome, self._clock.monotonic() - started)

@@ -10,6 +10,7 @@ from financehub_shared.core.errors import MalformedError, ProviderError
 from financehub_shared.core.models import Asset, NewsItem, Quarantined
 from financehub_shared.market.links.linker import AssetLinker
 from financehub_shared.providers.protocols import NewsBatch, NewsProvider
+from financehub_shared.providers.reach import UpstreamReach
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +55,8 @@ async def fetch_news(
     assets: Sequence[Asset],
     sources: Sequence[str] | None,
     deadline: float,
+    *,
+    reach: UpstreamReach | None = None,
 ) -> NewsReport:
     """Read all sources and link their news items to the assets in their titles.
 
@@ -62,6 +65,7 @@ async def fetch_news(
         assets: Assets that news items can be linked to.
         sources: Names of sources, or parts of names (`coindesk`, `gdelt`). None for all sources.
         deadline: Monotonic time in seconds by which the fetch must end.
+        reach: Whether this machine reaches any upstream. If not, the failure of a single source is no news.
 
     Returns:
         A report. Await its `stored()` once its items are stored.
@@ -82,8 +86,9 @@ async def fetch_news(
         report.on_stored += batch.on_stored
     waits = [error.retry_after for error in report.failed.values() if error.retry_after is not None]
     report.retry_after = min(waits, default=None)
+    report_failure = log.debug if reach is not None and reach.is_lost else log.warning
     for source, error in report.failed.items():
-        log.warning("news_source_failed", source=source, reason=error.kind, detail=error.detail)
+        report_failure("news_source_failed", source=source, reason=error.kind, detail=error.detail)
     return report
 
 

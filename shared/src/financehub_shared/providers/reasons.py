@@ -1,18 +1,56 @@
 """Formats the reasons why providers did not deliver an asset, and decides which of them concern the asset itself."""
 
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from financehub_shared.core.errors import BlockedError, MalformedError, NotFoundError, ProviderError, StaleError
+from financehub_shared.core.errors import (
+    NO_UPSTREAM,
+    BlockedError,
+    MalformedError,
+    NotFoundError,
+    ProviderError,
+    StaleError,
+    TaskFailedError,
+)
 from financehub_shared.core.models import Quarantined
+from financehub_shared.providers.reach import UpstreamReach
+
+#: Number of different reasons that the error of a task names.
+REASONS_SHOWN = 5
+_SECONDS = re.compile(r"\b\d+(?:\.\d+)? s\b")
 
 #: Errors that can concern one asset. All others concern the provider: timeouts, limits, an open breaker.
 _OF_ONE_ASSET = (NotFoundError, MalformedError, StaleError, BlockedError)
 
 
 def format_reasons(reasons: Mapping[str, str]) -> str:
-    """Return `binance: timeout: no answer; kraken: not-found: unknown pair`, or `no provider serves it`."""
-    return "; ".join(f"{provider}: {reason}" for provider, reason in reasons.items()) or "no provider serves it"
+    """Return `binance: timeout: no answer; kraken: not-found: unknown pair`, or `no provider serves it`.
+
+    Providers with the same reason share it: `binance, kraken: timeout: no answer`.
+    """
+    providers: dict[str, list[str]] = {}
+    for provider, reason in reasons.items():
+        providers.setdefault(reason, []).append(provider)
+    return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in providers.items()) or "no provider serves it"
+
+
+def task_failure(
+    problem: str, reasons: Iterable[str], retry_after: float | None, reach: UpstreamReach | None
+) -> TaskFailedError:
+    """Return the error of a task that obtained nothing.
+
+    Args:
+        problem: What is missing, such as `no quote of 20 crypto assets`.
+        reasons: The reasons. Those that differ only in a number of seconds, such as a remaining time, appear once.
+        retry_after: Seconds until a retry can succeed, if an upstream specified them.
+        reach: Whether this machine reaches any upstream. If not, this is the only reason.
+    """
+    if reach is not None and reach.is_lost:
+        return TaskFailedError(f"{NO_UPSTREAM}: {problem}", retry_after)
+    distinct = {_SECONDS.sub("", reason): reason for reason in sorted(set(reasons), reverse=True)}
+    shown = sorted(distinct.values())[:REASONS_SHOWN]
+    return TaskFailedError(f"{problem}: {' | '.join(shown)}", retry_after)
 
 
 def asset_errors(missing: Mapping[str, ProviderError]) -> dict[str, ProviderError]:

@@ -16,7 +16,6 @@ from financehub_shared.core.asset_selection import select_assets, why_nothing_se
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.chunks import chunks
 from financehub_shared.core.clock import Clock
-from financehub_shared.core.errors import TaskFailedError
 from financehub_shared.core.models import Asset, Indicators
 from financehub_shared.core.settings import BAR_HISTORY_DAYS
 from financehub_shared.core.task_summary import TaskSummary
@@ -24,6 +23,8 @@ from financehub_shared.market.protocols import Store
 from financehub_shared.market.unreadable import Unreadable, reasons_of
 from financehub_shared.metrics.data_counts import DISCARD_COUNTS, DataCounts
 from financehub_shared.providers.bar_fetcher import BarFetcher
+from financehub_shared.providers.reach import UpstreamReach
+from financehub_shared.providers.reasons import task_failure
 
 log = structlog.get_logger(__name__)
 
@@ -94,6 +95,7 @@ async def calculate_indicators(
     clock: Clock,
     history_days: int = BAR_HISTORY_DAYS,
     counts: DataCounts = DISCARD_COUNTS,
+    reach: UpstreamReach | None = None,
 ) -> TaskSummary:
     """Update the daily bars of the selected assets, compute their indicators and store both.
 
@@ -109,6 +111,7 @@ async def calculate_indicators(
         clock: Source of time.
         history_days: Calendar days of a whole history.
         counts: Receives the numbers of stored and quarantined items.
+        reach: Whether this machine reaches any upstream. By default, it does.
 
     Raises:
         InvalidArgumentsError: A symbol is unknown or inactive.
@@ -136,7 +139,7 @@ async def calculate_indicators(
         await asyncio.to_thread(store.mark_success, "bars", provider, clock.now())
     if progress.computed:
         await asyncio.to_thread(store.mark_success, "indicators", engine, clock.now())
-    _raise_if_nothing_worked(assets, progress)
+    _raise_if_nothing_worked(assets, progress, reach)
     return _summary(assets, progress).with_missing(reasons_of(unreadable, symbols))
 
 
@@ -155,7 +158,7 @@ def _compute_chunk(
     for asset in assets:
         bars = stored.get(asset.symbol)
         if bars is None or not len(bars):
-            none_yet = f"no bars ({progress.late.get(asset.symbol, 'none yet')})"
+            none_yet = _no_bars(progress.late.get(asset.symbol, "none yet"))
             progress.missing[asset.symbol] = str(damaged.get(asset.symbol, none_yet))
             continue
         if asset.symbol not in progress.late:
@@ -173,17 +176,25 @@ def _compute_chunk(
     progress.computed += len(computed)
 
 
-def _raise_if_nothing_worked(assets: Sequence[Asset], progress: _Progress) -> None:
+def _raise_if_nothing_worked(assets: Sequence[Asset], progress: _Progress, reach: UpstreamReach | None) -> None:
     nothing_delivered = not progress.delivered and progress.failed > 0 and 2 * progress.failed >= len(assets)
     if not nothing_delivered and (progress.computed or not assets):
         return
-    reasons = sorted({*progress.late.values(), *progress.missing.values()})[:5]
+    late = progress.late.values()
+    # An asset without any bars repeats the reason why its bars are late.
+    repeated = {_no_bars(reason) for reason in late}
+    reasons = [*late, *(reason for reason in progress.missing.values() if reason not in repeated)]
     problem = (
         f"no daily bars for {progress.failed} assets"
         if nothing_delivered
         else f"no indicators for {len(assets)} assets"
     )
-    raise TaskFailedError(f"{problem}: {' | '.join(reasons)}", progress.retry_after)
+    # Stored bars that cannot be computed are no problem of the network.
+    raise task_failure(problem, reasons, progress.retry_after, reach if late else None)
+
+
+def _no_bars(reason: str) -> str:
+    return f"no bars ({reason})"
 
 
 def _summary(assets: Sequence[Asset], progress: _Progress) -> TaskSummary:

@@ -1,5 +1,6 @@
 """Translates HTTP statuses, Retry-After headers and httpx exceptions into provider errors. Pure."""
 
+import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -10,11 +11,13 @@ from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import (
     AuthFailedError,
     BlockedError,
+    ConnectTimeoutError,
     MalformedError,
     NotFoundError,
     ProviderError,
     ProviderTimeoutError,
     RateLimitedError,
+    UnreachableError,
     UpstreamError,
 )
 
@@ -98,13 +101,24 @@ def error_of_exception(provider: str, error: httpx.HTTPError | httpx.InvalidURL)
     """
     name = type(error).__name__
     match error:
+        case httpx.ConnectTimeout():
+            return ConnectTimeoutError(provider, f"no answer in time ({name})")
         case httpx.TimeoutException():
             return ProviderTimeoutError(provider, f"no answer in time ({name})")
         case httpx.DecodingError():
             return MalformedError(provider, "the body cannot be decompressed")
         case httpx.ConnectError():
-            return UpstreamError(provider, f"cannot connect ({name}); check the base URL and whether the host is up")
+            # After an error of TLS, the host is reached.
+            kind = UpstreamError if _is_tls_error(error) else UnreachableError
+            return kind(provider, f"cannot connect ({name}); check the base URL and whether the host is up")
         case httpx.UnsupportedProtocol() | httpx.InvalidURL() | httpx.LocalProtocolError():
             return UpstreamError(provider, f"cannot send the request ({name}); correct the URL or key")
         case _:
             return UpstreamError(provider, f"the connection broke ({name})")
+
+
+def _is_tls_error(error: BaseException) -> bool:
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    return cause is not None

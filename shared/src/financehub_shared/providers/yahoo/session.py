@@ -22,6 +22,7 @@ from financehub_shared.core.errors import (
     ProviderError,
     ProviderTimeoutError,
     RateLimitedError,
+    UnreachableError,
     UpstreamError,
 )
 from financehub_shared.providers.transport.status import retry_after
@@ -35,6 +36,9 @@ DATA_PATHS = ("/v7/finance/", "/v8/finance/")
 CRUMB_PATH = "/v1/test/getcrumb"
 #: Errors of yfinance's cookie and consent code, which parses pages without checking them.
 CRUMB_ERRORS = (YFException, requests.RequestsError, KeyError, TypeError, AttributeError, ValueError)
+
+#: Codes of curl for an upstream that was not reached.
+NO_CONNECTION = (CurlECode.COULDNT_CONNECT, CurlECode.COULDNT_RESOLVE_HOST, CurlECode.COULDNT_RESOLVE_PROXY)
 
 
 class _CallState(threading.local):
@@ -155,7 +159,8 @@ class YahooClient:
         except ProviderError:
             raise
         except CRUMB_ERRORS as error:
-            raise UpstreamError(self._provider, f"Yahoo gave no cookie or crumb ({type(error).__name__})") from None
+            kind = UnreachableError if getattr(error, "code", None) in NO_CONNECTION else UpstreamError
+            raise kind(self._provider, f"Yahoo gave no cookie or crumb ({type(error).__name__})") from None
         if response.status_code == 401:
             raise call.crumb_refused or AuthFailedError(self._provider, "HTTP 401; a fresh crumb was refused too")
         content: bytes = response.content
@@ -198,8 +203,8 @@ def _error_of_curl(provider: str, error: requests.RequestsError, body: _BodyColl
             return ProviderTimeoutError(provider, "no complete answer in time")
         case CurlECode.BAD_CONTENT_ENCODING:
             return MalformedError(provider, "the body cannot be decompressed")
-        case CurlECode.COULDNT_CONNECT | CurlECode.COULDNT_RESOLVE_HOST | CurlECode.COULDNT_RESOLVE_PROXY:
-            return UpstreamError(
+        case _ if code in NO_CONNECTION:
+            return UnreachableError(
                 provider, f"cannot connect (curl {int(code)}); check the URL and whether the host is up"
             )
         case CurlECode.PEER_FAILED_VERIFICATION | CurlECode.SSL_CONNECT_ERROR | CurlECode.SSL_CACERT_BADFILE:
