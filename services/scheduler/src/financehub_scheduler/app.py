@@ -170,6 +170,7 @@ async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:
         connect(settings.broker_url, retries=0),
         heartbeat_timeout_seconds=settings.heartbeat_timeout_seconds,
         dead_letter_retention_days=settings.dead_letter_retention_days,
+        max_dead_letters=settings.max_dead_letters,
     )
 
     async def run_requests() -> None:

@@ -145,6 +145,24 @@ class DeadLetterQueue:
             return sum(readable(map(keys.dead, queues), replies, 0))
         return sum(self._drop_from(queue, before) for queue in queues)
 
+    def drop_beyond(self, limit: int) -> dict[str, int]:
+        """Delete the oldest letters of each queue that has more than `limit`.
+
+        Returns:
+            Queue → number of deleted letters, for the queues that had too many.
+        """
+        queues = sorted(discover_queues(self._client))
+        with self._client.pipeline(transaction=False) as pipeline:
+            for queue in queues:
+                pipeline.zrevrange(keys.dead(queue), limit - 1, limit - 1, withscores=True)
+            replies = pipeline.execute(raise_on_error=False)
+        dropped = {}
+        for queue, oldest_kept in zip(queues, readable(map(keys.dead, queues), replies, []), strict=True):
+            for _, died_at_ms in oldest_kept:
+                if count := self._drop_from(queue, died_at_ms / 1000):
+                    dropped[queue] = count
+        return dropped
+
     def _drop_from(self, queue: str, before: float) -> int:
         names = [keys.dead(queue), keys.dead_messages(queue)]
         dropped = 0

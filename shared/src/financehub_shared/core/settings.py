@@ -130,6 +130,12 @@ class Settings(ProviderSettings):
         300, description="Longest delay of a retry, so that a data gap ends soon after the outage."
     )
 
+    max_dead_letters: int = Field(
+        10_000,
+        ge=1,
+        description="Number of dead letters of a queue beyond which the janitor deletes the oldest. They have a few kB "
+        "each, so a queue keeps about 30 MB: a task that fails every minute fills it in a week, which is the retention.",
+    )
     max_backlog: int = Field(
         100,
         ge=1,

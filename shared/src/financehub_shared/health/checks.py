@@ -76,6 +76,14 @@ class FleetSnapshot:
             for tier in (*self.tiers, *sorted(others))
         }
 
+    @property
+    def unserved_queues(self) -> Collection[str]:
+        """Queues with messages that no live worker serves. Empty if it is unknown which processes live."""
+        if "processes" in self.failures or self.heartbeats_lost:
+            return ()
+        served = {queue for process in self.processes for queue in process.queues}
+        return {queue.queue for queue in self.queues if (queue.ready or queue.delayed) and queue.queue not in served}
+
 
 def evaluate(snapshot: FleetSnapshot) -> HealthReport:
     """Run all checks on a snapshot."""
@@ -86,7 +94,7 @@ def evaluate(snapshot: FleetSnapshot) -> HealthReport:
         HealthCheck(part, HealthStatus.DEGRADED, f"not checked: {why}")
         for part, why in sorted(snapshot.failures.items())
     ]
-    checks += [_check_queue(queue) for queue in snapshot.queues]
+    checks += [_check_queue(queue, is_unserved=queue.queue in snapshot.unserved_queues) for queue in snapshot.queues]
     if snapshot.heartbeats_lost:
         checks.append(HealthCheck("processes", HealthStatus.DEGRADED, f"not checked: {snapshot.heartbeats_lost}"))
     else:
@@ -151,12 +159,19 @@ def _check_clocks(processes: Sequence[ProcessInfo]) -> list[HealthCheck]:
     return [HealthCheck("clocks", HealthStatus.DEGRADED, reason, {"skewed": len(skewed), "worst_seconds": skew})]
 
 
-def _check_queue(queue: QueueFigures) -> HealthCheck:
+def _check_queue(queue: QueueFigures, *, is_unserved: bool) -> HealthCheck:
     limit = wait_target(queue.queue)
     states = ("ready", "in_flight", "delayed", "dead", "orphaned")
     details = {state: getattr(queue, state) for state in states}
     age = queue.oldest_age_seconds
     name = f"queue:{queue.queue}"
+    if is_unserved:
+        waiting = f", the oldest for {format_duration(age)}" if queue.ready else ""
+        reason = (
+            f"no live worker serves this queue, in which {queue.ready + queue.delayed} messages wait{waiting}; start a "
+            "worker for it, or delete the schedules that use it"
+        )
+        return HealthCheck(name, HealthStatus.DEGRADED, reason, details)
     if age > limit:
         reason = (
             f"the oldest of {queue.ready} waiting messages has waited {format_duration(age)}; "

@@ -15,6 +15,10 @@ from financehub_shared.redis.server_clock import server_time
 from financehub_shared.redis.text import decode_hash
 from financehub_shared.schedules.listing import find_schedule
 
+#: Largest number of triggers that wait for a scheduler. Schedulers take all of them every second.
+MAX_TRIGGERS = 1_000
+#: Largest number of backfills that have not ended. Schedulers read the record of each every second.
+MAX_BACKFILLS = 100
 #: How long an ended backfill's progress is kept.
 BACKFILL_TTL_SECONDS = 7 * DAY_SECONDS
 
@@ -34,6 +38,9 @@ def request_trigger(client: "redis.Redis", name: str) -> str:
         InvalidArgumentsError: There is no such schedule.
     """
     uid, _ = find_schedule(client, name)
+    if repaired(client, schedule_types, lambda: client.hlen(keys.SCHEDULE_TRIGGERS)) >= MAX_TRIGGERS:
+        problem = f"{MAX_TRIGGERS} triggers wait already; check that a scheduler is live, and try again later"
+        raise InvalidArgumentsError("trigger", "name", problem)
     request = str(uuid4())
     _parse_uid(name, uid)
     value = json.dumps({"uid": uid, "at": server_time(client)})
@@ -59,6 +66,9 @@ def request_backfill(client: "redis.Redis", name: str, start: float, end: float)
     if not start <= end <= server_time(client):
         raise InvalidArgumentsError("backfill", "end", "the range must end in the past and not before its start")
     uid, full_name = find_schedule(client, name)
+    if repaired(client, schedule_types, lambda: client.scard(keys.SCHEDULE_BACKFILLS)) >= MAX_BACKFILLS:
+        problem = f"{MAX_BACKFILLS} backfills have not ended yet; wait until one ends"
+        raise InvalidArgumentsError("backfill", "name", problem)
     id = str(uuid4())
 
     def write() -> None:

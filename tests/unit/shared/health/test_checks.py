@@ -8,6 +8,7 @@ from financehub_shared.core.kinds import AssetType
 from financehub_shared.health.checks import FleetSnapshot, evaluate
 from financehub_shared.health.processes import ProcessInfo
 from financehub_shared.health.report import HealthStatus
+from financehub_shared.redis.conditions import RedisProblem
 from support.health import breaker, queue
 
 NOW = 1_800_000_000.0
@@ -38,10 +39,53 @@ CASES: dict[str, tuple[FleetSnapshot, HealthStatus, str]] = {
         HealthStatus.DOWN,
         "redis: Redis does not",
     ),
+    "Redis is full": (
+        replace(HEALTHY, redis_problems=[RedisProblem("queues", "full", "the queue Redis is full; free memory", True)]),
+        HealthStatus.DOWN,
+        "redis: the queue Redis is full; free memory",
+    ),
+    "Redis may evict keys": (
+        replace(HEALTHY, redis_problems=[RedisProblem("data", "eviction", "the data Redis evicts; set noeviction")]),
+        HealthStatus.DEGRADED,
+        "redis:data:eviction: the data Redis evicts; set noeviction",
+    ),
+    "heartbeats cannot be written": (
+        replace(HEALTHY, processes=[], heartbeats_lost="Redis does not take heartbeats"),
+        HealthStatus.DEGRADED,
+        "processes: not checked: Redis does not take heartbeats",
+    ),
+    "the clock of a worker is wrong": (
+        replace(
+            HEALTHY,
+            processes=[*live("high", "medium", "scheduler"), replace(live("low")[0], clock_skew_seconds=3_600.0)],
+        ),
+        HealthStatus.DEGRADED,
+        "clocks: the clocks of 1 of 4 processes differ from that of Redis; that of low on host is 1h 0m ahead of it",
+    ),
+    "clocks that differ by less than the limit": (
+        replace(HEALTHY, processes=[replace(process, clock_skew_seconds=-5.0) for process in HEALTHY.processes]),
+        HealthStatus.OK,
+        "",
+    ),
     "a tier has no worker": (
         replace(HEALTHY, processes=live("high", "low", "scheduler")),
         HealthStatus.DEGRADED,
         "tier:medium: no live worker",
+    ),
+    "a queue with waiting messages has no worker (Q15)": (
+        replace(HEALTHY, queues=[*HEALTHY.queues, queue("reports", ready=7, delayed=1, oldest_age_seconds=90.0)]),
+        HealthStatus.DEGRADED,
+        "queue:reports: no live worker serves this queue, in which 8 messages wait, the oldest for 1m 30s",
+    ),
+    "a queue with delayed messages has no worker": (
+        replace(HEALTHY, queues=[*HEALTHY.queues, queue("reports", ready=0, delayed=1, oldest_age_seconds=0.0)]),
+        HealthStatus.DEGRADED,
+        "queue:reports: no live worker serves this queue, in which 1 messages wait; start a worker",
+    ),
+    "a queue with dead letters only has no worker": (
+        replace(HEALTHY, queues=[*HEALTHY.queues, queue("reports", ready=0, dead=5, oldest_age_seconds=0.0)]),
+        HealthStatus.OK,
+        "",
     ),
     "a tier of a user has no worker": (
         replace(HEALTHY, tiers=["high", "medium", "low", "research"]),
@@ -58,7 +102,7 @@ CASES: dict[str, tuple[FleetSnapshot, HealthStatus, str]] = {
         "",
     ),
     "a tier that the fleet does not have": (
-        replace(HEALTHY, processes=live("high", "scheduler"), tiers=["high"]),
+        replace(HEALTHY, queues=[queue("high")], processes=live("high", "scheduler"), tiers=["high"]),
         HealthStatus.OK,
         "",
     ),

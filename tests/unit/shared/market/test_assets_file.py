@@ -7,7 +7,7 @@ import pytest
 from financehub_shared.core.kinds import AssetKind, AssetType
 from financehub_shared.core.models import Asset
 from financehub_shared.market.asset_entry import read_entry
-from financehub_shared.market.assets_file import AssetsFileError, load_assets, parse_assets
+from financehub_shared.market.assets_file import MAX_ASSETS, MAX_FILE_BYTES, AssetsFileError, load_assets, parse_assets
 from financehub_shared.providers.coingecko.ids import IDS
 
 ROOT = Path(__file__).parents[4]
@@ -246,3 +246,24 @@ def test_local_assets_file_has_a_coingecko_id_for_every_coin():
         a.symbol for a in coins if "coingecko" not in a.provider_symbols and a.symbol.partition("-")[0] not in IDS
     ]
     assert coins_without_id == []
+
+
+def test_file_at_the_limit_of_assets_is_read_and_beyond_it_refused(monkeypatch: pytest.MonkeyPatch):
+    """R8: The limit bounds the market data in Redis, and an error says how many assets are declared."""
+    assert MAX_ASSETS == 5_000
+    monkeypatch.setattr("financehub_shared.market.assets_file.MAX_ASSETS", 50)  # parsing 5,000 takes 5 s
+    lines = [f"  - {{symbol: A{number}, type: stock}}" for number in range(51)]
+    assert len(parse_assets("\n".join(["assets:", *lines[:-1]]), "f")) == 50
+    with pytest.raises(AssetsFileError, match="f:1: 51 assets are declared, and the limit is 50; declare fewer"):
+        parse_assets("\n".join(["assets:", *lines]), "f")
+
+
+def test_file_beyond_the_largest_size_is_refused(tmp_path: Path):
+    """R9: A file that is too large is not parsed."""
+    file = tmp_path / "assets.yaml"
+    content = "assets: [{symbol: AAPL, type: stock}]\n"
+    file.write_text(content + "#" * (MAX_FILE_BYTES - len(content)))
+    assert len(load_assets(file)) == 1
+    file.write_text(content + "#" * (MAX_FILE_BYTES - len(content) + 1))
+    with pytest.raises(AssetsFileError, match="is larger than 1048576 bytes; declare fewer assets"):
+        load_assets(file)

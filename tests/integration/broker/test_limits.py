@@ -1,0 +1,72 @@
+"""Limits on requests and dead letters (docs/limits.md)."""
+
+import json
+import time
+
+import pytest
+import redis
+from structlog.testing import capture_logs
+
+from financehub_shared.broker import DeadLetterQueue
+from financehub_shared.broker.janitor import MAX_DEAD_LETTERS, Janitor
+from financehub_shared.core.errors import InvalidArgumentsError
+from financehub_shared.core.settings import Settings
+from financehub_shared.redis import keys, queue_keys
+from financehub_shared.schedules import request_backfill, request_trigger
+from financehub_shared.schedules.requests import MAX_BACKFILLS, MAX_TRIGGERS
+from support.schedules import UID
+
+
+def store_letters(client: redis.Redis, queue: str, count: int, at: float) -> None:
+    """Store dead letters, one per second up to `at`."""
+    ids = [f"{queue}-{number}" for number in range(count)]
+    body = json.dumps({"queue_name": queue, "actor_name": "t", "args": [], "kwargs": {}, "options": {}})
+    client.hset(queue_keys.dead_messages(queue), mapping=dict.fromkeys(ids, body))
+    client.zadd(queue_keys.dead(queue), {id: (at - count + number) * 1000 for number, id in enumerate(ids)})
+
+
+def test_janitor_deletes_the_oldest_dead_letters_beyond_the_limit(redis_client: redis.Redis):
+    """R1: Each queue keeps its newest letters, and the log says how many were deleted."""
+    assert Settings().max_dead_letters == MAX_DEAD_LETTERS
+    now = time.time()
+    store_letters(redis_client, "full", 120, now)
+    store_letters(redis_client, "half", 50, now)
+    janitor = Janitor(redis_client, heartbeat_timeout_seconds=60, dead_letter_retention_days=7, max_dead_letters=100)
+    with capture_logs() as logs:
+        janitor.run()
+    dropped = [entry for entry in logs if entry["event"] == "dead_letters_dropped"]
+    assert [(entry["queue"], entry["count"], entry["limit"]) for entry in dropped] == [("full", 20, 100)]
+    assert redis_client.zrange(queue_keys.dead("full"), 0, 0) == [b"full-20"]
+    assert redis_client.hlen(queue_keys.dead_messages("full")) == 100
+    assert redis_client.zcard(queue_keys.dead("half")) == 50
+    with capture_logs() as logs:
+        janitor.run()
+    assert [entry for entry in logs if entry["event"] == "dead_letters_dropped"] == []
+    assert len(DeadLetterQueue(redis_client).find(limit=200)) == 150
+
+
+def register(client: redis.Redis) -> None:
+    """Make a schedule known."""
+    client.hset(keys.SCHEDULE_NAMES, "default/demo", UID)
+    client.zadd(keys.SCHEDULES, {UID: time.time()})
+    client.hset(keys.schedule(UID), mapping={"uid": UID, "name": "default/demo", "fingerprint": "f"})
+
+
+def test_trigger_beyond_the_limit_is_refused(redis_client: redis.Redis):
+    """Q10: Triggers that no scheduler takes do not pile up, and the error says what to check."""
+    register(redis_client)
+    redis_client.hset(keys.SCHEDULE_TRIGGERS, mapping={str(number): "{}" for number in range(MAX_TRIGGERS - 1)})
+    request_trigger(redis_client, "default/demo")
+    with pytest.raises(InvalidArgumentsError, match="1000 triggers wait already; check that a scheduler is live"):
+        request_trigger(redis_client, "default/demo")
+    assert redis_client.hlen(keys.SCHEDULE_TRIGGERS) == MAX_TRIGGERS
+
+
+def test_backfill_beyond_the_limit_is_refused(redis_client: redis.Redis):
+    """Q11: Schedulers read each backfill every second, so only a limited number may be open."""
+    register(redis_client)
+    redis_client.sadd(keys.SCHEDULE_BACKFILLS, *(str(number) for number in range(MAX_BACKFILLS - 1)))
+    request_backfill(redis_client, "default/demo", 0, 60)
+    with pytest.raises(InvalidArgumentsError, match="100 backfills have not ended yet"):
+        request_backfill(redis_client, "default/demo", 0, 60)
+    assert redis_client.scard(keys.SCHEDULE_BACKFILLS) == MAX_BACKFILLS
