@@ -30,6 +30,7 @@ from financehub_scheduler.sources.files import FileSource
 from financehub_shared.broker.janitor import Janitor
 from financehub_shared.core.clock import Clock, SystemClock
 from financehub_shared.core.durations import DAY_SECONDS
+from financehub_shared.core.exit_deadline import start_exit_deadline
 from financehub_shared.core.settings import Settings
 from financehub_shared.health.readers import OBSERVER_TIMEOUT_SECONDS, redis_servers
 from financehub_shared.logging import Redactor, configure_logging, known_secrets
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
     from financehub_scheduler.kubernetes.operator import Operator
 
 log = structlog.get_logger(__name__)
+
+#: Deadline of a shutdown, which takes a few timeouts if Redis hangs. The chart's grace period is 30 s.
+_EXIT_SECONDS = 25.0
 
 
 class ScheduleSource(Protocol):
@@ -102,7 +106,7 @@ async def serve(settings: Settings, origin: Path | ClusterOrigin, signals: Seque
     engine, clock = parts.engine, parts.clock
     parts.observability.start()
     for number in signals:
-        asyncio.get_running_loop().add_signal_handler(number, engine.stop)
+        asyncio.get_running_loop().add_signal_handler(number, _stop, engine)
     log.info("scheduler_started", schedules=str(origin))
     try:
         await _read_assets(parts.assets, engine)
@@ -119,12 +123,28 @@ async def serve(settings: Settings, origin: Path | ClusterOrigin, signals: Seque
             finally:
                 await cancel_all(tasks)
     finally:
+        _ignore(signals)
         await asyncio.to_thread(parts.observability.stop)
         await asyncio.to_thread(parts.watch.stop)
         if parts.operator:
             await parts.operator.aclose()
         await parts.client.aclose()
     log.info("scheduler_stopped")
+
+
+def _stop(engine: Engine) -> None:
+    start_exit_deadline(_EXIT_SECONDS)
+    engine.stop()
+
+
+def _ignore(signals: Sequence[signal.Signals]) -> None:
+    """Ignore signals from now on, because one that arrives while the process ends would kill it."""
+    # blocked meanwhile, because removing a handler restores the default one
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    for number in signals:
+        asyncio.get_running_loop().remove_signal_handler(number)
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
 
 
 async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:

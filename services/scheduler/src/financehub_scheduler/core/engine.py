@@ -140,7 +140,7 @@ class Engine:
         self._wake.set()
 
     def due_lag(self) -> float:
-        """Return how long the earliest due run has been waiting, in seconds; 0 if nothing is late. Safe in any thread."""
+        """Return for how many seconds the earliest due run has been waiting; 0 if nothing is late. Thread-safe."""
         earliest = self.health.earliest_due
         return max(0.0, self._clock.now() - earliest) if earliest is not None else 0.0
 

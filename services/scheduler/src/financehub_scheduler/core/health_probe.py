@@ -1,7 +1,7 @@
 """Derives from the engine's state whether this scheduler should be restarted and whether it is ready.
 
-A restart helps if the loop or the due queue is stuck. It does not help if Redis is absent, hung or full, or if the clock
-is wrong: a new process would be in the same situation, and would lose what this one remembers.
+A restart helps if the loop or the due queue is stuck. It does not help if Redis is absent, hung or full, or if the
+clock is wrong: a new process would be in the same situation, and would lose what this one remembers.
 """
 
 import math

@@ -6,34 +6,24 @@ SystemExit in the main thread, which skips the shutdown of the worker, and the i
 the event loop, which nobody has stopped, for ever.
 """
 
-import os
 import signal
 import sys
 import threading
 from types import FrameType
 
-import structlog
 from dramatiq import Broker, Middleware, Worker
 from dramatiq.asyncio import EventLoopThread, set_event_loop_thread
 from dramatiq.middleware import AsyncIO
 
-log = structlog.get_logger(__name__)
+from financehub_shared.core.exit_deadline import start_exit_deadline
 
 #: Time after dramatiq's shutdown timeout for requeueing messages and writing run records, which takes several timeouts
 #: if Redis hangs. The chart's grace period is 30 s longer than the shutdown timeout.
 EXIT_SECONDS = 20.0
-#: Time for the last log line, which might wait for a full pipe.
-_LOG_SECONDS = 1.0
-#: Exit code of a process that did not end in time, as after SIGKILL in a shell.
-EXIT_CODE = 128 + signal.SIGKILL
 
 
 class ShutdownSignals(Middleware):
-    """Stops the worker at the first signal, ignores the others, and ends the process at the latest after the deadline.
-
-    The deadline is the last resort for what nothing can interrupt: a thread in C code, or a thread that a task has
-    started and that the interpreter would wait for.
-    """
+    """Stops the worker at the first signal, ignores the others, and ends the process at a deadline."""
 
     def __init__(self) -> None:
         self._is_stopping = False
@@ -59,22 +49,6 @@ class ShutdownSignals(Middleware):
 
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, handle)
-
-
-def start_exit_deadline(seconds: float) -> None:
-    """End this process with one log line after the given seconds, unless it has ended by itself."""
-    timer = threading.Timer(seconds, _exit_at_once, (seconds,))
-    timer.daemon = True
-    timer.start()
-
-
-def _exit_at_once(seconds: float) -> None:
-    threads = sorted(thread.name for thread in threading.enumerate() if thread is not threading.current_thread())
-    fields = {"limit_seconds": seconds, "threads": threads, "consequence": "the process ends without further work"}
-    logging = threading.Thread(target=log.error, args=("shutdown_failed",), kwargs=fields, daemon=True)
-    logging.start()
-    logging.join(_LOG_SECONDS)
-    os._exit(EXIT_CODE)
 
 
 class DaemonEventLoop(AsyncIO):

@@ -1,13 +1,13 @@
-"""The last resort of a worker that cannot end."""
+"""The last resort of a process that cannot end."""
 
 import subprocess
 import sys
 
-from financehub_shared.worker.middleware.shutdown import EXIT_CODE
+from financehub_shared.core.exit_deadline import EXIT_CODE
 
 STUCK = """
 import threading
-from financehub_shared.worker.middleware.shutdown import start_exit_deadline
+from financehub_shared.core.exit_deadline import start_exit_deadline
 threading.Thread(target=threading.Event().wait, name="task of a user").start()
 start_exit_deadline({seconds})
 """
