@@ -1,5 +1,6 @@
 """Reads ports from the environment and checks them before any process starts."""
 
+import errno
 import socket
 from collections.abc import Mapping
 
@@ -38,11 +39,14 @@ def require_free(port: int, purpose: str, variable: str) -> None:
     Raises:
         PortError: The port is in use.
     """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
+            with socket.socket(family) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((address, port))
+        except OSError as error:
+            if family == socket.AF_INET6 and error.errno != errno.EADDRINUSE:
+                continue  # this machine has no IPv6
             raise PortError(
                 f"port {port} ({purpose}) is in use; stop the process that uses it, or set {variable} to another port"
             ) from None
