@@ -58,6 +58,17 @@ def test_redis_service_publishes_addresses_of_pods_that_are_not_ready():
     assert (spec["clusterIP"], spec["publishNotReadyAddresses"]) == ("None", True)
 
 
+def test_everything_is_served_on_both_families():
+    """Each Service has addresses of both families where the cluster has them, and no process listens on IPv4 only."""
+    manifests = render(_SIMULATOR)
+    services = [manifests.one("Service", f"financehub-{name}") for name in ("redis", "scheduler", "simulator")]
+    assert {service["spec"]["ipFamilyPolicy"] for service in services} == {"PreferDualStack"}
+    assert "bind * -::*" in manifests.one("ConfigMap", "financehub-redis")["data"]["redis.conf"].splitlines()
+    (simulator,) = manifests.one("Deployment", "financehub-simulator")["spec"]["template"]["spec"]["containers"]
+    assert "--host=::" in simulator["command"]
+    assert "0.0.0.0" not in str(manifests.documents)  # noqa: S104 — an address that must not occur
+
+
 def _selects(selector: Document | None, labels: dict[str, str]) -> bool:
     """Whether a label selector matches these labels. A missing selector matches nothing."""
     if selector is None:
