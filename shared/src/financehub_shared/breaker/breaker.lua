@@ -156,7 +156,10 @@ if changed then
              'until', text(record.till), 'trips', text(record.trips), 'reason', record.reason,
              'error', record.error, 'error_at', text(record.error_at), 'window', table.concat(calls, ' '))
   if forced() then redis.call('PERSIST', key) else redis.call('PEXPIRE', key, KEEP_MS) end
-  redis.call('SADD', names, upstream)
+  if type(redis.pcall('SADD', names, upstream)) == 'table' then
+    redis.call('UNLINK', names)
+    redis.call('SADD', names, upstream)
+  end
 end
 local wait = forced() and open_ms or math.max(record.till - now, 0)
 return {decision, previous, record.state, text(record.epoch), text(wait), record.reason, record.error}

@@ -3,8 +3,9 @@
 import itertools
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import redis
@@ -16,7 +17,7 @@ from financehub_shared.broker.door import MAX_MESSAGE_BYTES
 from financehub_shared.broker.queues import discover_queues
 from financehub_shared.core.chunks import chunks
 from financehub_shared.redis import queue_keys as keys
-from financehub_shared.redis.key_types import readable, report_wrong_key, wrong_keys
+from financehub_shared.redis.key_types import readable, repaired, report_wrong_key, wrong_keys
 from financehub_shared.redis.replies import is_wrong_type
 from financehub_shared.redis.server_clock import server_time
 from financehub_shared.redis.text import printable
@@ -117,7 +118,7 @@ class DeadLetterQueue:
                 continue
             names = [keys.dead(letter.queue), keys.dead_messages(letter.queue)]
             names += [keys.ready(letter.queue), keys.messages(letter.queue)]
-            if self._requeue(keys=names, args=[id, message]):
+            if self._repaired(letter.queue, partial(self._requeue, keys=names, args=[id, message])):
                 requeued.append(letter)
         return requeued
 
@@ -125,7 +126,8 @@ class DeadLetterQueue:
         """Delete the matching letters, and return them."""
         purged = []
         for letter, id, _ in self._read(wanted, None):
-            if self._delete(keys=[keys.dead(letter.queue), keys.dead_messages(letter.queue)], args=[id]):
+            names = [keys.dead(letter.queue), keys.dead_messages(letter.queue)]
+            if self._repaired(letter.queue, partial(self._delete, keys=names, args=[id])):
                 purged.append(letter)
         return purged
 
@@ -162,6 +164,15 @@ class DeadLetterQueue:
                 if count := self._drop_from(queue, died_at_ms / 1000):
                     dropped[queue] = count
         return dropped
+
+    def _repaired(self, queue: str, call: Callable[[], Any]) -> Any:
+        types = {
+            keys.dead(queue): "zset",
+            keys.dead_messages(queue): "hash",
+            keys.ready(queue): "list",
+            keys.messages(queue): "hash",
+        }
+        return repaired(self._client, lambda: types, call)
 
     def _drop_from(self, queue: str, before: float) -> int:
         names = [keys.dead(queue), keys.dead_messages(queue)]

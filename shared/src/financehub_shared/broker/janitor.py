@@ -16,8 +16,9 @@ from financehub_shared.broker.dead_letter_queue import DeadLetterQueue
 from financehub_shared.broker.queues import queue_of, scan_names
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.redis import queue_keys as keys
-from financehub_shared.redis.key_types import repaired, report_wrong_key, wrong_keys
+from financehub_shared.redis.key_types import repaired, report_wrong_key, set_aside_wrong_keys, wrong_keys
 from financehub_shared.redis.replies import is_wrong_type
+from financehub_shared.redis.schedule_keys import fleet_types
 
 log = structlog.get_logger(__name__)
 
@@ -87,6 +88,8 @@ class Janitor:
         seconds, microseconds = self._client.time()
         now = seconds + microseconds / 1e6
         alive_since = now - self._heartbeat_timeout
+        # Some writers only skip such a key, and their data would be missing until someone deletes it.
+        set_aside_wrong_keys(self._client, fleet_types())
         heartbeats = self._heartbeats()
         names = self._scan()
         reclaimed = {queue: 0 for name in names if (queue := queue_of(name))}

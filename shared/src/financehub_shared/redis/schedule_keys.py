@@ -17,6 +17,11 @@ _FLEET = {
 }
 
 
+def fleet_types() -> dict[str, str]:
+    """Return the keys that exist once on the queue Redis, each with its type."""
+    return _FLEET | {keys.TASKS: "set", keys.PROCESSES: "zset", queue_keys.HEARTBEATS: "zset"}
+
+
 def schedule_types(
     uids: Iterable[str] = (), queues: Iterable[str] = (), backfills: Iterable[str] = ()
 ) -> dict[str, str]:
