@@ -42,8 +42,14 @@ BreakerListener = Callable[[BreakerTransition], None]
 
 
 def log_transition(transition: BreakerTransition) -> None:
-    """Log a transition in one line, as a warning if the breaker opens."""
-    emit = log.warning if transition.new is BreakerState.OPEN else log.info
+    """Log a transition in one line, as a warning if the breaker opens.
+
+    A transition that another process made and logged, and the start of a probe, are details.
+    """
+    if not transition.own or transition.new is BreakerState.HALF_OPEN:
+        emit = log.debug
+    else:
+        emit = log.warning if transition.new is BreakerState.OPEN else log.info
     emit(
         "breaker_changed",
         upstream=transition.upstream,

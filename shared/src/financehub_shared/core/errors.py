@@ -61,7 +61,7 @@ class NewerRecordError(CorruptDataError):
         super().__init__(key, problem, f"a newer release wrote it, so it is kept; {removal}")
 
 
-#: How the error of a task begins if its machine reaches no upstream at all. Health checks recognize it.
+#: The reason in the error of a task whose machine reaches no upstream at all. Health checks recognize it.
 NO_UPSTREAM = "this machine reaches no upstream; check its network, DNS and proxy"
 
 

@@ -21,6 +21,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from financehub_shared.core.exception_text import describe_exception
+
 #: Failures beyond this number no longer lengthen the pause, which keeps the power of two finite.
 _MAX_DOUBLINGS = 10
 
@@ -103,7 +105,7 @@ class Outage:
             pause = self._retry_at - now
             retry_at = self._retry_at
         if began:
-            problem = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+            problem = error if isinstance(error, str) else describe_exception(error)
             self._log.warning(f"{self._name}_unavailable", error=problem, retry_in=round(pause, 3), **self._consequence)
         return retry_at
 

@@ -47,7 +47,7 @@ def task_failure(
         reach: Whether this machine reaches any upstream. If not, this is the only reason.
     """
     if reach is not None and reach.is_lost:
-        return TaskFailedError(f"{NO_UPSTREAM}: {problem}", retry_after)
+        return TaskFailedError(f"{problem}: {NO_UPSTREAM}", retry_after)
     distinct = {_SECONDS.sub("", reason): reason for reason in sorted(set(reasons), reverse=True)}
     shown = sorted(distinct.values())[:REASONS_SHOWN]
     return TaskFailedError(f"{problem}: {' | '.join(shown)}", retry_after)

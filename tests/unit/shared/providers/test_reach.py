@@ -103,5 +103,5 @@ def test_task_failure_names_each_reason_once() -> None:
 def test_task_failure_without_a_network_has_one_sentence() -> None:
     """If no upstream is reached, the reason of each provider adds nothing."""
     error = task_failure("no quote of 20 crypto assets", ["binance: upstream: x"], 5.0, lost_reach())
-    assert str(error) == f"{NO_UPSTREAM}: no quote of 20 crypto assets"
+    assert str(error) == f"no quote of 20 crypto assets: {NO_UPSTREAM}"
     assert error.retry_after == 5.0
