@@ -21,7 +21,7 @@ from financehub_shared.broker.dead_letter_reason import (
 )
 from financehub_shared.broker.door import decode_object, read_fields
 from financehub_shared.broker.option_rules import LATEST_MS, find_invalid_field, valid_options
-from financehub_shared.core.errors import InvalidArgumentsError
+from financehub_shared.core.errors import FollowUpError, InvalidArgumentsError
 from financehub_shared.core.exception_text import (
     exception_message,
     exception_name,
@@ -34,6 +34,7 @@ _REASONS: Mapping[type[BaseException], DeadLetterReason] = {
     KillsWorkerError: DeadLetterReason.KILLS_WORKER,
     TooOldError: DeadLetterReason.TOO_OLD,
     ActorNotFound: DeadLetterReason.UNKNOWN_TASK,
+    FollowUpError: DeadLetterReason.FOLLOW_UP_FAILED,
 }
 
 

@@ -21,6 +21,7 @@ class DeadLetterReason(StrEnum):
     UNDECODABLE = "undecodable"
     INVALID_OPTIONS = "invalid-options"
     TOO_LARGE = "too-large"
+    FOLLOW_UP_FAILED = "follow-up-failed"
 
 
 #: Messages with these reasons never reached a task. Their letters keep the content of the queue entry as text, and

@@ -25,6 +25,14 @@ from financehub_shared.worker.build import build_broker
 
 CRYPTO, INDICATORS, CLEANUP = "fetch_crypto_prices_task", "calculate_indicators_task", "cleanup_old_cache_task"
 SUMMARY = TaskSummary(2, 1, {"X": "no"}, 1, {"binance": 1})
+SUMMARY_JSON = {
+    "requested": 2,
+    "stored": 1,
+    "missing": {"X": "no"},
+    "missing_count": 1,
+    "providers": {"binance": 1},
+    "details": {},
+}
 ALL_TIERS = ("high", "medium", "low", "high", "medium", "low")
 
 
@@ -50,8 +58,8 @@ def test_pipeline_of_catalog_tasks_runs_one_after_the_other(
     with working(our_broker, queues=ALL_TIERS):
         (first.message() | second.message(symbols=["AAPL"]) | last.message()).run()
         alone = (first.message() | last.message()).run()
-    assert sorted(got, key=str) == sorted([{"symbols": ["AAPL"]}, SUMMARY.as_dict()], key=str)
-    assert alone.messages[0].get_result() == SUMMARY.as_dict()
+    assert sorted(got, key=str) == sorted([{"symbols": ["AAPL"]}, SUMMARY_JSON], key=str)
+    assert alone.messages[0].get_result() == SUMMARY_JSON
     assert "Unexpected failure" not in caplog.text
 
 
@@ -100,7 +108,7 @@ def test_follow_up_that_is_not_json_fails_the_run(our_broker: RedisBroker, worki
         (now.message() | note.message()).run()
         now.send_with_options(on_success="note")
     letters = DeadLetterQueue(redis_client).find()
-    assert [letter.exception for letter in letters] == ["FollowUpError", "FollowUpError"]
+    assert [letter.reason for letter in letters] == ["follow-up-failed", "follow-up-failed"]
     assert {letter.error.partition(" did")[0].rpartition(" ")[2] for letter in letters} == {"Callbacks", "Pipelines"}
     assert all("datetime is not JSON serializable" in letter.error for letter in letters)
 
