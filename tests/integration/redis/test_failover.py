@@ -13,7 +13,7 @@ from financehub_shared.redis.client import connect, connect_async
 from financehub_shared.redis.connections import NotMasterError
 from financehub_shared.redis.scripts import LuaScript, RedisScripts
 from support.redis_binaries import SERVERS
-from support.redis_server import PATIENT_SECONDS, RedisServer
+from support.redis_server import PATIENT_SECONDS, RedisServer, free_port
 from support.tunnel import Tunnel
 from support.waiting import eventually
 
@@ -36,9 +36,10 @@ class Pair:
             folder.mkdir()
         self.master, self.other = (RedisServer(folder, server=server, aof=False).start() for folder in folders)
         self.name = Tunnel(self.master.url)
+        self._nowhere = free_port()
 
     def fail_over(self, *, moves: bool = True) -> None:
-        """Make the other server the master, and the master its replica, which keeps its open connections.
+        """Make the other server the master, and the master a replica, which keeps its connections and its old data.
 
         Args:
             moves: Whether the address leads to the new master.
@@ -46,7 +47,8 @@ class Pair:
         with self.other.client() as new, self.master.client() as old:
             new.replicaof("no", "one")
             new.set("value", "new")
-            old.replicaof("127.0.0.1", str(self.other.port))
+            # nothing listens there, so the replica is not synchronized, and old data shows which server answered
+            old.replicaof("127.0.0.1", str(self._nowhere))
         self.master, self.other = self.other, self.master
         if moves:
             self.name.move(self.master.url)

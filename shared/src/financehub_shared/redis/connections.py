@@ -109,6 +109,8 @@ class _Blocking(redis.connection.AbstractConnection):
                 self.disconnect()  # type: ignore[no-untyped-call]
             elif self._state.needs_check():
                 self._check_or_close()
+            if self.is_connected:
+                return
         super().connect()  # type: ignore[no-untyped-call]
 
     def connect_check_health(self, *args: Any, **parameters: Any) -> None:
@@ -201,6 +203,8 @@ class _Async(redis.asyncio.connection.AbstractConnection):
                 await self.disconnect()
             elif self._state.needs_check():
                 await self._check_or_close()
+            if self.is_connected:
+                return
         await super().connect()  # type: ignore[no-untyped-call]
 
     async def connect_check_health(self, *args: Any, **parameters: Any) -> None:

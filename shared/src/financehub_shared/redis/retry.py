@@ -5,6 +5,8 @@ server refused because it is not the master did not run. It is repeated once at 
 because the address often leads to the new master already, and then as often as the caller allows.
 """
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -50,18 +52,23 @@ class Retry(_Retry):
         with_failure_count: bool = False,
     ) -> Any:
         """Run a command. See `redis.retry.Retry`."""
-
-        def attempt() -> Any:
+        failures, refused = 0, False
+        while True:
             try:
                 return do()
-            except FAILOVER_ERRORS as error:
-                if not _may_repeat(error):
+            except self._supported_errors as error:
+                if is_retryable and not is_retryable(error):
                     raise
+                repeats_at_once = not refused and _may_repeat(error)
+                refused = refused or repeats_at_once
+                failures += not repeats_at_once
                 # this closes the connection, and the next attempt looks the address up again
-                fail(error, 0) if with_failure_count else fail(error)
-            return do()
-
-        return super().call_with_retry(attempt, fail, is_retryable, with_failure_count)
+                fail(error, failures) if with_failure_count else fail(error)
+                if repeats_at_once:
+                    continue
+                if failures > self._retries:
+                    raise
+                time.sleep(self._backoff.compute(failures))
 
 
 class AsyncRetry(_AsyncRetry):
@@ -78,14 +85,19 @@ class AsyncRetry(_AsyncRetry):
         with_failure_count: bool = False,
     ) -> Any:
         """Run a command. See `redis.asyncio.retry.Retry`."""
-
-        async def attempt() -> Any:
+        failures, refused = 0, False
+        while True:
             try:
                 return await do()
-            except FAILOVER_ERRORS as error:
-                if not _may_repeat(error):
+            except self._supported_errors as error:
+                if is_retryable and not is_retryable(error):
                     raise
-                await (fail(error, 0) if with_failure_count else fail(error))
-            return await do()
-
-        return await super().call_with_retry(attempt, fail, is_retryable, with_failure_count)
+                repeats_at_once = not refused and _may_repeat(error)
+                refused = refused or repeats_at_once
+                failures += not repeats_at_once
+                await (fail(error, failures) if with_failure_count else fail(error))
+                if repeats_at_once:
+                    continue
+                if failures > self._retries:
+                    raise
+                await asyncio.sleep(self._backoff.compute(failures))
