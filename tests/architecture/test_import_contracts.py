@@ -83,6 +83,12 @@ class Copies:
 
     def broken_contracts(self) -> set[str]:
         """Run the import linter on the copies and return the names of broken contracts."""
+        results = dict(re.findall(r"^(.+) (KEPT|BROKEN)", self.lint(), re.MULTILINE))
+        assert set(results) == set(contracts().values())
+        return {name for name, result in results.items() if result == "BROKEN"}
+
+    def lint(self) -> str:
+        """Run the import linter on the copies and return its output."""
         script = (
             f"import sys; sys.path.insert(0, {str(self.folder)!r}); from importlinter.cli import lint_imports_command"
         )
@@ -90,9 +96,8 @@ class Copies:
         options = [str(CONFIG), "--no-logo", "--cache-dir", str(self.folder / ".cache")]
         environment = {"COLUMNS": "400", "PATH": "", "NO_COLOR": "1"}
         done = subprocess.run([*command, *options], cwd=self.folder, env=environment, capture_output=True, text=True)  # noqa: PLW1510
-        results = dict(re.findall(r"^(.+) (KEPT|BROKEN)", done.stdout, re.MULTILINE))
-        assert set(results) == set(contracts().values()), done.stdout + done.stderr
-        return {name for name, result in results.items() if result == "BROKEN"}
+        assert "Contracts:" in done.stdout, done.stdout + done.stderr
+        return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +137,70 @@ def test_layers_with_a_module_that_they_do_not_list_are_broken(copies: Copies, c
         assert copies.broken_contracts() == {contracts()[contract]}
     finally:
         module.unlink()
+
+
+#: Every way to write an import of a library.
+STYLES = {
+    "plain": "import {0}",
+    "alias": "import {0} as library",
+    "name": "from {0} import something",
+    "star": "from {0} import *",
+    "submodule": "import {0}.part.other",
+    "function": "def f():\n    import {0}",
+    "method": "class C:\n    async def f(self):\n        from {0}.part import something",
+    "try": "try:\n    import {0}\nexcept ImportError:\n    pass",
+    "type_checking": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import {0}",
+}
+#: Package in which a library must not be imported → the library.
+GUARDED = {
+    ("financehub_shared/providers", "yfinance"),
+    ("financehub_shared/providers/rss", "curl_cffi"),
+    ("financehub_shared/market/links", "feedparser"),
+    ("financehub_medium_priority", "feedparser"),
+    ("financehub_cli/commands", "yfinance"),
+    ("financehub_simulator", "yfinance"),
+    ("financehub_high_priority", "pandas"),
+    ("financehub_low_priority", "talib"),
+    ("financehub_low_priority", "kubernetes"),
+    ("financehub_scheduler/kubernetes", "pandas"),
+    ("financehub_scheduler/core", "kopf"),
+    ("financehub_scheduler/recurrence", "aiohttp"),
+}
+
+
+def test_import_of_a_guarded_library_is_found_in_every_style(copies: Copies):
+    """Each style of import, in a new module and in a new package, breaks a contract that names the module (F19)."""
+    planted: dict[str, str] = {}
+    created: list[Path] = []
+    try:
+        for number, (package, library) in enumerate(sorted(GUARDED)):
+            for style, text in STYLES.items():
+                name = f"planted_{number}_{style}"
+                folder = copies.folder / package / name
+                folder.mkdir()
+                created.append(folder)
+                (folder / "__init__.py").touch()
+                module = "__init__" if style == "plain" else "deep"
+                (folder / f"{module}.py").write_text(text.format(library) + "\n", encoding="utf-8")
+                importer = f"{package.replace('/', '.')}.{name}" + ("" if style == "plain" else ".deep")
+                planted[importer] = library
+        output = copies.lint()
+    finally:
+        for folder in created:
+            shutil.rmtree(folder)
+    missing = {
+        importer: library
+        for importer, library in planted.items()
+        if not re.search(rf"{re.escape(importer)} *-> *{library}\b", output)
+    }
+    assert missing == {}
+
+
+def test_root_packages_are_all_packages():
+    """A package that .importlinter does not list would be outside of every contract."""
+    config = configparser.ConfigParser()
+    config.read(CONFIG)
+    packages = {
+        path.name for pattern in PACKAGES for path in REPOSITORY.glob(pattern) if (path / "__init__.py").exists()
+    }
+    assert set(config["importlinter"]["root_packages"].split()) == packages
