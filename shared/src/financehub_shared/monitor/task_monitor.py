@@ -11,6 +11,7 @@ from dramatiq.common import q_name
 from financehub_shared.broker.message import correlation_id, ready_at
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.settings import load_settings
+from financehub_shared.core.text import storable
 from financehub_shared.monitor.record_scripts import DECLARE_LOST, DELETE_OLD_RUNS, SNAPSHOT
 from financehub_shared.monitor.run_events import schedule_fields
 from financehub_shared.monitor.run_records import RunRecord, TaskStats
@@ -92,11 +93,11 @@ class TaskMonitor:
         if "uid" in schedule:
             schedule[RunField.SCHEDULE_UID] = schedule.pop("uid")
         values |= schedule
-        key = keys.run(message.message_id)
+        key = storable(keys.run(message.message_id))
         pipeline = self._client.pipeline(transaction=True)
         pipeline.hsetnx(key, RunField.STATE, RunState.QUEUED.value)
         for name, value in values.items():
-            pipeline.hsetnx(key, name, value)
+            pipeline.hsetnx(key, name, storable(value) if isinstance(value, str) else value)
         pipeline.expire(key, self._retention)
         pipeline.execute()
 

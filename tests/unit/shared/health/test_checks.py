@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from financehub_shared.core.errors import NO_UPSTREAM
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.health.checks import FleetSnapshot, evaluate
 from financehub_shared.health.processes import ProcessInfo
@@ -31,9 +32,15 @@ HEALTHY = FleetSnapshot(
     limits={"quotes:crypto": 330.0},
 )
 
+NO_NETWORK = f"TaskFailedError: no quote of 20 crypto assets: {NO_UPSTREAM}"
 DOWN = "ConnectionError: binance: timeout: no answer in 10 s; kraken: upstream: 502"
 CASES: dict[str, tuple[FleetSnapshot, HealthStatus, str]] = {
     "everything is healthy": (HEALTHY, HealthStatus.OK, ""),
+    "no upstream is reached": (
+        replace(HEALTHY, task_errors={"fetch_crypto_prices_task": NO_NETWORK}),
+        HealthStatus.DEGRADED,
+        f"network: {NO_UPSTREAM} (fetch_crypto_prices_task)",
+    ),
     "Redis is unavailable": (
         replace(HEALTHY, redis_error="Redis does not answer: timed out"),
         HealthStatus.DOWN,
@@ -205,3 +212,11 @@ def test_evaluate_returns_status_and_reason(snapshot: FleetSnapshot, status: Hea
         assert any(reported.startswith(problem) for reported in report.problems), report.problems
     else:
         assert report.problems == []
+
+
+def test_dataset_without_a_network_does_not_repeat_the_reason() -> None:
+    """The check `network` names the reason once, and the checks of the datasets leave it out."""
+    snapshot = replace(HEALTHY, last_success={}, task_errors={"fetch_crypto_prices_task": NO_NETWORK})
+    problems = evaluate(snapshot).problems
+    assert [problem for problem in problems if NO_UPSTREAM in problem] == [problems[0]]
+    assert "data:quotes:crypto: never fetched" in problems
