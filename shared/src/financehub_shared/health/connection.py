@@ -83,6 +83,11 @@ class Connection:
         self._discarded = 0
 
     @property
+    def is_closed(self) -> bool:
+        """Whether nothing more is to be done with it."""
+        return self.state is State.CLOSED
+
+    @property
     def has_request(self) -> bool:
         """Whether the client has sent a whole request and does not have the whole response yet."""
         return self.state in {State.WAITING, State.SENDING}
@@ -162,7 +167,9 @@ class Connection:
         response.future.add_done_callback(self._on_made)
 
     def _on_made(self, future: "Future[Response]") -> None:
-        self._notify(self, future.result())
+        # Called in another thread. Many clients may have given up in the meantime.
+        if self.state is State.WAITING:
+            self._notify(self, future.result())
 
     def _send(self, now: float) -> None:
         while self._unsent:

@@ -18,7 +18,7 @@ from functools import partial
 import structlog
 
 from financehub_shared.health.app import Pending
-from financehub_shared.health.connection import Connection, State
+from financehub_shared.health.connection import Connection
 from financehub_shared.health.http_messages import Request, Response
 
 log = structlog.get_logger(__name__)
@@ -26,8 +26,9 @@ log = structlog.get_logger(__name__)
 #: Connections with a request, and connections without one. Both are far more than Prometheus, the kubelet, KEDA and
 #: people need, and far fewer than the file descriptors of a process.
 MAX_CONNECTIONS = 64
-#: Connections that are accepted, and responses that are sent, before other connections are served.
-_ACCEPTED_PER_TURN = 16
+#: Connections that are accepted, and responses that are sent, before other connections are served. Most connections of
+#: a flood send nothing, and a probe waits behind them until all of them are accepted.
+_ACCEPTED_PER_TURN = 256
 _ANSWERED_PER_TURN = 8
 #: Interval between checks of the deadlines, in seconds.
 _SWEEP_SECONDS = 0.1
@@ -48,8 +49,9 @@ class ConnectionLoop:
         self._listeners = listeners
         self._respond = respond
         self._selector = selectors.DefaultSelector()
-        #: A set in the order of acceptance.
-        self._connections: dict[Connection, None] = {}
+        #: Connections without and with a request: sets in the order in which they came to be so.
+        self._idle: dict[Connection, None] = {}
+        self._asking: dict[Connection, None] = {}
         #: Responses that were made in other threads.
         self._made: deque[tuple[Connection, Response]] = deque()
         self._wake_receiver, self._wake_sender = socket.socketpair()
@@ -89,7 +91,7 @@ class ConnectionLoop:
         self._wake()
 
     def _turn(self) -> None:
-        ready = self._selector.select(_SWEEP_SECONDS if self._connections else None)
+        ready = self._selector.select(_SWEEP_SECONDS if self._idle or self._asking else None)
         for key, _ in ready:
             if isinstance(key.data, Connection):
                 self._serve(key.data, key.data.proceed)
@@ -100,8 +102,9 @@ class ConnectionLoop:
         now = time.monotonic()
         if now >= self._next_sweep:
             self._next_sweep = now + _SWEEP_SECONDS
-            for connection in [connection for connection in self._connections if connection.deadline <= now]:
-                self._serve(connection, connection.expire)
+            for connection in (*self._idle, *self._asking):
+                if connection.deadline <= now:
+                    self._serve(connection, connection.expire)
 
     def _answer_made(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -113,28 +116,33 @@ class ConnectionLoop:
             self._wake()
 
     def _accept(self, listener: socket.socket) -> None:
+        accepted: list[Connection] = []
         for _ in range(_ACCEPTED_PER_TURN):
             try:
                 peer, _ = listener.accept()
             except BlockingIOError:
-                return
+                break
             except OSError as error:
                 if error.errno not in _NO_DESCRIPTORS:
                     continue  # the client has gone before it was accepted
                 if not self._free_descriptor():
                     time.sleep(_PAUSE_SECONDS)
-                    return
+                    break
                 continue
             connection = Connection(peer, self._respond, self._on_made, time.monotonic())
-            self._connections[connection] = None
-            self._limit(has_request=False)
-            # most clients have sent their request by now
-            self._serve(connection, connection.proceed)
+            self._idle[connection] = None
+            self._limit(self._idle)
+            # Most clients have sent their request by now.
+            self._serve(connection, connection.proceed, watch=False)
+            accepted.append(connection)
+        for connection in accepted:
+            # Watching takes most of the time that a connection costs, and many have been closed again by now.
+            if not connection.is_closed:
+                self._watch(connection)
 
     def _free_descriptor(self) -> bool:
         """Close a descriptor of our own, if there is one."""
-        if self._connections:
-            oldest = next(iter(self._connections))
+        if oldest := next(iter(self._idle or self._asking), None):
             self._serve(oldest, oldest.close)
         elif self._reserve is not None:
             os.close(self._reserve)
@@ -143,19 +151,16 @@ class ConnectionLoop:
             return False
         return True
 
-    def _limit(self, *, has_request: bool) -> None:
-        """Close the oldest connection with or without a request if there are too many of them."""
-        if len(self._connections) <= MAX_CONNECTIONS:
-            return
-        alike = [connection for connection in self._connections if connection.has_request is has_request]
-        if len(alike) > MAX_CONNECTIONS:
-            self._serve(alike[0], alike[0].close)
+    def _limit(self, connections: dict[Connection, None]) -> None:
+        """Close the oldest of the connections if there are too many of them."""
+        if len(connections) > MAX_CONNECTIONS:
+            oldest = next(iter(connections))
+            self._serve(oldest, oldest.close)
 
-    def _serve(self, connection: Connection, action: Callable[[float], None]) -> None:
+    def _serve(self, connection: Connection, action: Callable[[float], None], *, watch: bool = True) -> None:
         """Perform an action of a connection, and wait for its next event."""
-        if connection not in self._connections:
+        if connection.is_closed:
             return
-        had_request = connection.has_request
         try:
             action(time.monotonic())
         except OSError:
@@ -163,11 +168,21 @@ class ConnectionLoop:
         except Exception:
             log.exception("health_connection_failed")
             connection.close()
-        self._watch(connection)
-        if connection.state is State.CLOSED:
+        if connection.is_closed:
+            self._watch(connection)
             self._remove(connection)
-        elif connection.has_request and not had_request:
-            self._limit(has_request=True)
+            return
+        if watch:
+            self._watch(connection)
+        if connection.has_request and connection in self._idle:
+            del self._idle[connection]
+            self._asking[connection] = None
+            self._limit(self._asking)
+        elif not connection.has_request and connection in self._asking:
+            # It has its response, and the rest of its request is discarded.
+            del self._asking[connection]
+            self._idle[connection] = None
+            self._limit(self._idle)
 
     def _watch(self, connection: Connection) -> None:
         """Watch for the events for which the connection waits."""
@@ -183,14 +198,15 @@ class ConnectionLoop:
         connection.watched = events
 
     def _remove(self, connection: Connection) -> None:
-        del self._connections[connection]
+        self._idle.pop(connection, None)
+        self._asking.pop(connection, None)
         connection.peer.close()
         if self._reserve is None:
             with contextlib.suppress(OSError):
                 self._reserve = os.open(os.devnull, os.O_RDONLY)
 
     def _close(self) -> None:
-        for connection in list(self._connections):
+        for connection in (*self._idle, *self._asking):
             self._serve(connection, connection.close)
         self._selector.close()
         for end in (*self._listeners, self._wake_receiver, self._wake_sender):
