@@ -20,7 +20,7 @@ from support.simulator import RunningSimulator
 
 BIN = Path(sys.executable).parent
 #: Folder of the module that sets a process's clock.
-CLOCK = Path(__file__).parent / "shifted_clock"
+CLOCK = Path(__file__).parent / "set_clock"
 
 SCHEDULE = """
 apiVersion: financehub.io/v1alpha1

@@ -7,7 +7,9 @@ import redis
 
 from financehub_shared.core.errors import ConfigError, FinanceHubError, InvalidArgumentsError, StoreUnavailableError
 from financehub_shared.core.text import printable
+from financehub_shared.redis.conditions import explain_refusal
 from financehub_shared.redis.connections import NotMasterError, WrongServerError
+from financehub_shared.redis.faults import fault_code
 
 
 class ExitCode(IntEnum):
@@ -26,8 +28,18 @@ def print_message(line: str) -> None:
 
 def describe_error(error: FinanceHubError | redis.RedisError) -> tuple[ExitCode, str]:
     """Return the exit code and the one-line message for an error."""
+    if (refusal := _find_refusal(error)) is not None:
+        return ExitCode.UNAVAILABLE, explain_refusal("Redis", refusal)[1]
     code, message = _describe(error)
     return code, " ".join(message.split())
+
+
+def _find_refusal(error: BaseException) -> redis.RedisError | None:
+    """Return the error with which Redis refused a write or denied a command, if that is the cause of an error."""
+    cause: BaseException | None = error
+    while cause is not None and not (isinstance(cause, redis.RedisError) and fault_code(cause)):
+        cause = cause.__cause__
+    return cause
 
 
 def _describe(error: FinanceHubError | redis.RedisError) -> tuple[ExitCode, str]:

@@ -10,7 +10,6 @@ import dramatiq
 import redis
 from dramatiq.brokers.redis import RedisBroker
 
-from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.settings import Settings
 from financehub_shared.logging import configure_logging
 from financehub_shared.metrics import Metrics
@@ -29,7 +28,7 @@ elif KIND == "broker":
 else:
     configure_logging(settings, "high")
     metrics = Metrics("high")
-    observers = build_observers(settings, "high", metrics, clock=SystemClock())
+    observers = build_observers(settings, "high", metrics)
     broker = build_broker(settings, tier="high", observers=observers)
 dramatiq.set_broker(broker)
 _client = redis.Redis.from_url(URL)

@@ -5,9 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from financehub_cli.app import app
 from financehub_shared.core.settings import load_settings
 from financehub_shared.monitor import TaskMonitor
+from financehub_shared.redis import queue_keys
 from financehub_shared.worker.actors import enqueue
 from financehub_shared.worker.build import build_broker
 from support.fleet import Fleet
@@ -84,9 +87,9 @@ def test_documented_acl_is_sufficient_for_the_fleet(
                 within=90,
             )
             enqueue(build_broker(load_settings({"REDIS_URL": user_url})), "no_such_task", queue="low")
-            eventually(lambda: running.cli("dead-letters", "list"), "a dead letter")
+            eventually(lambda: admin.zcard(queue_keys.dead("low")), "a dead letter")
             for command in COMMANDS:
-                running.cli(*command, code=None)
+                CliRunner().invoke(app, list(command), env={"REDIS_URL": user_url})
             running.terminate("high")  # requeues, and removes its heartbeat
             denied = [(entry["reason"], entry["object"], entry["context"]) for entry in admin.acl_log()]
         finally:
@@ -105,7 +108,7 @@ def test_denied_command_is_one_problem_with_the_remedy(
     running = Fleet(tmp_path, server, simulator, {"REDIS_URL": server.url.replace("//", "//financehub:secret@")})
     try:
         running.start_scheduler()
-        reason = eventually(lambda: running.get("scheduler", "/readyz").get("problems"), "not ready")
+        reason: list[str] = eventually(lambda: running.get("scheduler", "/readyz").get("problems") or [], "not ready")
         assert "denies this user a command" in reason[0]
         assert "docs/redis.md" in reason[0]
         assert running.get("scheduler", "/livez")["problems"] == []

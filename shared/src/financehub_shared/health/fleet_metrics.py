@@ -63,7 +63,8 @@ class FleetMetrics:
         self._log_new_failures(snapshot.failures)
         failed = {*snapshot.failures}
         families: list[Metric] = []
-        if not {"queues", "processes", "schedules"} & failed:
+        # While Redis takes no heartbeats, it is unknown how many workers live.
+        if not {"queues", "processes", "schedules"} & failed and not snapshot.heartbeats_lost:
             families += worker_metrics(self._worker_figures(snapshot))
         if "queues" not in failed:
             families += queue_metrics(snapshot.queues)

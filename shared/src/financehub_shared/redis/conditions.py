@@ -118,6 +118,8 @@ def explain_refusal(place: str, error: redis.RedisError, info: dict[str, Any] | 
             return "read-only", (
                 f"{place} is a read-only replica; point REDIS_URL (and DRAMATIQ_BROKER_URL, if it is set) to the master"
             )
+        case "LOADING":
+            return "write-refused", f"{place} is still loading its data after a start; wait until it has finished"
         case code if code == NOPERM:
             return "denied", f"{place} denies this user a command ({_shorten(error)}); {ACL_REMEDY}"
     return "write-refused", f"{place} refuses writes ({_shorten(error)}); see the log of Redis"
