@@ -11,6 +11,7 @@ from dramatiq import Message
 from financehub_shared.broker.dead_letter import death_details
 from financehub_shared.broker.options import DEAD_LETTER
 from financehub_shared.redis import queue_keys as keys
+from support.hostile_messages import hostile_entries
 from support.observed import ObservedWorker
 
 
@@ -106,3 +107,28 @@ def test_dead_letters_command_without_clear_selection_changes_nothing(
     assert result.exit_code == 2
     assert problem in result.stderr
     assert len(cli("dead-letters", "list")) == 3
+
+
+def test_dead_letters_commands_with_damaged_letters_work(cli: Any, invoke: Any, redis_client: redis.Redis):
+    """Letters with any bytes are listed, shown, refused with a reason, and purged by the id that the list shows."""
+    entries = hostile_entries("task", 60)
+    for number, entry in enumerate(entries):
+        redis_client.zadd(keys.dead("q"), {entry.id: [float("inf"), -5, 1e18][number % 3]})
+        if number % 7:
+            redis_client.hset(keys.dead_messages("q"), entry.id, entry.body)
+    surrogate = Message[Any]("q", "task", (float("nan"), "\ud800\x1b[31m"), {"a": float("inf")}, {}, message_id="m")
+    redis_client.zadd(keys.dead("q"), {b"\xff": 1})
+    redis_client.hset(keys.dead_messages("q"), b"\xff", surrogate.encode())
+    listed = cli("dead-letters", "list")
+    assert len(listed) == 61
+    assert invoke("dead-letters", "list").exit_code == 0
+    for letter in listed[::10]:
+        shown = cli("dead-letters", "show", letter["id"])
+        assert shown["id"] == letter["id"]
+        assert invoke("dead-letters", "show", letter["id"]).exit_code == 0
+    (shown,) = (letter for letter in listed if letter["id"] == "\\xff")
+    assert shown["args"][0] == "nan"
+    result = invoke("dead-letters", "requeue", "--all", "--yes", "--json")
+    assert json.loads(result.stdout) == {"requeued": ["\\xff"]}
+    assert "it is not" in result.stderr
+    assert len(cli("dead-letters", "purge", "--all", "--yes")["purged"]) == 60
