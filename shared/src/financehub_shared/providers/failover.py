@@ -50,7 +50,7 @@ async def fetch_quotes(
         disputes: Symbol → open dispute.
         deadline: Monotonic time in seconds by which the fetch must end.
         clock: Source of time.
-        reach: Whether this machine reaches any upstream. If not, the failure of a single provider is no news.
+        reach: Whether this machine reaches any upstream. If not, failures of single providers are details.
 
     Returns:
         A report. The caller decides whether a report without quotes is an error.

@@ -65,7 +65,7 @@ async def fetch_news(
         assets: Assets that news items can be linked to.
         sources: Names of sources, or parts of names (`coindesk`, `gdelt`). None for all sources.
         deadline: Monotonic time in seconds by which the fetch must end.
-        reach: Whether this machine reaches any upstream. If not, the failure of a single source is no news.
+        reach: Whether this machine reaches any upstream. If not, failures of single sources are details.
 
     Returns:
         A report. Await its `stored()` once its items are stored.

@@ -31,7 +31,7 @@ def raised(error: BaseException) -> BaseException:
     """Return the exception with a traceback."""
     try:
         raise error  # noqa: TRY301 — it is raised to be caught
-    except BaseException as caught:  # noqa: BLE001 — some of them are no Exception
+    except BaseException as caught:  # noqa: BLE001 — some of them are not an Exception
         return caught
 
 

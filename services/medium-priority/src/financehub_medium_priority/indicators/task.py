@@ -189,7 +189,7 @@ def _raise_if_nothing_worked(assets: Sequence[Asset], progress: _Progress, reach
         if nothing_delivered
         else f"no indicators for {len(assets)} assets"
     )
-    # Stored bars that cannot be computed are no problem of the network.
+    # If the bars are not late, the network is not the reason.
     raise task_failure(problem, reasons, progress.retry_after, reach if late else None)
 
 
