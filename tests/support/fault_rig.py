@@ -45,6 +45,8 @@ SILENT_SECONDS = 10
 _SCHEDULES = ("a", "b", "c")
 #: Seconds between two messages of the sender, and the longest duration of their work.
 _SEND_SECONDS, _WORK_SECONDS = 0.03, 0.1
+#: Age in milliseconds from which a worker skips a message. It is longer than every fault, and shorter than an hour.
+_MAX_AGE_MS = 300_000
 #: Everything that was accepted must have run after this time in seconds. Usually, it takes a few seconds.
 _SETTLE_SECONDS = 90.0
 
@@ -158,6 +160,10 @@ class FaultRig:
             return len(tags) >= before + 20 and len({name for name, at in due if at > now + 1}) == len(_SCHEDULES)
 
         eventually(go_on, "messages and due runs run after the fault", _SETTLE_SECONDS)
+
+    def latest_due_time(self) -> int:
+        """Return the latest due time that has run, in Unix seconds."""
+        return max(at for _, at in self._runs()[1])
 
     def settle(self) -> Counts:
         """Stop sending, wait until everything that was accepted has run, and return the counts.
@@ -294,7 +300,7 @@ class _Sender:
             tag += 1
             work = {"tag": tag, "seconds": generator.uniform(0, _WORK_SECONDS)}
             try:
-                enqueue(self._broker, TASK, work, queue=QUEUE)
+                enqueue(self._broker, TASK, work, queue=QUEUE, options={"max_age": _MAX_AGE_MS})
             except StoreUnavailableError as error:
                 self.refused.append(str(error))
             else:

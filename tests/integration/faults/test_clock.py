@@ -1,0 +1,44 @@
+"""The clock of one process is set one hour forward and back while it works. All others have the right time."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from integration.faults.conftest import Count, StartRig, assert_exactly_once
+from support.redis_server import RedisServer
+from support.shifted_clock import ShiftedClock
+
+pytestmark = pytest.mark.faults
+
+_HOUR = 3_600
+
+
+@pytest.mark.parametrize("process", ["worker-0", "scheduler"])
+def test_clock_that_is_set_forward_and_back_neither_loses_nor_doubles(
+    process: str, tmp_path: Path, redis_server: Callable[..., RedisServer], start_rig: StartRig, count: Count
+) -> None:
+    """No message is skipped as too old, and no due time is enqueued early, late or twice."""
+    clock = ShiftedClock(tmp_path)
+    rig = start_rig(redis_server().url, environments={process: clock.environment})
+    for shift in (_HOUR, -_HOUR, 0):
+        clock.shift(shift)
+        time.sleep(4)
+        rig.wait_for_runs()
+    early = rig.latest_due_time() - time.time()
+    assert early <= 0, f"a due time was enqueued {early:.0f} s early"
+    assert_exactly_once(count(rig, f"clock of the {process.partition('-')[0]} +1 h, -1 h", None))
+
+
+@pytest.mark.parametrize("shift", [_HOUR, -_HOUR], ids=["ahead", "behind"])
+def test_processes_that_start_with_a_wrong_clock_work_by_the_time_of_redis(
+    shift: int, tmp_path: Path, redis_server: Callable[..., RedisServer], start_rig: StartRig, count: Count
+) -> None:
+    """A worker and the only scheduler whose clocks were wrong before they started neither lose nor double."""
+    clock = ShiftedClock(tmp_path)
+    clock.shift(shift)
+    rig = start_rig(redis_server().url, environments={"worker-0": clock.environment, "scheduler": clock.environment})
+    rig.wait_for_runs()
+    assert rig.latest_due_time() <= time.time()
+    assert_exactly_once(count(rig, f"clocks wrong from the start, {shift // _HOUR:+d} h", None))
