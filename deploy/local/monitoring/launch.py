@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,9 @@ def from_path(program: str, folder: Path, port: int, http_port: int) -> Launch:
     return Launch([program, *flags], configuration(http_port, "localhost", str(RULES)))
 
 
-def from_docker(docker: str, folder: Path, port: int, http_port: int) -> Launch:
+def from_docker(
+    docker: str, folder: Path, port: int, http_port: int, *, shares_network: bool = sys.platform == "linux"
+) -> Launch:
     """Return the launch of a container that can access the rules, the folder and the processes of this machine.
 
     Args:
@@ -61,18 +64,24 @@ def from_docker(docker: str, folder: Path, port: int, http_port: int) -> Launch:
         folder: Folder of the configuration and the data.
         port: Port of Prometheus on loopback.
         http_port: First port of `make run`.
+        shares_network: Whether the container uses the network of this machine, because its processes listen on
+            loopback only. Docker Desktop, on other systems, forwards the name `CONTAINER_HOST` to loopback instead.
     """
+    if shares_network:
+        host, listen, network = "localhost", f"127.0.0.1:{port}", ["--network", "host"]
+    else:
+        host, listen = CONTAINER_HOST, ":9090"
+        network = ["--add-host", f"{CONTAINER_HOST}:host-gateway", "--publish", f"127.0.0.1:{port}:9090"]
     command = [
         *(docker, "run", "--rm", "--name", f"financehub-prometheus-{port}"),
         # the user who starts the container owns the data and can remove it
         *("--user", f"{os.getuid()}:{os.getgid()}"),
-        *("--add-host", f"{CONTAINER_HOST}:host-gateway"),
-        *("--publish", f"127.0.0.1:{port}:9090"),
+        *network,
         *("--volume", f"{folder}:/financehub", "--volume", f"{RULES}:/rules:ro"),
         IMAGE,
-        *_flags("/financehub/prometheus.yaml", "/financehub/data", ":9090"),
+        *_flags("/financehub/prometheus.yaml", "/financehub/data", listen),
     ]
-    return Launch(command, configuration(http_port, CONTAINER_HOST, "/rules"))
+    return Launch(command, configuration(http_port, host, "/rules"))
 
 
 def _engine_answers(docker: str) -> bool:

@@ -73,7 +73,7 @@ def test_from_path_listens_on_loopback_only():
 
 def test_from_docker_maps_rules_data_and_host():
     """The container's command provides every path and host in its configuration, and publishes the port on loopback."""
-    launch = from_docker("/usr/bin/docker", FOLDER, 9191, 8000)
+    launch = from_docker("/usr/bin/docker", FOLDER, 9191, 8000, shares_network=False)
     options, flags = launch.command[: launch.command.index(IMAGE)], launch.command[launch.command.index(IMAGE) + 1 :]
     pairs = list(itertools.pairwise(options))
     mounts = dict(value.split(":")[:2][::-1] for option, value in pairs if option == "--volume")
@@ -85,6 +85,16 @@ def test_from_docker_maps_rules_data_and_host():
     (host,) = [value.partition(":")[0] for option, value in pairs if option == "--add-host"]
     (targets,) = launch.configuration["scrape_configs"][0]["static_configs"]
     assert {target.partition(":")[0] for target in targets["targets"]} == {host}
+
+
+def test_from_docker_on_linux_reaches_loopback():
+    """On Linux, the container uses the network of the machine, whose processes and Prometheus listen on loopback."""
+    launch = from_docker("/usr/bin/docker", FOLDER, 9191, 8000, shares_network=True)
+    assert ("--network", "host") in itertools.pairwise(launch.command)
+    assert "--publish" not in launch.command
+    assert "--web.listen-address=127.0.0.1:9191" in launch.command
+    (targets,) = launch.configuration["scrape_configs"][0]["static_configs"]
+    assert {target.partition(":")[0] for target in targets["targets"]} == {"localhost"}
 
 
 def _program(folder: Path, name: str, script: str) -> None:

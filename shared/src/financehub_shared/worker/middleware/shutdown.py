@@ -3,7 +3,7 @@
 A process manager such as systemd sends SIGTERM to a whole process group, and dramatiq's parent process forwards its own
 signal, so the worker process receives two. Dramatiq takes the second one for an order to exit at once. It raises
 SystemExit in the main thread, which skips the shutdown of the worker, and the interpreter then waits for the thread of
-the event loop, which nobody has stopped, for ever.
+the event loop, which nobody has stopped, forever.
 """
 
 import signal
