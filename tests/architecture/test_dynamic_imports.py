@@ -101,5 +101,5 @@ def test_import_by_name_is_found(violation: str):
     ["import re\nre.compile('x')", "import yaml\nyaml.compose('x')", "client.eval('return 1', 0)", "x = 'import y'"],
 )
 def test_other_functions_are_not_imports(harmless: str):
-    """A method with the same name as a built-in function is no import."""
+    """A method with the same name as a built-in function imports nothing."""
     assert list(dynamic_imports(harmless)) == []

@@ -11,9 +11,11 @@ from financehub_shared.broker import DeadLetterQueue
 from financehub_shared.broker.janitor import MAX_DEAD_LETTERS, Janitor
 from financehub_shared.core.errors import InvalidArgumentsError
 from financehub_shared.core.settings import Settings
+from financehub_shared.monitor.record_writer import RUNS_KEPT
 from financehub_shared.redis import keys, queue_keys
 from financehub_shared.schedules import request_backfill, request_trigger
 from financehub_shared.schedules.requests import MAX_BACKFILLS, MAX_TRIGGERS
+from support.observed import ObservedWorker
 from support.schedules import UID
 
 
@@ -70,3 +72,19 @@ def test_backfill_beyond_the_limit_is_refused(redis_client: redis.Redis):
     with pytest.raises(InvalidArgumentsError, match="100 backfills have not ended yet"):
         request_backfill(redis_client, "default/demo", 0, 60)
     assert redis_client.scard(keys.SCHEDULE_BACKFILLS) == MAX_BACKFILLS
+
+
+def test_task_keeps_the_newest_run_records(redis_url: str, monkeypatch: pytest.MonkeyPatch):
+    """R3: A task that runs each second has records of its newest runs only, and counters of all."""
+    assert RUNS_KEPT == 10_080
+    monkeypatch.setattr("financehub_shared.monitor.record_writer.RUNS_KEPT", 5)
+    fleet = ObservedWorker(redis_url)
+    actor = fleet.actor(lambda: None, actor_name="task")
+    ids = []
+    for _ in range(8):
+        ids.append(actor.send().message_id)
+        fleet.drain()
+    kept = [id for id in ids if fleet.client.exists(keys.run(id))]
+    assert kept == ids[-5:]
+    assert fleet.client.zcard(keys.task_recent("task")) == 5
+    assert fleet.monitor.get_all_stats()["task"].succeeded == 8

@@ -1,0 +1,122 @@
+"""Tests that docs/limits.md states the limits of the code, and that each limit is hit by a test."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from financehub_scheduler.api.scheduled_task import MAX_TRIGGER, ScheduledTask
+from financehub_scheduler.core.on_demand import MAX_BACKFILL_RUNS
+from financehub_scheduler.core.reporter import MAX_LABELS
+from financehub_scheduler.recurrence.catch_up import MAX_CATCH_UP
+from financehub_scheduler.redis.enqueuer import BACKFILL_QUEUE_DEPTH
+from financehub_shared.core.settings import Settings, variables
+from financehub_shared.core.task_summary import TaskSummary
+from financehub_shared.market.assets_file import MAX_ASSETS, MAX_FILE_BYTES
+from financehub_shared.market.protocols import QUARANTINE_LIMIT
+from financehub_shared.metrics.label_limit import MAX_VALUES
+from financehub_shared.monitor.record_writer import RUNS_KEPT
+from financehub_shared.providers.rss.provider import FEED_BYTES_MAX
+from financehub_shared.schedules.requests import MAX_BACKFILLS, MAX_TRIGGERS
+
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs/limits.md").read_text(encoding="utf-8")
+#: Row → the cells after its name.
+ROWS = {row: cells.split(" | ") for row, cells in re.findall(r"^\| ([QRP]\d+): [^|]+ \| (.+) \|$", PAGE, re.MULTILINE)}
+DEFAULTS = Settings()
+
+#: Row → the number that its default cell contains.
+NUMBERS: Mapping[str, str] = {
+    "Q2": f"{DEFAULTS.max_backlog:,}",
+    "Q5": f"{DEFAULTS.max_message_bytes // 1_024} kB",
+    "Q9": f"{MAX_TRIGGER:,}",
+    "Q10": f"{MAX_TRIGGERS:,}",
+    "Q11": f"{MAX_BACKFILLS:,}",
+    "Q12": f"{MAX_BACKFILL_RUNS:,}",
+    "Q13": f"{BACKFILL_QUEUE_DEPTH:,}",
+    "Q14": f"{MAX_CATCH_UP:,}",
+    "R1": f"{DEFAULTS.max_dead_letters:,}",
+    "R2": f"{DEFAULTS.dead_letter_retention_days} days",
+    "R3": f"{RUNS_KEPT:,}",
+    "R4": f"{DEFAULTS.run_retention_days} days",
+    "R6": f"{TaskSummary.MISSING_SHOWN}, and {TaskSummary.MISSING_CHARACTERS:,} characters",
+    "R7": f"{QUARANTINE_LIMIT:,}",
+    "R8": f"{MAX_ASSETS:,}",
+    "R9": f"{MAX_FILE_BYTES // 1_048_576} MiB",
+    "P1": f"{MAX_LABELS:,}",
+    "P2": f"{MAX_VALUES:,}",
+    "P3": f"{DEFAULTS.max_response_bytes // 1_000_000} MB",
+    "P4": f"{FEED_BYTES_MAX // 1_000_000} MB",
+}
+
+#: Row → the test that hits the limit: file below `tests/` and name.
+TESTS: Mapping[str, tuple[str, str]] = {
+    "Q1": ("integration/operator/test_quota.py", "test_quota_refuses_the_next_resource_and_the_scheduler_goes_on"),
+    "Q2": ("integration/scheduler/test_backlog.py", "test_schedule_whose_queue_nobody_serves_stops_at_the_limit"),
+    "Q3": ("integration/scheduler/test_backlog.py", "test_other_policies_have_no_list"),
+    "Q4": ("integration/scheduler/test_enqueuer.py", "test_submit_with_full_queue_skips_the_run"),
+    "Q5": ("unit/shared/broker/test_door.py", "test_size_limit_counts_everything_but_the_history"),
+    "Q6": ("integration/operator/test_invalid_specs.py", "test_api_server_with_invalid_spec_names_field_and_fix"),
+    "Q7": ("integration/operator/test_invalid_specs.py", "test_api_server_with_invalid_spec_names_field_and_fix"),
+    "Q8": ("integration/operator/test_invalid_specs.py", "test_file_source_with_invalid_spec_refuses_it"),
+    "Q9": ("integration/operator/test_invalid_specs.py", "test_file_source_with_invalid_spec_refuses_it"),
+    "Q10": ("integration/broker/test_limits.py", "test_trigger_beyond_the_limit_is_refused"),
+    "Q11": ("integration/broker/test_limits.py", "test_backfill_beyond_the_limit_is_refused"),
+    "Q12": ("integration/scheduler/test_on_demand.py", "test_backfill_of_an_excessive_range_is_refused"),
+    "Q13": ("integration/scheduler/test_on_demand.py", "test_backfill_with_full_queue_waits"),
+    "Q14": ("unit/scheduler/recurrence/test_catch_up.py", "test_plan_after_a_long_outage_runs_at_most_a_hundred"),
+    "Q15": ("unit/shared/health/test_checks.py", "test_evaluate_returns_status_and_reason"),
+    "R1": ("integration/broker/test_limits.py", "test_janitor_deletes_the_oldest_dead_letters_beyond_the_limit"),
+    "R2": ("integration/broker/test_dead_letters.py", "test_drop_older_deletes_what_its_dry_run_counted"),
+    "R3": ("integration/broker/test_limits.py", "test_task_keeps_the_newest_run_records"),
+    "R4": ("integration/observability/test_recorder.py", "test_drop_older_with_expired_records_deletes_them"),
+    "R5": ("integration/scheduler/test_enqueuer.py", "test_record_enqueued_runs_keeps_the_newest_ten_runs"),
+    "R6": (
+        "unit/shared/core/test_task_summary.py",
+        "test_as_dict_with_many_long_reasons_is_bounded_and_keeps_the_first",
+    ),
+    "R7": ("support/store_contract.py", "test_put_quarantined_beyond_the_limit_keeps_the_last_of_each_kind"),
+    "R8": (
+        "unit/shared/market/test_assets_file.py",
+        "test_file_at_the_limit_of_assets_is_read_and_beyond_it_refused",
+    ),
+    "R9": ("unit/shared/market/test_assets_file.py", "test_file_beyond_the_largest_size_is_refused"),
+    "P1": ("integration/scheduler/test_series.py", "test_schedules_beyond_the_limit_share_their_series"),
+    "P2": ("unit/shared/metrics/test_label_limit.py", "test_names_in_messages_never_create_more_series_than_the_limit"),
+    "P3": ("unit/shared/providers/transport/test_http.py", "test_client_with_an_endless_body_stops_at_the_limit"),
+    "P4": ("unit/shared/providers/rss/test_provider.py", "test_feed_over_two_megabytes_is_malformed"),
+}
+
+
+@pytest.mark.parametrize("row", NUMBERS)
+def test_default_of_a_limit_is_that_of_the_code(row: str):
+    """A changed constant or setting also changes the document."""
+    assert ROWS[row][0].endswith(NUMBERS[row]) or ROWS[row][0].startswith(NUMBERS[row]), (row, ROWS[row][0])
+
+
+def test_settings_of_the_page_exist():
+    """Each variable that the page names is a setting."""
+    named = set(re.findall(r"`(FINANCEHUB_\w+)`", PAGE))
+    assert named
+    assert named <= variables().keys()
+
+
+def test_lengths_of_the_resource_are_those_of_the_model():
+    """The numbers of Q6 to Q8 come from the model of the resource."""
+    schema = ScheduledTask.model_json_schema()["$defs"]
+    spec, metadata = schema["ScheduledTaskSpec"]["properties"], schema["Metadata"]["properties"]
+    assert ROWS["Q6"][0] == f"{spec['args']['maxItems']} each"
+    assert spec["args"]["maxItems"] == spec["kwargs"]["maxProperties"]
+    (schedules,) = [each for each in spec["schedules"]["anyOf"] if each["type"] == "array"]
+    assert ROWS["Q7"][0] == str(schedules["maxItems"])
+    (queue,) = [each for each in spec["queue"]["anyOf"] if each["type"] == "string"]
+    lengths = (metadata["name"]["maxLength"], spec["task"]["maxLength"], queue["maxLength"])
+    assert ROWS["Q8"][0] == "{} characters for a schedule, {} for a task, {} for a queue".format(*lengths)
+
+
+def test_each_limit_is_hit_by_a_test():
+    """Each row has a test, which exists."""
+    assert TESTS.keys() == ROWS.keys()
+    for row, (file, name) in TESTS.items():
+        assert f"def {name}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), row
