@@ -1,6 +1,7 @@
 """Makes responses that take time, one after another, and makes each of them once for all clients that wait for it."""
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
@@ -12,6 +13,8 @@ T = TypeVar("T")
 
 #: Different results that may wait at the same time. Real clients ask for few: reports, metrics and the queues of tiers.
 MAX_WAITING = 32
+#: Pause after each result. Clients that ask without a pause share more results instead of keeping a CPU busy.
+PAUSE_SECONDS = 0.05
 
 
 class LaneFullError(FinanceHubError):
@@ -74,3 +77,4 @@ class Lane(Generic[T]):
                 future.set_exception(failure)
             else:
                 future.set_result(result)  # type: ignore[arg-type]  # made above
+            time.sleep(PAUSE_SECONDS)
