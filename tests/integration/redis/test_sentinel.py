@@ -136,6 +136,35 @@ class _Load:
                 self._ends.wait(0.05)
 
 
+@pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "coroutine"])
+def test_open_connection_serves_without_sentinels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blocking: bool):
+    """While no Sentinel answers, an open connection is used, and its checks do not ask them before every command."""
+    monkeypatch.setattr(connections, "CHECK_SECONDS", 0.0)
+    with SentinelSet(tmp_path, replicas=0) as redis_set:
+        client = connect(redis_set.url, retries=0)
+
+        async def run() -> None:
+            client = connect_async(redis_set.url, retries=0)
+            await client.set("key", "1")
+            for port in redis_set.ports:
+                redis_set.kill_sentinel(port)
+            for _ in range(5):
+                assert await client.get("key") == b"1"
+            with pytest.raises(NoMasterError, match="Connect call failed"):
+                await connect_async(redis_set.url, retries=0).get("key")
+            await client.aclose()
+
+        if not blocking:
+            asyncio.run(run())
+            return
+        client.set("key", "1")
+        for port in redis_set.ports:
+            redis_set.kill_sentinel(port)
+        assert [client.get("key") for _ in range(5)] == [b"1"] * 5
+        with pytest.raises(NoMasterError, match="Connection refused"):
+            connect(redis_set.url, retries=0).get("key")
+
+
 @pytest.mark.parametrize("password", ["", "sentinel-s3cret"])
 def test_sentinel_login_is_an_option(tmp_path: Path, password: str):
     """Sentinels with a password need the options. Without them, the error says so."""

@@ -117,6 +117,7 @@ class _Blocking(redis.connection.AbstractConnection):
         """Open the connection."""
         if not self.is_connected:
             self._state.opening()
+            self._look_up()
         super().connect_check_health(*args, **parameters)
 
     def on_connect_check_health(self, check_health: bool = True) -> None:
@@ -133,6 +134,9 @@ class _Blocking(redis.connection.AbstractConnection):
             if translated is error:
                 raise
             raise translated from error
+
+    def _look_up(self) -> None:
+        """Find the host and port, if something else than the resolver of host names knows them."""
 
     def _check(self) -> None:
         self.send_command("HELLO", check_health=False)  # type: ignore[no-untyped-call]
@@ -167,20 +171,16 @@ class _BlockingSentinel(_Blocking, redis.Connection):
         self._sentinels = sentinels
         super().__init__(**parameters)
 
-    def _connect(self) -> Any:
+    def _look_up(self) -> None:
         self.host, self.port = self._sentinels.master()
-        return super()._connect()  # type: ignore[no-untyped-call]
 
     def _check_or_close(self) -> None:
         # a former master that is cut off from the Sentinels does not know yet that it is one
-        try:
-            if self._sentinels.master() != (self.host, self.port):
-                self._state.address.look_up_again(self._state.lookups)
-                self.disconnect()  # type: ignore[no-untyped-call]
-                return
-        except redis.ConnectionError:
-            pass  # the server can serve without Sentinels
-        super()._check_or_close()
+        if self._sentinels.known_master() in (None, (self.host, self.port)):
+            super()._check_or_close()
+        else:
+            self._state.address.look_up_again(self._state.lookups)
+            self.disconnect()  # type: ignore[no-untyped-call]
 
 
 class SentinelConnection(_BlockingSentinel):
@@ -211,6 +211,7 @@ class _Async(redis.asyncio.connection.AbstractConnection):
         """Open the connection."""
         if not self.is_connected:
             self._state.opening()
+            await self._look_up()
         await super().connect_check_health(*args, **parameters)
 
     async def on_connect_check_health(self, check_health: bool = True) -> None:
@@ -227,6 +228,9 @@ class _Async(redis.asyncio.connection.AbstractConnection):
             if translated is error:
                 raise
             raise translated from error
+
+    async def _look_up(self) -> None:
+        """Find the host and port, if something else than the resolver of host names knows them."""
 
     async def _check(self) -> None:
         await self.send_command("HELLO", check_health=False)
@@ -266,20 +270,16 @@ class _AsyncSentinel(_Async, redis.asyncio.Connection):
         self._sentinels = sentinels
         super().__init__(**parameters)
 
-    async def _connect(self) -> None:
+    async def _look_up(self) -> None:
         self.host, self.port = await self._sentinels.master()
-        await super()._connect()  # type: ignore[no-untyped-call]
 
     async def _check_or_close(self) -> None:
         # see `_BlockingSentinel`
-        try:
-            if await self._sentinels.master() != (self.host, self.port):
-                self._state.address.look_up_again(self._state.lookups)
-                await self.disconnect(nowait=True)
-                return
-        except redis.ConnectionError:
-            pass
-        await super()._check_or_close()
+        if await self._sentinels.known_master() in (None, (self.host, self.port)):
+            await super()._check_or_close()
+        else:
+            self._state.address.look_up_again(self._state.lookups)
+            await self.disconnect(nowait=True)
 
 
 class AsyncSentinelConnection(_AsyncSentinel):

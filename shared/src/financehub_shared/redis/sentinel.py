@@ -6,6 +6,8 @@ is not used: its list of Sentinels loses entries when two threads use it at the 
 pool stays open after a timeout, so that the next command reads the reply of the previous one (both in release 8.1).
 """
 
+import math
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +22,11 @@ from financehub_shared.core.errors import FinanceHubError
 from financehub_shared.core.redis_url import RedisUrl
 from financehub_shared.redis.text import decode
 
+#: A Sentinel replies from memory. While all of them are silent, a check of an open connection waits for each in turn.
+TIMEOUT_SECONDS = 1.0
+#: Open connections do not ask silent Sentinels more often than this, because the master can serve without them.
+SILENCE_SECONDS = 60.0
+
 
 class NoMasterError(FinanceHubError, redis.ConnectionError):
     """No Sentinel knows a master of the service. The next attempt asks all of them again."""
@@ -31,6 +38,7 @@ class _Order:
     def __init__(self, url: RedisUrl) -> None:
         self._url = url
         self._first = 0
+        self._silent_until = -math.inf
 
     def places(self) -> list[int]:
         """Return the positions of the Sentinels."""
@@ -40,6 +48,15 @@ class _Order:
     def answered(self, position: int) -> None:
         """Ask this Sentinel first from now on."""
         self._first = position
+
+    @property
+    def silent(self) -> bool:
+        """Whether no Sentinel answered a short time ago."""
+        return time.monotonic() < self._silent_until
+
+    def no_answer(self) -> None:
+        """Do not ask the Sentinels for a while, except for a new connection."""
+        self._silent_until = time.monotonic() + SILENCE_SECONDS
 
     def error(self, problems: Sequence[str]) -> NoMasterError:
         """Return the error for a service whose master no Sentinel knows."""
@@ -51,7 +68,7 @@ class Sentinels:
 
     Args:
         url: URL with the Sentinels and the service.
-        timeout: Longest time for each Sentinel's connection and reply in seconds.
+        timeout: Longest time for each Sentinel's connection and reply in seconds, if it is less than a second.
     """
 
     def __init__(self, url: RedisUrl, timeout: float) -> None:
@@ -80,6 +97,16 @@ class Sentinels:
                 return _address(reply)
             problems.append(_problem(self._url, position, None))
         raise self._order.error(problems)
+
+    def known_master(self) -> tuple[str, int] | None:
+        """Return host and port of the master, or None if no Sentinel knows it now or did a short time ago."""
+        if self._order.silent:
+            return None
+        try:
+            return self.master()
+        except NoMasterError:
+            self._order.no_answer()
+            return None
 
 
 class AsyncSentinels:
@@ -114,6 +141,16 @@ class AsyncSentinels:
             problems.append(_problem(self._url, position, None))
         raise self._order.error(problems)
 
+    async def known_master(self) -> tuple[str, int] | None:
+        """Return host and port of the master, or None if no Sentinel knows it now or did a short time ago."""
+        if self._order.silent:
+            return None
+        try:
+            return await self.master()
+        except NoMasterError:
+            self._order.no_answer()
+            return None
+
 
 _QUERY = "GET-MASTER-ADDR-BY-NAME"
 
@@ -137,8 +174,8 @@ def _sentinel_parameters(url: RedisUrl, timeout: float) -> dict[str, Any]:
     return {
         "username": url.sentinel_login.username,
         "password": url.sentinel_login.password,
-        "socket_timeout": timeout,
-        "socket_connect_timeout": timeout,
+        "socket_timeout": min(timeout, TIMEOUT_SECONDS),
+        "socket_connect_timeout": min(timeout, TIMEOUT_SECONDS),
         "ssl": url.tls is not None,
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),
         **tls_parameters(url),
