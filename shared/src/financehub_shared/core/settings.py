@@ -29,6 +29,7 @@ from financehub_shared.core.setting_types import (
     Seconds,
     SecretUrls,
 )
+from financehub_shared.core.text import printable
 from financehub_shared.core.url_secrets import MASK, mask_urls
 
 PREFIX = "FINANCEHUB_"
@@ -306,5 +307,5 @@ def _is_secret(field: str) -> bool:
 
 def exit_on_config_error(error: ConfigError) -> NoReturn:
     """Report an invalid setting in one line on stderr, and exit with code 2."""
-    sys.stderr.write(f"financehub: {error}\n")
+    sys.stderr.write(f"financehub: {printable(str(error), keep_lines=True)}\n")
     raise SystemExit(2)
