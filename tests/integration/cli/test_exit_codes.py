@@ -93,14 +93,14 @@ def test_command_with_invalid_setting_exits_with_2(
 
 
 def test_command_refused_by_redis_exits_with_3(invoke: Any, redis_client: Any):
-    """If Redis refuses a command, for example because its memory is full, stderr has one line with its error."""
+    """If Redis refuses a command, for example because its memory is full, stderr has one line with the cause and remedy."""
     redis_client.config_set("maxmemory", 1)
     try:
         result = invoke("assets", "add", "BTC-USD", "--type", "crypto", "--no-fetch")
     finally:
         redis_client.config_set("maxmemory", 0)
     assert result.exit_code == 3
-    assert "OutOfMemoryError: command not allowed when used memory" in result.stderr
+    assert result.stderr.startswith("financehub: Redis is full and refuses writes; raise its maxmemory")
     assert result.stderr.count("\n") == 1
 
 

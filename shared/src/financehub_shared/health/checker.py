@@ -24,9 +24,9 @@ from financehub_shared.market.unreadable import Unreadable
 from financehub_shared.metrics import QueueFigures
 from financehub_shared.monitor import TaskMonitor
 from financehub_shared.redis import keys
-from financehub_shared.redis.conditions import RedisProblem, find_problems
+from financehub_shared.redis.conditions import RedisProblem, explain_failure, find_problems
 from financehub_shared.redis.key_types import readable
-from financehub_shared.redis.server_facts import ServerFacts, address_of, describe_server, read_facts
+from financehub_shared.redis.server_facts import ServerFacts, address_of, read_facts
 from financehub_shared.schedules import list_schedules
 
 T = TypeVar("T")
@@ -99,8 +99,8 @@ class HealthChecker:
             try:
                 facts.append(read_facts(server, client, self._clock))
             except redis.RedisError as error:
-                place = describe_server(server, address_of(client))
-                return FleetSnapshot(self._clock.now(), redis_error=f"{place} does not answer: {error}")
+                problem = explain_failure(server, address_of(client), error)
+                return FleetSnapshot(self._clock.now(), redis_error=problem.text)
         now = self._clock.now()
         problems = [problem for each in facts for problem in find_problems(each)]
         reader = _PartReader()

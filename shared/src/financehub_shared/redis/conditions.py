@@ -12,8 +12,9 @@ from typing import Any
 import redis
 
 from financehub_shared.core.durations import format_duration
+from financehub_shared.redis.connections import NotMasterError, WrongServerError
 from financehub_shared.redis.faults import NOPERM, fault_code
-from financehub_shared.redis.server_facts import ServerFacts
+from financehub_shared.redis.server_facts import ServerFacts, describe_server
 
 #: The command ZMSCORE, with which schedulers find lost schedules, exists since Redis 6.2.
 OLDEST_VERSION = (6, 2)
@@ -51,7 +52,9 @@ class RedisProblem:
 WRITE_CODES = ("full", "disk-failing", "replicas-missing", "read-only", "denied", "write-refused")
 #: Code of the problem that a process's clock and that of a server differ. It belongs to the process.
 CLOCK_SKEW = "clock-skew"
-#: Codes of all problems of a server.
+#: Code of the problem that a server does not answer.
+UNREACHABLE = "unreachable"
+#: Codes of all problems of a server that answers.
 CODES = (
     *WRITE_CODES,
     "not-checked",
@@ -88,6 +91,23 @@ def clock_problem(facts: ServerFacts) -> RedisProblem | None:
     return RedisProblem(facts.server, CLOCK_SKEW, text)
 
 
+def explain_failure(server: str, address: str, error: redis.RedisError) -> RedisProblem:
+    """Return the problem of a server that sent no facts.
+
+    Args:
+        server: `queues` or `data`.
+        address: Host and port, or the path of the socket.
+        error: The error of the connection or command.
+    """
+    place = describe_server(server, address)
+    if isinstance(error, NotMasterError):
+        code, text = explain_refusal(place, redis.ReadOnlyError(str(error)))
+        return RedisProblem(server, code, text, blocking=True)
+    if isinstance(error, WrongServerError):
+        return RedisProblem(server, "cluster", f"{place} cannot be used: {error}", blocking=True)
+    return RedisProblem(server, UNREACHABLE, f"{place} does not answer: {error}", blocking=True)
+
+
 def explain_refusal(place: str, error: redis.RedisError, info: dict[str, Any] | None = None) -> tuple[str, str]:
     """Return the code and the sentence for the error with which a server refused a write.
 
@@ -97,32 +117,42 @@ def explain_refusal(place: str, error: redis.RedisError, info: dict[str, Any] | 
         info: Fields of INFO, if they are known.
     """
     info = info or {}
-    match fault_code(error):
-        case "OOM":
-            usage = ""
-            if info.get("maxmemory"):
-                usage = f": it uses {_megabytes(info['used_memory'])} of {_megabytes(info['maxmemory'])}"
-            remedy = "raise its maxmemory, or free memory, for example with `financehub dead purge`"
-            return "full", f"{place} is full and refuses writes{usage}; {remedy}"
-        case "MISCONF":
-            return "disk-failing", (
-                f"{place} refuses writes because it cannot save to its disk; free space on that disk and check its "
-                "permissions (the log of Redis has the reason); it accepts writes again after the next successful save"
-            )
-        case "NOREPLICAS":
-            return "replicas-missing", (
-                f"{place} refuses writes because fewer replicas are connected than its min-replicas-to-write requires; "
-                "start the replicas, or lower min-replicas-to-write"
-            )
-        case "READONLY" | "MASTERDOWN":
-            return "read-only", (
-                f"{place} is a read-only replica; point REDIS_URL (and DRAMATIQ_BROKER_URL, if it is set) to the master"
-            )
-        case "LOADING":
-            return "write-refused", f"{place} is still loading its data after a start; wait until it has finished"
-        case code if code == NOPERM:
-            return "denied", f"{place} denies this user a command ({_shorten(error)}); {ACL_REMEDY}"
+    fault = fault_code(error)
+    if fault == "OOM":
+        usage = ""
+        if info.get("maxmemory"):
+            usage = f": it uses {_megabytes(info['used_memory'])} of {_megabytes(info['maxmemory'])}"
+        return "full", f"{place} is full and refuses writes{usage}; {_FREE_MEMORY}"
+    if fault == NOPERM:
+        return "denied", f"{place} denies this user a command ({_shorten(error)}); {ACL_REMEDY}"
+    if fault in _REFUSALS:
+        code, text = _REFUSALS[fault]
+        return code, f"{place} {text}"
     return "write-refused", f"{place} refuses writes ({_shorten(error)}); see the log of Redis"
+
+
+_FREE_MEMORY = "raise its maxmemory, or free memory, for example with `financehub dead-letters purge`"
+_IS_REPLICA = "is a read-only replica; point REDIS_URL (and DRAMATIQ_BROKER_URL, if it is set) to the master"
+#: Code of Redis → code of the problem, and the rest of the sentence that begins with the server.
+_REFUSALS = {
+    "MISCONF": (
+        "disk-failing",
+        (
+            "refuses writes because it cannot save to its disk; free space on that disk and check its permissions (the "
+            "log of Redis has the reason); it accepts writes again after the next successful save"
+        ),
+    ),
+    "NOREPLICAS": (
+        "replicas-missing",
+        (
+            "refuses writes because fewer replicas are connected than its min-replicas-to-write requires; start the "
+            "replicas, or lower min-replicas-to-write"
+        ),
+    ),
+    "READONLY": ("read-only", _IS_REPLICA),
+    "MASTERDOWN": ("read-only", _IS_REPLICA),
+    "LOADING": ("write-refused", "is still loading its data after a start; wait until it has finished"),
+}
 
 
 def _refusals(facts: ServerFacts) -> Iterator[RedisProblem]:

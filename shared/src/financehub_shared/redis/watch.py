@@ -10,9 +10,17 @@ from typing import Any
 import redis
 import structlog
 
-from financehub_shared.redis.conditions import CLOCK_SKEW, WRITE_CODES, RedisProblem, clock_problem, find_problems
+from financehub_shared.redis.conditions import (
+    CLOCK_SKEW,
+    UNREACHABLE,
+    WRITE_CODES,
+    RedisProblem,
+    clock_problem,
+    explain_failure,
+    find_problems,
+)
 from financehub_shared.redis.server_clock import ServerClock
-from financehub_shared.redis.server_facts import ServerFacts, address_of, describe_server, read_facts
+from financehub_shared.redis.server_facts import ServerFacts, address_of, read_facts
 
 log = structlog.get_logger(__name__)
 
@@ -23,8 +31,6 @@ LOOK_SECONDS = 60.0
 #: Seconds without a problem after which it has ended. Near its memory limit, Redis accepts some writes and refuses
 #: others, which is one problem and not many.
 CALM_SECONDS = 15.0
-#: Code of the problem that a server does not answer.
-UNREACHABLE = "unreachable"
 
 
 class RedisWatch:
@@ -96,9 +102,7 @@ class RedisWatch:
         self._update(server, problems, everything=details)
 
     def _unreachable(self, server: str, client: "redis.Redis", error: redis.RedisError) -> None:
-        place = describe_server(server, address_of(client))
-        text = f"{place} does not answer: {error}"
-        self._update(server, [RedisProblem(server, UNREACHABLE, text, blocking=True)], everything=False)
+        self._update(server, [explain_failure(server, address_of(client), error)], everything=False)
 
     def _describe(self, facts: ServerFacts) -> None:
         """Log once what the server is."""
