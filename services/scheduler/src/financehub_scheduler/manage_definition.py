@@ -12,6 +12,7 @@ from financehub_scheduler.kubernetes.client.api import APPLY, ApiError, ApiReque
 from financehub_scheduler.kubernetes.client.connection import Connection
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.settings import exit_on_config_error
+from financehub_shared.core.text import printable
 
 _PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _MANAGER = "financehub"
@@ -73,7 +74,7 @@ def main() -> None:
     except ConfigError as error:
         exit_on_config_error(error)
     except (ApiError, ApiUnreachableError) as error:
-        sys.exit(f"cannot {action} the definition of ScheduledTasks: {error}")
+        sys.exit(printable(f"cannot {action} the definition of ScheduledTasks: {error}"))
 
 
 if __name__ == "__main__":
