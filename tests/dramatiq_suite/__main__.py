@@ -12,11 +12,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 DOWNLOADS = ROOT / ".data" / "dramatiq"
 #: The modules about features of dramatiq. The others test or import RabbitMQ, or test the command line, the watcher of
-#: source files, the shared memory of the parent process, and types.
+#: source files, the shared memory of the parent process, types, and rate limiters without a broker.
 MODULES = (
     "actors",
     "barrier",
-    "bucket_rate_limiter",
     "callbacks",
     "composition",
     "concurrent_rate_limiter",
@@ -26,7 +25,6 @@ MODULES = (
     "redis",
     "results",
     "stub_broker",
-    "window_rate_limiter",
     "worker",
 )
 

@@ -14,7 +14,6 @@ from dramatiq import Worker
 #: Only tests of RabbitMQ use it, and the runner does not select their module.
 RABBITMQ_CREDENTIALS = None
 
-skip_in_ci = pytest.mark.skipif(condition=False, reason="never skipped")
 skip_on_windows = pytest.mark.skipif(platform.system() == "Windows", reason="FinanceHub does not run on Windows")
 skip_on_pypy = pytest.mark.skipif(platform.python_implementation() == "PyPy", reason="FinanceHub runs on CPython")
 
