@@ -23,9 +23,11 @@ from financehub_shared.health.http_messages import Request, Response
 
 log = structlog.get_logger(__name__)
 
-#: Connections with a request, and connections without one. Both are far more than Prometheus, the kubelet, KEDA and
-#: people need, and far fewer than the file descriptors of a process.
-MAX_CONNECTIONS = 64
+#: Connections with a request. Prometheus, KEDA and people need far fewer.
+MAX_ASKING = 64
+#: Connections without a request. In a flood of 2,000 connections a second, a new client has 0.2 s to send its request
+#: before it is the oldest one. A process may have 1,024 file descriptors or more.
+MAX_IDLE = 400
 #: Connections that are accepted, and responses that are sent, before other connections are served. Most connections of
 #: a flood send nothing, and a probe waits behind them until all of them are accepted.
 _ACCEPTED_PER_TURN = 256
@@ -131,7 +133,7 @@ class ConnectionLoop:
                 continue
             connection = Connection(peer, self._respond, self._on_made, time.monotonic())
             self._idle[connection] = None
-            self._limit(self._idle)
+            self._limit(self._idle, MAX_IDLE)
             # Most clients have sent their request by now.
             self._serve(connection, connection.proceed, watch=False)
             accepted.append(connection)
@@ -151,9 +153,9 @@ class ConnectionLoop:
             return False
         return True
 
-    def _limit(self, connections: dict[Connection, None]) -> None:
+    def _limit(self, connections: dict[Connection, None], maximum: int) -> None:
         """Close the oldest of the connections if there are too many of them."""
-        if len(connections) > MAX_CONNECTIONS:
+        if len(connections) > maximum:
             oldest = next(iter(connections))
             self._serve(oldest, oldest.close)
 
@@ -177,12 +179,12 @@ class ConnectionLoop:
         if connection.has_request and connection in self._idle:
             del self._idle[connection]
             self._asking[connection] = None
-            self._limit(self._asking)
+            self._limit(self._asking, MAX_ASKING)
         elif not connection.has_request and connection in self._asking:
             # It has its response, and the rest of its request is discarded.
             del self._asking[connection]
             self._idle[connection] = None
-            self._limit(self._idle)
+            self._limit(self._idle, MAX_IDLE)
 
     def _watch(self, connection: Connection) -> None:
         """Watch for the events for which the connection waits."""
