@@ -9,6 +9,7 @@ import pytest
 import redis
 
 from support.fault_counts import PROPERTY, write_table
+from support.redis_binaries import SERVERS
 from support.redis_server import RedisServer
 
 ROOT = Path(__file__).parent.parent
@@ -112,8 +113,20 @@ def redis_client(redis_url: str) -> Iterator["redis.Redis"]:
     client.close()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests marked `each_server` that start a Redis on Redis 6.2, Redis 7 and Valkey."""
+    if "server_name" in metafunc.fixturenames and metafunc.definition.get_closest_marker("each_server"):
+        metafunc.parametrize("server_name", SERVERS, indirect=True)
+
+
 @pytest.fixture
-def redis_server(tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
+def server_name(request: pytest.FixtureRequest) -> str | None:
+    """Name of the server that the test starts by default; None for `$TEST_REDIS_SERVER` or the one of `make run`."""
+    return getattr(request, "param", None)
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path, server_name: str | None) -> Iterator[Callable[..., RedisServer]]:
     """A function that starts a Redis that the test may kill, hang or fill. It takes redis-server options.
 
     The keyword argument `server` chooses Redis 6.2, Redis 7 or Valkey (`support.redis_binaries.SERVERS`).
@@ -123,7 +136,7 @@ def redis_server(tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
     def start(*options: str, server: str | None = None) -> RedisServer:
         directory = tmp_path / f"redis-{len(servers)}"
         directory.mkdir()
-        servers.append(RedisServer(directory, *options, server=server).start())
+        servers.append(RedisServer(directory, *options, server=server or server_name).start())
         return servers[-1]
 
     yield start

@@ -23,7 +23,7 @@ from financehub_shared.worker.build import build_broker
 from support.redis_server import RedisServer
 from support.workers import eventually_despite_outage, unsettled
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.each_server]
 
 KINDS = ("stock", "fixed")
 StartRedis = Callable[..., RedisServer]
@@ -57,16 +57,16 @@ def test_retry_that_redis_refuses_is_not_lost(kind: str, kept: bool, redis_serve
             raise ValueError("the upstream fails too")
 
     broker = make(kind, server.url)
-    enqueue_once, refused = broker.enqueue, threading.Event()
+    enqueue_once, refused = broker.do_enqueue, threading.Event()
 
-    def noticed(*args: Any, **kwargs: Any) -> "dramatiq.Message":
+    def noticed(*args: Any) -> Any:
         try:
-            return enqueue_once(*args, **kwargs)
+            return enqueue_once(*args)
         except (ConnectionClosed, redis.ConnectionError):
             refused.set()
             raise
 
-    broker.enqueue = noticed
+    broker.do_enqueue = noticed
     with serving(broker):
         task(broker, fails_once).send()
         eventually_despite_outage(lambda: runs)

@@ -14,7 +14,7 @@ from support.redis_server import RedisServer
 from support.schedules import SchedulerProcess, messages, resource, write
 from support.waiting import eventually
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.each_server]
 
 EVERY_SECOND = {"schedule": "@every 1s", "concurrencyPolicy": "Allow", "catchUp": "All"}
 
