@@ -16,6 +16,7 @@ from financehub_shared.core.catalog import Tier
 from financehub_shared.core.clock import Clock
 from financehub_shared.metrics import Metrics
 from financehub_shared.redis import keys
+from financehub_shared.redis.replies import is_wrong_type
 from financehub_shared.redis.server_facts import PROBE_TTL_SECONDS
 
 log = structlog.get_logger(__name__)
@@ -48,10 +49,10 @@ def redis_step(step: Step, engine: Engine, client: Redis) -> Step:
             await step()
             # A step that had nothing to do has not sent a command, and a Redis that refuses writes answers reads.
             await client.set(keys.WRITE_PROBE, "1", ex=PROBE_TTL_SECONDS)
-        except RedisError as error:
-            engine.on_redis_unavailable(error)
         except Exception as error:  # boundary: a value that another program wrote to Redis must not end the process
-            if (problem := f"{type(error).__name__}: {error}") not in reported:
+            if isinstance(error, RedisError) and not is_wrong_type(error):
+                engine.on_redis_unavailable(error)
+            elif (problem := f"{type(error).__name__}: {error}") not in reported:
                 reported.add(problem)
                 log.exception("scheduler_step_failed", step=getattr(step, "__qualname__", str(step)))
         else:
@@ -85,9 +86,10 @@ class JanitorRounds:
         """
         try:
             reclaimed = self._janitor.run()
-        except RedisError as error:
+        except Exception as error:  # boundary: nothing that another program wrote to Redis may end the process
             if not self._is_failing:  # once per outage
-                log.warning("janitor_round_failed", error=str(error))
+                surprise = None if isinstance(error, RedisError) else error
+                log.warning("janitor_round_failed", error=str(error), exc_info=surprise)
             self._is_failing = True
             return
         self._is_failing = False

@@ -11,7 +11,9 @@ from redis.asyncio import Redis
 from financehub_scheduler.api.status import RECENT
 from financehub_shared.monitor import RunRecord
 from financehub_shared.redis import keys
+from financehub_shared.redis.key_types import arepaired, readable
 from financehub_shared.redis.run_record import RunField
+from financehub_shared.redis.schedule_keys import schedule_types
 from financehub_shared.redis.schedule_record import BackfillInfo, ScheduleField, ScheduleRecord
 from financehub_shared.redis.text import decode, decode_fields, decode_hash
 
@@ -66,10 +68,14 @@ async def read_records(client: "Redis", uids: Sequence[str]) -> dict[str, Schedu
     Raises:
         redis.RedisError: Redis is unavailable.
     """
-    async with client.pipeline(transaction=False) as pipeline:
-        for uid in uids:
-            pipeline.hmget(keys.schedule(uid), _RECORD_FIELDS)
-        rows: list[Any] = await pipeline.execute()
+
+    async def read() -> list[Any]:
+        async with client.pipeline(transaction=False) as pipeline:
+            for uid in uids:
+                pipeline.hmget(keys.schedule(uid), _RECORD_FIELDS)
+            return list(await pipeline.execute())
+
+    rows = await arepaired(client, lambda: schedule_types(uids), read)
     return _parse_all({uid: partial(_record, row) for uid, row in zip(uids, rows, strict=True)})
 
 
@@ -83,18 +89,23 @@ async def read_snapshots(client: "Redis", backfills: Mapping[str, str]) -> dict[
     Raises:
         redis.RedisError: Redis is unavailable.
     """
-    async with client.pipeline(transaction=False) as pipeline:
-        for uid, backfill in backfills.items():
-            pipeline.hmget(keys.schedule(uid), _RECORD_FIELDS)
-            pipeline.lrange(keys.schedule_recent(uid), 0, RECENT - 1)
-            pipeline.hgetall(keys.backfill(backfill))
-        rows: list[Any] = await pipeline.execute()
+
+    async def read() -> list[Any]:
+        async with client.pipeline(transaction=False) as pipeline:
+            for uid, backfill in backfills.items():
+                pipeline.hmget(keys.schedule(uid), _RECORD_FIELDS)
+                pipeline.lrange(keys.schedule_recent(uid), 0, RECENT - 1)
+                pipeline.hgetall(keys.backfill(backfill))
+            return list(await pipeline.execute())
+
+    rows = await arepaired(client, lambda: schedule_types(backfills, backfills=backfills.values()), read)
     recent_ids = [[decode(id) for id in recent] for recent in rows[1::3]]
     ids = [id for recent in recent_ids for id in recent]
     async with client.pipeline(transaction=False) as pipeline:
         for id in ids:
             pipeline.hmget(keys.run(id), _RUN_FIELDS)
-        runs = dict(zip(ids, await pipeline.execute(), strict=True))
+        replies = await pipeline.execute(raise_on_error=False)
+        runs = dict(zip(ids, readable(map(keys.run, ids), replies, [None] * len(_RUN_FIELDS)), strict=True))
     answers = zip(backfills.items(), rows[::3], recent_ids, rows[2::3], strict=True)
     return _parse_all(
         {
@@ -110,7 +121,7 @@ def _parse_all(parsers: Mapping[str, Callable[[], T | None]]) -> dict[str, T]:
         try:
             if (result := parse()) is not None:
                 parsed[uid] = result
-        except (ValueError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             # A user edited the record by hand, which must not stop the process's other work.
             log.warning("schedule_record_read_failed", schedule_uid=uid, error=f"{type(error).__name__}: {error}")
     return parsed

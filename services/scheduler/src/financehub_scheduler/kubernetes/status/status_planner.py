@@ -6,6 +6,7 @@ changed), Redis (a run ended) and, in case a hint was lost, a periodic sweep ove
 
 import asyncio
 from collections.abc import Iterable
+from functools import partial
 
 import structlog
 from redis.asyncio import Redis
@@ -18,7 +19,10 @@ from financehub_scheduler.kubernetes.status.review_queue import ReviewQueue
 from financehub_scheduler.kubernetes.status.snapshot import read_records
 from financehub_shared.core.clock import Clock
 from financehub_shared.redis import keys
+from financehub_shared.redis.key_types import arepaired
+from financehub_shared.redis.schedule_keys import schedule_types
 from financehub_shared.redis.schedule_record import ScheduleRecord
+from financehub_shared.redis.text import decode
 
 log = structlog.get_logger(__name__)
 
@@ -99,8 +103,8 @@ class StatusPlanner:
         self._reviews.add(uid for uid in changed if self._comparisons.is_new_spec(uid))
 
     async def _pop_changed_in_redis(self) -> Iterable[str]:
-        uids: list[bytes] = await self._client.spop(keys.SCHEDULES_CHANGED, _POP)  # type: ignore[assignment]
-        return [uid.decode() for uid in uids]
+        pop = partial(self._client.spop, keys.SCHEDULES_CHANGED, _POP)
+        return [decode(uid) for uid in await arepaired(self._client, schedule_types, pop)]
 
     async def _review(self, limit: int) -> bool:
         """Read the records of some schedules and plan their writes. Return whether there were any schedules."""
