@@ -10,6 +10,7 @@ from dramatiq.common import q_name
 
 from financehub_shared.broker.message import correlation_id, ready_at
 from financehub_shared.core.durations import DAY_SECONDS
+from financehub_shared.core.exception_text import exception_message
 from financehub_shared.core.settings import load_settings
 from financehub_shared.core.text import storable
 from financehub_shared.monitor.record_scripts import DECLARE_LOST, DELETE_OLD_RUNS, SNAPSHOT
@@ -154,7 +155,7 @@ class TaskMonitor:
                 if not is_wrong_type(raw) and b"state" in raw:
                     found.append(RunRecord.from_fields(message_id, decode_hash(raw)))
             except ValueError as error:
-                log.warning("run_record_read_failed", key=keys.run(message_id), error=str(error))
+                log.warning("run_record_read_failed", key=keys.run(message_id), error=exception_message(error))
         return found
 
 

@@ -10,6 +10,7 @@ from dramatiq.errors import BrokerConnectionError
 
 from financehub_shared.core.catalog import CATALOG, validate_arguments
 from financehub_shared.core.errors import InvalidArgumentsError, StoreUnavailableError
+from financehub_shared.core.exception_text import exception_message
 
 
 def declare(broker: dramatiq.Broker, task: str, fn: Callable[..., Any]) -> "dramatiq.Actor[..., Any]":
@@ -87,4 +88,6 @@ def enqueue(
     try:
         return broker.enqueue(message, delay=None if delay is None else round(delay * 1000))
     except BrokerConnectionError as error:
-        raise StoreUnavailableError(f"{task} was not enqueued: {error}; try again when Redis is back") from error
+        raise StoreUnavailableError(
+            f"{task} was not enqueued: {exception_message(error)}; try again when Redis is back"
+        ) from error

@@ -22,6 +22,7 @@ from dramatiq.worker import QUEUE_PREFETCH, WORKER_TIMEOUT
 from financehub_shared.broker.encoding import require_json_encoder
 from financehub_shared.broker.redis_broker import FinanceHubBroker
 from financehub_shared.core.errors import ConfigError
+from financehub_shared.core.exception_text import exception_message
 from financehub_shared.core.settings import exit_on_config_error
 from financehub_shared.worker.expected_results import silence_expected_results
 
@@ -106,4 +107,9 @@ class RequeueOnShutdown(dramatiq.Middleware):
                 broker.requeue_unfinished(queue_name, everything=True)
             except BrokerConnectionError as error:
                 consequence = "the janitor reclaims the messages"
-                log.warning("requeue_on_shutdown_failed", queue=queue_name, error=str(error), consequence=consequence)
+                log.warning(
+                    "requeue_on_shutdown_failed",
+                    queue=queue_name,
+                    error=exception_message(error),
+                    consequence=consequence,
+                )
