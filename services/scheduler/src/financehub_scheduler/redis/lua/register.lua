@@ -23,7 +23,8 @@ for index, entry in ipairs(entries) do
   -- Redis still has the record, but no scheduler has run the schedule lately: it was deleted some time ago and created
   -- again.
   local abandoned = not entry.keep_known_state and claimed < now - context.unclaimed
-  local result, changed = 'known', tonumber(known[2]) and number(known[2]) > 0 and known[2] or now
+  local changed_at = number(known[2])
+  local result, changed = 'known', changed_at > 0 and seconds(changed_at * 1000) or now
   if not known[1] or known[1] == fingerprints.deleted or abandoned then
     redis.call('del', record, recent_runs_key(entry.uid), backlog_key(entry.uid))
     -- Earlier due times are never caught up.
