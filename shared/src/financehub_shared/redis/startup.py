@@ -17,7 +17,7 @@ _TIMEOUT_SECONDS = 2.0
 def refuse_wrong_servers(urls: Iterable[RedisUrl]) -> None:
     """Connect to each server once.
 
-    A server that does not answer is no reason to stop, because it may come back. If it then turns out to be of the
+    The process starts if a server does not answer, because it may come back. If it then turns out to be of the
     wrong kind, every error of its clients says so.
 
     Raises:
