@@ -18,6 +18,7 @@ from financehub_shared.redis import keys
 from financehub_shared.worker.build import build_broker
 from support.observed import ObservedWorker
 from support.processes import end, launch
+from support.redis_binaries import SERVERS
 from support.redis_server import RedisServer
 from support.run_events import end_event
 from support.waiting import eventually
@@ -87,11 +88,12 @@ def test_events_of_a_process_that_stops_in_an_outage_are_logged_as_lost(
     assert lost["problem"]
 
 
+@pytest.mark.parametrize("kind", SERVERS)
 def test_records_of_an_outage_are_written_in_order_and_counted_once(
-    redis_server: Callable[..., RedisServer],
+    redis_server: Callable[..., RedisServer], kind: str
 ) -> None:
     """Runs that end while Redis refuses all writes are recorded afterwards, in order, and none twice."""
-    server = redis_server()
+    server = redis_server(server=kind)
     fleet = ObservedWorker(server.url)
     fleet.client.hset(keys.schedule("uid"), mapping={"fingerprint": "f"})
     writer = fleet.observers.run_recorder._writer  # type: ignore[attr-defined]
