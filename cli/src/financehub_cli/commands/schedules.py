@@ -20,6 +20,7 @@ from financehub_cli.session import Session
 from financehub_shared.core.durations import format_age, format_duration
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.monitor import RunRecord
+from financehub_shared.redis.server_clock import server_time
 from financehub_shared.schedules import (
     UNCLAIMED_SECONDS,
     ScheduleInfo,
@@ -122,7 +123,9 @@ def backfill(
     - `financehub schedules backfill fetch-news --from 2026-01-05 --to 2026-01-05T12:00`
     """
     session = Session()
-    first, last = _parse_time("--from", start), _parse_time("--to", end) if end else session.clock.now()
+    first = _parse_time("--from", start)
+    # the clock of the session is an estimate, and the end must not be in the future
+    last = _parse_time("--to", end) if end else server_time(session.broker_client)
     id = request_backfill(session.broker_client, name, first, last)
     progress = show_backfill(session.broker_client, id)
     if not no_wait:
