@@ -8,6 +8,7 @@ that clients that send nothing cannot displace a scrape, and clients that read n
 import contextlib
 import errno
 import os
+import select
 import selectors
 import socket
 import time
@@ -18,7 +19,7 @@ from functools import partial
 import structlog
 
 from financehub_shared.health.app import Pending
-from financehub_shared.health.connection import Connection
+from financehub_shared.health.connection import READ_SECONDS, Connection
 from financehub_shared.health.http_messages import Request, Response
 
 log = structlog.get_logger(__name__)
@@ -34,8 +35,9 @@ _ACCEPTED_PER_TURN = 256
 _ANSWERED_PER_TURN = 8
 #: Interval between checks of the deadlines, in seconds.
 _SWEEP_SECONDS = 0.1
-#: Pause if the machine has no resources for another connection and there is none to close, in seconds.
-_PAUSE_SECONDS = 0.05
+#: Pause if the machine has no resources for another connection and there is none to close, in seconds. It is also the
+#: time that a new client has for its request before its connection is closed for another one.
+_PAUSE_SECONDS = 0.005
 _NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
@@ -127,6 +129,9 @@ class ConnectionLoop:
             except OSError as error:
                 if error.errno not in _NO_DESCRIPTORS:
                     continue  # the client has gone before it was accepted
+                # Linux also raises this if no client waits.
+                if not select.select([listener], [], [], 0)[0]:
+                    break
                 if not self._free_descriptor():
                     time.sleep(_PAUSE_SECONDS)
                     break
@@ -143,8 +148,10 @@ class ConnectionLoop:
                 self._watch(connection)
 
     def _free_descriptor(self) -> bool:
-        """Close a descriptor of our own, if there is one."""
+        """Close a descriptor of our own, if there is one that is not needed for a new client."""
         if oldest := next(iter(self._idle or self._asking), None):
+            if oldest in self._idle and oldest.deadline - READ_SECONDS > time.monotonic() - _PAUSE_SECONDS:
+                return False
             self._serve(oldest, oldest.close)
         elif self._reserve is not None:
             os.close(self._reserve)
