@@ -38,6 +38,8 @@ _SWEEP_SECONDS = 0.1
 #: Pause if the machine has no resources for another connection and there is none to close, in seconds. It is also the
 #: time that a new client has for its request before its connection is closed for another one.
 _PAUSE_SECONDS = 0.005
+#: Connections that can be served at the same time when the process has no other descriptors left.
+_RESERVED = 16
 _NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
@@ -61,8 +63,9 @@ class ConnectionLoop:
         self._wake_receiver, self._wake_sender = socket.socketpair()
         for end in (self._wake_receiver, self._wake_sender):
             end.setblocking(False)
-        #: A descriptor to give up for a connection when the process has none left.
-        self._reserve: int | None = os.open(os.devnull, os.O_RDONLY)
+        #: Descriptors to give up for connections when the process has none left.
+        self._reserve: list[int] = []
+        self._fill_reserve()
         self._next_sweep = 0.0
         self._stopped = False
 
@@ -149,16 +152,21 @@ class ConnectionLoop:
 
     def _free_descriptor(self) -> bool:
         """Close a descriptor of our own, if there is one that is not needed for a new client."""
-        if oldest := next(iter(self._idle or self._asking), None):
-            if oldest in self._idle and oldest.deadline - READ_SECONDS > time.monotonic() - _PAUSE_SECONDS:
-                return False
-            self._serve(oldest, oldest.close)
-        elif self._reserve is not None:
-            os.close(self._reserve)
-            self._reserve = None
-        else:
+        if self._reserve:
+            os.close(self._reserve.pop())
+            return True
+        oldest = next(iter(self._idle or self._asking), None)
+        if oldest is None or (
+            oldest in self._idle and oldest.deadline - READ_SECONDS > time.monotonic() - _PAUSE_SECONDS
+        ):
             return False
+        self._serve(oldest, oldest.close)
         return True
+
+    def _fill_reserve(self) -> None:
+        with contextlib.suppress(OSError):
+            while len(self._reserve) < _RESERVED:
+                self._reserve.append(os.open(os.devnull, os.O_RDONLY))
 
     def _limit(self, connections: dict[Connection, None], maximum: int) -> None:
         """Close the oldest of the connections if there are too many of them."""
@@ -210,9 +218,7 @@ class ConnectionLoop:
         self._idle.pop(connection, None)
         self._asking.pop(connection, None)
         connection.peer.close()
-        if self._reserve is None:
-            with contextlib.suppress(OSError):
-                self._reserve = os.open(os.devnull, os.O_RDONLY)
+        self._fill_reserve()
 
     def _close(self) -> None:
         for connection in (*self._idle, *self._asking):
@@ -220,5 +226,5 @@ class ConnectionLoop:
         self._selector.close()
         for end in (*self._listeners, self._wake_receiver, self._wake_sender):
             end.close()
-        if self._reserve is not None:
-            os.close(self._reserve)
+        for descriptor in self._reserve:
+            os.close(descriptor)
