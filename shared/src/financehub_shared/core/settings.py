@@ -135,14 +135,15 @@ class Settings(ProviderSettings):
         10_000,
         ge=1,
         description="Number of dead letters of a queue beyond which the janitor deletes the oldest. They have a few kB "
-        "each, so a queue keeps about 30 MB: a task that fails every minute fills it in a week, which is the retention.",
+        "each, so a queue keeps about 30 MB. A task that fails every minute fills it in a week, which is the "
+        "retention.",
     )
     max_backlog: int = Field(
         100,
         ge=1,
         le=5_000,
-        description="Largest number of one schedule's own messages in its queue under `concurrencyPolicy: Allow`, unless "
-        "the schedule sets maxQueueDepth. More due times are skipped and counted. A hundred waiting runs of one "
+        description="Largest number of one schedule's own messages in its queue under `concurrencyPolicy: Allow`, "
+        "unless the schedule sets maxQueueDepth. More due times are skipped and counted. A hundred waiting runs of one "
         "schedule show that nobody serves the queue or that the runs take longer than the interval, and they take at "
         "most 6.4 MB with messages of 64 kB.",
     )
