@@ -218,7 +218,7 @@ def probe_seconds(port: int, path: str = "/livez", timeout: float = 10.0) -> flo
 
     Raises:
         OSError: There is no response in time.
-        AssertionError: The response is no response to a probe.
+        AssertionError: The response is not one to a probe.
     """
     started = time.monotonic()
     with socket.create_connection(("127.0.0.1", port), timeout=timeout) as peer:

@@ -205,7 +205,7 @@ def _outcome(text: str) -> str:
         url = parse_redis_url(text)
     except RedisUrlError as error:
         return str(error)
-    # the user and the host are no secrets, so a password that became a part of them would be a fault of the parser
+    # the user and the host are not secret, so a password that became a part of them would be a fault of the parser
     return f"{url} {url!r} {url.place}"
 
 
