@@ -150,8 +150,8 @@ def redis() -> Section:
     problems = timeline(
         About(
             title="Problems",
-            text="What is wrong with Redis, one row per problem. While full, disk-failing, replicas-missing, read-only, "
-            "denied or write-refused is set, nothing is stored. docs/redis.md explains each problem.",
+            text="What is wrong with Redis, one row per problem. While full, disk-failing, replicas-missing, "
+            "read-only, denied or write-refused is set, nothing is stored. docs/redis.md explains each problem.",
             unit="none",
             no_value="None: Redis has no problem, or no scheduler is scraped",
             steps=ABOVE_ZERO_IS_BAD,

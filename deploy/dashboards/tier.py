@@ -331,7 +331,9 @@ def losses() -> Section:
             "{{component}} {{pod}} {{instance}}",
         ),
     )
-    return Section("Do workers die?", [Line(8, [(6, memory), (6, orphaned), (6, dead), (6, unrecorded)])], collapsed=True)
+    return Section(
+        "Do workers die?", [Line(8, [(6, memory), (6, orphaned), (6, dead), (6, unrecorded)])], collapsed=True
+    )
 
 
 def build() -> dashboard.Dashboard:

@@ -93,7 +93,7 @@ def test_command_with_invalid_setting_exits_with_2(
 
 
 def test_command_refused_by_redis_exits_with_3(invoke: Any, redis_client: Any):
-    """If Redis refuses a command, for example because its memory is full, stderr has one line with the cause and remedy."""
+    """If Redis refuses a command, because its memory is full, stderr has one line with the cause and the remedy."""
     redis_client.config_set("maxmemory", 1)
     try:
         result = invoke("assets", "add", "BTC-USD", "--type", "crypto", "--no-fetch")
