@@ -10,6 +10,7 @@ from support.fault_counts import QUEUE
 from support.fault_rig import SILENT_SECONDS, FaultRig
 from support.redis_binaries import SERVERS
 from support.redis_server import RedisServer
+from support.waiting import eventually
 
 pytestmark = pytest.mark.faults
 
@@ -70,15 +71,17 @@ def restarted_empty(rig: FaultRig, server: RedisServer) -> None:
     """Kill Redis while no message is in the queue, and start it without its data."""
     rig.pause_sending()
     with server.client() as client:
+        queue = f"dramatiq:{QUEUE}.msgs"
         while True:
+            eventually(lambda: client.hlen(queue) == 0, "the queue is empty")
             transaction = client.pipeline(transaction=True)
-            transaction.hlen(f"dramatiq:{QUEUE}.msgs")
+            transaction.hlen(queue)
             # Nothing is enqueued between the answer and the kill.
             transaction.execute_command("CLIENT PAUSE", "300")
             if transaction.execute()[0] == 0:
                 server.kill()
                 break
-            time.sleep(0.3)
+            client.client_unpause()
     server.start("--appendonly", "no")
     rig.resume_sending()
 
