@@ -29,7 +29,8 @@ def make_observability(url: str, port: int = 0) -> SchedulerObservability:
 def observability(redis_url: str) -> Iterator[SchedulerObservability]:
     """The observability of a scheduler, which serves HTTP and writes heartbeats."""
     started = make_observability(redis_url)
-    started.start()
+    started.start_server()
+    started.start_heartbeat()
     yield started
     started.stop()
     started.server.stop()
@@ -90,7 +91,7 @@ def test_scheduler_observability_with_a_used_port_raises_config_error(
 ) -> None:
     """The second scheduler on a port raises an error that names the variable to change."""
     with pytest.raises(ConfigError, match=f"FINANCEHUB_HTTP_PORT={observability.server.port}.*in use"):
-        make_observability(redis_url, observability.server.port).start()
+        make_observability(redis_url, observability.server.port).start_server()
 
 
 def test_heartbeat_has_its_time(redis_client: "redis.Redis", observability: SchedulerObservability) -> None:

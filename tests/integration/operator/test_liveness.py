@@ -173,7 +173,8 @@ def livez(scheduler: Scheduler, server: RedisServer, clock: ManualClock) -> Iter
         readiness=probe.readiness,
         clock=ServerClock(clock),
     )
-    observability.start()
+    observability.start_server()
+    observability.start_heartbeat()
 
     def get() -> tuple[int, str]:
         try:

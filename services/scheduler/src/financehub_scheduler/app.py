@@ -104,7 +104,11 @@ async def serve(settings: Settings, origin: Path | ClusterOrigin, signals: Seque
     configure_logging(settings, "scheduler")
     parts = await _build(settings, origin)
     engine, clock = parts.engine, parts.clock
-    parts.observability.start()
+    # After everything that can refuse the configuration, so that its error is the only line. Before the engine and the
+    # heartbeat, so that due times are compared with the time of Redis from the first one on.
+    parts.observability.start_server()
+    await asyncio.to_thread(parts.watch.start)
+    parts.observability.start_heartbeat()
     for number in signals:
         asyncio.get_running_loop().add_signal_handler(number, _stop, engine)
     log.info("scheduler_started", schedules=str(origin))
@@ -150,8 +154,6 @@ def _ignore(signals: Sequence[signal.Signals]) -> None:
 async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:
     clock, metrics = ServerClock(SystemClock()), Metrics("scheduler", settings.release)
     watch = RedisWatch(redis_servers(settings, OBSERVER_TIMEOUT_SECONDS), clock)
-    # Before all others, so that due times are compared with the time of Redis from the first one on.
-    await asyncio.to_thread(watch.start)
     # A single retry recovers a connection that was lost in a Redis restart. Executing a batch twice does no harm.
     client = connect_async(settings.broker_url, retries=1)
     #: uid → state of each active schedule. The engine fills it.

@@ -65,13 +65,16 @@ class SchedulerObservability:
         observe = metrics.redis_command_duration.labels("queues").observe
         self._heartbeat = Heartbeat(registry, lambda: identity, clock, observe)
 
-    def start(self) -> None:
-        """Start the server and the heartbeat.
+    def start_server(self) -> None:
+        """Start the server.
 
         Raises:
             ConfigError: The port is in use.
         """
         self.server.start()
+
+    def start_heartbeat(self) -> None:
+        """Start the heartbeat, whose times are those of the clock, which should show the time of Redis by now."""
         self._heartbeat.start()
 
     def stop(self) -> None:

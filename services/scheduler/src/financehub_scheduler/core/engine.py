@@ -157,6 +157,8 @@ class Engine:
     # the loop -----------------------------------------------------------------------------------------
     async def run(self) -> None:
         """Run the loop until `stop`."""
+        # The clock may have been corrected by the time of Redis since this object was built.
+        self._clock_offset = self._clock.now() - self._clock.monotonic()
         while not self._stopping:
             self._wake.clear()
             wait = await self.step()

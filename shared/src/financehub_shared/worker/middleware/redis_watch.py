@@ -28,7 +28,7 @@ class ServerTime(Middleware):
     """Makes dramatiq compare the time of delayed messages with the time of Redis instead of this machine's.
 
     Dramatiq has no hook for it. Its module `worker` reads the time with a function that this class replaces. It relies
-    on dramatiq 2.2.1; tests/integration/worker/test_clock_skew.py fails if that changes.
+    on dramatiq 2.2.1; tests/integration/fleet/test_clock_skew.py fails if that changes.
 
     Args:
         clock: The clock of the process, which shows the time of Redis.
