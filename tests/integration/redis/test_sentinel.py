@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from financehub_cli.app import app
 from financehub_cli.exit_codes import ExitCode
-from financehub_shared.core.redis_url import parse_redis_url
+from financehub_shared.core.redis_url_parser import parse_redis_url
 from financehub_shared.core.settings import Settings
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.redis import connections

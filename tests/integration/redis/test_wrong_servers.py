@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from financehub_shared.core.errors import ConfigError
-from financehub_shared.core.redis_url import parse_redis_url
+from financehub_shared.core.redis_url_parser import parse_redis_url
 from financehub_shared.redis.client import connect, connect_async
 from financehub_shared.redis.connections import WrongServerError
 from financehub_shared.redis.startup import refuse_wrong_servers

@@ -6,10 +6,10 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, SecretStr
 from pydantic_core import PydanticCustomError
 
-from financehub_shared.core.redis_url import (
+from financehub_shared.core.redis_url import RedisUrl
+from financehub_shared.core.redis_url_parser import (
     LARGEST_DATABASE,
     REDIS_PORT,
-    RedisUrl,
     RedisUrlError,
     parse_redis_url,
     redis_address,

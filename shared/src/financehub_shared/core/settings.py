@@ -16,7 +16,8 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.provider_settings import API_KEY_FIELDS, ProviderSettings
-from financehub_shared.core.redis_url import RedisUrl, redis_address
+from financehub_shared.core.redis_url import RedisUrl
+from financehub_shared.core.redis_url_parser import redis_address
 from financehub_shared.core.setting_types import (
     Counts,
     Names,

@@ -12,7 +12,8 @@ import redis
 import redis.asyncio
 from redis.maint_notifications import MaintNotificationsConfig
 
-from financehub_shared.core.redis_url import RedisUrl, parse_redis_url
+from financehub_shared.core.redis_url import RedisUrl
+from financehub_shared.core.redis_url_parser import parse_redis_url
 from financehub_shared.redis.address import address_of
 from financehub_shared.redis.connections import (
     AsyncMasterConnection,

@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from financehub_shared.core.errors import ConfigError
-from financehub_shared.core.redis_url import Login, RedisUrl, RedisUrlError, Scheme, Tls, parse_redis_url, redis_address
+from financehub_shared.core.redis_url import Login, RedisUrl, Scheme, Tls
+from financehub_shared.core.redis_url_parser import RedisUrlError, parse_redis_url, redis_address
 from financehub_shared.core.settings import load_settings
 from financehub_shared.logging import Redactor, known_secrets
 from financehub_shared.redis.client import connect, connect_async

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from financehub_shared.core.errors import ConfigError
-from financehub_shared.core.redis_url import parse_redis_url
+from financehub_shared.core.redis_url_parser import parse_redis_url
 from financehub_shared.core.settings import BAR_HISTORY_DAYS, BAR_RETENTION_MIN, exit_on_config_error, load_settings
 from financehub_shared.providers.bar_fetcher import OUTDATED_DAYS, OVERLAP_DAYS
 
