@@ -14,7 +14,7 @@ import yaml
 from financehub_scheduler import __main__ as scheduler_main
 from financehub_scheduler.sources.documents import parse, split
 from financehub_shared.core.catalog import CATALOG
-from financehub_shared.core.redis_url import parse_redis_url
+from financehub_shared.core.redis_url_parser import parse_redis_url
 from financehub_shared.core.settings import Settings, load_settings
 from financehub_shared.market.asset_entry import read_entry
 from financehub_shared.market.assets_file import load_assets, parse_assets
@@ -199,7 +199,7 @@ def test_simulator_accepts_its_command():
     manifests = render(_SIMULATED)
     options = simulator_main.parse_options(command(manifests, "simulator")[1:])
     (port,) = manifests.one("Service", "financehub-simulator")["spec"]["ports"]
-    assert (options.host, options.port, options.always_open) == ("0.0.0.0", port["port"], True)  # noqa: S104 — in a pod
+    assert (options.host, options.port, options.always_open) == ("::", port["port"], True)
 
 
 def test_assets_of_the_values_are_in_the_config_map():
