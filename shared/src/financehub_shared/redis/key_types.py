@@ -22,6 +22,29 @@ KeyTypes = Mapping[str, str]
 
 #: Prefix of the names of keys that were set aside.
 ASIDE = "financehub:set-aside:"
+#: Values of one key that are kept. A program that writes a wrong key again and again must not fill Redis, so further
+#: values replace the last one.
+ASIDE_KEPT = 10
+#: Renames the keys that have another type. KEYS: the keys. ARGV: their types. Returns each renamed key and its name now.
+#: One step finds and renames a key: another process may have set it aside and written it again in the meantime, and
+#: that new value must stay. An earlier value that was set aside stays too.
+_SET_ASIDE = f"""
+local moved = {{}}
+for i, key in ipairs(KEYS) do
+  local found = redis.call('TYPE', key).ok
+  if found ~= 'none' and found ~= ARGV[i] then
+    local name, number = '{ASIDE}' .. key, 1
+    while number < {ASIDE_KEPT} and redis.call('EXISTS', name) == 1 do
+      number = number + 1
+      name = '{ASIDE}' .. key .. ':' .. number
+    end
+    redis.call('RENAME', key, name)
+    table.insert(moved, key)
+    table.insert(moved, name)
+  end
+end
+return moved
+"""
 #: Number of keys that are remembered as reported.
 _REMEMBERED = 10_000
 
@@ -44,30 +67,15 @@ def set_aside_wrong_keys(client: "redis.Redis", types: KeyTypes) -> bool:
         client: Client of the Redis that has the keys.
         types: The keys and their types.
     """
-    wrong = wrong_keys(client, types)
-    for key in wrong:
-        try:
-            client.rename(key, ASIDE + key)
-        except redis.ResponseError as error:  # another process was faster
-            if "no such key" not in str(error):
-                raise
-        else:
-            _log_set_aside(key, types[key])
-    return bool(wrong)
+    return _log_set_aside(types, client.eval(_SET_ASIDE, len(types), *types, *types.values()) if types else [])
 
 
 async def aset_aside_wrong_keys(client: "redis.asyncio.Redis", types: KeyTypes) -> bool:
     """Do the same as `set_aside_wrong_keys` without blocking the event loop."""
-    wrong = [key for key, type_ in types.items() if decode(await client.type(key)) not in {type_, "none"}]
-    for key in wrong:
-        try:
-            await client.rename(key, ASIDE + key)
-        except redis.ResponseError as error:
-            if "no such key" not in str(error):
-                raise
-        else:
-            _log_set_aside(key, types[key])
-    return bool(wrong)
+    if not types:
+        return False
+    reply: Any = client.eval(_SET_ASIDE, len(types), *types, *types.values())
+    return _log_set_aside(types, await reply)
 
 
 def repaired(client: "redis.Redis", types: Callable[[], KeyTypes], call: Callable[[], Any]) -> Any:
@@ -82,8 +90,9 @@ def repaired(client: "redis.Redis", types: Callable[[], KeyTypes], call: Callabl
     try:
         return call()
     except redis.ResponseError as error:
-        if not is_wrong_type(error) or not set_aside_wrong_keys(client, types()):
+        if not is_wrong_type(error):
             raise
+        set_aside_wrong_keys(client, types())  # unless another process was faster
         return call()
 
 
@@ -94,19 +103,23 @@ async def arepaired(
     try:
         return await call()
     except redis.ResponseError as error:
-        if not is_wrong_type(error) or not await aset_aside_wrong_keys(client, types()):
+        if not is_wrong_type(error):
             raise
+        await aset_aside_wrong_keys(client, types())
         return await call()
 
 
-def _log_set_aside(key: str, type_: str) -> None:
-    log.error(
-        "key_set_aside",
-        key=key,
-        reason=f"it is not a {type_}, so another program wrote it",
-        moved_to=ASIDE + key,
-        remedy=f"find the program that writes the key, then run: redis-cli DEL '{ASIDE}{key}'",
-    )
+def _log_set_aside(types: KeyTypes, moved: Any) -> bool:
+    """Log the reply of `_SET_ASIDE`, and return whether it is not empty."""
+    for key, name in zip(map(decode, moved[::2]), map(decode, moved[1::2]), strict=True):
+        log.error(
+            "key_set_aside",
+            key=key,
+            reason=f"it is not a {types[key]}, so another program wrote it",
+            moved_to=name,
+            remedy=f"find the program that writes the key, then run: redis-cli DEL '{name}'",
+        )
+    return bool(moved)
 
 
 class WrongKeyLog:
