@@ -13,7 +13,7 @@ from financehub_shared.core.symbols.numbers import split_number
 from financehub_shared.core.symbols.pairs import has_quote, read_coin, read_coin_among_stocks, read_fx
 
 #: Characters that users copy together with a symbol from a text or a table.
-_BEFORE, _AFTER = " \t\n'\"`“”‘’«»()[]{}<>*,;#$", " \t\n'\"`“”‘’«»()[]{}<>,;:?.-"
+_BEFORE, _AFTER = " \t\n'\"`“”‘’«»()[]{}<>*,;#$", " \t\n'\"`“”‘’«»()[]{}<>,;:?.-/"
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—−"), "-")
 #: Cyrillic and Greek letters that look like Latin ones.
 _LOOK_ALIKES = str.maketrans(

@@ -357,6 +357,7 @@ def test_symbol_of_the_other_type_is_recognized(text: str, stated: AssetType, ex
 
 
 @given(st.text(max_size=24) | st.from_regex(r"[A-Za-z0-9.:/ =^&_-]{1,20}", fullmatch=True), st.sampled_from(AssetType))
+@example("0/", AssetType.CRYPTO)
 def test_proposal_for_any_text_is_canonical(text: str, type: AssetType):
     """No text leads to an exception, and a proposal that can be a symbol is not changed again."""
     for spelling in find_spellings(text, type):
