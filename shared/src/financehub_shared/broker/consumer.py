@@ -129,7 +129,10 @@ class FinanceHubConsumer(Consumer):
             return
         redis_id = message.options["redis_message_id"]
         self._broker.do_ack(self._queue_name, redis_id)
-        self._in_flight.remove(redis_id)
+        if isinstance(message, Delivery) and not message.has_follow_ups:
+            self._in_flight.finish(redis_id)
+        else:
+            self._in_flight.remove(redis_id)
 
     def nack(self, message: MessageProxy) -> None:
         """Dead-letter a message in its current form, which includes its history."""

@@ -81,17 +81,24 @@ for _, id in ipairs(ARGV) do
 end
 """
 
-#: Requeues all of a worker's messages except those to keep. KEYS: acks, ready, messages. ARGV: ids to keep. Returns the
-#: number of requeued messages.
+#: Requeues all of a worker's messages except those to keep, and deletes those that it has finished: a failover may have
+#: undone their acks. KEYS: acks, ready, messages, losses. ARGV: number of ids to keep, these ids, ids of finished
+#: messages. Returns the number of requeued messages.
 REQUEUE_UNFINISHED = """
 redis.call("llen", KEYS[2])
 redis.call("hlen", KEYS[3])
-local kept, requeued = {}, 0
-for _, id in ipairs(ARGV) do kept[id] = true end
+redis.call("hlen", KEYS[4])
+local kept, finished, requeued = {}, {}, 0
+for i = 2, #ARGV do
+  if i <= tonumber(ARGV[1]) + 1 then kept[ARGV[i]] = true else finished[ARGV[i]] = true end
+end
 for _, id in ipairs(redis.call("smembers", KEYS[1])) do
   if not kept[id] then
     redis.call("srem", KEYS[1], id)
-    if redis.call("hexists", KEYS[3], id) > 0 then
+    if finished[id] then
+      redis.call("hdel", KEYS[3], id)
+      redis.call("hdel", KEYS[4], id)
+    elseif redis.call("hexists", KEYS[3], id) > 0 then
       redis.call("rpush", KEYS[2], id)
       requeued = requeued + 1
     end

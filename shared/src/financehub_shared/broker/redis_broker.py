@@ -102,9 +102,11 @@ class FinanceHubBroker(RedisBroker):
             queue_name: Name of a queue or of its delay queue.
             everything: Whether to include the messages that this process still holds.
         """
-        kept = () if everything else tuple(map(id_bytes, self._in_flight[queue_name].ids))
-        names = [self._acks(queue_name), *self._queue(queue_name)]
-        requeued = int(self._run(self._requeue_unfinished, names, kept, queue_name))
+        in_flight = self._in_flight[queue_name]
+        kept = () if everything else tuple(map(id_bytes, tuple(in_flight.ids)))
+        names = [self._acks(queue_name), *self._queue(queue_name), keys.losses(queue_name)]
+        args = (len(kept), *kept, *map(id_bytes, in_flight.finished))
+        requeued = int(self._run(self._requeue_unfinished, names, args, queue_name))
         if requeued:
             log.warning("messages_requeued", queue=queue_name, count=requeued)
         return requeued
@@ -144,6 +146,7 @@ class FinanceHubBroker(RedisBroker):
 
     def do_enqueue(self, queue_name: str, redis_id: str, message: bytes) -> None:
         """Append a message to a queue. At the end of a run, one that Redis does not accept follows before the ack."""
+        self._run_end.note_enqueue()
         if len(message) > self.max_message_bytes and getattr(self._sending, "is_new", False):
             check_size(json.loads(message), self.max_message_bytes)
         try:

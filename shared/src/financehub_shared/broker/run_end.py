@@ -61,6 +61,12 @@ class RunEnd:
         finally:
             self._current.delivery = None
 
+    def note_enqueue(self) -> None:
+        """Note that a message is enqueued, which may follow the run that is at its end in this thread."""
+        delivery: Delivery | None = getattr(self._current, "delivery", None)
+        if delivery is not None:
+            delivery.has_follow_ups = True
+
     def keep(self, pending: PendingMessage, error: ConnectionClosed) -> bool:
         """Keep a message that Redis did not accept, if this thread is at the end of a run.
 
