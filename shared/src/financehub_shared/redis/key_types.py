@@ -25,7 +25,7 @@ ASIDE = "financehub:set-aside:"
 #: Values of one key that are kept. A program that writes a wrong key again and again must not fill Redis, so further
 #: values replace the last one.
 ASIDE_KEPT = 10
-#: Renames the keys that have another type. KEYS: the keys. ARGV: their types. Returns each renamed key and its name now.
+#: Renames the keys that have another type. KEYS: the keys. ARGV: their types. Returns each renamed key and its name.
 #: One step finds and renames a key: another process may have set it aside and written it again in the meantime, and
 #: that new value must stay. An earlier value that was set aside stays too.
 _SET_ASIDE = f"""
