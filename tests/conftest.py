@@ -32,6 +32,8 @@ _LONGEST_TESTS = {
     "test_scheduler_during_api_outage_keeps_running_and_catches_up",
     "test_shipped_roles_grant_exactly_the_used_rights",
     "test_scheduler_follows_the_definition_without_a_restart",
+    "test_quota_refuses_the_next_resource_and_the_scheduler_goes_on",
+    "test_status_after_a_loss_shows_the_runs_since",
 }
 #: Each test in this folder starts a whole fleet, which also takes long.
 _FLEET_TESTS = "integration/fleet/"
