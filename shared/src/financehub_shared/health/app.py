@@ -12,13 +12,12 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from prometheus_client.exposition import choose_encoder
 
 from financehub_shared.core.clock import Clock
-from financehub_shared.health.http_messages import JSON, Request, Response
+from financehub_shared.health.http_messages import JSON, METHODS, Request, Response
 from financehub_shared.health.lane import Lane, LaneFullError
 from financehub_shared.health.report import HealthReport, HealthStatus
-from financehub_shared.metrics import QueueFigures
+from financehub_shared.metrics import QueueFigures, metrics_format
 
 log = structlog.get_logger(__name__)
 
@@ -80,7 +79,7 @@ class HealthApp:
 
     def respond(self, request: Request) -> Response | Pending:
         """Return the response to a request, or the pending one. This method never raises and never waits."""
-        if request.method not in {"GET", "HEAD"}:
+        if request.method not in METHODS:
             return json_response(HTTPStatus.METHOD_NOT_ALLOWED, {"error": "GET only"})
         try:
             return self._route(request)
@@ -97,8 +96,8 @@ class HealthApp:
             return self._pending(self._reports, path, self._health, self._late_report)
         if path == "/metrics":
             # one collection for each format, and one at a time
-            _, content_type = choose_encoder(request.accept)
-            return self._pending(self._scrapes, content_type, lambda: self._scrape(request.accept))
+            name = metrics_format(request.accept)
+            return self._pending(self._scrapes, name, lambda: self._scrape(name))
         if path.startswith("/queues/"):
             name = path.removeprefix("/queues/")
             if _QUEUE_NAME.fullmatch(name) is None:

@@ -6,9 +6,14 @@ import socket
 from collections.abc import Callable
 from concurrent.futures import Future
 from enum import Enum
+from http import HTTPStatus
+
+import structlog
 
 from financehub_shared.health.app import Pending, json_response
 from financehub_shared.health.http_messages import BadRequestError, Request, Response, parse_request
+
+log = structlog.get_logger(__name__)
 
 #: Time for the request line and the headers, however many bytes arrive in the meantime. The kubelet waits 5 s.
 READ_SECONDS = 5.0
@@ -159,7 +164,12 @@ class Connection:
             return
         self._request, has_more = parsed
         self._has_more = has_more or self._request.has_body
-        response = self._respond(self._request)
+        try:
+            response = self._respond(self._request)
+        except Exception:
+            # boundary: a client gets an answer whatever happens in the application
+            log.exception("health_response_failed", path=self._request.path)
+            response = json_response(HTTPStatus.INTERNAL_SERVER_ERROR, {"error": "see the log"})
         if isinstance(response, Response):
             self.answer(response, now)
             return

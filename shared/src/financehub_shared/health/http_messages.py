@@ -7,6 +7,7 @@ between requests that a client could exhaust.
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
+from urllib.parse import unquote
 
 from financehub_shared.core.errors import FinanceHubError
 
@@ -20,7 +21,9 @@ _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 _REQUEST_LINE = re.compile(r"([A-Z]{1,20}) (\S+) HTTP/1\.[01]")
 #: What a request may begin with: a method, or line breaks before it (RFC 9112, section 2.2).
 _BEGINNING = re.compile(rb"[\r\n]*[A-Z]{0,20}(?: .*)?", re.DOTALL)
-_ABSOLUTE_TARGET = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+_ABSOLUTE_TARGET = re.compile(r"\Ahttps?://[^/?#]*", re.IGNORECASE)
+#: The methods that the server serves. A response to another one lists them (RFC 9110, section 15.5.6).
+METHODS = ("GET", "HEAD")
 
 
 class BadRequestError(FinanceHubError):
@@ -42,7 +45,7 @@ class Request:
 
     Args:
         method: The method in capitals.
-        path: Path of the target, without query and without a slash at its end.
+        path: Path of the target, decoded, without query and without a slash at its end.
         accept: Value of the header `Accept`; empty if there is none.
         has_body: Whether the client announces a body, which the server does not read.
     """
@@ -66,8 +69,11 @@ class Response:
         head = (
             f"HTTP/1.1 {self.status.value} {self.status.phrase}\r\n"
             f"Content-Type: {self.content_type}\r\nContent-Length: {len(self.body)}\r\n"
-            "Cache-Control: no-store\r\nConnection: close\r\n\r\n"
+            "Cache-Control: no-store\r\nConnection: close\r\n"
         )
+        if self.status is HTTPStatus.METHOD_NOT_ALLOWED:
+            head += f"Allow: {', '.join(METHODS)}\r\n"
+        head += "\r\n"
         return head.encode("latin-1")
 
 
@@ -109,7 +115,7 @@ def _parse_line(head: str) -> tuple[str, str]:
     match = _REQUEST_LINE.fullmatch(line)
     if match is None:
         raise BadRequestError(HTTPStatus.BAD_REQUEST, "the request line is not `METHOD /path HTTP/1.1`")
-    path = _ABSOLUTE_TARGET.sub("", match[2], count=1).partition("?")[0].rstrip("/")
+    path = unquote(_ABSOLUTE_TARGET.sub("", match[2]).partition("?")[0]).rstrip("/")
     return match[1], path or "/"
 
 

@@ -1,6 +1,7 @@
 """Opens the sockets on which a server listens, for IPv4 and IPv6."""
 
 import errno
+import ipaddress
 import socket
 from collections.abc import Sequence
 
@@ -23,7 +24,8 @@ def listen(host: str, port: int) -> list[socket.socket]:
     """Return non-blocking listening sockets, all on the same port.
 
     `::` is all addresses: one socket that accepts IPv4 too, or an IPv4 socket if the machine has no IPv6. `localhost`
-    is both loopback addresses. Any other name is served on each of its addresses that the machine has.
+    is both loopback addresses. Any other name is served on each of its addresses that the machine has. An IPv4 address
+    that is written as IPv6 (`::ffff:127.0.0.1`) is served as IPv4.
 
     Args:
         host: Address or name.
@@ -43,6 +45,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
 
 def _listen(host: str, port: int) -> list[socket.socket]:
     addresses = _addresses(host)
+    all_addresses = addresses[0][1][0] == ALL_ADDRESSES
     sockets: list[socket.socket] = []
     problem: OSError | None = None
     try:
@@ -55,7 +58,7 @@ def _listen(host: str, port: int) -> list[socket.socket]:
                 problem = error
             else:
                 sockets.append(listener)
-            if host == ALL_ADDRESSES and sockets:
+            if all_addresses and sockets:
                 break
         if not sockets:
             raise problem or OSError(errno.EADDRNOTAVAIL, "the name has no address")
@@ -68,13 +71,17 @@ def _listen(host: str, port: int) -> list[socket.socket]:
 
 def _addresses(host: str) -> Sequence[tuple[int, tuple[str, int]]]:
     """Return family and (address, scope id) of each address, in the resolver's order."""
+    host = _plain(host)
     if host == ALL_ADDRESSES:
         # the second one is for machines without IPv6
         return [(socket.AF_INET6, (ALL_ADDRESSES, 0)), (socket.AF_INET, ("0.0.0.0", 0))]  # noqa: S104 — as configured
     if host == LOCALHOST:
         # always both (RFC 6761, section 6.3), although many hosts files name only one of them
         return [(socket.AF_INET, ("127.0.0.1", 0)), (socket.AF_INET6, ("::1", 0))]
-    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except UnicodeError as error:
+        raise OSError(errno.EINVAL, "the name is not one that a host can have") from error
     # dictionary keys, because a hosts file may name an address twice
     return list(
         {
@@ -82,6 +89,17 @@ def _addresses(host: str) -> Sequence[tuple[int, tuple[str, int]]]:
             for family, _, _, _, address in found
         }
     )
+
+
+def _plain(host: str) -> str:
+    """Return an address in its shortest form, without the brackets of a URL, and a name in lower case."""
+    host = host.removeprefix("[").removesuffix("]").lower()
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host.removesuffix(".")
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
 
 
 def _open(family: int, address: tuple[str, int], port: int) -> socket.socket:

@@ -13,6 +13,7 @@ from prometheus_client.exposition import choose_encoder
 
 from financehub_shared.core.models import Quarantined
 from financehub_shared.metrics.families import BREAKER_STATES
+from financehub_shared.metrics.formats import metrics_format
 from financehub_shared.metrics.label_limit import LabelLimit
 from financehub_shared.metrics.scrape import AvailabilityProbe, LabeledRegistry, MetricSource, SourceCollector
 
@@ -218,5 +219,5 @@ class Metrics:
             accept: The `Accept` header of the client. The format is OpenMetrics if the client accepts it, and otherwise
                 Prometheus's text format.
         """
-        encode, content_type = choose_encoder(accept)
+        encode, content_type = choose_encoder(metrics_format(accept))
         return content_type, encode(self.registry)

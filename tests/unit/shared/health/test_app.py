@@ -87,6 +87,16 @@ def test_metrics_endpoint_returns_text_format() -> None:
     assert b"financehub_build_info{" in body
 
 
+def test_metrics_with_any_accept_header_need_two_results() -> None:
+    """Clients that ask for many versions share two results, so that they cannot keep Prometheus waiting."""
+    app = build_app()
+    for number in range(100):
+        for version in (f"{number}.0", f"1.0.0version{number}", f"1\r{number}"):
+            response = app.respond(Request("GET", "/metrics", f"application/openmetrics-text;version={version}"))
+            assert isinstance(response, Pending)
+            assert response.future.result(20).status == 200
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"), [("GET", "/nope", "404"), ("POST", "/livez", "405"), ("HEAD", "/livez", "200")]
 )

@@ -28,6 +28,8 @@ END = b"\r\n\r\n"
             False,
         ),
         (b"\r\nGET / HTTP/1.1", Request("GET", "/"), False),
+        (b"GET /%6Civez?next=http://a/b HTTP/1.1", Request("GET", "/livez"), False),
+        (b"GET /livez HTTP/1.1\r\nA: b\r\n  folded\r\nno colon\r\n: x", Request("GET", "/livez"), False),
         (b"POST /livez HTTP/1.1\r\nContent-Length: 5", Request("POST", "/livez", has_body=True), False),
         (b"PUT /livez HTTP/1.1\r\nTransfer-Encoding: chunked", Request("PUT", "/livez", has_body=True), False),
     ],
@@ -78,6 +80,11 @@ def test_parse_request_with_any_bytes_ends_in_one_of_three_ways(received: bytes)
             continue
         if parsed is not None:
             Response(HTTPStatus.OK, parsed[0].accept, b"").head()
+
+
+def test_response_to_another_method_names_the_methods() -> None:
+    """The header `Allow` says which methods the server serves (RFC 9110, section 15.5.6)."""
+    assert b"\r\nAllow: GET, HEAD\r\n\r\n" in Response(HTTPStatus.METHOD_NOT_ALLOWED, "text/plain", b"").head()
 
 
 def test_response_head_has_length_of_the_body() -> None:

@@ -41,7 +41,17 @@ def accepts(address: str, port: int) -> bool:
 @needs_ipv6
 @pytest.mark.parametrize(
     ("host", "ipv4", "ipv6"),
-    [("::", True, True), ("0.0.0.0", True, False), ("127.0.0.1", True, False), ("::1", False, True)],  # noqa: S104
+    [
+        ("::", True, True),
+        ("::0", True, True),
+        ("0.0.0.0", True, False),  # noqa: S104
+        ("127.0.0.1", True, False),
+        ("::ffff:127.0.0.1", True, False),
+        ("::ffff:0.0.0.0", True, False),
+        ("::1", False, True),
+        ("[::1]", False, True),
+        ("LocalHost.", True, True),
+    ],
 )
 def test_listen_serves_the_families_of_the_address(host: str, ipv4: bool, ipv6: bool) -> None:
     """`::` is both families. Every other address is served as it is."""
@@ -90,6 +100,15 @@ def test_listen_on_a_used_port_raises(host: str) -> None:
     """A port that another process uses on one of the addresses is an error, not a server on the other ones."""
     with socket.create_server(("127.0.0.1", 0)) as used, pytest.raises(OSError, match="in use"):
         listen(host, used.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    "host", ["a..b", "x" * 64, f"{'x' * 64}.test", ".", "", " ", "a b", "[", "::1%none", "1.2.3.4.5"]
+)
+def test_listen_on_what_is_not_a_host_raises(host: str) -> None:
+    """A name that no host can have is an `OSError`, as for a name that is unknown, whatever the resolver raises."""
+    with pytest.raises(OSError, match=r"."):
+        listen(host, 0)
 
 
 def test_listen_on_a_foreign_address_raises() -> None:

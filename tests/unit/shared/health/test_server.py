@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import urllib.error
 import urllib.request
 from http import HTTPStatus
 
@@ -38,6 +39,27 @@ def test_stopped_server_closes_connections_and_port() -> None:
     again.start()
     assert get(port) == b"hello"
     again.stop()
+
+
+def test_server_with_an_error_of_the_application_answers_and_goes_on() -> None:
+    """A client gets 500 without details, and the next one is served."""
+    fails = True
+
+    def failing(request: Request) -> Response:
+        if not fails:
+            return respond(request)
+        raise ZeroDivisionError("hunter2")
+
+    server = HealthServer(failing, "127.0.0.1", 0)
+    server.start()
+    for _ in range(3):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            get(server.port)
+        assert refused.value.code == 500
+        assert b"hunter2" not in refused.value.read()
+    fails = False
+    assert get(server.port) == b"hello"
+    server.stop()
 
 
 def test_server_with_unknown_host_raises_config_error() -> None:
