@@ -87,6 +87,49 @@ def test_key_of_another_type_costs_only_what_is_in_it(redis_url: str, key: str) 
         assert fleet.client.hget(keys.schedule("uid"), "last_run_outcome") == b"dead-lettered"
 
 
+def test_command_that_the_acl_denies_costs_only_what_it_writes(server: RedisServer) -> None:
+    """What the ACL allows is written, and every event of which a part is missing is counted."""
+    admin = server.client()
+    for command in ("hincrby", "hincrbyfloat", "hsetnx", "zadd", "zrem", "sadd", "expire", "hset"):
+        admin.flushall()
+        admin.acl_setuser("limited", enabled=True, passwords=["+pw"], keys=["*"], commands=["+@all", f"-{command}"])
+        fleet = Writer(redis.Redis(port=server.port, username="limited", password="pw"))
+        for number in range(3):
+            fleet.writer.record_end(end_event(f"r-{number}", outcome=RunState.DEAD_LETTERED))
+        assert fleet.losses == {"refused": 3}, command
+        admin.acl_setuser("limited", commands=[f"+{command}"])
+        fleet.writer.record_end(end_event("next"))
+        assert fleet.stat("succeeded") == 1, "the events after a denied one are recorded"
+        assert fleet.losses == {"refused": 3}
+        if command not in {"hset", "hsetnx", "expire"}:  # they write the record of the run
+            for number in range(3):
+                run = fleet.monitor.get_run(f"r-{number}")
+                assert run is not None, command
+                assert run.state is RunState.DEAD_LETTERED
+        if command in {"sadd", "zadd", "zrem"}:
+            assert fleet.stat("dead_lettered") == 3
+        fleet.client.close()
+
+
+@pytest.mark.parametrize("command", ["hmget", "exists", "hexists", "zrem"])
+def test_runs_are_not_declared_lost_if_redis_denies_a_question(redis_url: str, command: str) -> None:
+    """A denied command is an error. It must not look like a run without a worker, or like a run that was recorded."""
+    admin = redis.Redis.from_url(redis_url)
+    writer = Writer(admin).writer
+    writer.record_start(start_event("r-1"))
+    writer.flush()
+    admin.zadd(keys.task_running("task"), {"r-1": 1})
+    admin.acl_setuser("limited", enabled=True, passwords=["+pw"], keys=["*"], commands=["+@all", f"-{command}"])
+    limited = redis.Redis.from_url(redis_url, username="limited", password="pw")
+    try:
+        with pytest.raises(redis.ResponseError):
+            TaskMonitor(limited).declare_lost(1_900_000_000.0)
+    finally:
+        admin.acl_deluser("limited")
+    assert admin.zscore(keys.task_running("task"), "r-1") == 1
+    assert admin.hget(keys.task_stats("task"), "lost") is None
+
+
 def test_text_that_cannot_be_encoded_is_recorded_with_escapes(redis_url: str) -> None:
     """A lone surrogate in an error, an id or a schedule is escaped, and a null character is kept."""
     fleet = Writer(redis.Redis.from_url(redis_url))

@@ -14,8 +14,9 @@ stays the same at a redelivery. An event that arrives twice counts once:
 - A run that was declared lost but comes back is subtracted from the number of lost runs.
 
 A key or a value that Redis refuses affects only its own part of its own event: the run record, the statistics of the
-task, or the record of the schedule. All other parts and events are written. If Redis refuses all writes, the script
-fails as a whole, and its events can be sent again.
+task, or the record of the schedule. All other parts and events are written. A command that the ACL denies counts as
+such a refusal, because it is denied again when the event is sent again. If Redis refuses all writes, the script fails
+as a whole, and its events can be sent again.
 """
 
 from financehub_shared.redis import keys, queue_keys
@@ -36,7 +37,10 @@ _OTHER_KEYS = (
 #: Number of ids in `done`. A run has about ten attempts with the default retries.
 _DONE_KEPT = 16
 #: Parts of an error text that mean that Redis refuses all writes. In Redis 6.2, other text precedes the code.
-_REFUSED_WRITES = lua_field_names("refused_writes", [*sorted(REFUSED_WRITES), NOPERM, "ACL failure", "can't run this"])
+_REFUSED_WRITES = lua_field_names("refused_writes", sorted(REFUSED_WRITES))
+
+#: Parts of an error text that concern no single key or value.
+_REFUSED = lua_field_names("refused", [*sorted(REFUSED_WRITES), NOPERM, "ACL failure", "can't run this"])
 
 #: Records events. KEYS: set of task names, set of changed schedules, hash of failing schedules. ARGV: retention (s),
 #: number of records kept per task, then the events as JSON. Returns a flat list with the index, from 0, of each event
@@ -211,13 +215,16 @@ DECLARE_LOST = (
     + _RUN_KEY
     + _TASK_KEYS
     + _OTHER_KEYS
+    + _REFUSED
     + """
 local before, now = ARGV[1], ARGV[2]
 -- A key of another type must not hide the other runs. Its command has no effect, and its reply is missing.
 local function call(...)
   local reply = redis.pcall(...)
-  if type(reply) == 'table' and reply.err then return nil end
-  return reply
+  if type(reply) ~= 'table' or not reply.err then return reply end
+  for code in pairs(refused) do
+    if string.find(reply.err, code, 1, true) then error(reply.err, 0) end
+  end
 end
 local function is_live_schedule(key)
   local found, registered = pcall(is_registered, key)
