@@ -1,10 +1,12 @@
 """The ACL of docs/redis.md is sufficient for every process and every command."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from financehub_cli.app import app
@@ -31,7 +33,8 @@ TASKS = {
     "cleanup_failed_tasks_task": "@every 3s",
     "health_check_task": "@every 2s",
 }
-#: Commands of the CLI. Some exit with another code than 0, because the data is not complete yet.
+#: Commands of the CLI, with LETTER for the id of a dead letter and FILE for an assets file. Some exit with code 1,
+#: because the data is not complete yet.
 COMMANDS: tuple[tuple[str, ...], ...] = (
     ("status",),
     ("stats",),
@@ -44,6 +47,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("assets", "list"),
     ("assets", "add", "SOL-USD", "--type", "crypto"),
     ("assets", "remove", "SOL-USD"),
+    ("assets", "import", "FILE"),
     ("breakers", "list"),
     ("breakers", "open", "binance"),
     ("breakers", "close", "binance"),
@@ -51,8 +55,10 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("schedules", "list"),
     ("schedules", "show", "health-check-task"),
     ("schedules", "trigger", "health-check-task"),
+    ("schedules", "backfill", "health-check-task", "--from", "2026-01-05T00:00:00Z", "--to", "2026-01-05T00:00:04Z"),
     ("run", "health_check_task"),
     ("dead-letters", "list"),
+    ("dead-letters", "show", "LETTER"),
     ("dead-letters", "requeue", "--all", "--yes"),
     ("dead-letters", "purge", "--all", "--yes"),
 )
@@ -62,6 +68,32 @@ def documented_rules() -> list[str]:
     """Return the arguments of the documented ACL SETUSER, with the password `secret`."""
     (block,) = re.findall(r"```\n(ACL SETUSER .*?)```", DOCUMENT.read_text(), re.DOTALL)
     return [word.replace("PASSWORD", "secret") for word in block.split()]
+
+
+def all_commands() -> set[tuple[str, ...]]:
+    """Return the words of each command that the CLI has, such as `("assets", "list")`."""
+
+    def below(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        children = getattr(command, "commands", {})
+        if not children:
+            yield words
+        for name, child in children.items():
+            yield from below(child, (*words, name))
+
+    return set(below(get_command(app), ()))
+
+
+def names_of(command: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words of a command line that name the command."""
+    known = all_commands()
+    return command[:1] if command[:1] in known else command[:2]
+
+
+def assets_file(folder: Path) -> Path:
+    """Write an assets file and return its path."""
+    file = folder / "imported.yaml"
+    file.write_text("assets:\n  - {symbol: DOGE-USD, type: crypto}\n")
+    return file
 
 
 @pytest.mark.parametrize("version", SERVERS)
@@ -88,8 +120,15 @@ def test_documented_acl_is_sufficient_for_the_fleet(
             )
             enqueue(build_broker(load_settings({"REDIS_URL": user_url})), "no_such_task", queue="low")
             eventually(lambda: admin.zcard(queue_keys.dead("low")), "a dead letter")
+            assert {names_of(command) for command in COMMANDS} == all_commands()
+            (letter,) = admin.zrange(queue_keys.dead("low"), 0, -1)
+            values = {"LETTER": letter.decode(), "FILE": str(assets_file(tmp_path))}
             for command in COMMANDS:
-                CliRunner().invoke(app, list(command), env={"REDIS_URL": user_url})
+                words = [values.get(word, word) for word in command]
+                done = CliRunner().invoke(app, words, env={"REDIS_URL": user_url})
+                # 2 is an invalid argument, 3 a refusal of Redis, and any other exception is a traceback
+                assert done.exit_code in {0, 1}, (command, done.output, done.exception)
+                assert done.exception is None or isinstance(done.exception, SystemExit), (command, done.exception)
             running.terminate("high")  # requeues, and removes its heartbeat
             denied = [(entry["reason"], entry["object"], entry["context"]) for entry in admin.acl_log()]
         finally:
