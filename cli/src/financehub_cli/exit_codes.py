@@ -7,8 +7,8 @@ import redis
 
 from financehub_shared.core.errors import ConfigError, FinanceHubError, InvalidArgumentsError, StoreUnavailableError
 from financehub_shared.core.text import printable
-from financehub_shared.redis.conditions import explain_refusal
-from financehub_shared.redis.connections import NotMasterError, WrongServerError
+from financehub_shared.redis.connections import WrongServerError
+from financehub_shared.redis.explanations import UNREACHABLE, explain_failure, explain_refusal
 from financehub_shared.redis.faults import fault_code
 
 
@@ -42,17 +42,22 @@ def _find_refusal(error: BaseException) -> redis.RedisError | None:
     return cause
 
 
+#: Errors because of which there is no connection.
+_NO_CONNECTION = (redis.ConnectionError, redis.TimeoutError, redis.InvalidResponse, WrongServerError)
+
+
 def _describe(error: FinanceHubError | redis.RedisError) -> tuple[ExitCode, str]:
     cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, (redis.ConnectionError, redis.TimeoutError, WrongServerError)):
+    while cause is not None and not isinstance(
+        cause, (redis.ConnectionError, redis.TimeoutError, redis.InvalidResponse, WrongServerError)
+    ):
         cause = cause.__cause__
     if isinstance(cause, WrongServerError):
         return ExitCode.USAGE, str(cause)
-    if isinstance(cause, NotMasterError):
-        return ExitCode.UNAVAILABLE, str(cause)
     if cause is not None:
-        remedy = "Check REDIS_URL, or REDIS_HOST and REDIS_PORT; `make run` starts a local Redis"
-        return ExitCode.UNAVAILABLE, f"Redis does not answer: {str(cause).rstrip('.')}. {remedy}"
+        code, text = explain_failure("Redis", cause)
+        hint = " (`make run` starts a local Redis)" if code == UNREACHABLE else ""
+        return ExitCode.UNAVAILABLE, f"{text}{hint}"
     if isinstance(error, (StoreUnavailableError, redis.RedisError)):
         return ExitCode.UNAVAILABLE, str(error)
     if isinstance(error, (ConfigError, InvalidArgumentsError)):

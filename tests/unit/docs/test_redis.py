@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from financehub_shared.redis.conditions import CODES
+from financehub_shared.redis.explanations import CONNECTION_CODES
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT = (ROOT / "docs/redis.md").read_text()
@@ -27,7 +28,7 @@ def test_document_explains_every_problem() -> None:
     """The table of problems has one row per code, and no other rows."""
     (section,) = re.findall(r"## Problems\n(.*?)\n## ", DOCUMENT, re.DOTALL)
     rows = re.findall(r"^\| `([a-z-]+)` \|", section, re.MULTILINE)
-    assert sorted(rows) == sorted(CODES)
+    assert sorted(rows) == sorted({*CODES, *CONNECTION_CODES})
 
 
 def test_acl_allows_every_command_of_the_scripts() -> None:

@@ -24,7 +24,7 @@ from financehub_shared.market.unreadable import Unreadable
 from financehub_shared.metrics import QueueFigures
 from financehub_shared.monitor import TaskMonitor
 from financehub_shared.redis import keys
-from financehub_shared.redis.conditions import RedisProblem, explain_failure, find_problems
+from financehub_shared.redis.conditions import RedisProblem, failure_problem, find_problems
 from financehub_shared.redis.key_types import readable
 from financehub_shared.redis.server_facts import ServerFacts, address_of, read_facts
 from financehub_shared.schedules import list_schedules
@@ -99,7 +99,7 @@ class HealthChecker:
             try:
                 facts.append(read_facts(server, client, self._clock))
             except redis.RedisError as error:
-                problem = explain_failure(server, address_of(client), error)
+                problem = failure_problem(server, address_of(client), error)
                 return FleetSnapshot(self._clock.now(), redis_error=problem.text)
         now = self._clock.now()
         problems = [problem for each in facts for problem in find_problems(each)]

@@ -11,7 +11,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from financehub_shared.core.clock import Clock
 from financehub_shared.metrics.families import gauge
 from financehub_shared.redis.conditions import CODES, SAVE_FIELDS, find_problems
-from financehub_shared.redis.server_facts import ServerFacts, read_facts
+from financehub_shared.redis.server_facts import ServerFacts, number_of, read_facts
 
 _SERVER = ["server"]
 
@@ -69,7 +69,7 @@ def _problem_metric(answers: Iterable[ServerFacts]) -> Metric:
 
 def _info_metrics(infos: Mapping[str, Mapping[str, Any]]) -> list[Metric]:
     def values(field: str) -> dict[tuple[str, ...], float]:
-        return {(name,): float(info[field]) for name, info in infos.items() if field in info}
+        return {(name,): float(number_of(info, field)) for name, info in infos.items() if field in info}
 
     policies = {
         (name, str(info["maxmemory_policy"])): 1.0 for name, info in infos.items() if "maxmemory_policy" in info

@@ -7,13 +7,18 @@ problems; a test compares their codes with its table.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import redis
 
 from financehub_shared.core.durations import format_duration
-from financehub_shared.redis.connections import NotMasterError, WrongServerError
-from financehub_shared.redis.faults import NOPERM, fault_code
+from financehub_shared.redis.explanations import (
+    ACL_REMEDY,
+    WRITE_CODES,
+    explain_failure,
+    explain_refusal,
+    megabytes,
+    shorten,
+)
 from financehub_shared.redis.server_facts import ServerFacts, describe_server
 
 #: The command ZMSCORE, with which schedulers find lost schedules, exists since Redis 6.2.
@@ -27,8 +32,6 @@ SLOW_FORK_SECONDS = 1.0
 #: Difference of clocks in seconds from which one of them is wrong. Synchronized clocks differ by less than 0.1 s, and
 #: no limit of FinanceHub is below 5 s.
 SKEW_SECONDS = 5.0
-
-ACL_REMEDY = "give this user the rights of docs/redis.md, section ACL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +51,8 @@ class RedisProblem:
     blocking: bool = False
 
 
-#: Codes of the problems because of which a server refuses every write.
-WRITE_CODES = ("full", "disk-failing", "replicas-missing", "read-only", "denied", "write-refused")
 #: Code of the problem that a process's clock and that of a server differ. It belongs to the process.
 CLOCK_SKEW = "clock-skew"
-#: Code of the problem that a server does not answer.
-UNREACHABLE = "unreachable"
 #: Codes of all problems of a server that answers.
 CODES = (
     *WRITE_CODES,
@@ -91,7 +90,7 @@ def clock_problem(facts: ServerFacts) -> RedisProblem | None:
     return RedisProblem(facts.server, CLOCK_SKEW, text)
 
 
-def explain_failure(server: str, address: str, error: redis.RedisError) -> RedisProblem:
+def failure_problem(server: str, address: str, error: redis.RedisError) -> RedisProblem:
     """Return the problem of a server that sent no facts.
 
     Args:
@@ -99,60 +98,8 @@ def explain_failure(server: str, address: str, error: redis.RedisError) -> Redis
         address: Host and port, or the path of the socket.
         error: The error of the connection or command.
     """
-    place = describe_server(server, address)
-    if isinstance(error, NotMasterError):
-        code, text = explain_refusal(place, redis.ReadOnlyError(str(error)))
-        return RedisProblem(server, code, text, blocking=True)
-    if isinstance(error, WrongServerError):
-        return RedisProblem(server, "cluster", f"{place} cannot be used: {error}", blocking=True)
-    return RedisProblem(server, UNREACHABLE, f"{place} does not answer: {error}", blocking=True)
-
-
-def explain_refusal(place: str, error: redis.RedisError, info: dict[str, Any] | None = None) -> tuple[str, str]:
-    """Return the code and the sentence for the error with which a server refused a write.
-
-    Args:
-        place: The server in a sentence, such as `the queue Redis`.
-        error: The error.
-        info: Fields of INFO, if they are known.
-    """
-    info = info or {}
-    fault = fault_code(error)
-    if fault == "OOM":
-        usage = ""
-        if info.get("maxmemory"):
-            usage = f": it uses {_megabytes(info['used_memory'])} of {_megabytes(info['maxmemory'])}"
-        return "full", f"{place} is full and refuses writes{usage}; {_FREE_MEMORY}"
-    if fault == NOPERM:
-        return "denied", f"{place} denies this user a command ({_shorten(error)}); {ACL_REMEDY}"
-    if fault in _REFUSALS:
-        code, text = _REFUSALS[fault]
-        return code, f"{place} {text}"
-    return "write-refused", f"{place} refuses writes ({_shorten(error)}); see the log of Redis"
-
-
-_FREE_MEMORY = "raise its maxmemory, or free memory, for example with `financehub dead-letters purge`"
-_IS_REPLICA = "is a read-only replica; point REDIS_URL (and DRAMATIQ_BROKER_URL, if it is set) to the master"
-#: Code of Redis → code of the problem, and the rest of the sentence that begins with the server.
-_REFUSALS = {
-    "MISCONF": (
-        "disk-failing",
-        (
-            "refuses writes because it cannot save to its disk; free space on that disk and check its permissions (the "
-            "log of Redis has the reason); it accepts writes again after the next successful save"
-        ),
-    ),
-    "NOREPLICAS": (
-        "replicas-missing",
-        (
-            "refuses writes because fewer replicas are connected than its min-replicas-to-write requires; start the "
-            "replicas, or lower min-replicas-to-write"
-        ),
-    ),
-    "READONLY": ("read-only", _IS_REPLICA),
-    "MASTERDOWN": ("read-only", _IS_REPLICA),
-    "LOADING": ("write-refused", "is still loading its data after a start; wait until it has finished"),
-}
+    code, text = explain_failure(describe_server(server, address), error)
+    return RedisProblem(server, code, text, blocking=True)
 
 
 def _refusals(facts: ServerFacts) -> Iterator[RedisProblem]:
@@ -160,11 +107,11 @@ def _refusals(facts: ServerFacts) -> Iterator[RedisProblem]:
         code, text = explain_refusal(facts.place, error, dict(facts.info))
         yield RedisProblem(facts.server, code, text, blocking=True)
     elif (error := facts.refused.get("TIME")) is not None:
-        text = f"{facts.place} denies this user the command TIME ({_shorten(error)}); {ACL_REMEDY}"
+        text = f"{facts.place} denies this user the command TIME ({shorten(error)}); {ACL_REMEDY}"
         yield RedisProblem(facts.server, "denied", text, blocking=True)
     if (error := facts.refused.get("INFO")) is not None:
         text = (
-            f"{facts.place} denies this user the command INFO ({_shorten(error)}), so version, memory and persistence "
+            f"{facts.place} denies this user the command INFO ({shorten(error)}), so version, memory and persistence "
             f"cannot be checked; {ACL_REMEDY}"
         )
         yield RedisProblem(facts.server, "not-checked", text)
@@ -203,7 +150,7 @@ def _topology(facts: ServerFacts) -> Iterator[RedisProblem]:
 def _eviction(facts: ServerFacts) -> Iterator[RedisProblem]:
     policy = facts.info.get("maxmemory_policy", "noeviction")
     # Without a limit, Redis never evicts anything, whatever its policy.
-    if facts.info.get("maxmemory") and policy != "noeviction":
+    if facts.number("maxmemory") and policy != "noeviction":
         yield RedisProblem(
             facts.server,
             "eviction",
@@ -215,7 +162,7 @@ def _eviction(facts: ServerFacts) -> Iterator[RedisProblem]:
 def _persistence(facts: ServerFacts) -> Iterator[RedisProblem]:
     info = facts.info
     if info.get("aof_enabled") == 0:
-        changes = info.get("rdb_changes_since_last_save", 0)
+        changes = round(facts.number("rdb_changes_since_last_save"))
         yield RedisProblem(
             facts.server,
             "aof-off",
@@ -237,25 +184,25 @@ SAVE_FIELDS = ("aof_last_write_status", "aof_last_bgrewrite_status", "rdb_last_b
 
 
 def _memory(facts: ServerFacts) -> Iterator[RedisProblem]:
-    used, limit, machine = (facts.info.get(field, 0) for field in ("used_memory", "maxmemory", "total_system_memory"))
+    used, limit, machine = map(facts.number, ("used_memory", "maxmemory", "total_system_memory"))
     if limit and used > MEMORY_SHARE * limit:
         yield RedisProblem(
             facts.server,
             "memory-high",
-            f"{facts.place} uses {_megabytes(used)} of its maxmemory of {_megabytes(limit)}; raise it, or find out "
+            f"{facts.place} uses {megabytes(used)} of its maxmemory of {megabytes(limit)}; raise it, or find out "
             "with `redis-cli --bigkeys` what has grown, because a full Redis refuses writes",
         )
     elif not limit and machine and used > MEMORY_SHARE * machine:
         yield RedisProblem(
             facts.server,
             "memory-high",
-            f"{facts.place} uses {_megabytes(used)} of the {_megabytes(machine)} of its machine and has no maxmemory; "
+            f"{facts.place} uses {megabytes(used)} of the {megabytes(machine)} of its machine and has no maxmemory; "
             "set a maxmemory, because the kernel kills a process that exhausts the memory",
         )
 
 
 def _clients(facts: ServerFacts) -> Iterator[RedisProblem]:
-    clients, limit = facts.info.get("connected_clients", 0), facts.info.get("maxclients", 0)
+    clients, limit = round(facts.number("connected_clients")), round(facts.number("maxclients"))
     if limit and clients > CLIENTS_SHARE * limit:
         yield RedisProblem(
             facts.server,
@@ -266,7 +213,7 @@ def _clients(facts: ServerFacts) -> Iterator[RedisProblem]:
 
 
 def _fork(facts: ServerFacts) -> Iterator[RedisProblem]:
-    seconds = facts.info.get("latest_fork_usec", 0) / 1e6
+    seconds = facts.number("latest_fork_usec") / 1e6
     if seconds > SLOW_FORK_SECONDS:
         yield RedisProblem(
             facts.server,
@@ -291,11 +238,3 @@ def _is_implied(code: str, found: set[str]) -> bool:
     """Whether a problem is only another sign of a problem that was found."""
     implied_by = {"memory-high": "full", "save-failing": "disk-failing", "writable-replica": "read-only"}
     return implied_by.get(code) in found
-
-
-def _megabytes(count: float) -> str:
-    return f"{count / 1e6:,.1f} MB"
-
-
-def _shorten(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

@@ -33,7 +33,22 @@ class WrongServerError(FinanceHubError, redis.RedisError):
     """The server is a Redis Cluster or a Sentinel. Another URL is needed, so this is not retried."""
 
 
-def check_server(hello: Mapping[Any, Any], place: str) -> None:
+class NotRedisError(FinanceHubError, redis.ConnectionError):
+    """The server answers something that no Redis server answers.
+
+    Args:
+        place: The address.
+    """
+
+    def __init__(self, place: str) -> None:
+        super().__init__(f"{place} sends replies that no Redis server sends")
+
+
+#: What redis-py raises while it reads a well-formed reply that the command cannot have.
+MALFORMED_REPLY = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+
+
+def check_server(hello: object, place: str) -> None:
     """Check the reply of HELLO.
 
     Args:
@@ -42,8 +57,11 @@ def check_server(hello: Mapping[Any, Any], place: str) -> None:
 
     Raises:
         NotMasterError: The server is a replica.
+        NotRedisError: The reply is not one of HELLO.
         WrongServerError: The server is a Redis Cluster or a Sentinel.
     """
+    if not isinstance(hello, Mapping):
+        raise NotRedisError(place)
     facts = {decode(name): decode(value) for name, value in hello.items()}
     if facts.get("mode") == "cluster":
         raise WrongServerError(
@@ -122,8 +140,11 @@ class _Blocking(redis.connection.AbstractConnection):
 
     def on_connect_check_health(self, check_health: bool = True) -> None:
         """Log in, select the database, and check the role."""
-        super().on_connect_check_health(check_health)
-        self._check()
+        try:
+            super().on_connect_check_health(check_health)
+            self._check()
+        except MALFORMED_REPLY as error:
+            raise NotRedisError(self._state.address.place) from error
 
     def read_response(self, *args: Any, **parameters: Any) -> Any:
         """Read a reply."""
@@ -216,8 +237,11 @@ class _Async(redis.asyncio.connection.AbstractConnection):
 
     async def on_connect_check_health(self, check_health: bool = True) -> None:
         """Log in, select the database, and check the role."""
-        await super().on_connect_check_health(check_health)
-        await self._check()
+        try:
+            await super().on_connect_check_health(check_health)
+            await self._check()
+        except MALFORMED_REPLY as error:
+            raise NotRedisError(self._state.address.place) from error
 
     async def read_response(self, *args: Any, **parameters: Any) -> Any:
         """Read a reply."""

@@ -1,5 +1,6 @@
 """Reads from a Redis server, in one round trip, what can be wrong with it: its time, its INFO and whether it writes."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +9,7 @@ import redis
 
 from financehub_shared.core.clock import Clock
 from financehub_shared.redis import keys
+from financehub_shared.redis.connections import MALFORMED_REPLY, NotRedisError
 
 #: The probe expires by itself if FinanceHub is uninstalled.
 PROBE_TTL_SECONDS = 60
@@ -43,6 +45,16 @@ class ServerFacts:
         """The server in a sentence, such as `the queue Redis at localhost:6379`."""
         return describe_server(self.server, self.address)
 
+    def number(self, field: str) -> float:
+        """Return a number of INFO, or 0 if the server hides it or sends something else."""
+        return number_of(self.info, field)
+
+
+def number_of(info: Mapping[str, Any], field: str) -> float:
+    """Return a number of INFO, or 0 if the server hides it or sends something else."""
+    value = info.get(field)
+    return value if isinstance(value, (int, float)) and math.isfinite(value) else 0
+
 
 def describe_server(server: str, address: str) -> str:
     """Return a server's name for a sentence.
@@ -77,7 +89,7 @@ def read_facts(
         details: Whether to read INFO, which takes the server about 0.1 ms.
 
     Raises:
-        redis.RedisError: The server does not answer, or is still loading its data.
+        redis.RedisError: The server does not answer, is still loading its data, or is not a Redis server.
     """
     with client.pipeline(transaction=False) as pipeline:
         names = ["TIME"]
@@ -89,7 +101,10 @@ def read_facts(
             names.append("INFO")
             pipeline.info()
         wall, started = clock.now(), clock.monotonic()
-        replies = dict(zip(names, pipeline.execute(raise_on_error=False), strict=True))
+        try:
+            replies = dict(zip(names, pipeline.execute(raise_on_error=False), strict=True))
+        except MALFORMED_REPLY as error:
+            raise NotRedisError(address_of(client)) from error
         seconds = clock.monotonic() - started
     refused = {name: reply for name, reply in replies.items() if isinstance(reply, redis.RedisError)}
     time = skew = None

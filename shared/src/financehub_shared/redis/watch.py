@@ -12,13 +12,12 @@ import structlog
 
 from financehub_shared.redis.conditions import (
     CLOCK_SKEW,
-    UNREACHABLE,
-    WRITE_CODES,
     RedisProblem,
     clock_problem,
-    explain_failure,
+    failure_problem,
     find_problems,
 )
+from financehub_shared.redis.explanations import CONNECTION_CODES, WRITE_CODES
 from financehub_shared.redis.server_clock import ServerClock
 from financehub_shared.redis.server_facts import ServerFacts, address_of, read_facts
 
@@ -71,11 +70,6 @@ class RedisWatch:
         """Return why Redis cannot be used now, one sentence per server; empty if it answers and accepts writes."""
         return [problem.text for problem in tuple(self._blocked.values())]
 
-    @property
-    def is_unreachable(self) -> bool:
-        """Whether a server did not answer the last look, which used connections of its own."""
-        return any(problem.code == UNREACHABLE for problem in tuple(self._blocked.values()))
-
     def look(self) -> None:
         """Look at every server, and log problems that have begun or ended."""
         now = self._clock.monotonic()
@@ -102,7 +96,7 @@ class RedisWatch:
         self._update(server, problems, everything=details)
 
     def _unreachable(self, server: str, client: "redis.Redis", error: redis.RedisError) -> None:
-        self._update(server, [explain_failure(server, address_of(client), error)], everything=False)
+        self._update(server, [failure_problem(server, address_of(client), error)], everything=False)
 
     def _describe(self, facts: ServerFacts) -> None:
         """Log once what the server is."""
@@ -128,7 +122,7 @@ class RedisWatch:
         self._blocked = others if blocking is None else {**others, server: blocking}
         begun = [problem for problem in problems if (server, problem.code) not in self._found_at]
         self._found_at |= {(server, problem.code): now for problem in problems}
-        checked = {UNREACHABLE, CLOCK_SKEW, *WRITE_CODES}
+        checked = {CLOCK_SKEW, *CONNECTION_CODES, *WRITE_CODES}
         ended = [
             key
             for key, at in self._found_at.items()

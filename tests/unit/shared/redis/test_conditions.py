@@ -11,10 +11,10 @@ from financehub_shared.redis.conditions import (
     CODES,
     MEMORY_SHARE,
     SKEW_SECONDS,
-    WRITE_CODES,
     clock_problem,
     find_problems,
 )
+from financehub_shared.redis.explanations import WRITE_CODES
 from financehub_shared.redis.server_facts import ServerFacts
 
 HEALTHY: dict[str, Any] = {
@@ -142,6 +142,9 @@ def test_memory_high_is_the_share_of_the_limit(used: int, limit: int) -> None:
 
 
 _FIELDS = st.sampled_from(sorted(HEALTHY))
+#: What redis-py makes of a field of INFO.
+_VALUES = st.integers() | st.floats() | st.text() | st.lists(st.text()) | st.dictionaries(st.text(), st.integers())
+_OOM = {"SET": redis.OutOfMemoryError("command not allowed")}
 
 
 @given(fields=st.sets(_FIELDS))
@@ -165,3 +168,10 @@ def test_clock_problem_begins_beyond_the_limit(skew: float | None, words: str) -
     """A clock is wrong if it differs by more than the limit in either direction, and the sentence says in which."""
     problem = clock_problem(ServerFacts("queues", skew=skew))
     assert (words in problem.text if problem else "") == bool(words) if words else problem is None
+
+
+@given(info=st.dictionaries(_FIELDS, _VALUES), refused=st.sampled_from([{}, _OOM]))
+def test_find_problems_with_any_values_names_problems(info: dict[str, Any], refused: dict[str, redis.RedisError]):
+    """Whatever a managed service or a proxy sends as INFO, no value raises an error, and refused writes are named."""
+    codes = [problem.code for problem in find_problems(ServerFacts("queues", info=info, refused=refused))]
+    assert ("full" in codes) == bool(refused)
