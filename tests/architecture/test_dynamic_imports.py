@@ -92,7 +92,7 @@ def test_modules_import_by_name_only_where_it_is_allowed():
     ],
 )
 def test_import_by_name_is_found(violation: str):
-    """Each way to import by name is found, also if the function is renamed or only passed on."""
+    """Each way to import by name is found, even if the function is renamed or only passed on."""
     assert list(dynamic_imports(violation))
 
 

@@ -24,7 +24,7 @@ PATIENCE_SECONDS = 90.0
 
 
 def flushed(server: RedisServer) -> None:
-    """Delete everything, also the scripts."""
+    """Delete everything, including the scripts."""
     with server.client() as client:
         client.flushall()
         client.script_flush()

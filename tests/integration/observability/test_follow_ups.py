@@ -25,7 +25,7 @@ def test_run_whose_follow_up_failed_is_recorded_with_the_reason(redis_url: str):
 
 
 def test_messages_that_follow_a_run_share_its_correlation_id(redis_url: str):
-    """The log lines and records of a pipeline and its callbacks can be found by one id, also across tiers."""
+    """The log lines and records of a pipeline and its callbacks can be found by one id, even across tiers."""
     worker = ObservedWorker(redis_url)
 
     def task() -> TaskSummary:

@@ -124,7 +124,7 @@ def test_refused_pipeline_without_retries_is_raised_once(pair: Pair, write: Call
 
 
 def test_refusal_of_one_client_reopens_connections_of_all(pair: Pair):
-    """Every other client of the process, also one that only reads, leaves the demoted server at its next command."""
+    """Every other client of the process, even one that only reads, leaves the demoted server at its next command."""
     readers = [connect(pair.name.url, retries=0, timeout=PATIENT_SECONDS) for _ in range(3)]
     # another database of the same server
     readers.append(connect(pair.name.url + "/1", retries=0, timeout=PATIENT_SECONDS))

@@ -120,7 +120,7 @@ class _Load:
         self._thread.join(PATIENT_SECONDS)
 
     def wait_for_more(self, count: int) -> None:
-        """Wait until so many more messages are confirmed."""
+        """Wait until this number of further messages is confirmed."""
         limit = len(self.confirmed) + count
         eventually(lambda: len(self.confirmed) >= limit, "messages are confirmed", 60)
 

@@ -216,7 +216,7 @@ def test_invalid_flag_or_setting_ends_the_process(
 
 
 def test_port_in_use_without_redis_ends_the_process(tmp_path: Path) -> None:
-    """An HTTP port in use makes the process exit with one line that names the setting, also without Redis."""
+    """An HTTP port in use makes the process exit with one line that names the setting, even without Redis."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -40,7 +40,7 @@ def test_build_table_with_none_leaves_the_cell_empty() -> None:
 def test_output_with_any_text_is_printable_and_json_decodes_to_the_original(
     monkeypatch: pytest.MonkeyPatch, cells: list[str]
 ) -> None:
-    """Tables, JSON and messages contain no control character but our line feeds, also in keys and first columns."""
+    """Tables, JSON and messages contain no control character but our line feeds, in keys and first columns too."""
     data = {cells[0]: cells[1:], "nested": [{cells[1]: cells[0]}]}
     table = build_table("one", "two", "three", rows=[cells, ["a", "b", "c"]])
     outputs = {}

@@ -34,7 +34,7 @@ _ENCODED_USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]*%3A%2F%2F)[^\s&\"'<>]*?(%40
 _PASSWORD_WITH_SLASH = re.compile(
     r"(\b[a-z][a-z0-9+.-]*://[^\s:/?#@\"'<>]*):(?!\d{1,5}(?:[/?#\s\"']|$))[^\s@\"'<>]*@", re.IGNORECASE
 )
-#: A separator, a name and a value, also in text that is escaped for HTML or JSON, or encoded inside another URL.
+#: A separator, a name and a value. The text may be escaped for HTML or JSON, or encoded inside another URL.
 _PARAMETER = re.compile(
     r"(?P<before>[?&;#]|%3F|%26|\\u0026)(?P<name>[\w.\-\[\]~]{1,80}?)(?P<equals>=|%3D)(?P<value>[^&\s\"'<>#\\]+)",
     re.IGNORECASE,

@@ -89,7 +89,7 @@ class ConnectionLoop:
         self._wake()
 
     def _wake(self) -> None:
-        # a full buffer wakes the loop, too
+        # a full buffer wakes the loop as well
         with contextlib.suppress(BlockingIOError):
             self._wake_sender.send(b"\0")
 

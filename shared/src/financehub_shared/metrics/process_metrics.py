@@ -191,7 +191,7 @@ class Metrics:
         self._reclaimed_queues.forget(queue)
 
     def remove_enqueued(self, queue: str, actor: str) -> None:
-        """Remove the series of a queue and a task that no schedule uses any more."""
+        """Remove the series of a queue and a task that no schedule uses anymore."""
         self.messages_enqueued.remove_by_labels({"queue": queue, "actor": actor})
 
     def remove_schedule(self, schedule: str) -> None:

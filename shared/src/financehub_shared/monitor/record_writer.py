@@ -37,7 +37,7 @@ class RecordWriter:
     always counted. The ack needs the same Redis, so this wait delays nothing that could otherwise proceed. Only one
     call is in progress at a time; end events that arrive in the meantime share the next call.
 
-    End events are written in the order in which the attempts ended, also after an outage. During an outage, they wait
+    End events are written in the order in which the attempts ended, even after an outage. During an outage, they wait
     in memory, and only the thread of the writer tries again. An event that Redis refuses is given up without the
     others. Every event that is not written is counted and logged (`EventLosses`).
 

@@ -2,8 +2,8 @@
 
 An address is a name: a host name, a Kubernetes Service, a Unix socket or a name that Sentinels resolve. The server
 behind it changes when another server becomes the master. A connection that learns this tells the address, and every
-other connection of the process to the same address is then reopened before its next command, also those of clients that
-only read. They would otherwise read old data from the former master forever, because a replica answers reads.
+other connection of the process to the same address is then reopened before its next command. This includes clients that
+only read, which would otherwise read old data from the former master forever, because a replica answers reads.
 """
 
 import threading

@@ -1,7 +1,7 @@
 """How often a client repeats a command, blocking and for coroutines.
 
 A command on a connection that broke may have run, so it is repeated as often as the caller allows. A command that a
-server refused because it is not the master did not run. It is repeated once at once on a new connection in any case,
+server refused because it is not the master did not run. It is always repeated once, at once and on a new connection,
 because the address often leads to the new master already, and then as often as the caller allows.
 """
 

@@ -13,7 +13,7 @@ from dramatiq.results import ResultBackend, ResultFailure, ResultMissing, Result
 
 
 def test_result_is_read_from_the_backend_of_the_broker(broker: RedisBroker, store: Any, working: Any):
-    """`get_result` needs no backend argument, also from an async actor and with keyword arguments (F20)."""
+    """`get_result` needs no backend argument, even from an async actor and with keyword arguments (F20)."""
     broker.add_middleware(Results(backend=store))
     assert broker.get_results_backend() is store
 

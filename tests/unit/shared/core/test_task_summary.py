@@ -36,7 +36,7 @@ def test_with_missing_adds_items_in_front():
 
 
 def test_summary_is_json_wherever_dramatiq_passes_it_on():
-    """A summary encodes as JSON with the content of the log line, also after it was copied or pickled (F20)."""
+    """A summary encodes as JSON with the content of the log line, even after it was copied or pickled (F20)."""
     summary = TaskSummary(3, 1, {"X": "no", "Y": "x" * 500}, 2, {"binance": 1}, {"dropped": {"old": 1}})
     for one in (summary, replace(summary), copy.deepcopy(summary), pickle.loads(pickle.dumps(summary))):  # noqa: S301 — our own bytes
         assert one == summary

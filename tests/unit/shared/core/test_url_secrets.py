@@ -87,7 +87,7 @@ def test_secret_parameter_is_masked_whatever_its_value_is(name: str, value: str)
 @given(token=TOKENS, place=st.sampled_from(["path", "host", "user", "password", "query", "fragment"]))
 @settings(max_examples=100)
 def test_token_of_any_setting_is_known(token: str, place: str):
-    """A token in any part of a URL in the settings is masked in every text, also outside URLs."""
+    """A token in any part of a URL in the settings is masked in every text, even outside URLs."""
     token = token.lower() if place == "host" else token
     url = {
         "path": f"https://host.test/{token}/rss",

@@ -15,7 +15,7 @@ from financehub_shared.providers.transport.conditional import MemoryCacheValidat
 from support.feeds import entry, rss_of, shared_parser
 from support.upstream import FakeUpstream, Respond
 
-#: Any token, also an ordinary word.
+#: Any token, including an ordinary word.
 TOKENS = st.text("abcdefghijklmnopqrstuvwxyz0123456789_-", min_size=8, max_size=24).filter(lambda text: text[0] != "-")
 PLACES: dict[str, str] = {
     "user": "https://{}@news.test/feed",
