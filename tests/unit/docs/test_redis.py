@@ -2,9 +2,11 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
+from financehub_shared.core.setting_types import AcceptableRedisProblem
 from financehub_shared.redis.conditions import CODES
-from financehub_shared.redis.explanations import CONNECTION_CODES
+from financehub_shared.redis.explanations import CONNECTION_CODES, WRITE_CODES
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT = (ROOT / "docs/redis.md").read_text()
@@ -29,6 +31,13 @@ def test_document_explains_every_problem() -> None:
     (section,) = re.findall(r"## Problems\n(.*?)\n## ", DOCUMENT, re.DOTALL)
     rows = re.findall(r"^\| `([a-z-]+)` \|", section, re.MULTILINE)
     assert sorted(rows) == sorted({*CODES, *CONNECTION_CODES})
+
+
+def test_document_names_every_problem_that_can_be_accepted() -> None:
+    """The sentence lists the codes of the setting, and each is a problem that does not stop the fleet."""
+    (sentence,) = re.findall(r"([^.]*) can be accepted\.", " ".join(DOCUMENT.split()))
+    assert sorted(re.findall(r"`([a-z-]+)`", sentence)) == sorted(get_args(AcceptableRedisProblem))
+    assert {*get_args(AcceptableRedisProblem)} < {*CODES} - {*WRITE_CODES}
 
 
 def test_acl_allows_every_command_of_the_scripts() -> None:

@@ -1,7 +1,7 @@
 """Setting types that parse the value of an environment variable."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, SecretStr
 from pydantic_core import PydanticCustomError
@@ -80,6 +80,12 @@ Port = Annotated[int, Field(ge=0, le=65_535)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Counts = Annotated[dict[str, Annotated[int, Field(ge=0)]], BeforeValidator(_split_counts)]
 Names = Annotated[list[str], BeforeValidator(split_list)]
+#: Problems of a Redis server, by their codes in docs/redis.md, that can be a decision of its operator. The others stop
+#: the fleet or mean that data is being lost.
+AcceptableRedisProblem = Literal[
+    "aof-off", "clients-high", "eviction", "memory-high", "not-checked", "old-version", "slow-fork"
+]
+AcceptableRedisProblems = Annotated[list[AcceptableRedisProblem], BeforeValidator(split_list)]
 RedisHost = Annotated[str, AfterValidator(_check_redis_host)]
 RedisPort = Annotated[int, Field(ge=1, le=65_535)]
 RedisDatabase = Annotated[int, Field(ge=0, le=LARGEST_DATABASE)]

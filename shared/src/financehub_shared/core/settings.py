@@ -19,6 +19,7 @@ from financehub_shared.core.provider_settings import API_KEY_FIELDS, ProviderSet
 from financehub_shared.core.redis_url import RedisUrl
 from financehub_shared.core.redis_url_parser import redis_address
 from financehub_shared.core.setting_types import (
+    AcceptableRedisProblems,
     Counts,
     Names,
     Port,
@@ -103,6 +104,12 @@ class Settings(ProviderSettings):
         "queue is empty.",
     )
 
+    accepted_redis_problems: AcceptableRedisProblems = Field(
+        [],
+        description="Problems of Redis, by their codes in docs/redis.md, that do not make the fleet degraded, such as "
+        "`aof-off` for a managed service with replicas. They stay in the log, the report and the metrics.",
+    )
+
     # --- broker --------------------------------------------------------------------------------------
     heartbeat_timeout_seconds: Seconds = Field(
         60,
@@ -143,10 +150,10 @@ class Settings(ProviderSettings):
         100,
         ge=1,
         le=5_000,
-        description="Largest number of one schedule's own messages in its queue under `concurrencyPolicy: Allow`, "
-        "unless the schedule sets maxQueueDepth. More due times are skipped and counted. A hundred waiting runs of one "
-        "schedule show that nobody serves the queue or that the runs take longer than the interval, and they take at "
-        "most 6.4 MB with messages of 64 kB.",
+        description="Largest number of one schedule's unfinished runs under `concurrencyPolicy: Allow` and `Replace`, "
+        "or 1,000 if the schedule sets such a maxQueueDepth. More due times are skipped and counted. A hundred "
+        "unfinished runs of one schedule show that nobody serves the queue, that runs take longer than the interval or "
+        "that they keep failing, and they take at most 6.4 MB with messages of 64 kB.",
     )
 
     # --- data ----------------------------------------------------------------------------------------

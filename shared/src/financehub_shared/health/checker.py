@@ -1,6 +1,6 @@
 """Collects a snapshot of the fleet in bounded time and evaluates it. If a part cannot be read, its checks fail."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 import redis
@@ -47,6 +47,7 @@ class HealthChecker:
         read_queues: Returns every queue's statistics.
         clock: Clock of the process, which shows the time of Redis.
         idle_tiers: Tiers that need no worker while their queue is empty.
+        accepted_problems: Codes of problems of Redis that do not degrade the fleet.
         known_schedules: Returns what this process knows about the schedules. It is used if there are more schedules
             than `MAX_SCHEDULES_READ`.
     """
@@ -59,6 +60,7 @@ class HealthChecker:
         read_queues: Callable[[], Sequence[QueueFigures]],
         clock: Clock,
         idle_tiers: Sequence[str] = (),
+        accepted_problems: Collection[str] = (),
         known_schedules: Callable[[], Sequence[ScheduleFacts]] = list,
     ) -> None:
         self._client = client
@@ -67,6 +69,7 @@ class HealthChecker:
         self._read_queues = read_queues
         self._clock = clock
         self._idle_tiers = idle_tiers
+        self._accepted_problems = accepted_problems
         self._known_schedules = known_schedules
         self._processes = ProcessRegistry(client)
         self._monitor = TaskMonitor(client)
@@ -116,6 +119,7 @@ class HealthChecker:
             now,
             redis_seconds=sum(each.seconds for each in facts),
             redis_problems=problems,
+            accepted_problems=self._accepted_problems,
             heartbeats_lost=self._heartbeats_lost(problems),
             queues=reader.read("queues", self._read_queues, []),
             processes=reader.read("processes", self._processes.live, []),

@@ -30,6 +30,7 @@ class FleetSnapshot:
         redis_error: Why Redis is unavailable. Empty if it answered; otherwise the rest of the snapshot is meaningless.
         redis_seconds: Response time of Redis in seconds.
         redis_problems: What is wrong with Redis although it answered.
+        accepted_problems: Codes of problems of Redis that do not degrade the fleet, because its operator accepts them.
         heartbeats_lost: Why processes may have no heartbeat although they live. Empty if Redis takes heartbeats.
         failures: Part that could not be read → the reason. Parts are `schedules`, `store`, `queues`, `processes`,
             `breakers` and `tasks`.
@@ -51,6 +52,7 @@ class FleetSnapshot:
     redis_error: str = ""
     redis_seconds: float = 0.0
     redis_problems: Sequence[RedisProblem] = ()
+    accepted_problems: Collection[str] = ()
     heartbeats_lost: str = ""
     failures: Mapping[str, str] = field(default_factory=dict)
     queues: Sequence[QueueFigures] = ()
@@ -136,12 +138,15 @@ def _check_redis(snapshot: FleetSnapshot) -> list[HealthCheck]:
         redis = HealthCheck("redis", HealthStatus.DOWN, "; ".join(blocking), details)
     else:
         redis = HealthCheck("redis", HealthStatus.OK, f"wrote and answered in {milliseconds} ms", details)
-    others = [
-        HealthCheck(f"redis:{problem.server}:{problem.code}", HealthStatus.DEGRADED, problem.text)
-        for problem in snapshot.redis_problems
-        if not problem.blocking
-    ]
-    return [redis, *others]
+    others = [problem for problem in snapshot.redis_problems if not problem.blocking]
+    return [redis, *(_check_problem(problem, problem.code in snapshot.accepted_problems) for problem in others)]
+
+
+def _check_problem(problem: RedisProblem, is_accepted: bool) -> HealthCheck:
+    """Return the check of a problem that does not stop the fleet. An accepted one stays in the report."""
+    status = HealthStatus.OK if is_accepted else HealthStatus.DEGRADED
+    text = f"accepted by FINANCEHUB_ACCEPTED_REDIS_PROBLEMS: {problem.text}" if is_accepted else problem.text
+    return HealthCheck(f"redis:{problem.server}:{problem.code}", status, text)
 
 
 def _check_clocks(processes: Sequence[ProcessInfo]) -> list[HealthCheck]:

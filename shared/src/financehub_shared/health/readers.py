@@ -51,7 +51,14 @@ class RedisReaders:
         self.store: Store = RedisStore(store_client, report)
         self.queues = QueueReader(self.client, settings.heartbeat_timeout_seconds, clock)
         self.checker = HealthChecker(
-            self.client, store_client, self.store, self.queues.read_all, clock, settings.idle_tiers, known_schedules
+            self.client,
+            store_client,
+            self.store,
+            self.queues.read_all,
+            clock,
+            idle_tiers=settings.idle_tiers,
+            accepted_problems=settings.accepted_redis_problems,
+            known_schedules=known_schedules,
         )
 
 

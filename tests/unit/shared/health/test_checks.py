@@ -220,3 +220,17 @@ def test_dataset_without_a_network_does_not_repeat_the_reason() -> None:
     problems = evaluate(snapshot).problems
     assert [problem for problem in problems if NO_UPSTREAM in problem] == [problems[0]]
     assert "data:quotes:crypto: never fetched" in problems
+
+
+def test_accepted_problem_of_redis_is_in_the_report_of_a_healthy_fleet() -> None:
+    """A problem that the operator accepts does not degrade the fleet, and it stays visible. Others still degrade it."""
+    problems = [RedisProblem("queues", code, f"{code}; do something") for code in ("aof-off", "eviction")]
+    accepted = evaluate(replace(HEALTHY, redis_problems=problems, accepted_problems=["aof-off", "eviction"]))
+    assert accepted.status is HealthStatus.OK
+    (text,) = [check.reason for check in accepted.checks if check.name == "redis:queues:aof-off"]
+    assert text == "accepted by FINANCEHUB_ACCEPTED_REDIS_PROBLEMS: aof-off; do something"
+    partly = evaluate(replace(HEALTHY, redis_problems=problems, accepted_problems=["aof-off"]))
+    assert partly.status is HealthStatus.DEGRADED
+    full = RedisProblem("queues", "full", "the queue Redis is full; free memory", blocking=True)
+    stopped = evaluate(replace(HEALTHY, redis_problems=[full], accepted_problems=["full"]))
+    assert stopped.status is HealthStatus.DOWN
