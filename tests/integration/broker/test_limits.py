@@ -47,6 +47,17 @@ def test_janitor_deletes_the_oldest_dead_letters_beyond_the_limit(redis_client: 
     assert len(DeadLetterQueue(redis_client).find(limit=200)) == 150
 
 
+@pytest.mark.parametrize("died_at_ms", [float("inf"), float("-inf"), 1_700_000_000_000.7], ids=str)
+def test_janitor_counts_letters_whose_time_is_damaged(died_at_ms: float, redis_client: redis.Redis):
+    """Any client may write any time of death. The limit holds, and the newest letters stay."""
+    store_letters(redis_client, "full", 2, time.time())
+    redis_client.hset(queue_keys.dead_messages("full"), "damaged", "{}")
+    redis_client.zadd(queue_keys.dead("full"), {"damaged": died_at_ms})
+    Janitor(redis_client, heartbeat_timeout_seconds=60, dead_letter_retention_days=1e5, max_dead_letters=1).run()
+    newest = b"damaged" if died_at_ms == float("inf") else b"full-1"
+    assert redis_client.zrange(queue_keys.dead("full"), 0, -1) == [newest]
+
+
 def register(client: redis.Redis) -> None:
     """Make a schedule known."""
     client.hset(keys.SCHEDULE_NAMES, "default/demo", UID)

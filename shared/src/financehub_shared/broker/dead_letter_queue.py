@@ -145,7 +145,7 @@ class DeadLetterQueue:
                 pipeline.zcount(keys.dead(queue), "-inf", f"({before * 1000}")
             replies = pipeline.execute(raise_on_error=False)
             return sum(readable(map(keys.dead, queues), replies, 0))
-        return sum(self._drop_from(queue, before) for queue in queues)
+        return sum(self._drop_from(queue, before * 1000) for queue in queues)
 
     def drop_beyond(self, limit: int) -> dict[str, int]:
         """Delete the oldest letters of each queue that has more than `limit`.
@@ -161,7 +161,7 @@ class DeadLetterQueue:
         dropped = {}
         for queue, oldest_kept in zip(queues, readable(map(keys.dead, queues), replies, []), strict=True):
             for _, died_at_ms in oldest_kept:
-                if count := self._drop_from(queue, died_at_ms / 1000):
+                if count := self._drop_from(queue, died_at_ms):
                     dropped[queue] = count
         return dropped
 
@@ -174,11 +174,11 @@ class DeadLetterQueue:
         }
         return repaired(self._client, lambda: types, call)
 
-    def _drop_from(self, queue: str, before: float) -> int:
+    def _drop_from(self, queue: str, before_ms: float) -> int:
         names = [keys.dead(queue), keys.dead_messages(queue)]
         dropped = 0
         try:
-            while count := int(self._delete_old(keys=names, args=[round(before * 1000), DELETE_BATCH])):
+            while count := int(self._delete_old(keys=names, args=[before_ms, DELETE_BATCH])):
                 dropped += count
         except redis.ResponseError as error:
             self._skip_wrong_keys(queue, error)

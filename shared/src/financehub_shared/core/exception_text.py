@@ -84,7 +84,9 @@ def full_traceback(error: BaseException, redact: Callable[[str], str] = str) -> 
     frames = "".join(["Traceback (most recent call last):\n", *traceback.format_tb(own, limit=_MAX_FRAMES)])
     short = f"{frames}{describe_exception(error, redact)}\n"
     try:
-        text = "".join(traceback.format_exception(type(error), error, own, limit=_MAX_FRAMES))
+        # the standard library indents each line of a message, which takes seconds if there are millions
+        huge = len(safe_text(error)) > _READ_CHARACTERS
+        text = short if huge else "".join(traceback.format_exception(type(error), error, own, limit=_MAX_FRAMES))
     except BaseException:  # noqa: BLE001 — attributes such as `__notes__` may raise anything when they are read
         text = short
     # The causes come first, and there may be thousands of them.
