@@ -110,8 +110,8 @@ _CAUSES: tuple[tuple[Callable[[redis.RedisError], bool], str, str], ...] = (
         lambda error: "protected mode" in str(error),
         "login-refused",
         (
-            "accepts only connections from its own machine, because it has no password (protected mode); set a password "
-            "with requirepass, and REDIS_PASSWORD"
+            "accepts only connections from its own machine, because it has no password (protected mode); set one with "
+            "requirepass, and REDIS_PASSWORD"
         ),
     ),
     (

@@ -16,8 +16,9 @@ from financehub_shared.core.clock import Clock
 
 #: Seconds between two measurements. Clocks of computers drift by a few milliseconds in a minute.
 MEASURE_SECONDS = 60.0
-#: A change of the difference between the wall clock and the monotonic clock from which the clock is measured again at
-#: once. Either the wall clock was set, or the machine was suspended, which stops the monotonic clock.
+#: A change of the difference between two clocks from which it is measured again at once. Either the wall clock of this
+#: machine or that of Redis was set, or the machine was suspended, which stops the monotonic clock, or another server
+#: became the master.
 JUMP_SECONDS = 0.5
 
 
@@ -72,6 +73,16 @@ class ServerClock:
         monotonic = self.local.monotonic()
         jump = self.local.now() - monotonic - self._wall_offset
         return self._offset is None or abs(jump) > JUMP_SECONDS or monotonic - self._measured_at >= MEASURE_SECONDS
+
+    def should_measure(self, skew: float, seconds: float) -> bool:
+        """Whether the difference should be measured now, also because the clock of Redis was set.
+
+        Args:
+            skew: This machine's time minus the time in a reply of Redis, in seconds.
+            seconds: Duration of that round trip.
+        """
+        known = self.skew()
+        return self.is_due or known is None or abs(skew - known) > JUMP_SECONDS + seconds
 
     def measure(self, client: "redis.Redis") -> None:
         """Measure the difference to the clock of Redis with one command.

@@ -83,7 +83,7 @@ class RedisWatch:
     def _look_at(self, server: str, client: "redis.Redis", *, details: bool) -> None:
         try:
             facts = read_facts(server, client, self._clock.local, details=details)
-            if server == "queues" and "TIME" not in facts.refused and self._clock.is_due:
+            if server == "queues" and facts.skew is not None and self._clock.should_measure(facts.skew, facts.seconds):
                 self._clock.measure(client)
         except redis.RedisError as error:
             self._unreachable(server, client, error)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from financehub_shared.core.clock import ManualClock
-from financehub_shared.redis.server_clock import MEASURE_SECONDS, ServerClock
+from financehub_shared.redis.server_clock import JUMP_SECONDS, MEASURE_SECONDS, ServerClock
 
 HOUR = 3_600.0
 
@@ -98,3 +98,14 @@ def test_clock_during_an_outage_keeps_its_last_measurement() -> None:
     local.set_wall(0)
     clock.measure_if_due(server)  # type: ignore[arg-type]
     assert clock.now() == pytest.approx(server.now, abs=0.001)
+
+
+@given(jump=st.floats(-1e6, 1e6), delay=st.floats(0, 2))
+def test_should_measure_only_if_the_clock_of_redis_was_set(jump: float, delay: float) -> None:
+    """A jump of Redis's clock that a slow reply cannot explain needs a measurement, and a slow reply alone does not."""
+    local = ManualClock()
+    server, clock = Server(local, 0.0), ServerClock(local)
+    clock.measure(server)  # type: ignore[arg-type]
+    assert not clock.should_measure(delay / 2, delay)
+    if abs(jump) > JUMP_SECONDS + delay:
+        assert clock.should_measure(-jump, delay)

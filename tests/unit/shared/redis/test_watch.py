@@ -13,6 +13,7 @@ from financehub_shared.redis.server_facts import ServerFacts
 from financehub_shared.redis.watch import CALM_SECONDS, LOOK_SECONDS, WRITE_CHECK_SECONDS, RedisWatch
 
 FULL = {"SET": redis.OutOfMemoryError("command not allowed when used memory > 'maxmemory'")}
+HOUR = 3_600.0
 HEALTHY = {"redis_version": "7.0.15", "aof_enabled": 1}
 
 
@@ -29,16 +30,22 @@ class World:
         self.info: dict[str, Any] = dict(HEALTHY)
         self.error: redis.RedisError | None = None
         self.details: list[bool] = []
+        #: How far the clock of Redis is behind this machine's, in seconds.
+        self.skew = 0.0
         monkeypatch.setattr(module, "read_facts", self._read)
         clock = ServerClock(self.clock)
-        monkeypatch.setattr(clock, "measure", lambda _: None)
-        self.watch = RedisWatch({"queues": redis.Redis(host="localhost", port=6379)}, clock)
+        self.server_clock = clock
+        client = redis.Redis(host="localhost", port=6379)
+        monkeypatch.setattr(client, "time", lambda: (int(self.clock.now() - self.skew), 0))
+        self.watch = RedisWatch({"queues": client}, clock)
 
     def _read(self, server: str, client: object, clock: object, *, details: bool) -> ServerFacts:
         if self.error is not None:
             raise self.error
         self.details.append(details)
-        return ServerFacts(server, "localhost:6379", info=self.info if details else {}, refused=self.refused, skew=0.0)
+        return ServerFacts(
+            server, "localhost:6379", info=self.info if details else {}, refused=self.refused, skew=self.skew
+        )
 
     def look(self, seconds: float = WRITE_CHECK_SECONDS) -> list[tuple[str, str | None]]:
         """Let time pass and look. Return the logged events with their problems."""
@@ -111,3 +118,12 @@ def test_watch_with_a_denied_command_logs_it_once(world: World) -> None:
     assert world.look()[-1] == ("redis_problem_detected", "denied")
     assert [world.look() for _ in range(30)] == [[]] * 30
     assert "docs/redis.md" in world.watch.blocked()[0]
+
+
+def test_watch_whose_redis_sets_its_clock_follows_at_the_next_look(world: World) -> None:
+    """After a jump of the clock of Redis, the process uses the new time within seconds, not only after a minute."""
+    world.look()
+    for skew in (HOUR, 0.0, -HOUR):
+        world.skew = skew
+        world.look()
+        assert world.server_clock.skew() == pytest.approx(skew, abs=1.0)
