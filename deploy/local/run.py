@@ -9,7 +9,7 @@ import sys
 import threading
 from functools import partial
 
-from local_run.environment import ROOT, environment_for, read_procfile
+from local_run.environment import ROOT, environment_for, lock_folder, read_procfile
 from local_run.output import Terminal
 from local_run.process import Process
 from local_run.readiness import announce, await_ready
@@ -34,7 +34,13 @@ def main() -> int:
         env = environment_for(upstream)
     except PortError as error:
         return _fail(str(error))
-    (ROOT / env["REDIS_DIR"]).mkdir(parents=True, exist_ok=True)
+    folder = ROOT / env["REDIS_DIR"]
+    try:
+        lock = lock_folder(folder)
+    except OSError as error:
+        return _fail(f"{folder} cannot be used for the data of Redis: {error}; set REDIS_DIR to another folder")
+    if lock is None:
+        return _fail(f"another `make run` uses {folder}; stop it, or set REDIS_DIR to another folder")
     commands = read_procfile(ROOT / "deploy/local/Procfile")
     if upstream == "live":
         del commands["simulator"]

@@ -1,8 +1,10 @@
 """The environment of the processes of `make run`: ports, addresses and the URLs of the upstreams."""
 
+import fcntl
 import os
 import sys
 from pathlib import Path
+from typing import IO
 
 from embedded_redis import redis_server_binary
 from ports import port_of, require_free
@@ -43,6 +45,25 @@ def environment_for(upstream: str) -> dict[str, str]:
 
         env |= settings_for(f"http://127.0.0.1:{env['SIMULATOR_PORT']}")
     return env
+
+
+def lock_folder(folder: Path) -> IO[bytes] | None:
+    """Create the folder of Redis's data and lock it until this process ends. Two servers would damage the data.
+
+    Returns:
+        The open lock file, or None if another process has locked the folder.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = (folder / ".lock").open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return None
+    return lock
 
 
 def read_procfile(path: Path) -> dict[str, str]:

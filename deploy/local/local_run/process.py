@@ -11,6 +11,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
+#: What every process writes before an error that ends it.
+_ERROR = "financehub: "
+
+
+def signal_name(number: int) -> str:
+    """Return the name of a signal. Real-time signals have none in Python."""
+    return signal.Signals(number).name if number in {*signal.Signals} else f"signal {number}"
+
+
 #: Linux's command that makes a process end together with the one that started it, even if that one was killed.
 _SETPRIV = shutil.which("setpriv")
 
@@ -44,8 +53,9 @@ class Process:
         self._process: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
         self.started_at = 0.0
-        #: The last line of the output, if the output is read.
-        self.last_line = ""
+        #: The last line of the output, if it is read, or the last error of our own in it. Dramatiq writes a line after
+        #: the error of a worker.
+        self.reason = ""
 
     @property
     def pid(self) -> int:
@@ -53,10 +63,14 @@ class Process:
         return self._process.pid if self._process is not None else 0
 
     def start(self) -> None:
-        """Start it. Only the main thread may do this, because the process ends together with the calling thread."""
+        """Start it. Only the main thread may do this, because the process ends together with the calling thread.
+
+        Raises:
+            OSError: The machine cannot start another process, or the log cannot be written.
+        """
         options = {"cwd": self._folder, "env": self._environment, "start_new_session": True}
         self.started_at = time.monotonic()
-        self.last_line = ""
+        self.reason = ""
         if isinstance(self._output, Path):
             with self._output.open("ab") as log:
                 self._process = subprocess.Popen(self._command, stdout=log, stderr=log, **options)  # type: ignore[call-overload]
@@ -69,7 +83,8 @@ class Process:
         with lines:
             for line in lines:
                 text = line.decode(errors="replace").rstrip("\r\n")
-                self.last_line = text or self.last_line
+                if text and (text.startswith(_ERROR) or not self.reason.startswith(_ERROR)):
+                    self.reason = text
                 output(text)
 
     def exit_code(self) -> int | None:
@@ -80,13 +95,18 @@ class Process:
         """Describe how it ended, after it has ended."""
         code = self.exit_code()
         if code is not None and code < 0:
-            return f"{self.name} was killed by {signal.Signals(-code).name}"
+            return f"{self.name} was killed by {signal_name(-code)}"
         return f"{self.name} ended with exit code {code}"
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the process, but not to its children."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(number)
+
+    def stop(self) -> None:
+        """Tell it to end, also if somebody has suspended it."""
+        for number in (signal.SIGTERM, signal.SIGCONT):
+            self.signal(number)
 
     def kill_group(self) -> None:
         """Kill what is left of its process group, such as the children of a process that was killed itself."""

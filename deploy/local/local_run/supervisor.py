@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 from local_run.output import SYSTEM, Terminal
-from local_run.process import Process
+from local_run.process import Process, signal_name
 
 #: The exit code of every process of FinanceHub for an invalid setting.
 INVALID_SETTING = 2
@@ -67,14 +67,20 @@ class Supervisor:
             The exit code: 0 after a signal, otherwise that of the process because of which everything stopped.
         """
         for number in STOP_SIGNALS:
-            signal.signal(number, self._on_signal)
+            # `nohup make run` goes on when the terminal is closed
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._on_signal)
         code = 0
         try:
             code = self._start()
             if not code and not self._stopped.is_set():
                 on_started()
                 code = self._watch()
+        except OSError as error:
+            self.reason, code = f"a process cannot be started: {error}", 1
         finally:
+            if self._signals and not self.reason:
+                self.reason = f"stopped by {signal_name(self._signals[0][1])}"
             self._stop()
             for number in STOP_SIGNALS:
                 # one that arrives while the interpreter ends would change the exit code
@@ -121,7 +127,7 @@ class Supervisor:
         process.kill_group()
         ending = process.ending()
         if code == INVALID_SETTING:
-            self.reason = f"{ending}, because a setting is invalid: {process.last_line or 'see its log in .data/'}"
+            self.reason = f"{ending}, because a setting is invalid: {process.reason or 'see its log in .data/'}"
             return INVALID_SETTING
         was_healthy = time.monotonic() - process.started_at >= _HEALTHY_SECONDS
         one.failures = 1 if was_healthy else one.failures + 1
@@ -135,10 +141,10 @@ class Supervisor:
 
     def _stop(self) -> None:
         for process in self.services:
-            process.signal(signal.SIGTERM)
+            process.stop()
         self._await_end(self.services, _STOP_SECONDS)
         for process in reversed(self.backing):
-            process.signal(signal.SIGTERM)
+            process.stop()
             self._await_end([process], _STOP_SECONDS)
 
     def _await_end(self, processes: Sequence[Process], seconds: float) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from local_run.environment import lock_folder
 from support.processes import launch
 from support.redis_server import free_port
 from support.waiting import eventually
@@ -38,7 +39,7 @@ class MakeRun:
         self.output = folder / "output"
         self.redis_port, self.simulator_port = free_port(), free_port()
         self.http_port = _free_ports(4)
-        (folder / "redis").mkdir()
+        (folder / "redis").mkdir(exist_ok=True)
         ports = {
             "REDIS_PORT": str(self.redis_port),
             "SIMULATOR_PORT": str(self.simulator_port),
@@ -198,6 +199,49 @@ def test_make_run_that_is_stopped_leaves_no_process(
             run.process.send_signal(number)
     assert run.process.wait(90) == 0, run.text()[-2_000:]
     assert not descendants & {*_parents()}
+    assert isinstance(signals[0], signal.Signals)
+    assert run.text().splitlines()[-1] == f"make run: stopped by {signals[0].name}"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="real-time signals")
+def test_make_run_names_any_signal_and_ends_suspended_processes_in_time(make_run: Callable[..., MakeRun]) -> None:
+    """A signal without a name is shown by its number. A process that somebody has suspended drains like the others."""
+    run = make_run()
+    eventually(run.started, "all processes serve", START_SECONDS)
+    os.kill(run.pids("low")[0], 35)
+    eventually(lambda: "low was killed by signal 35; restarted in 2 s" in run.text(), within=20)
+    eventually(lambda: len(run.pids("low")) == 2, "low is started again", 20)
+    os.kill(run.pids("high")[0], signal.SIGSTOP)
+    descendants = run.descendants()
+    run.process.send_signal(signal.SIGTERM)
+    assert run.process.wait(90) == 0, run.text()[-2_000:]
+    assert "sending SIGKILL" not in run.text()
+    assert not descendants & {*_parents()}
+
+
+def test_second_make_run_with_the_same_data_is_refused(tmp_path: Path) -> None:
+    """Two servers would damage the data, even on different ports. The data of the first one is not touched."""
+    with lock_folder(tmp_path / "redis") as lock:
+        assert lock is not None
+        second = MakeRun(tmp_path)
+        try:
+            assert second.process.wait(START_SECONDS) == 2
+        finally:
+            second.end()
+    (line,) = second.text().splitlines()
+    assert line == (f"make run: another `make run` uses {tmp_path}/redis; stop it, or set REDIS_DIR to another folder")
+
+
+def test_make_run_with_data_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    """A path that is not a folder is an invalid setting, with one line that names it."""
+    (tmp_path / "file").write_text("x")
+    run = MakeRun(tmp_path, REDIS_DIR=str(tmp_path / "file"))
+    try:
+        assert run.process.wait(START_SECONDS) == 2
+    finally:
+        run.end()
+    (line,) = run.text().splitlines()
+    assert line.startswith(f"make run: {tmp_path}/file cannot be used for the data of Redis: ")
 
 
 def test_make_run_with_an_invalid_setting_ends_with_the_reason(make_run: Callable[..., MakeRun]) -> None:
