@@ -1,11 +1,14 @@
 """A schedule with `concurrencyPolicy: Allow` cannot fill Redis (F12)."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
 
+from financehub_scheduler.api.schedule import Schedule
 from financehub_scheduler.core.changes import Changes
-from financehub_scheduler.redis.enqueuer import MAX_BACKLOG, Enqueuer, RunSubmission
+from financehub_scheduler.redis.enqueuer import MAX_BACKLOG, MAX_BACKLOG_WITH_DEPTH, Enqueuer, RunSubmission
+from financehub_shared.core.chunks import chunks
 from financehub_shared.core.settings import Settings
 from financehub_shared.redis import keys
 from financehub_shared.redis.client import connect_async
@@ -65,15 +68,70 @@ async def test_trigger_beyond_the_limit_is_refused_with_the_reason(scheduler: Sc
 
 
 async def test_max_queue_depth_replaces_the_limit(scheduler: Scheduler):
-    """A schedule that sets maxQueueDepth allows as many messages as it says."""
-    await fill(scheduler, 150, maxQueueDepth=1_000)
-    assert len(scheduler.due()) == 150
-    assert not scheduler.client.exists(keys.schedule_backlog(UID))
+    """A schedule that sets maxQueueDepth allows as many messages as it says, up to a limit of its own."""
+    await fill(scheduler, 150, maxQueueDepth=120)
+    assert len(scheduler.due()) == 121
 
 
-@pytest.mark.parametrize("policy", ["Forbid", "Replace", "BufferOne"])
+async def test_max_queue_depth_does_not_turn_the_limit_off(scheduler: Scheduler):
+    """Whatever a schedule says, it has at most a thousand unfinished runs."""
+    await scheduler.load(template := schedule(concurrencyPolicy="Allow", maxQueueDepth=10_000_000))
+    runs = [RunSubmission(template, "due", T + 60 * number) for number in range(1, MAX_BACKLOG_WITH_DEPTH + 50)]
+    outcomes = [outcome for batch in chunks(runs, 200) for outcome in await scheduler.outcomes(*batch)]
+    assert Counter(outcomes) == {"enqueued": MAX_BACKLOG_WITH_DEPTH, "backlog": 49}
+
+
+@pytest.mark.parametrize("policy", ["Allow", "Replace"])
+async def test_runs_that_wait_for_a_retry_count(scheduler: Scheduler, policy: str):
+    """A schedule whose runs fail does not fill the delay queue. Each run that ends makes room for another one."""
+    await scheduler.load(schedule(schedule="@every 1s", concurrencyPolicy=policy))
+    failed: list[str] = []
+    for _ in range(MAX_BACKLOG + 50):
+        await scheduler.pass_time(1)
+        for message in messages(scheduler.client):
+            # the retry has a new message, in another queue
+            scheduler.end_run(message["message_id"], "retrying")
+            failed.append(message["message_id"])
+    assert len(failed) == MAX_BACKLOG
+    assert scheduler.field(UID, "skipped_backlog") == "50"
+    scheduler.end_run(failed[7], "dead-lettered")
+    await scheduler.pass_time(1)
+    assert len(scheduler.due()) == 1
+
+
+async def test_backfill_whose_runs_wait_for_a_retry_waits(scheduler: Scheduler):
+    """A backfill of runs that fail does not fill the delay queue either."""
+    await scheduler.load(template := schedule(concurrencyPolicy="Allow"))
+    for number in range(1, 150):
+        (outcome,) = await scheduler.outcomes(run := _backfill_run(scheduler, template, number))
+        if outcome == "enqueued":
+            scheduler.end_run(run.message_id, "retrying")
+    assert (outcome, number, scheduler.field(UID, "backfilled")) == ("wait", 149, str(MAX_BACKLOG + 1))
+
+
+def _backfill_run(scheduler: Scheduler, template: Schedule, number: int) -> RunSubmission:
+    scheduler.client.hsetnx(keys.backfill("id"), "cursor", "0")
+    return RunSubmission(template, "backfill", T - 60_000 + 60 * number, fence="id")
+
+
+async def test_records_of_skipped_runs_are_kept_for_an_hour(scheduler: Scheduler):
+    """Runs that are replaced or refused have no message whose end would count them, so their records expire soon."""
+    scheduler.enqueuer = Enqueuer(scheduler.connection, 7 * 86_400, 1e9)
+    template = schedule(concurrencyPolicy="Replace", catchUp="All")
+    await scheduler.load(template)
+    # in one batch, so that a run is replaced before its record is written
+    await scheduler.outcomes(*(RunSubmission(template, "due", T + 60 * number) for number in range(1, 21)))
+    for number in range(20):
+        await scheduler.outcomes(RunSubmission(template, "due", T + 6_000 + 60 * number))
+        await scheduler.outcomes(RunSubmission(template, "annotation", T, fence=f"r{number}", refused="x"))
+    records = [key for key in scheduler.client.keys(keys.run("*")) if scheduler.client.hget(key, "state") == b"skipped"]
+    assert len(records) == 39 + 20
+    assert all(0 < scheduler.client.ttl(key) <= 3_600 for key in records)
+
+
+@pytest.mark.parametrize("policy", ["Forbid", "BufferOne"])
 async def test_other_policies_have_no_list(scheduler: Scheduler, policy: str):
-    """The other policies keep at most two messages in the queue, so nothing is counted."""
+    """The other policies allow one unfinished run at a time, so nothing is counted."""
     await scheduler.load(schedule(schedule="@every 1s", concurrencyPolicy=policy))
     await scheduler.pass_time(20)
     assert len(scheduler.due()) <= 2

@@ -356,3 +356,26 @@ async def test_request_with_invalid_arguments_raises(scheduler: Scheduler, now: 
         request_backfill(scheduler.client, "default/demo", now - 60, now - 61)
     with pytest.raises(InvalidArgumentsError, match="'x' is unknown"):
         show_backfill(scheduler.client, "x")
+
+
+async def test_backfill_annotations_of_a_schedule_run_one_after_another(scheduler: Scheduler, now: float) -> None:
+    """Somebody who keeps changing the annotation has one unfinished backfill, and no pile of records."""
+
+    async def annotate(number: int) -> None:
+        value = f"{iso(now - 600.5)}/{iso(now - number - 300.5)}"
+        await scheduler.load(schedule(annotations={BACKFILL: value}, concurrencyPolicy="Allow"))
+        await scheduler.on_demand.step()
+
+    scheduler.refused["default/demo"] = ""
+    await scheduler.load(schedule(concurrencyPolicy="Allow"))
+    for number in range(30):
+        await annotate(number)
+        assert scheduler.client.scard(keys.SCHEDULE_BACKFILLS) <= 1
+    for _ in range(5):
+        await scheduler.on_demand.step()
+    records = scheduler.client.keys(keys.backfill("*"))
+    assert len(records) > 2
+    newest = scheduler.client.hget(keys.schedule(UID), "annotated_backfill").decode()
+    kept = [key for key in records if scheduler.client.ttl(key) > 3_600]
+    assert kept == [keys.backfill(newest).encode()]
+    assert show_backfill(scheduler.client, newest).end == pytest.approx(now - 29 - 300.5)

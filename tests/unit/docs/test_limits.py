@@ -65,6 +65,10 @@ TESTS: Mapping[str, tuple[str, str]] = {
     "Q11": ("integration/broker/test_limits.py", "test_backfill_beyond_the_limit_is_refused"),
     "Q12": ("integration/scheduler/test_on_demand.py", "test_backfill_of_an_excessive_range_is_refused"),
     "Q13": ("integration/scheduler/test_on_demand.py", "test_backfill_with_full_queue_waits"),
+    "Q16": (
+        "integration/scheduler/test_on_demand.py",
+        "test_backfill_annotations_of_a_schedule_run_one_after_another",
+    ),
     "Q14": ("unit/scheduler/recurrence/test_catch_up.py", "test_plan_after_a_long_outage_runs_at_most_a_hundred"),
     "Q15": ("unit/shared/health/test_checks.py", "test_evaluate_returns_status_and_reason"),
     "R1": ("integration/broker/test_limits.py", "test_janitor_deletes_the_oldest_dead_letters_beyond_the_limit"),
@@ -82,6 +86,7 @@ TESTS: Mapping[str, tuple[str, str]] = {
         "test_file_at_the_limit_of_assets_is_read_and_beyond_it_refused",
     ),
     "R9": ("unit/shared/market/test_assets_file.py", "test_file_beyond_the_largest_size_is_refused"),
+    "R10": ("integration/scheduler/test_backlog.py", "test_records_of_skipped_runs_are_kept_for_an_hour"),
     "P1": ("integration/scheduler/test_series.py", "test_schedules_beyond_the_limit_share_their_series"),
     "P2": ("unit/shared/metrics/test_label_limit.py", "test_names_in_messages_never_create_more_series_than_the_limit"),
     "P3": ("unit/shared/providers/transport/test_http.py", "test_client_with_an_endless_body_stops_at_the_limit"),

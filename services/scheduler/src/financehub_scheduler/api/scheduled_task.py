@@ -192,8 +192,8 @@ class ScheduledTaskSpec(_Closed):  # type: ignore[no-redef]
         ge=0,
         le=10_000_000,
         description="Backpressure: a due run is skipped and counted while the queue has more messages than this, "
-        "waiting and in flight. If it is not set, a schedule with concurrencyPolicy Allow may have 100 messages of its "
-        "own in the queue (FINANCEHUB_MAX_BACKLOG).",
+        "waiting and in flight. A schedule with concurrencyPolicy Allow or Replace may also have at most 100 "
+        "unfinished runs of its own (FINANCEHUB_MAX_BACKLOG), or up to 1,000 if this field is set to so many.",
     )
     calendar: str | None = Field(
         None,

@@ -33,6 +33,8 @@ INTERVAL_SECONDS = 1.0
 _BACKFILL_BATCH = 50
 #: Maximum number of due times in a backfill. A larger range is refused, because it is more likely a typo than intended.
 MAX_BACKFILL_RUNS = 10_000
+#: Seconds for which an ended backfill is kept after the schedule's annotation has requested another one.
+_REPLACED_TTL_SECONDS = 3_600
 #: Seconds after which a trigger that no scheduler could carry out is deleted, because its requester no longer waits.
 _REQUEST_TTL_SECONDS = 3_600
 #: Runs per script. After a restart, thousands of annotations may be submitted. Between two scripts, due runs go first.
@@ -150,16 +152,24 @@ class OnDemandRuns(SchedulerListener):
             ]
         )
         for schedule in schedules:
-            if schedule.backfill:
-                await self._request_backfill(schedule, schedule.backfill)
+            if schedule.backfill and not await self._request_backfill(schedule, schedule.backfill):
+                continue
             if self._annotated.get(schedule.uid) is schedule:
                 del self._annotated[schedule.uid]
 
-    async def _request_backfill(self, schedule: Schedule, backfill: Backfill) -> None:
-        """Create the backfill that a schedule's annotation requests, unless it was created before."""
+    async def _request_backfill(self, schedule: Schedule, backfill: Backfill) -> bool:
+        """Create the backfill that a schedule's annotation requests, unless it was created before.
+
+        Returns:
+            Whether it exists. While the schedule's previous one has not ended, it is not created, so that somebody who
+            keeps changing the annotation does not fill Redis.
+        """
         record = keys.schedule(schedule.uid)
-        if await self._client.hget(record, ScheduleField.ANNOTATED_BACKFILL) == backfill.id.encode():
-            return
+        previous = decode(await self._client.hget(record, ScheduleField.ANNOTATED_BACKFILL) or b"")
+        if previous == backfill.id:
+            return True
+        if previous and await self._client.sismember(keys.SCHEDULE_BACKFILLS, previous):
+            return False
         # In one transaction, so that a scheduler that dies here leaves nothing half done. Two schedulers write the same
         # data.
         async with self._client.pipeline(transaction=True) as pipeline:
@@ -168,7 +178,10 @@ class OnDemandRuns(SchedulerListener):
             pipeline.sadd(keys.SCHEDULE_BACKFILLS, backfill.id)
             pipeline.hset(record, ScheduleField.ANNOTATED_BACKFILL, backfill.id)
             pipeline.sadd(keys.SCHEDULES_CHANGED, schedule.uid)
+            if previous:
+                pipeline.expire(keys.backfill(previous), _REPLACED_TTL_SECONDS)
             await pipeline.execute()
+        return True
 
     # backfills ----------------------------------------------------------------------------------------
     async def _continue_backfill(self, member: bytes) -> None:

@@ -23,9 +23,15 @@ _ACTIVE_LIMIT_MS = 2 * DAY_SECONDS * 1000
 #: Redis rejects a due time that is this far ahead of its own clock. The clocks of synchronized servers differ by less
 #: than a second.
 AHEAD_LIMIT_SECONDS = 60.0
-#: Maximum number of a schedule's own messages in its queue under `concurrencyPolicy: Allow`, unless it sets
+#: Maximum number of a schedule's unfinished runs under `concurrencyPolicy: Allow` and `Replace`, unless it sets
 #: `maxQueueDepth`. The setting `max_backlog` has the reason.
 MAX_BACKLOG = 100
+#: Maximum number of them if the schedule sets a higher `maxQueueDepth`. The author of a schedule must not be able
+#: to turn the limit off. Counting 1,000 runs takes Redis about 1 ms.
+MAX_BACKLOG_WITH_DEPTH = 1_000
+#: Seconds for which the record of a run is kept that was skipped or replaced in the queue. The client that requested it
+#: reads it within seconds, and a schedule that is due each second has at most 3,600 of them.
+_SKIPPED_TTL = 3_600
 #: Maximum number of messages that a backfill keeps in the queue if the schedule does not set `maxQueueDepth`.
 BACKFILL_QUEUE_DEPTH = 100
 
@@ -180,7 +186,7 @@ class Enqueuer:
         client: The queue Redis.
         run_ttl: Seconds for which a run record is kept.
         ahead_limit: Seconds by which a due time may be ahead of Redis's own clock.
-        max_backlog: Maximum number of a schedule's own messages in its queue under `concurrencyPolicy: Allow`.
+        max_backlog: Maximum number of a schedule's unfinished runs under `concurrencyPolicy: Allow` and `Replace`.
     """
 
     def __init__(
@@ -197,7 +203,9 @@ class Enqueuer:
             "run_ttl": run_ttl,
             "ahead_limit": ahead_limit * 1000,
             "active_limit": _ACTIVE_LIMIT_MS,
+            "skipped_ttl": min(run_ttl, _SKIPPED_TTL),
             "max_backlog": max_backlog,
+            "max_backlog_with_depth": max(max_backlog, MAX_BACKLOG_WITH_DEPTH),
             "active": sorted(ACTIVE),
         }
 

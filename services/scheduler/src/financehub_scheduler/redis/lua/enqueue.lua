@@ -1,6 +1,7 @@
 -- Enqueue a batch of runs in one atomic step: check the fence, the overlap and the backlog of each run, and store its
 -- message.
--- ARGV[1]: JSON context {now (ms), ahead_limit (ms), run_ttl (s), active_limit (ms), max_backlog, active (states)}
+-- ARGV[1]: JSON context {now (ms), ahead_limit (ms), skipped_ttl (s), active_limit (ms), max_backlog,
+-- max_backlog_with_depth, active (states)}
 -- ARGV[2]: JSON list of runs (for the fields, see `encode` in enqueuer.py)
 -- ARGV[3…]: one message per run; an empty one only moves the high-water mark
 -- Returns one enqueue outcome per run. `moved` is followed by a colon and the high-water mark in Redis (ms), `ahead` by
@@ -60,8 +61,14 @@ local function depth(name)
   return queue.stored + #queue.ids
 end
 
--- Whether the number of the schedule's own messages in its queue is limited. The other policies allow two at most.
-local function is_bounded(run) return run.policy == 'Allow' and not run.max_depth end
+-- Whether the schedule's unfinished runs are counted. Forbid and BufferOne allow one at a time.
+local function is_bounded(run) return run.policy == 'Allow' or run.policy == 'Replace' end
+
+-- The largest number of the schedule's unfinished runs. A schedule that sets maxQueueDepth may have more of them.
+local function backlog_limit(run)
+  if not run.max_depth then return context.max_backlog end
+  return math.max(context.max_backlog, math.min(run.max_depth + 1, context.max_backlog_with_depth))
+end
 
 -- Stores a message and writes the given fields of the schedule record.
 local function enqueue(schedule, run, ...)
@@ -97,36 +104,45 @@ local function state_of(id, queue)
   return active and state or nil
 end
 
+-- Ends the record of a run that has no message. No worker's event will ever bring it to those that are kept per task,
+-- so it must not stay as long as they do.
+local function end_skipped(id, ...)
+  -- not `call`, because the key may have another type, and the message is what matters
+  redis.pcall('hset', run_key(id), run_field.state, 'skipped', run_field.finished_at, at, ...)
+  redis.call('expire', run_key(id), context.skipped_ttl)
+end
+
 -- Removes a run from its queue if no worker has fetched it yet.
 local function replace(id, queue)
   flush(queue)
   if redis.call('lrem', queue_key(queue), -1, id) == 1 then
     redis.call('hdel', messages_key(queue), id)
     queues[queue].stored = nil
-    -- not `call`, because the key may have another type, and the message is what matters
-    redis.pcall('hset', run_key(id), run_field.state, 'skipped', run_field.error, 'replaced by the next run',
-      run_field.finished_at, at)
+    end_skipped(id, run_field.error, 'replaced by the next run')
   end
 end
 
--- Whether the schedule may have another message in its queue. Its list of messages also has those that have left the
--- queue, until it is full.
+-- Whether the schedule may have another unfinished run: one whose message is in its queue, or waits for a retry in the
+-- delay queue. Its list of runs also has those that have ended, until it is full.
 local function has_room(run)
-  local key = backlog_key(run.uid)
+  local key, limit = backlog_key(run.uid), backlog_limit(run)
   local length = redis.pcall('llen', key)
   if type(length) ~= 'number' then
     redis.call('del', key) -- a key of another type
     return true
   end
-  if length < context.max_backlog then return true end
+  if length < limit then return true end
   flush(run.queue)
   local waiting = {}
   for _, id in ipairs(redis.call('lrange', key, 0, -1)) do
-    if redis.call('hexists', messages_key(run.queue), id) == 1 then waiting[#waiting + 1] = id end
+    -- a retry has a new message, which only the record of the run names
+    if redis.call('hexists', messages_key(run.queue), id) == 1 or state_of(id, run.queue) then
+      waiting[#waiting + 1] = id
+    end
   end
   redis.call('del', key)
   if #waiting > 0 then redis.call('rpush', key, unpack(waiting)) end
-  return #waiting < context.max_backlog
+  return #waiting < limit
 end
 
 -- Checks the concurrency policy and the backlog. Returns 'go', or the reason to skip the run.
@@ -191,10 +207,8 @@ local function trigger(schedule, run)
     return enqueue(schedule, run)
   end
   -- The client that requested the run watches the run record, so the reason is stored there.
-  redis.pcall('hset', run_key(run.id), run_field.state, 'skipped', run_field.task, run.task, run_field.queue, run.queue,
-    run_field.schedule, run.schedule, run_field.schedule_uid, run.uid, run_field.error, run.refused or admission,
-    run_field.enqueued_at, at, run_field.finished_at, at)
-  redis.call('expire', run_key(run.id), context.run_ttl)
+  end_skipped(run.id, run_field.task, run.task, run_field.queue, run.queue, run_field.schedule, run.schedule,
+    run_field.schedule_uid, run.uid, run_field.error, run.refused or admission, run_field.enqueued_at, at)
   return skip(schedule, admission)
 end
 
