@@ -13,6 +13,10 @@ from financehub_scheduler.recurrence.catch_up import MAX_CATCH_UP
 from financehub_scheduler.redis.enqueuer import BACKFILL_QUEUE_DEPTH
 from financehub_shared.core.settings import Settings, variables
 from financehub_shared.core.task_summary import TaskSummary
+from financehub_shared.health.connection import READ_SECONDS
+from financehub_shared.health.connection_loop import MAX_ASKING, MAX_IDLE
+from financehub_shared.health.http_messages import MAX_HEAD_BYTES
+from financehub_shared.health.lane import MAX_WAITING
 from financehub_shared.market.assets_file import MAX_ASSETS, MAX_FILE_BYTES
 from financehub_shared.market.protocols import QUARANTINE_LIMIT
 from financehub_shared.metrics.label_limit import MAX_VALUES
@@ -48,6 +52,9 @@ NUMBERS: Mapping[str, str] = {
     "P2": f"{MAX_VALUES:,}",
     "P3": f"{DEFAULTS.max_response_bytes // 1_000_000} MB",
     "P4": f"{FEED_BYTES_MAX // 1_000_000} MB",
+    "P5": f"{MAX_IDLE} without a whole request, {MAX_ASKING} with one",
+    "P6": f"{MAX_HEAD_BYTES // 1_024} kB within {READ_SECONDS:.0f} s",
+    "P7": f"{MAX_WAITING} different ones",
 }
 
 #: Row → the test that hits the limit: file below `tests/` and name.
@@ -91,6 +98,15 @@ TESTS: Mapping[str, tuple[str, str]] = {
     "P2": ("unit/shared/metrics/test_label_limit.py", "test_names_in_messages_never_create_more_series_than_the_limit"),
     "P3": ("unit/shared/providers/transport/test_http.py", "test_client_with_an_endless_body_stops_at_the_limit"),
     "P4": ("unit/shared/providers/rss/test_provider.py", "test_feed_over_two_megabytes_is_malformed"),
+    "P5": (
+        "unit/shared/health/test_connection_limits.py",
+        "test_server_with_too_many_connections_closes_the_oldest",
+    ),
+    "P6": (
+        "unit/shared/health/test_http_messages.py",
+        "test_parse_request_with_something_else_refuses_it_before_its_end",
+    ),
+    "P7": ("unit/shared/health/test_lane.py", "test_lane_with_too_many_results_refuses_more"),
 }
 
 
