@@ -104,7 +104,7 @@ class Process:
             self._process.send_signal(number)
 
     def stop(self) -> None:
-        """Tell it to end, also if somebody has suspended it."""
+        """Tell it to end, even if somebody has suspended it."""
         for number in (signal.SIGTERM, signal.SIGCONT):
             self.signal(number)
 

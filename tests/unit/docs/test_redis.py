@@ -41,7 +41,7 @@ def test_document_names_every_problem_that_can_be_accepted() -> None:
 
 
 def test_acl_allows_every_command_of_the_scripts() -> None:
-    """Redis checks each command in a script, also of scripts that run only rarely."""
+    """Redis checks each command in a script, and some scripts run only rarely."""
     missing = {name: file for name, file in called_in_scripts().items() if name not in allowed()}
     assert missing == {}
 
