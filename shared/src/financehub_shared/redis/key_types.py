@@ -4,6 +4,7 @@ A reader skips such a key and reports it with a `WrongKeyLog`. A writer that can
 it renames it, so that nothing is lost, and writes again. ADR 0072 gives the reasons.
 """
 
+import shlex
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
@@ -45,6 +46,8 @@ for i, key in ipairs(KEYS) do
 end
 return moved
 """
+#: Length of a name that log lines show as a whole. Our own keys consist of a prefix and a name of up to 512 characters.
+_SHOWN_CHARACTERS = 600
 #: Number of keys that are remembered as reported.
 _REMEMBERED = 10_000
 
@@ -117,9 +120,22 @@ def _log_set_aside(types: KeyTypes, moved: Any) -> bool:
             key=key,
             reason=f"it is not a {types[key]}, so another program wrote it",
             moved_to=name,
-            remedy=f"find the program that writes the key, then run: redis-cli DEL '{name}'",
+            remedy=f"find the program that writes the key, then delete this one: {delete_command(name)}",
         )
     return bool(moved)
+
+
+def delete_command(key: str) -> str:
+    """Return the command that deletes a key, for people who copy it from a log line into a shell.
+
+    Any program may have chosen the name, so it is quoted, or left out if a shell or the log cannot show it.
+
+    Args:
+        key: The key. Bytes that are not UTF-8 may be replaced by U+FFFD.
+    """
+    if len(key) <= _SHOWN_CHARACTERS and key.isprintable() and "\N{REPLACEMENT CHARACTER}" not in key:
+        return f"redis-cli DEL {shlex.quote(key)}"
+    return "DEL NAME in an interactive redis-cli, with NAME from `redis-cli --no-raw --scan`"
 
 
 class WrongKeyLog:
@@ -148,8 +164,8 @@ class WrongKeyLog:
         if len(self._logged) >= _REMEMBERED:
             self._logged.clear()
         self._logged[name] = now
-        shown = name if len(name) <= 200 else f"{name[:200]}…"
-        log.warning("key_ignored", key=shown, reason=reason, remedy=remedy or f"redis-cli DEL '{shown}'")
+        shown = name if len(name) <= _SHOWN_CHARACTERS else f"{name[:_SHOWN_CHARACTERS]}…"
+        log.warning("key_ignored", key=shown, reason=reason, remedy=remedy or delete_command(name))
 
 
 #: The process's log of keys that are left out. Readers share it, so that each key is logged once per process.
