@@ -104,23 +104,9 @@ class SentinelSet:
         ports = {each.port: each for each in self.servers}
         return ports[max(set(named), key=named.count)]
 
-    def kill_master(self, *, after_replication: bool = False) -> RedisServer:
-        """Kill the master with SIGKILL, wait until another server is the master, and return the killed one.
-
-        Args:
-            after_replication: Whether every confirmed write is sent to the replicas before. Without it, the last write
-                may be lost, because Redis sometimes confirms it a few microseconds before it sends it to them. Commands
-                that arrive in the meantime are neither executed nor confirmed.
-        """
-
-        def kill(master: RedisServer) -> None:
-            if after_replication:
-                with master.client() as client:
-                    client.client_pause(10_000, all=False)
-                    eventually(lambda: self._is_replicated(master), "the replica has every write", _PATIENT_SECONDS)
-            master.kill()
-
-        return self._lose_master(kill)
+    def kill_master(self) -> RedisServer:
+        """Kill the master with SIGKILL, wait until another server is the master, and return the killed one."""
+        return self._lose_master(RedisServer.kill)
 
     def hang_master(self) -> RedisServer:
         """Stop the master with SIGSTOP, wait until another server is the master, and return the hung one."""
@@ -215,10 +201,6 @@ class SentinelSet:
         with server.client(socket_timeout=5) as client:
             found: Any = client.info("replication")
         return dict(found)
-
-    def _is_replicated(self, master: RedisServer) -> bool:
-        found = self._info(master)
-        return found["connected_slaves"] > 0 and found["slave0"]["offset"] == found["master_repl_offset"]
 
     def _wait_in_sync(self, replica: RedisServer) -> None:
         def in_sync() -> bool:
