@@ -2,6 +2,7 @@
 
 import re
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, SecretStr
 from pydantic_core import PydanticCustomError
@@ -63,17 +64,40 @@ def _custom_error(error: RedisUrlError) -> PydanticCustomError:
 def _without_query(value: str) -> str:
     if "?" in value or "#" in value:
         raise ValueError("a base URL has no query; put a key into the setting of the provider's API key")
+    if problem := _url_problem(value):
+        raise ValueError(f"the URL {problem}")
     return value
+
+
+def _url_problem(url: str) -> str:
+    """Return why a client could not use a URL, without any part of the URL; empty if it could."""
+    if not re.match(r"https?://[^/?#\s]\S*$", url, re.IGNORECASE):
+        return "does not begin with https:// or http:// and a host, or contains a space"
+    try:
+        parts = urlsplit(url)
+        has_host, _ = bool(parts.hostname), parts.port
+    except ValueError:
+        has_host = False
+    if has_host:
+        return ""
+    return "has an invalid host or port; in a user or a password, write / as %2F, ? as %3F, # as %23 and @ as %40"
+
+
+def _check_urls(urls: object) -> object:
+    if isinstance(urls, list):
+        for number, url in enumerate(urls, 1):
+            if isinstance(url, str) and (problem := _url_problem(url)):
+                raise ValueError(f"URL {number} {problem}")
+    return urls
+
+
+def _split_urls(value: object) -> object:
+    return _check_urls(split_list(value))
 
 
 def _split_lines(value: object) -> object:
     """Turn a list of URLs with one per line, or separated by commas, into a list. A comma inside a URL is `%2C`."""
-    urls = split_list(",".join(value.split())) if isinstance(value, str) else value
-    if isinstance(urls, list):
-        for number, url in enumerate(urls, 1):
-            if isinstance(url, str) and not re.match(r"https?://[^/?#\s]", url):
-                raise ValueError(f"URL {number} does not begin with https:// or http:// and a host")
-    return urls
+    return _check_urls(split_list(",".join(value.split())) if isinstance(value, str) else value)
 
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
@@ -93,4 +117,5 @@ RedisPassword = Annotated[SecretStr, AfterValidator(_check_password)]
 RedisUrlSetting = Annotated[RedisUrl, PlainValidator(_parse_redis_url), PlainSerializer(str)]
 #: A base URL, to which paths are appended. A query would end up in the middle of the address.
 HttpUrl = Annotated[str, AfterValidator(_without_query), Field(pattern=r"^https?://[^\s/]+(/\S*)?$")]
+Urls = Annotated[list[str], BeforeValidator(_split_urls)]
 SecretUrls = Annotated[list[SecretStr], BeforeValidator(_split_lines)]

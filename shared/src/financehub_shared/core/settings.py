@@ -30,6 +30,7 @@ from financehub_shared.core.setting_types import (
     RedisUrlSetting,
     Seconds,
     SecretUrls,
+    Urls,
 )
 from financehub_shared.core.text import printable
 from financehub_shared.core.url_secrets import MASK, mask_urls
@@ -178,7 +179,7 @@ class Settings(ProviderSettings):
         description="The base URLs point to the simulator, so records are stored with the provider simulated/<name>. "
         "Use a separate Redis, because simulated bars and real bars of one asset are not stored together.",
     )
-    rss_feeds: Names = Field(
+    rss_feeds: Urls = Field(
         [
             "https://finance.yahoo.com/news/rssindex",
             "https://www.cnbc.com/id/100003114/device/rss/rss.html",

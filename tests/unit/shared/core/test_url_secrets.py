@@ -1,5 +1,7 @@
 """Secrets in URLs are recognized by their place or form, and nothing else is masked (F15)."""
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -129,3 +131,59 @@ def test_proxy_passwords_are_known(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("http_proxy", "other3y@proxy.test:3128")
     redact = Redactor(known_secrets(Settings()))
     assert redact("hunter2x! hunter2x%21 other3y") == f"{MASK} {MASK} {MASK}"
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "https://",
+        "http%3A%2F%2F",
+        "a.",
+        "a-",
+        "https://u:",
+        "redis://a:",
+        "?a=",
+        "a=b&",
+        "https://u:a/",
+        "%3F",
+        ":\\/\\/",
+    ],
+)
+def test_mask_urls_of_a_hostile_text_takes_linear_time(part: str):
+    """No text of an upstream keeps the interpreter busy: 160 kB took 20 s when the time was quadratic."""
+    for text in (part * (100_000 // len(part)), "://%3A=" + part * (100_000 // len(part))):
+        started = time.process_time()
+        mask_urls(text)
+        assert time.process_time() - started < 4
+
+
+BAD_URLS = {
+    "unescaped slash": "https://me:hunter2/secret@a.test/feed",
+    "unescaped question mark": "https://me:hunter2?secret@a.test/feed",
+    "unescaped number sign": "https://me:hunter2#secret@a.test/feed",
+    "port": "https://hunter2.test:hunter2/feed",
+    "large port": "https://hunter2.test:99999/feed",
+    "bracket": "https://[hunter2/feed",
+    "no host": "https:///hunter2",
+    "user only": "https://hunter2@/feed",
+    "scheme": "ftp://hunter2.test/feed",
+}
+
+
+@pytest.mark.parametrize("name", BAD_URLS)
+@pytest.mark.parametrize("variable", ["FINANCEHUB_SECRET_RSS_FEEDS", "FINANCEHUB_RSS_FEEDS"])
+def test_url_that_no_client_could_use_is_refused_at_the_start(variable: str, name: str):
+    """An invalid URL does not wait for the first fetch, whose error would show a part of its password."""
+    with pytest.raises(ConfigError) as refused:
+        load_settings({variable: f"https://b.test/feed,{BAD_URLS[name]}"})
+    assert "URL 2 " in str(refused.value)
+    assert variable in str(refused.value)
+    if variable == "FINANCEHUB_SECRET_RSS_FEEDS":
+        assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["https://a.test:port", "https://a.test:99999/x", "https://[a/x", "https://a b.test"])
+def test_base_url_that_no_client_could_use_is_refused_at_the_start(url: str):
+    """The base URL of a provider is checked in the same way."""
+    with pytest.raises(ConfigError, match="FINANCEHUB_BINANCE_URL"):
+        load_settings({"FINANCEHUB_BINANCE_URL": url})
