@@ -6,6 +6,7 @@ from typing import Any
 
 from financehub_shared.broker import DeadLetterQueue
 from integration.fleet.conftest import StartFleet
+from support.simulator import RunningSimulator
 from support.waiting import eventually
 
 PASSWORD = "redis-pa55word-of-the-test"
@@ -62,3 +63,41 @@ def test_fleet_with_failures_exposes_no_secret(fleet: StartFleet) -> None:
     for secret in (PASSWORD, *KEYS.values()):
         assert [name for name, text in texts.items() if secret in text] == []
     assert "finnhub" in texts["high"]  # it was called, so its key was used
+
+
+#: Each is in another part of a URL. None looks like a token, so nothing but the setting says that it is secret.
+FEED_SECRETS = ("subscriberpassword", "privatepath", "membername", "brokenfeedpath")
+
+
+def test_fleet_with_secret_feeds_exposes_no_part_of_them(fleet: StartFleet, simulator: RunningSimulator) -> None:
+    """Feeds with a secret are fetched. No log, metric, health report, CLI output or key in Redis contains a part of
+    their URLs, whether they deliver news or something else, or do not answer.
+    """
+    password, path, member, broken = FEED_SECRETS
+    base = simulator.base_url.removeprefix("http://")
+    urls = [
+        f"http://reader:{password}@{base}/rss/yahoo",
+        f"http://{base}/rss/{path}/rss",
+        f"http://{base}/rss/coindesk?member={member}",
+        f"http://127.0.0.1:1/{broken}",
+    ]
+    running = fleet(FINANCEHUB_LOG_LEVEL="DEBUG", FINANCEHUB_RSS_FEEDS="", FINANCEHUB_SECRET_RSS_FEEDS="\n".join(urls))
+    running.schedule("news", "fetch_news_task", "@every 2s")
+    running.start_scheduler()
+    running.start_tier("medium")
+    eventually(lambda: running.log("medium").count('"event":"task_succeeded"') > 1, "two runs have ended", 90)
+    texts = {name: running.log(name) for name in ("scheduler", "medium")}
+    assert f"{base.split(':')[0]}" in texts["medium"]
+    for name, port in running.ports.items():
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            texts[f"metrics of {name}"] = answer.read().decode()
+        texts[f"health of {name}"] = str(running.health(name))
+    with running.redis() as client:
+        texts["Redis"] = dump(client)
+    for command in ("status", "stats", "schedules list", "dead-letters list", "news", "quarantine"):
+        texts[command] = str(running.cli(*command.split(), code=None))
+    # the working feeds were fetched, and the broken ones are named by their host
+    assert "simulated" in texts["news"]
+    assert "127.0.0.1:1/***" in texts["medium"]
+    for secret in FEED_SECRETS:
+        assert [name for name, text in texts.items() if secret in text] == []
