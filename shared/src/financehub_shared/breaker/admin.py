@@ -1,5 +1,6 @@
 """Lists, opens, closes and resets the fleet's breakers, for the CLI and the health check."""
 
+import shlex
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,7 +117,7 @@ def _apply(client: "redis.Redis", upstream: str, event: BreakerEvent) -> Breaker
 def _info(upstream: str, reply: dict[Any, Any] | redis.ResponseError) -> BreakerInfo:
     fields = {} if isinstance(reply, redis.ResponseError) else decode_hash(reply)
     damaged = ", ".join(find_damaged_fields(fields)) if fields else "all fields"
-    repair = f"`financehub breakers reset {upstream}` replaces it"
+    repair = f"`financehub breakers reset {shlex.quote(upstream)}` replaces it"
     problem = f"{keys.breaker(upstream)}: cannot be read ({damaged}), and counts as new in this respect; {repair}"
     record = BreakerRecord.from_fields(fields)
     return BreakerInfo(
