@@ -117,3 +117,36 @@ def test_process_with_a_hung_redis_ends(server: RedisServer, tmp_path: Path, pro
     server.hang()
     end_with(running, WAYS["term twice"], random.Random(process))
     assert running.returncode == 0, (tmp_path / "log").read_text()[-2_000:]
+
+
+EARLY = """
+import os, signal
+import dramatiq
+import financehub_low_priority.worker
+
+class Second(dramatiq.Middleware):
+    def after_process_boot(self, broker):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+# hooks that follow an event are called from the last middleware to the first
+broker = dramatiq.get_broker()
+broker.add_middleware(Second(), before=type(broker.middleware[0]))
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_worker_with_one_signal_before_and_one_after_its_boot_drains(server: RedisServer, tmp_path: Path) -> None:
+    """A signal that arrives before our handler is installed counts as the first one, so the next one kills nothing."""
+    (tmp_path / "early.py").write_text(EARLY)
+    environment = {"REDIS_URL": server.url, "FINANCEHUB_HTTP_PORT": "0", "PYTHONPATH": str(tmp_path)}
+    command: list[str | Path] = [BIN / "dramatiq", "early", "-p", "1", "-t", "2", "--skip-logging"]
+    with (tmp_path / "log").open("wb") as log:
+        running = launch(command, env=os.environ | environment, stdout=log, stderr=log, start_new_session=True)
+    try:
+        running.wait(120)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
+    text = (tmp_path / "log").read_text()
+    assert "Worker has been shut down" in text, text[-2_000:]
+    assert "Killing worker process" not in text

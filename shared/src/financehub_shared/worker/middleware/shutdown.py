@@ -6,10 +6,13 @@ SystemExit in the main thread, which skips the shutdown of the worker, and the i
 the event loop, which nobody has stopped, forever.
 """
 
+import inspect
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 from dramatiq import Broker, Middleware, Worker
 from dramatiq.asyncio import EventLoopThread, set_event_loop_thread
@@ -45,10 +48,19 @@ class ShutdownSignals(Middleware):
             if not self._is_stopping:
                 self._is_stopping = True
                 start_exit_deadline(seconds)
-                stop(number, frame)
+                if _is_running(stop):
+                    stop(number, frame)
 
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, handle)
+        if not _is_running(stop):
+            # The first signal arrived while the process was starting, and dramatiq's handler received it.
+            handle(signal.SIGTERM, None)
+
+
+def _is_running(stop: Callable[..., Any]) -> bool:
+    """Whether dramatiq's handler has not received a signal yet. It keeps this in a variable of its closure."""
+    return bool(inspect.getclosurevars(stop).nonlocals.get("running", True))
 
 
 class DaemonEventLoop(AsyncIO):
