@@ -19,7 +19,8 @@ from financehub_shared.redis.watch import RedisWatch
 _TIMEOUT = 2.0
 #: Reply of a master to HELLO 3.
 _HELLO = b"%3\r\n+role\r\n+master\r\n+mode\r\n+standalone\r\n+proto\r\n:3\r\n"
-_TIME = b"*2\r\n$10\r\n1800000000\r\n$1\r\n5\r\n+OK\r\n"
+#: Replies to TIME, SET, EVALSHA and EXISTS, before that to INFO.
+_BEFORE_INFO = b"*2\r\n$10\r\n1800000000\r\n$1\r\n5\r\n+OK\r\n-NOSCRIPT No matching script\r\n:0\r\n"
 #: Reply to HELLO → reply to anything else.
 SERVERS: dict[str, tuple[bytes, bytes]] = {
     "web server": (b"HTTP/1.1 400 Bad Request\r\n\r\n", b""),
@@ -35,8 +36,8 @@ SERVERS: dict[str, tuple[bytes, bytes]] = {
     "TIME is nil": (_HELLO, b"$-1\r\n+OK\r\n$-1\r\n"),
     "TIME is empty": (_HELLO, b"*0\r\n+OK\r\n$0\r\n\r\n"),
     "TIME is a text": (_HELLO, b"*2\r\n+a\r\n+b\r\n+OK\r\n$0\r\n\r\n"),
-    "INFO is nil": (_HELLO, _TIME + b"$-1\r\n"),
-    "INFO is a list": (_HELLO, _TIME + b"*0\r\n"),
+    "INFO is nil": (_HELLO, _BEFORE_INFO + b"$-1\r\n"),
+    "INFO is a list": (_HELLO, _BEFORE_INFO + b"*0\r\n"),
 }
 
 

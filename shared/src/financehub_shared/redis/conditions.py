@@ -14,6 +14,7 @@ from financehub_shared.core.durations import format_duration
 from financehub_shared.redis.explanations import (
     ACL_REMEDY,
     WRITE_CODES,
+    explain_denial,
     explain_failure,
     explain_refusal,
     megabytes,
@@ -106,9 +107,11 @@ def _refusals(facts: ServerFacts) -> Iterator[RedisProblem]:
     if (error := facts.refused.get("SET")) is not None:
         code, text = explain_refusal(facts.place, error, dict(facts.info))
         yield RedisProblem(facts.server, code, text, blocking=True)
-    elif (error := facts.refused.get("TIME")) is not None:
-        text = f"{facts.place} denies this user the command TIME ({shorten(error)}); {ACL_REMEDY}"
-        yield RedisProblem(facts.server, "denied", text, blocking=True)
+    else:
+        # None of them fails because of the state of the server while it accepts a write.
+        error = next((facts.refused[name] for name in ("TIME", "EVALSHA", "EXISTS") if name in facts.refused), None)
+        if error is not None:
+            yield RedisProblem(facts.server, "denied", explain_denial(facts.place, error), blocking=True)
     if (error := facts.refused.get("INFO")) is not None:
         text = (
             f"{facts.place} denies this user the command INFO ({shorten(error)}), so version, memory and persistence "

@@ -39,8 +39,8 @@ def explain_refusal(place: str, error: redis.RedisError, info: dict[str, Any] | 
         if used and limit:
             usage = f": it uses {megabytes(used)} of {megabytes(limit)}"
         return "full", f"{place} is full and refuses writes{usage}; {_FREE_MEMORY}"
-    if fault == NOPERM:
-        return "denied", f"{place} denies this user a command ({shorten(error)}); {ACL_REMEDY}"
+    if fault == NOPERM or _is_unknown_command(error):
+        return "denied", explain_denial(place, error)
     if fault in _REFUSALS:
         code, text = _REFUSALS[fault]
         return code, f"{place} {text}"
@@ -69,6 +69,25 @@ _REFUSALS = {
     "MASTERDOWN": ("read-only", _IS_REPLICA),
     "LOADING": ("write-refused", "is still loading its data after a start; wait until it has finished"),
 }
+
+
+def explain_denial(place: str, error: redis.RedisError) -> str:
+    """Return the sentence for a command or key that FinanceHub needs and this user must not use.
+
+    Args:
+        place: The server in a sentence.
+        error: The error.
+    """
+    if _is_unknown_command(error):
+        return (
+            f"{place} does not know a command that FinanceHub needs ({shorten(error)}); do not rename or disable the "
+            "commands of docs/redis.md, section ACL"
+        )
+    return f"{place} denies this user a command ({shorten(error)}); {ACL_REMEDY}"
+
+
+def _is_unknown_command(error: redis.RedisError) -> bool:
+    return isinstance(error, redis.ResponseError) and "unknown command" in str(error).lower()
 
 
 def explain_failure(place: str, error: redis.RedisError) -> tuple[str, str]:
@@ -152,7 +171,9 @@ def _remedy(reason: str) -> str:
         return "check the certificates and the ssl_ options of the URL"
     if "ssl" in text:
         return "use rediss:// only if the server's port is one for TLS"
-    return "check that it runs, and REDIS_URL, or REDIS_HOST and REDIS_PORT"
+    if "db index" in text:
+        return "the URL has a larger number of the database than the server's setting `databases` allows"
+    return "check that it runs, and scheme, host and port of REDIS_URL, or REDIS_HOST and REDIS_PORT"
 
 
 def megabytes(count: float) -> str:

@@ -8,11 +8,14 @@ from typing import Any
 import redis
 
 from financehub_shared.core.clock import Clock
-from financehub_shared.redis import keys
+from financehub_shared.redis import keys, queue_keys
 from financehub_shared.redis.connections import MALFORMED_REPLY, NotRedisError
 
 #: The probe expires by itself if FinanceHub is uninstalled.
 PROBE_TTL_SECONDS = 60
+
+#: SHA-1 of a script that does not exist.
+_UNKNOWN_SCRIPT = "0" * 40
 
 #: Server label → its name in sentences.
 TITLES = {"queues": "queue Redis", "data": "data Redis"}
@@ -29,7 +32,7 @@ class ServerFacts:
         seconds: Duration of the round trip.
         skew: This process's clock minus the server's, in seconds; None if TIME was refused.
         info: The fields of INFO; empty if it was refused or not read.
-        refused: Command (`TIME`, `SET` or `INFO`) → the error with which the server refused it.
+        refused: Command (`TIME`, `SET`, `EVALSHA`, `EXISTS` or `INFO`) → the error with which the server refused it.
     """
 
     server: str
@@ -85,7 +88,7 @@ def read_facts(
         server: `queues` or `data`.
         client: Client with a short timeout and without retries.
         clock: This machine's clock, which is compared with the server's.
-        write: Whether to write a key that expires.
+        write: Whether to write a key that expires, and to ask for a script and for a key of the queues.
         details: Whether to read INFO, which takes the server about 0.1 ms.
 
     Raises:
@@ -97,6 +100,11 @@ def read_facts(
         if write:  # a server answers reads even if it refuses every write
             names.append("SET")
             pipeline.set(keys.WRITE_PROBE, "1", ex=PROBE_TTL_SECONDS)
+            names.append("EVALSHA")  # replies NOSCRIPT to a user who may run scripts
+            pipeline.evalsha(_UNKNOWN_SCRIPT, 0)
+            if server == "queues":
+                names.append("EXISTS")
+                pipeline.exists(queue_keys.HEARTBEATS)
         if details:
             names.append("INFO")
             pipeline.info()
@@ -106,7 +114,11 @@ def read_facts(
         except MALFORMED_REPLY as error:
             raise NotRedisError(address_of(client)) from error
         seconds = clock.monotonic() - started
-    refused = {name: reply for name, reply in replies.items() if isinstance(reply, redis.RedisError)}
+    refused = {
+        name: reply
+        for name, reply in replies.items()
+        if isinstance(reply, redis.RedisError) and not isinstance(reply, redis.exceptions.NoScriptError)
+    }
     time = skew = None
     if "TIME" not in refused:
         time = replies["TIME"][0] + replies["TIME"][1] / 1e6

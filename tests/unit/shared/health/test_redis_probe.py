@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.health.redis_probe import RedisProbe
 from financehub_shared.metrics import Metrics
-from financehub_shared.redis import keys
+from financehub_shared.redis import keys, queue_keys
 
 HEALTHY = {
     "used_memory": 1_000,
@@ -26,7 +26,7 @@ HEALTHY = {
 
 
 class Server:
-    """A fake client whose server replies to a pipeline of TIME, SET and INFO after a delay.
+    """A fake client whose server replies to a pipeline of TIME, SET, EVALSHA, EXISTS and INFO after a delay.
 
     Args:
         clock: Clock that advances during the delay.
@@ -44,6 +44,7 @@ class Server:
         info: Mapping[str, Any] | Exception = HEALTHY,
     ) -> None:
         self._clock, self._delay, self._ahead, self._info = clock, delay, ahead, info
+        self._exists: list[int] = []
 
         self.connection_pool = SimpleNamespace(connection_kwargs={})
 
@@ -65,6 +66,14 @@ class Server:
         assert key == keys.WRITE_PROBE
         assert ex > 0
 
+    def evalsha(self, sha: str, key_count: int) -> None:
+        """Queue EVALSHA."""
+
+    def exists(self, key: str) -> None:
+        """Queue EXISTS, which only the queue Redis is asked."""
+        assert key == queue_keys.HEARTBEATS
+        self._exists = [0]
+
     def info(self) -> None:
         """Queue INFO."""
 
@@ -75,7 +84,9 @@ class Server:
         self._clock.advance(self._delay / 2)
         seconds, rest = divmod(self._clock.now() + self._ahead, 1)
         self._clock.advance(self._delay / 2)
-        return [(int(seconds), int(rest * 1e6)), True, self._info]
+        no_script = redis.exceptions.NoScriptError("No matching script")
+        exists, self._exists = self._exists, []
+        return [(int(seconds), int(rest * 1e6)), True, no_script, *exists, self._info]
 
 
 def probe(clock: ManualClock, metrics: Metrics, **servers: Server) -> tuple[dict[str, float], bool]:

@@ -72,6 +72,14 @@ CASES: dict[str, tuple[ServerFacts, list[str]]] = {
         ["denied"],
     ),
     "time denied": (facts({"TIME": redis.exceptions.NoPermissionError("the 'time' command")}), ["denied"]),
+    "scripts denied": (facts({"EVALSHA": redis.exceptions.NoPermissionError("the 'evalsha' command")}), ["denied"]),
+    "keys of the queues denied": (facts({"EXISTS": redis.exceptions.NoPermissionError("the keys")}), ["denied"]),
+    "scripts renamed": (facts({"EVALSHA": redis.ResponseError("unknown command `EVALSHA`")}), ["denied"]),
+    "SET renamed": (facts({"SET": redis.ResponseError("unknown command `SET`")}), ["denied"]),
+    "full server refuses scripts too": (
+        facts({"SET": redis.OutOfMemoryError("not allowed"), "EVALSHA": redis.OutOfMemoryError("not allowed")}),
+        ["full"],
+    ),
     "unknown refusal": (facts({"SET": redis.ResponseError("ERR something new")}), ["write-refused"]),
     "INFO denied": (
         ServerFacts("queues", refused={"INFO": redis.exceptions.NoPermissionError("the 'info' command")}),

@@ -27,6 +27,7 @@ CASES: list[tuple[redis.RedisError, str, str]] = [
     (redis.ConnectionError("Error 111 connecting to h:6379. Connection refused."), UNREACHABLE, "check that it runs"),
     (redis.ConnectionError(_CERTIFICATE), UNREACHABLE, "check the certificates"),
     (redis.ConnectionError("[SSL: WRONG_VERSION_NUMBER] wrong version number"), UNREACHABLE, "use rediss:// only if"),
+    (redis.ResponseError("DB index is out of range"), UNREACHABLE, "setting `databases`"),
     (redis.TimeoutError("Timeout reading from socket"), UNREACHABLE, "check that it runs"),
 ]
 
