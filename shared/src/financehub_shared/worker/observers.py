@@ -10,7 +10,7 @@ from financehub_shared.health.redis_probe import RedisProbe
 from financehub_shared.health.server import HealthServer
 from financehub_shared.logging import Redactor, known_secrets
 from financehub_shared.metrics import Metrics
-from financehub_shared.monitor.event_losses import EventLosses
+from financehub_shared.monitor.event_losses import EventLosses, LossReason
 from financehub_shared.monitor.record_writer import RecordWriter
 from financehub_shared.redis.client import SCRAPE_TIMEOUT_SECONDS
 from financehub_shared.redis.server_clock import ServerClock
@@ -44,6 +44,9 @@ def build_observers(settings: Settings, tier: str, metrics: Metrics, *, clock: S
     watch = RedisWatch(redis_servers(settings, OBSERVER_TIMEOUT_SECONDS), clock)
     liveness = Liveness(attempts, clock, watch.blocked)
     redact = Redactor(known_secrets(settings))
+    for reason in LossReason:
+        # Prometheus does not see the first increase of a series that did not exist before.
+        metrics.count_lost_run_events(reason.value, 0)
     losses = EventLosses(clock.monotonic, metrics.count_lost_run_events)
     writer = RecordWriter(readers.client, clock.monotonic, settings.run_retention_days * DAY_SECONDS, losses)
     registry = ProcessRegistry(readers.client)
