@@ -34,6 +34,7 @@ def main() -> int:
         env = environment_for(upstream)
     except PortError as error:
         return _fail(str(error))
+    (ROOT / ".data").mkdir(exist_ok=True)  # for the logs, wherever the data is
     folder = ROOT / env["REDIS_DIR"]
     try:
         lock = lock_folder(folder)

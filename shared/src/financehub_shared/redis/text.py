@@ -13,7 +13,9 @@ from typing import Any
 
 #: 9999-12-31T23:59:59Z in Unix seconds.
 LATEST_TIME = 253_402_300_799
-_NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,20})?(?:e-\d{1,2})?", re.ASCII)
+#: The numbers that clients and Lua scripts write. Valkey writes 1796004810.5 as 1.7960048105e+9.
+_NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,20})?(?:e[+-]?\d{1,2})?", re.ASCII)
+_LARGEST_NUMBER = 1e15
 
 
 def decode(value: object) -> str:
@@ -38,7 +40,10 @@ def decode_fields(names: Sequence[str], values: Sequence[bytes | None]) -> dict[
 
 def read_number(text: str | None) -> float | None:
     """Return a number, or None if it is missing or damaged."""
-    return float(text) if text and _NUMBER.fullmatch(text) else None
+    if not text or not _NUMBER.fullmatch(text):
+        return None
+    number = float(text)
+    return number if abs(number) < _LARGEST_NUMBER else None
 
 
 def read_count(text: str | None) -> int:
