@@ -49,7 +49,7 @@ def count(record_property: Callable[[str, object], None]) -> Count:
     return settle
 
 
-def assert_exactly_once(counts: Counts, *, sent: int = 50, due: int = 6) -> None:
+def assert_exactly_once(counts: Counts, *, sent: int = 20, due: int = 6) -> None:
     """Assert that every accepted message and every due time ran once.
 
     Args:

@@ -19,6 +19,8 @@ pytestmark = pytest.mark.faults
 DATA = ("assets", "quotes", "bars:", "full-reads", "indicators", "news", "quarantine", "freshness")
 RESILIENCE = ("breaker", "budget:", "validators:")
 QUEUES = ("run:", "task", "process", "health", "schedule", "backfill:")
+#: The key with which every process checks that a server accepts writes.
+BOTH = ("write-probe",)
 
 
 def other_keys(client: "redis.Redis", *prefixes: str) -> list[str]:
@@ -61,5 +63,5 @@ def test_fleet_with_two_redis_keeps_each_key_in_its_own(
         eventually(DeadLetterQueue(client).find, "a dead letter")
         assert running.cli("dead-letters", "list")
 
-        assert other_keys(client, "dramatiq:", *(f"financehub:{name}" for name in QUEUES)) == []
-        assert other_keys(data, *(f"financehub:{name}" for name in DATA + RESILIENCE)) == []
+        assert other_keys(client, "dramatiq:", *(f"financehub:{name}" for name in QUEUES + BOTH)) == []
+        assert other_keys(data, *(f"financehub:{name}" for name in DATA + RESILIENCE + BOTH)) == []
