@@ -73,7 +73,7 @@ test: install ## Run all tests without the fault tests (a part: ARGS=tests/unit/
 .PHONY: test-faults
 test-faults: install ## Kill, hang, fill and cut off real servers and processes under load (a part: ARGS=…; 8 minutes)
 	@$(if $(ARGS),,$(PROVIDE_BINARIES) control-plane || true)
-	$(BIN)/pytest $(or $(ARGS),$(PARALLEL) -m faults)
+	$(if $(ARGS),$(BIN)/pytest $(ARGS),$(BIN)/pytest $(PARALLEL) -m "faults and not alone" && $(BIN)/pytest -m alone -s)
 
 .PHONY: test-dramatiq
 test-dramatiq: install ## Run dramatiq's own tests, from its source distribution, with our broker (2 minutes; needs the package index once)
