@@ -1,6 +1,7 @@
 """Tests of what happens to messages at the door, on a real Redis with a worker in this process."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 import redis
 
 from financehub_shared.broker import DeadLetterFilter, DeadLetterQueue, FinanceHubBroker, Janitor
+from financehub_shared.broker.door import MAX_READ_BYTES
+from financehub_shared.broker.queues import queue_stats
 from financehub_shared.core.errors import InvalidArgumentsError
 from financehub_shared.core.settings import Settings
 from financehub_shared.redis import queue_keys as keys
@@ -89,6 +92,38 @@ def test_message_that_is_too_large_is_refused_or_kept(
         eventually(lambda: runs == ["small"], within=PATIENT_SECONDS)
         (letter,) = eventually(lambda: DeadLetterQueue(redis_client).find(), within=PATIENT_SECONDS)
     assert (letter.reason, letter.task, letter.raw) == ("too-large", "task", body.decode())
+
+
+@pytest.mark.parametrize("body", [b"x" * 5_000_000, message("task", args=json.dumps(["x" * 5_000_000]))])
+def test_entry_that_is_too_large_to_read_is_kept_in_redis(
+    body: bytes, broker: FinanceHubBroker, redis_client: "redis.Redis", serving: Serve
+):
+    """The worker reads only its beginning. The dead letter names the key that has the whole entry."""
+    runs = actor(broker)
+    put(redis_client, "huge", body)
+    put(redis_client, "small", message("task", args='["small"]'))
+    assert max(map(len, broker.do_fetch("q", 1)[1::3])) == broker.max_entry_bytes + 1
+    broker.requeue_unfinished("q", everything=True)
+    with serving(broker):
+        eventually(lambda: runs == ["small"], within=PATIENT_SECONDS)
+        (letter,) = eventually(lambda: DeadLetterQueue(redis_client).find(), within=PATIENT_SECONDS)
+    assert (letter.reason, len(letter.raw)) == ("too-large", 1_000)
+    key = re.search(r"more than 1,000,000 bytes, which are kept in (\S+)", letter.error)
+    assert key is not None
+    assert redis_client.get(key[1]) == body
+    assert redis_client.ttl(key[1]) > 6 * 86_400
+
+
+def test_statistics_and_listings_read_the_beginning_of_a_huge_entry(redis_client: "redis.Redis"):
+    """A queue that nobody serves may contain an entry of any size, and so may its dead letters."""
+    body = b"x" * (MAX_READ_BYTES + 1_000)
+    put(redis_client, "huge", body)
+    redis_client.hset(keys.dead_messages("q"), "huge", body)
+    redis_client.zadd(keys.dead("q"), {"huge": 1_700_000_000_000})
+    (figures,) = queue_stats(redis_client, ["q"], heartbeat_timeout_seconds=60)
+    assert (figures.ready, figures.dead, figures.oldest_age_seconds) == (1, 1, 0.0)
+    (letter,) = DeadLetterQueue(redis_client).find()
+    assert (letter.reason, len(letter.raw)) == ("undecodable", MAX_READ_BYTES)
 
 
 def test_consumer_that_cannot_refuse_a_message_keeps_none(

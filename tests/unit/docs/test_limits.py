@@ -11,6 +11,8 @@ from financehub_scheduler.core.on_demand import MAX_BACKFILL_RUNS
 from financehub_scheduler.core.reporter import MAX_LABELS
 from financehub_scheduler.recurrence.catch_up import MAX_CATCH_UP
 from financehub_scheduler.redis.enqueuer import BACKFILL_QUEUE_DEPTH
+from financehub_shared.broker.door import MAX_READ_BYTES
+from financehub_shared.broker.redis_broker import MAX_ENTRY_BYTES
 from financehub_shared.core.settings import Settings, variables
 from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.health.connection import READ_SECONDS
@@ -48,6 +50,8 @@ NUMBERS: Mapping[str, str] = {
     "R7": f"{QUARANTINE_LIMIT:,}",
     "R8": f"{MAX_ASSETS:,}",
     "R9": f"{MAX_FILE_BYTES // 1_048_576} MiB",
+    "R11": f"{MAX_ENTRY_BYTES // 1_000_000} MB",
+    "R12": f"{MAX_READ_BYTES // 1_000_000} MB",
     "P1": f"{MAX_LABELS:,}",
     "P2": f"{MAX_VALUES:,}",
     "P3": f"{DEFAULTS.max_response_bytes // 1_000_000} MB",
@@ -94,6 +98,8 @@ TESTS: Mapping[str, tuple[str, str]] = {
     ),
     "R9": ("unit/shared/market/test_assets_file.py", "test_file_beyond_the_largest_size_is_refused"),
     "R10": ("integration/scheduler/test_backlog.py", "test_records_of_skipped_runs_are_kept_for_an_hour"),
+    "R11": ("integration/broker/test_door.py", "test_entry_that_is_too_large_to_read_is_kept_in_redis"),
+    "R12": ("integration/broker/test_door.py", "test_statistics_and_listings_read_the_beginning_of_a_huge_entry"),
     "P1": ("integration/scheduler/test_series.py", "test_schedules_beyond_the_limit_share_their_series"),
     "P2": ("unit/shared/metrics/test_label_limit.py", "test_names_in_messages_never_create_more_series_than_the_limit"),
     "P3": ("unit/shared/providers/transport/test_http.py", "test_client_with_an_endless_body_stops_at_the_limit"),

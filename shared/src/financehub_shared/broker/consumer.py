@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 #: Seconds between checks that this process holds every message that Redis assigns to it. The two can diverge, because a
 #: command that seemed lost in the network may still run after its connection was replaced.
 RECONCILE_SECONDS = 30.0
+#: The dead letter of an entry that is too large to read contains so many of its first bytes.
+SHOWN_BYTES = 1_000
 #: A consumer without room does not fetch, but it still sends a heartbeat at this interval, in seconds.
 HEARTBEAT_SECONDS = 1.0
 
@@ -31,11 +33,13 @@ class ConsumerBroker(Protocol):
 
     draining: bool
     max_message_bytes: int
+    max_entry_bytes: int
 
     def enqueue(self, message: "Message[Any]", *, delay: int | None = None) -> "Message[Any]": ...
     def emit_after(self, signal: str, *args: Any) -> None: ...
     def do_enqueue(self, queue_name: str, redis_id: str, message: bytes) -> None: ...
     def do_fetch(self, queue_name: str, count: int) -> list[bytes]: ...
+    def do_keep(self, queue_name: str, redis_id: str) -> str: ...
     def do_ack(self, queue_name: str, redis_id: str) -> None: ...
     def do_nack(self, queue_name: str, redis_id: str, letter: bytes) -> None: ...
     def do_requeue(self, queue_name: str, *redis_ids: str) -> None: ...
@@ -114,6 +118,11 @@ class FinanceHubConsumer(Consumer):
         return Delivery(message, losses)
 
     def _refuse(self, redis_id: str, data: bytes, error: MessageRefusedError) -> None:
+        if len(data) > self._broker.max_entry_bytes:
+            kept = self._broker.do_keep(self._queue_name, redis_id)
+            problem = f"the message has more than {self._broker.max_entry_bytes:,} bytes, which are kept in {kept}"
+            data = data[:SHOWN_BYTES]
+            error = MessageRefusedError(error.reason, problem, data)
         shown = decode(redis_id.encode(errors="surrogateescape"))
         log.error("message_refused", queue=self._queue_name, redis_id=shown, reason=str(error.reason), error=str(error))
         letter = MessageProxy(refused_letter(data, redis_id, self._queue_name, error))

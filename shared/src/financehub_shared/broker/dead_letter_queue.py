@@ -13,7 +13,7 @@ import redis
 from financehub_shared.broker import queue_scripts
 from financehub_shared.broker.dead_letter import DeadLetter, parse_dead_letter, requeued_message
 from financehub_shared.broker.dead_letter_reason import MessageRefusedError
-from financehub_shared.broker.door import MAX_MESSAGE_BYTES
+from financehub_shared.broker.door import MAX_MESSAGE_BYTES, MAX_READ_BYTES
 from financehub_shared.broker.queues import discover_queues
 from financehub_shared.core.chunks import chunks
 from financehub_shared.redis import queue_keys as keys
@@ -219,7 +219,10 @@ class DeadLetterQueue:
     def _letters(self, queue: str, death_times: Sequence[tuple[bytes, float]]) -> Iterator[_StoredLetter]:
         for batch in chunks(death_times, READ_BATCH):
             try:
-                stored: Any = self._client.hmget(keys.dead_messages(queue), [id for id, _ in batch])
+                ids = [id for id, _ in batch]
+                stored: Any = self._client.eval(
+                    queue_scripts.READ_FIELDS, 1, keys.dead_messages(queue), MAX_READ_BYTES, *ids
+                )
             except redis.ResponseError as error:
                 self._skip_wrong_keys(queue, error)
                 stored = [None] * len(batch)

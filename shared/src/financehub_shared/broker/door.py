@@ -21,6 +21,9 @@ MAX_MESSAGE_BYTES = 65_536
 #: The history of its failures, which a retry carries, is not part of the limit. It has 20 failures of 1,000 characters
 #: and a traceback of 8,000, and JSON writes some characters as 12 bytes (`\ud83d\ude00`).
 HISTORY_BYTES = 400_000
+#: Listings and statistics read no more of a message or dead letter. The dead letter of a message that a worker could
+#: read is shorter, even if each of its bytes is escaped.
+MAX_READ_BYTES = 8_000_000
 #: Levels of nested lists and objects. Python encodes and decodes about 900, in a thread that has used no stack.
 MAX_DEPTH = 200
 

@@ -19,7 +19,8 @@ redis.call("rpush", KEYS[1], ARGV[1])
 """
 
 #: Takes messages and sends a heartbeat. KEYS: ready, messages, acks, losses, heartbeats. ARGV: worker, maximum number
-#: of messages (0 for a heartbeat only). Returns id, message, losses, id, message, losses, …
+#: of messages (0 for a heartbeat only), largest number of bytes of a message. A longer message is cut off after one
+#: byte more. Returns id, message, losses, id, message, losses, …
 FETCH = (
     REDIS_NOW
     + """
@@ -35,7 +36,7 @@ for _ = 1, tonumber(ARGV[2]) do
   if message then
     redis.call("sadd", KEYS[3], id)
     fetched[#fetched + 1] = id
-    fetched[#fetched + 1] = message
+    fetched[#fetched + 1] = #message > tonumber(ARGV[3]) and string.sub(message, 1, ARGV[3] + 1) or message
     fetched[#fetched + 1] = redis.call("hget", KEYS[4], id) or "0"
   end
 end
@@ -43,6 +44,22 @@ redis.call("zadd", KEYS[5], now, ARGV[1])
 return fetched
 """
 )
+
+#: Returns fields of a hash, each cut off after a number of bytes. KEYS: the hash. ARGV: number of bytes, the fields.
+READ_FIELDS = """
+local fields = {}
+for i = 2, #ARGV do
+  local field = redis.call("hget", KEYS[1], ARGV[i])
+  fields[i - 1] = field and string.sub(field, 1, ARGV[1])
+end
+return fields
+"""
+
+#: Copies a message to a key of its own. KEYS: messages, the key. ARGV: id, TTL of the key (s).
+KEEP = """
+local message = redis.call("hget", KEYS[1], ARGV[1])
+if message then redis.call("set", KEYS[2], message, "EX", ARGV[2]) end
+"""
 
 #: Deletes a message. KEYS: acks, messages, losses. ARGV: id. Has no effect if the message was reclaimed in the
 #: meantime.

@@ -11,8 +11,9 @@ from dramatiq.common import dq_name
 
 from financehub_shared.broker import options
 from financehub_shared.broker.dead_letter_reason import MessageRefusedError
-from financehub_shared.broker.door import decode_object
+from financehub_shared.broker.door import MAX_READ_BYTES, decode_object
 from financehub_shared.broker.option_rules import is_time, valid_options
+from financehub_shared.broker.queue_scripts import READ_FIELDS
 from financehub_shared.redis import queue_keys as keys
 from financehub_shared.redis.key_types import readable, report_wrong_key
 from financehub_shared.redis.text import printable
@@ -77,7 +78,7 @@ def queue_stats(
         names = []
         for queue, (*_, head) in zip(queues, rows, strict=True):
             # HGET needs a field name, and no queue contains a message with an empty id.
-            pipe.hget(keys.messages(queue), head or b"")
+            pipe.eval(READ_FIELDS, 1, keys.messages(queue), MAX_READ_BYTES, head or b"")
             names.append(keys.messages(queue))
             for worker in dead_workers:
                 for name in (keys.acks(worker, queue), keys.acks(worker, dq_name(queue))):
@@ -86,7 +87,7 @@ def queue_stats(
         remaining = iter(readable(names, pipe.execute(raise_on_error=False), None))
     stats = []
     for queue, (ready, messages, delayed, dead, _) in zip(queues, rows, strict=True):
-        oldest = next(remaining)
+        (oldest,) = next(remaining) or [None]
         orphaned = sum(next(remaining) or 0 for _ in range(2 * len(dead_workers)))
         age = max(0.0, now - _ready_at(oldest)) if oldest else 0.0
         in_flight = max(0, (messages or 0) - (ready or 0))

@@ -15,20 +15,26 @@ from dramatiq.errors import ConnectionClosed
 
 from financehub_shared.broker import queue_scripts
 from financehub_shared.broker.consumer import FinanceHubConsumer
-from financehub_shared.broker.door import MAX_MESSAGE_BYTES, check_size
+from financehub_shared.broker.door import HISTORY_BYTES, MAX_MESSAGE_BYTES, check_size
 from financehub_shared.broker.encoding import require_json_encoder, require_short_pipeline
 from financehub_shared.broker.in_flight import InFlightMessages
 from financehub_shared.broker.run_end import RunEnd
 from financehub_shared.core.clock import SystemClock
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.redis import queue_keys as keys
-from financehub_shared.redis.key_types import repaired
+from financehub_shared.redis.key_types import ASIDE, repaired
 from financehub_shared.redis.server_clock import ServerClock
-from financehub_shared.redis.text import id_bytes
+from financehub_shared.redis.text import decode, id_bytes
 
 log = structlog.get_logger(__name__)
 
 #: The creation time of a message is not corrected by less than this, which no age limit notices.
 TOLERATED_SKEW_SECONDS = 1.0
+#: No larger queue entry leaves Redis. Reading one of 100 MB would take five times as much memory, and could kill every
+#: worker that tries.
+MAX_ENTRY_BYTES = 1_000_000
+#: Seconds for which such an entry is kept. Its dead letter is kept as long by default.
+KEPT_SECONDS = 7 * DAY_SECONDS
 
 
 class FinanceHubBroker(RedisBroker):
@@ -58,12 +64,14 @@ class FinanceHubBroker(RedisBroker):
         )
         self.draining = False
         self.max_message_bytes = max_message_bytes
+        self.max_entry_bytes = max(MAX_ENTRY_BYTES, max_message_bytes + HISTORY_BYTES)
         self._clock = clock or ServerClock(SystemClock())
         self._sending = threading.local()
         self._in_flight: defaultdict[str, InFlightMessages] = defaultdict(InFlightMessages)
         self._run_end = RunEnd()
         self._enqueue = client.register_script(queue_scripts.ENQUEUE)
         self._fetch = client.register_script(queue_scripts.FETCH)
+        self._keep = client.register_script(queue_scripts.KEEP)
         self._ack = client.register_script(queue_scripts.ACK)
         self._nack = client.register_script(queue_scripts.NACK)
         self._requeue = client.register_script(queue_scripts.REQUEUE)
@@ -158,8 +166,16 @@ class FinanceHubBroker(RedisBroker):
     def do_fetch(self, queue_name: str, count: int) -> list[bytes]:
         """Take up to `count` messages and send a heartbeat. Return a flat list: id, message, losses, id, and so on."""
         names = [*self._queue(queue_name), self._acks(queue_name), keys.losses(queue_name), keys.HEARTBEATS]
-        fetched: list[bytes] = self._run(self._fetch, names, (self.broker_id, count), queue_name)
+        args = (self.broker_id, count, self.max_entry_bytes)
+        fetched: list[bytes] = self._run(self._fetch, names, args, queue_name)
         return fetched
+
+    def do_keep(self, queue_name: str, redis_id: str) -> str:
+        """Copy a message to a key of its own for the time for which dead letters are kept, and return the key."""
+        key = f"{ASIDE}{keys.messages(queue_name)}:".encode() + id_bytes(redis_id)
+        names: list[str | bytes] = [keys.messages(queue_name), key]
+        self._run(self._keep, names, (id_bytes(redis_id), KEPT_SECONDS), queue_name)
+        return decode(key)
 
     def do_ack(self, queue_name: str, redis_id: str) -> None:
         """Delete a finished message."""
@@ -187,7 +203,7 @@ class FinanceHubBroker(RedisBroker):
         names += [keys.dead(queue_name), keys.dead_messages(queue_name)]
         self._run(self._purge, names, (), queue_name)
 
-    def _run(self, script: Any, names: list[str], args: Sequence[Any], queue_name: str) -> Any:
+    def _run(self, script: Any, names: Sequence[str | bytes], args: Sequence[Any], queue_name: str) -> Any:
         # The scripts and their argument types are fixed, so every error comes from the state of Redis: unreachable,
         # hung, a replica after a failover, full or loading. All of them are raised as a lost connection, because
         # dramatiq retries a lost connection until it is back, but does not retry other errors.
