@@ -212,9 +212,11 @@ class FaultRig:
 
     def end(self, name: str) -> int:
         """Terminate a process with SIGTERM, and return its exit code."""
-        process = self._processes.pop(name)
+        process = self._processes[name]
         process.send_signal(signal.SIGTERM)
-        return process.wait(60)
+        code = process.wait(60)
+        del self._processes[name]
+        return code
 
     def assert_alive(self) -> None:
         """Assert that no process has ended, and that none has logged an unforeseen error."""
@@ -225,10 +227,12 @@ class FaultRig:
 
     def stop(self) -> None:
         """Stop everything in any state."""
-        if self._sender is not None:
-            self._sender.stop()
-        for process in self._processes.values():
-            end(process)
+        try:
+            if self._sender is not None:
+                self._sender.stop()
+        finally:
+            for process in self._processes.values():
+                end(process)
 
     def _start(self, name: str, command: list[str]) -> None:
         self.ports[name] = free_port()

@@ -26,6 +26,9 @@ def test_clock_that_is_set_forward_and_back_neither_loses_nor_doubles(
         clock.shift(shift)
         time.sleep(4)
         rig.wait_for_runs()
+    assert '"problem":"clock-skew"' in (rig.directory / f"{process}.log").read_text(), (
+        "the process did not see the shift"
+    )
     early = rig.latest_due_time() - time.time()
     assert early <= 0, f"a due time was enqueued {early:.0f} s early"
     assert_exactly_once(count(rig, f"clock of the {process.partition('-')[0]} +1 h, -1 h", None))
@@ -40,5 +43,9 @@ def test_processes_that_start_with_a_wrong_clock_work_by_the_time_of_redis(
     clock.shift(shift)
     rig = start_rig(redis_server().url, environments={"worker-0": clock.environment, "scheduler": clock.environment})
     rig.wait_for_runs()
+    for process in ("worker-0", "scheduler"):
+        assert '"problem":"clock-skew"' in (rig.directory / f"{process}.log").read_text(), (
+            f"{process} has the right time"
+        )
     assert rig.latest_due_time() <= time.time()
     assert_exactly_once(count(rig, f"clocks wrong from the start, {shift // _HOUR:+d} h", None))

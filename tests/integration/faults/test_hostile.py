@@ -15,7 +15,7 @@ from support.redis_binaries import SERVERS
 from support.redis_server import RedisServer
 from support.waiting import eventually
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 _MESSAGES, _LETTERS = 700, 200
 

@@ -62,8 +62,7 @@ def flushed(rig: FaultRig, server: RedisServer) -> None:
     rig.pause_sending()
     script = "if redis.call('hlen', KEYS[1]) == 0 then redis.call('flushall') return 1 end return 0"
     with server.client() as client:
-        while not client.eval(script, 1, f"dramatiq:{QUEUE}.msgs"):
-            time.sleep(0.001)
+        eventually(lambda: client.eval(script, 1, f"dramatiq:{QUEUE}.msgs"), "no message is in the queue", 60, 0.001)
     rig.resume_sending()
 
 
@@ -77,7 +76,7 @@ def restarted_empty(rig: FaultRig, server: RedisServer) -> None:
             transaction = client.pipeline(transaction=True)
             transaction.hlen(queue)
             # Nothing is enqueued between the answer and the kill.
-            transaction.execute_command("CLIENT PAUSE", "300")
+            transaction.execute_command("CLIENT PAUSE", "60000")
             if transaction.execute()[0] == 0:
                 server.kill()
                 break

@@ -21,7 +21,7 @@ from support.redis_server import RedisServer
 from support.simulator import RunningSimulator
 from support.waiting import eventually
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 DOCUMENT = Path(__file__).parents[3] / "docs/redis.md"
 TASKS = {

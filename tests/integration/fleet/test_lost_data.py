@@ -15,7 +15,7 @@ from support.fleet import Fleet
 from support.redis_server import RedisServer
 from support.waiting import eventually
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 TASK = "fetch_crypto_prices_task"
 SYMBOLS = {"BTC-USD", "ETH-USD", "AAPL", "VOD.L"}

@@ -13,7 +13,7 @@ from support.fleet import Fleet
 from support.redis_server import RedisServer
 from support.waiting import eventually
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 TASK = "cleanup_old_cache_task"
 NAME = "default/every-second"

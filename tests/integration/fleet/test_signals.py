@@ -76,6 +76,13 @@ def is_ready(directory: Path, process: str) -> bool:
     return ("scheduler_started" if process == "scheduler" else "ready for action") in (directory / "log").read_text()
 
 
+def handles_terminate(pid: int) -> bool:
+    """Whether a process has a handler for SIGTERM. Dramatiq's parent process sets it after its workers are ready."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = int(next(line for line in status.splitlines() if line.startswith("SigCgt")).split()[1], 16)
+    return bool(caught & 1 << (signal.SIGTERM - 1))
+
+
 @pytest.fixture
 def server(redis_server: Callable[..., RedisServer]) -> Iterator[RedisServer]:
     """A Redis that the test may hang."""
@@ -90,8 +97,7 @@ def test_process_with_signals_to_its_group_ends(server: RedisServer, tmp_path: P
     """A whole group gets the signals of a service manager while the process works: it drains and exits with 0."""
     running = start(process, server.url, tmp_path)
     eventually(lambda: is_ready(tmp_path, process), "the process is ready")
-    # dramatiq's parent process takes its signals from a moment after that on
-    time.sleep(0.5)
+    eventually(lambda: handles_terminate(running.pid), "the process handles its signals")
     end_with(running, WAYS[way], random.Random(way))
     assert running.returncode == 0, (tmp_path / "log").read_text()[-2_000:]
 
@@ -113,7 +119,7 @@ def test_process_with_a_hung_redis_ends(server: RedisServer, tmp_path: Path, pro
     """A process whose Redis hangs ends too, after a double signal."""
     running = start(process, server.url, tmp_path)
     eventually(lambda: is_ready(tmp_path, process), "the process is ready")
-    time.sleep(0.5)
+    eventually(lambda: handles_terminate(running.pid), "the process handles its signals")
     server.hang()
     end_with(running, WAYS["term twice"], random.Random(process))
     assert running.returncode == 0, (tmp_path / "log").read_text()[-2_000:]

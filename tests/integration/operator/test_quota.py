@@ -37,6 +37,7 @@ def start(redis_url: str, tmp_path: Path) -> Iterator[Callable[..., SchedulerPro
         process.end()
 
 
+@pytest.mark.timeout(600)
 def test_quota_refuses_the_next_resource_and_the_scheduler_goes_on(
     own_control_plane: Callable[..., ControlPlane],
     start: Callable[..., SchedulerProcess],
