@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from financehub_shared.core.settings import Settings
+from financehub_shared.core.url_secrets import has_secret
 from support.chart import CHART, RELEASE, refusal, render
 from support.chart_values import merged
 
@@ -397,6 +399,55 @@ FIXES = [(name, fix) for name, case in CASES.items() for fix in case.fixes]
 def test_refused_values_with_one_fix_are_accepted(name: str, fix: Values):
     """Each fix is sufficient on its own."""
     assert render(merged(CASES[name].values, fix), release=CASES[name].release).documents
+
+
+#: Words that contain the name of a secret, long words, dates and numbers.
+_PUBLIC_FEEDS = [
+    *("?keywords=bitcoin", "?author=reuters", "?signal=1", "?design=x", "?monkey=1", "?assignee=me", "?authority=ecb"),
+    *(
+        "?category=cryptocurrency-markets-news",
+        "?q=european_central_bank",
+        "?q=internationalization",
+        "/2026-11-30/rss",
+    ),
+    *("/arc/outboundfeeds/rss/?outputType=xml", "?ids=100003114,10001147", "?q=%E2%82%AC%E2%82%AC%E2%82%AC", "?sid1=1"),
+    *(
+        "?s=^GSPC&region=US&lang=en-US",
+        "/rss#latest",
+        "?passage=1",
+        "?q=key",
+        "/key/rss",
+        "/a1/b2/c3/d4/e5/f6/g7/h8/i9",
+    ),
+]
+_SECRET_FEEDS = [
+    *(
+        "?apikey=1",
+        "?x_token=1",
+        "?X-Amz-Signature=1",
+        "?authKey=1",
+        "?a=1&key=2",
+        "?auth=1",
+        "?sid=1",
+        "#access_token=1",
+    ),
+    *("?u=abcdefghij0123456789", "/0123456789abcdef0123/rss", "/0b8f3c1e-1111-4222-8333-444455556666", "?pw=1"),
+    *("/cryptocurrencymarketsnewsdaily", "?q=1a2b3c4d5e6f", "?q=1a2b3c4d-5e6f7a8b-9c0d1e2f", "?session_id=1", "?sig=1"),
+    *("/abcdEFGH1234.xml", "?privateKey=1", "?access-key=1", "?api.key=1", "?my.pass=1"),
+]
+
+
+def test_feed_is_refused_if_the_processes_would_mask_a_part_of_it():
+    """The chart and the processes have the same opinion of what is secret in a URL."""
+    feeds = [f"https://news.example.com{rest}" for rest in [*_PUBLIC_FEEDS, *_SECRET_FEEDS]]
+    feeds += ["https://0123456789abcdef.example.com/rss", "https://a:b@news.example.com/rss", *Settings().rss_feeds]
+    secret = [feed for feed in feeds if has_secret(feed)]
+    assert len(secret) == len(_SECRET_FEEDS) + 2
+    accepted = [feed for feed in feeds if feed not in secret]
+    assert render({"settings": {"FINANCEHUB_RSS_FEEDS": ",".join(accepted)}}).documents
+    for feed in secret:
+        values = {"settings": {"FINANCEHUB_RSS_FEEDS": f"{_FEED},{feed}"}}
+        assert "a user, a password or a token" in refusal(values), feed
 
 
 #: Values with which the chart sets every variable that it can set.
