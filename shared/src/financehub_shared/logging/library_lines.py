@@ -40,7 +40,7 @@ REPEATED_IN_OUTAGES = (
     "Restarting consumer in %0.2f seconds.",
     "Failed to post_process_message(%s) due to a connection error: %s",
 )
-#: Pause in seconds between two lines with the same prefix.
+#: Pause in seconds between two lines of one logger with the same prefix. Each consumer has a logger of its own.
 REPEAT_SECONDS = 60.0
 
 
@@ -55,7 +55,7 @@ class LibraryFilter(logging.Filter):
         super().__init__()
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._logged_at: dict[str, float] = {}
+        self._logged_at: dict[tuple[str, str], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether a line is logged."""
@@ -68,7 +68,8 @@ class LibraryFilter(logging.Filter):
             return True
         with self._lock:
             now = self._monotonic()
-            if now - self._logged_at.get(repeated, -REPEAT_SECONDS) < REPEAT_SECONDS:
+            key = (record.name, repeated)
+            if now - self._logged_at.get(key, -REPEAT_SECONDS) < REPEAT_SECONDS:
                 return False
-            self._logged_at[repeated] = now
+            self._logged_at[key] = now
             return True

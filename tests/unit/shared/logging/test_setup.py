@@ -220,6 +220,17 @@ def test_repeated_lines_of_an_outage_are_logged_once_a_minute() -> None:
     assert shown.count(True) == 3
 
 
+def test_line_of_an_outage_is_logged_for_each_consumer() -> None:
+    """The error of one queue does not hide that of another, whose cause may differ."""
+    filter_ = LibraryFilter(lambda: 0.0)
+    shown = [
+        filter_.filter(logging.LogRecord(f"dramatiq.worker.ConsumerThread({queue})", 50, "", 0, text, ("x",), None))
+        for text in ("Consumer encountered a connection error: %s", "Restarting consumer in %0.2f seconds.")
+        for queue in ("high", "low", "high")
+    ]
+    assert shown == [True, True, False] * 2
+
+
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=30)
 
 

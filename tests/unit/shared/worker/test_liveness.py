@@ -1,5 +1,8 @@
 """A worker process's liveness and readiness."""
 
+import logging
+import sys
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -101,3 +104,39 @@ def test_worker_whose_consumer_has_no_reply_of_redis_is_alive_and_not_ready() ->
     assert liveness.live() == []
     liveness.record_turn("low", connected=True)
     assert liveness.ready() == []
+
+
+def test_outage_lines_of_consumers_in_many_threads_are_logged_once_each() -> None:
+    """Consumers lose and find Redis at the same time, and none of their threads ends because of the others."""
+    liveness, _, _ = build()
+    loggers: list[logging.Logger] = []
+    failures: list[Exception] = []
+
+    def consume(queue: str) -> None:
+        method: Any = lambda: None  # noqa: E731
+        thread: Any = SimpleNamespace(queue_name=queue, handle_delayed_messages=method, close=method)
+        thread.logger = logging.getLogger(f"dramatiq.worker.ConsumerThread({queue})")
+        liveness.after_consumer_thread_boot(None, thread)  # type: ignore[arg-type]
+        loggers.append(thread.logger)
+        begin = "Consumer encountered a connection error: %s"
+        record = logging.LogRecord(thread.logger.name, 50, "", 0, begin, ("x",), None)
+        try:
+            for _ in range(300):
+                assert [bool(thread.logger.filter(record)) for _ in range(2)] == [True, False]
+                thread.handle_delayed_messages()
+        except (AssertionError, RuntimeError) as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=consume, args=(f"q{number}",)) for number in range(20)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+        for logger in loggers:
+            logger.filters.clear()
+    assert failures == []

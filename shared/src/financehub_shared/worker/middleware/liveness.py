@@ -79,8 +79,11 @@ class Liveness(Middleware):
         """
         self._last_turns[queue] = self._clock.monotonic()
         (self._disconnected.discard if connected else self._disconnected.add)(queue)
-        if connected and self._logged:
-            self._logged = {key for key in self._logged if not key[0].endswith(f"({queue})")}
+        if connected:
+            # Other consumers add to the set meanwhile, so it is copied first and never replaced.
+            for key in tuple(self._logged):
+                if key[0].endswith(f"({queue})"):
+                    self._logged.discard(key)
 
     def last_turns(self) -> dict[str, float]:
         """Return queue → time of its consumer loop's last iteration, in monotonic seconds."""
