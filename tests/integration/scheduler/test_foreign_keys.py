@@ -24,7 +24,7 @@ from financehub_shared.redis.client import connect
 from financehub_shared.redis.key_types import ASIDE
 from financehub_shared.schedules import list_schedules, refused_schedules, show_schedule
 from financehub_shared.schedules.requests import request_backfill, request_trigger
-from support.hand_driven import Scheduler, T
+from support.hand_driven import Scheduler, T, build
 from support.hostile_keys import TYPES, add_foreign_members, add_foreign_names, replace_key
 from support.schedules import UID, messages, schedule
 
@@ -204,9 +204,11 @@ async def test_everything_with_foreign_names_and_members_goes_on(scheduler: Sche
 
 #: Lua and Python read some of these as numbers, and not the same ones.
 NOT_NUMBERS = ["", "abc", "nan", "inf", "-inf", "9e99", "9" * 400, "-5", b"\xff", "1.5", "0x10", " 7 "]
+#: Times in the far future (ms): the year 2100, and the year 33658.
+FAR_TIMES = ["4102444800000", "999999999999999"]
 
 
-@pytest.mark.parametrize("value", NOT_NUMBERS)
+@pytest.mark.parametrize("value", NOT_NUMBERS + FAR_TIMES)
 async def test_schedules_with_damaged_numbers_run(value: str, scheduler: Scheduler, redis_url: str):
     """A number that someone has damaged neither ends the scheduler nor stops a schedule."""
     await fill(scheduler)
@@ -222,4 +224,30 @@ async def test_schedules_with_damaged_numbers_run(value: str, scheduler: Schedul
     read_everything(client, redis_url)
     scheduler.engine.restore([UID])
     await run_scheduler(scheduler)
-    assert {message["options"]["schedule"] for message in messages(client)} == {"default/demo", "default/other"}
+    runs = [(message["options"]["schedule"], message["options"].get("due_at")) for message in messages(client)]
+    assert {name for name, _ in runs} == {"default/demo", "default/other"}
+    assert len(set(runs)) == len(runs), "each due time is enqueued once"
+
+
+@pytest.mark.parametrize("value", NOT_NUMBERS + FAR_TIMES)
+@pytest.mark.parametrize("damaged", ["mark", "change", "mark and change", "everything"])
+async def test_restart_with_damaged_times_neither_repeats_nor_stops_a_schedule(
+    value: str, damaged: str, scheduler: Scheduler, redis_url: str
+):
+    """After a restart, no due time that was enqueued is enqueued again, and the next ones are."""
+    template = schedule(concurrencyPolicy="Allow", catchUp="All")
+    await scheduler.load(template)
+    for _ in range(5):
+        await scheduler.pass_time(60)
+    if damaged != "change":
+        scheduler.client.hset(keys.HIGH_WATER_MARKS, UID, value)
+    if damaged != "mark":
+        scheduler.client.hset(keys.schedule(UID), "changed_at", value)
+    if damaged == "everything":
+        scheduler.client.hset(keys.schedule(UID), "last_due_at", value)
+    restarted = build(redis_url, scheduler.clock, scheduler.client)
+    await restarted.load(template)
+    for _ in range(2):
+        await restarted.pass_time(60)
+    assert restarted.due() == [60.0, 120.0, 180.0, 240.0, 300.0, 360.0, 420.0]
+    await restarted.connection.aclose()

@@ -8,7 +8,8 @@ local context = cjson.decode(ARGV[1])
 local redis_now = redis_time()
 -- A scheduler whose clock is far ahead must not set marks and change times in the future, because nothing would be due
 -- until then.
-local function limited(ms) return ms > redis_now + context.ahead_limit and redis_now or ms end
+local function is_ahead(ms) return ms > redis_now + context.ahead_limit end
+local function limited(ms) return is_ahead(ms) and redis_now or ms end
 local now = seconds(limited(context.now))
 local field = schedule_field
 local replies = {}
@@ -23,8 +24,8 @@ for index, entry in ipairs(entries) do
   -- Redis still has the record, but no scheduler has run the schedule lately: it was deleted some time ago and created
   -- again.
   local abandoned = not entry.keep_known_state and claimed < now - context.unclaimed
-  local changed_at = number(known[2])
-  local result, changed = 'known', changed_at > 0 and seconds(changed_at * 1000) or now
+  local changed_at = number(known[2]) * 1000
+  local result, changed = 'known', changed_at > 0 and not is_ahead(changed_at) and seconds(changed_at) or now
   if not known[1] or known[1] == fingerprints.deleted or abandoned then
     redis.call('del', record, recent_runs_key(entry.uid), backlog_key(entry.uid))
     -- Earlier due times are never caught up.
@@ -44,10 +45,17 @@ for index, entry in ipairs(entries) do
       field.changed_at, changed)
     redis.call('hset', keys.names, entry.name, entry.uid)
   end
-  -- Redis may have lost these two parts of a known schedule. The scheduler's own mark is in `since`.
-  redis.call('hsetnx', keys.high_water_marks, entry.uid, integer(limited(entry.since)))
+  -- Redis may have lost the mark and the name of a known schedule, and another program may have damaged the mark. The
+  -- scheduler's own mark is in `since`. The mark of Redis is never below the newest due time that was enqueued.
+  local mark = number(redis.call('hget', keys.high_water_marks, entry.uid))
+  local last_due = math.floor(number(redis.call('hget', record, field.last_due_at)) * 1000 + 0.5)
+  if is_ahead(last_due) then last_due = 0 end
+  if mark < last_due or not is_plausible(mark, redis_now, context.ahead_limit) then
+    mark = math.max(limited(entry.since), last_due)
+    redis.call('hset', keys.high_water_marks, entry.uid, integer(mark))
+  end
   redis.call('hsetnx', keys.names, entry.name, entry.uid)
   redis.call('zadd', keys.schedules, now, entry.uid)
-  replies[index] = {result, integer(number(redis.call('hget', keys.high_water_marks, entry.uid))), changed}
+  replies[index] = {result, integer(mark), changed}
 end
 return replies

@@ -23,6 +23,11 @@ local function number(text)
   local value = tonumber(text or 0) or 0
   return value == value and value < 1e15 and value > -1e15 and value or 0
 end
+-- Whether a high-water mark (ms) may be right. A damaged one would repeat due times, or stop its schedule until then. A
+-- mark may be a year ahead, because the clock of Redis may have been set back.
+local function is_plausible(mark, redis_now, ahead_limit)
+  return mark > 0 and mark < redis_now + ahead_limit + 366 * 86400 * 1000
+end
 -- Adds to a counter. A damaged counter starts again.
 local function increase(key, name, by)
   local reply = redis.pcall('hincrby', key, name, by)
