@@ -149,6 +149,56 @@ async def test_limit_is_a_setting(scheduler: Scheduler, redis_url: str):
     await connection.aclose()
 
 
+@pytest.mark.parametrize("limited", ["by the depth of the queue", "by its own runs"])
+async def test_replace_at_the_limit_keeps_a_run(scheduler: Scheduler, limited: str):
+    """A queued run is only replaced by a successor that is enqueued, and does not count against it."""
+    depth = 3 if limited == "by the depth of the queue" else None
+    template = schedule(concurrencyPolicy="Replace", maxQueueDepth=depth)
+    await scheduler.load(template)
+    scheduler.enqueuer = Enqueuer(scheduler.connection, 3_600, 1e9, max_backlog=100 if depth else 4)
+
+    async def block(count: int) -> None:
+        for number in range(count):
+            if depth:
+                scheduler.client.hset("dramatiq:q.msgs", f"{count}.{number}", "{}")  # of another schedule
+            else:
+                scheduler.client.rpush(keys.schedule_backlog(UID), f"{count}.{number}")
+                scheduler.client.hset(keys.run(f"{count}.{number}"), mapping={"state": "retrying", "enqueued_at": T})
+
+    await block(3)
+    runs = [RunSubmission(template, "due", T + 60 * number) for number in range(1, 6)]
+    # one at a time, and in one batch
+    assert await scheduler.outcomes(runs[0]) == ["enqueued"]
+    assert await scheduler.outcomes(*runs[1:4]) == ["enqueued"] * 3
+    assert scheduler.due() == [240.0]
+    await block(2)
+    assert await scheduler.outcomes(runs[4]) == ["backlog"]
+    assert scheduler.due() == [240.0], "the queued run is kept, because it has no successor"
+
+
+async def test_run_that_a_worker_has_fetched_counts_for_its_successor(scheduler: Scheduler):
+    """A fetched run cannot be replaced, so it takes its place among the unfinished runs."""
+    await scheduler.load(template := schedule(concurrencyPolicy="Replace"))
+    scheduler.enqueuer = Enqueuer(scheduler.connection, 3_600, 1e9, max_backlog=2)
+    outcomes = []
+    for number in range(1, 5):
+        outcomes += await scheduler.outcomes(RunSubmission(template, "due", T + 60 * number))
+        scheduler.client.delete("dramatiq:q")
+    assert outcomes == ["enqueued", "enqueued", "backlog", "backlog"]
+
+
+async def test_list_that_another_program_filled_is_shortened(scheduler: Scheduler):
+    """A list that is too long for the arguments of one command does not fail the batch of all schedules."""
+    await scheduler.load(template := schedule(concurrencyPolicy="Allow"))
+    ids = [f"foreign-{number}" for number in range(20_000)]
+    scheduler.client.hset("dramatiq:q.msgs", mapping=dict.fromkeys(ids, "{}"))
+    scheduler.client.rpush(keys.schedule_backlog(UID), *ids)
+    assert await scheduler.outcomes(RunSubmission(template, "due", T + 60)) == ["backlog"]
+    scheduler.client.delete("dramatiq:q.msgs")
+    assert await scheduler.outcomes(RunSubmission(template, "due", T + 120)) == ["enqueued"]
+    assert scheduler.client.llen(keys.schedule_backlog(UID)) == 1
+
+
 async def test_list_of_another_type_is_replaced(scheduler: Scheduler):
     """A key of another type does not stop the schedule."""
     scheduler.client.set(keys.schedule_backlog(UID), "x")

@@ -112,19 +112,25 @@ local function end_skipped(id, ...)
   redis.call('expire', run_key(id), context.skipped_ttl)
 end
 
--- Removes a run from its queue if no worker has fetched it yet.
-local function replace(id, queue)
+-- Whether a run's message is in its queue, and no worker has fetched it yet.
+local function is_waiting(id, queue)
   flush(queue)
-  if redis.call('lrem', queue_key(queue), -1, id) == 1 then
-    redis.call('hdel', messages_key(queue), id)
-    queues[queue].stored = nil
-    end_skipped(id, run_field.error, 'replaced by the next run')
-  end
+  return redis.call('lpos', queue_key(queue), id, 'rank', -1) and true or false
+end
+
+-- Removes a waiting run from its queue.
+local function replace(id, run)
+  redis.call('lrem', queue_key(run.queue), -1, id)
+  redis.call('hdel', messages_key(run.queue), id)
+  redis.call('lrem', backlog_key(run.uid), -1, id)
+  queues[run.queue].stored = nil
+  end_skipped(id, run_field.error, 'replaced by the next run')
 end
 
 -- Whether the schedule may have another unfinished run: one whose message is in its queue, or waits for a retry in the
--- delay queue. Its list of runs also has those that have ended, until it is full.
-local function has_room(run)
+-- delay queue. Its list of runs also has those that have ended, until it is full. `replaced` is the id of a run that
+-- leaves the queue if there is room.
+local function has_room(run, replaced)
   local key, limit = backlog_key(run.uid), backlog_limit(run)
   local length = redis.pcall('llen', key)
   if type(length) ~= 'number' then
@@ -133,8 +139,10 @@ local function has_room(run)
   end
   if length < limit then return true end
   flush(run.queue)
+  if replaced then limit = limit + 1 end
   local waiting = {}
-  for _, id in ipairs(redis.call('lrange', key, 0, -1)) do
+  -- Only the newest, because another program may have made the list longer than Lua can handle at once.
+  for _, id in ipairs(redis.call('lrange', key, -limit, -1)) do
     -- a retry has a new message, which only the record of the run names
     if redis.call('hexists', messages_key(run.queue), id) == 1 or state_of(id, run.queue) then
       waiting[#waiting + 1] = id
@@ -145,16 +153,18 @@ local function has_room(run)
   return #waiting < limit
 end
 
--- Checks the concurrency policy and the backlog. Returns 'go', or the reason to skip the run.
+-- Checks the concurrency policy and the backlog. Returns 'go', or the reason to skip the run. With 'go', a run that it
+-- replaces is gone.
 local function admit(schedule, run)
-  local state = nil
+  local state, replaced = nil, nil
   if run.policy ~= 'Allow' then state = state_of(schedule.last_id, run.queue) end
   if state then
     if run.policy ~= 'Replace' or run.kind == 'backfill' then return 'overlap' end
-    if state == 'queued' then replace(schedule.last_id, run.queue) end
+    if state == 'queued' and is_waiting(schedule.last_id, run.queue) then replaced = schedule.last_id end
   end
-  if run.max_depth and depth(run.queue) > run.max_depth then return 'backlog' end
-  if is_bounded(run) and not has_room(run) then return 'backlog' end
+  if run.max_depth and depth(run.queue) - (replaced and 1 or 0) > run.max_depth then return 'backlog' end
+  if is_bounded(run) and not has_room(run, replaced) then return 'backlog' end
+  if replaced then replace(replaced, run) end
   return 'go'
 end
 
@@ -292,9 +302,8 @@ for index, run in ipairs(runs) do
 end
 check_types()
 for index, mark in ipairs(redis.call('hmget', keys.high_water_marks, unpack(uids))) do
-  -- A damaged mark far in the future would stop the schedule.
   mark = number(mark)
-  schedules[uids[index]].mark = mark < redis_now + context.ahead_limit + 366 * 86400 * 1000 and mark or 0
+  schedules[uids[index]].mark = is_plausible(mark, redis_now, context.ahead_limit) and mark or 0
 end
 for index, run in ipairs(runs) do
   local schedule = schedules[run.uid]
