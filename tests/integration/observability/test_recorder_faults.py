@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -134,3 +135,29 @@ def test_records_of_a_hung_redis_are_counted_once(redis_server: Callable[..., Re
     writer.stop()
     assert fleet.client.hget(keys.task_stats("task"), "attempts") == b"300"
     assert fleet.client.hget(keys.task_stats("task"), "retried") == b"299"
+
+
+def test_threads_whose_runs_end_in_a_hung_redis_wait_together(
+    redis_server: Callable[..., RedisServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only one thread waits for a reply. The others do not wait for their own timeouts one after the other."""
+    server = redis_server()
+    writer = ObservedWorker(server.url).observers.run_recorder._writer  # type: ignore[attr-defined]
+    calls: list[int] = []
+    send = writer._send
+
+    def counted(batch: list[str]) -> None:
+        calls.append(len(batch))
+        send(batch)
+
+    monkeypatch.setattr(writer, "_send", counted)
+    server.hang()
+    threads = [threading.Thread(target=writer.record_end, args=(end_event(f"r-{number}"),)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(calls) == 1
+    server.resume()
+    writer.flush()
+    assert sum(calls[1:]) == 8

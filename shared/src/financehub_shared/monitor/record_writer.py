@@ -102,7 +102,7 @@ class RecordWriter:
         if self._outage.active and not self._stopped.is_set():
             self._wake.set()
         else:
-            self._write_ends()
+            self._write_ends(retry=False)
 
     def flush(self) -> None:
         """Write all waiting events."""
@@ -124,9 +124,17 @@ class RecordWriter:
             dropped = self._ends.append(encoded)
         self._losses.count(LossReason.MEMORY, dropped, "too many events wait in memory for Redis")
 
-    def _write_ends(self) -> bool:
-        """Write the waiting events in order, and return whether Redis accepted them."""
+    def _write_ends(self, *, retry: bool = True) -> bool:
+        """Write the waiting events in order, and return whether Redis accepted them.
+
+        Args:
+            retry: Whether to try during an outage too.
+        """
         with self._sending:  # a thread that waited here often finds that another thread's call included its event
+            if not retry and self._outage.active and not self._stopped.is_set():
+                # The call for which this thread waited has failed, and the next one would take as long.
+                self._wake.set()
+                return False
             while True:
                 with self._lock:
                     batch = self._ends.take(BATCH)
