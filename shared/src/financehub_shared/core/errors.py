@@ -166,6 +166,10 @@ class UnreachableError(UpstreamError):
     """There is no connection to the upstream: its name was not resolved, or nothing accepted the connection."""
 
 
+class NotSentError(UpstreamError):
+    """Nothing was sent to the upstream: the URL or a header is invalid, or the proxy does not connect."""
+
+
 class NotFoundError(ProviderError):
     """The upstream answered, but it does not list the symbol."""
 

@@ -9,6 +9,7 @@ from financehub_shared.core.errors import (
     NO_UPSTREAM,
     BreakerOpenError,
     ConnectTimeoutError,
+    NotSentError,
     ProviderError,
     ProviderTimeoutError,
     QuotaExceededError,
@@ -61,7 +62,7 @@ class UpstreamReach:
                 self._is_logged = True
                 consequence = "tasks that fetch data fail; stored data stays"
                 log.warning("upstreams_unavailable", error=NO_UPSTREAM, consequence=consequence)
-        elif not isinstance(error, BreakerOpenError | QuotaExceededError | ProviderTimeoutError):
+        elif not isinstance(error, BreakerOpenError | QuotaExceededError | ProviderTimeoutError | NotSentError):
             # Any response is a sign of the network, but these errors are raised without one.
             with self._lock:
                 self._reached_at = self._monotonic()

@@ -11,6 +11,7 @@ from financehub_shared.core.errors import (
     BreakerOpenError,
     ConnectTimeoutError,
     NotFoundError,
+    NotSentError,
     ProviderError,
     ProviderTimeoutError,
     QuotaExceededError,
@@ -60,9 +61,9 @@ def test_reach_after_any_response_is_not_lost(error: ProviderError | None) -> No
     assert [line["event"] for line in lines] == ["upstreams_available_again"]
 
 
-@pytest.mark.parametrize("error", [BreakerOpenError, QuotaExceededError, ProviderTimeoutError])
+@pytest.mark.parametrize("error", [BreakerOpenError, QuotaExceededError, ProviderTimeoutError, NotSentError])
 def test_reach_after_an_error_without_a_response_stays_lost(error: type[ProviderError]) -> None:
-    """An open breaker, a used budget and a timeout say nothing about the network."""
+    """An open breaker, a used budget, a timeout and a request that cannot be sent say nothing about the network."""
     reach = lost_reach()
     reach.record("yahoo", error("yahoo", "x"))
     assert reach.is_lost
@@ -89,6 +90,25 @@ def test_error_of_exception_distinguishes_a_missing_connection() -> None:
     assert isinstance(error_of_exception("p", httpx.ConnectTimeout("x", request=request)), ConnectTimeoutError)
     assert not isinstance(error_of_exception("p", tls), UnreachableError)
     assert not isinstance(error_of_exception("p", httpx.ReadTimeout("x", request=request)), ConnectTimeoutError)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        httpx.InvalidURL("x"),
+        httpx.UnsupportedProtocol("x"),
+        httpx.LocalProtocolError("x"),
+        httpx.ProxyError("x"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_request_that_is_not_sent_to_the_upstream_does_not_hide_a_lost_network(
+    error: httpx.HTTPError | httpx.InvalidURL,
+) -> None:
+    """A wrong URL or key, and a proxy without a connection, are not signs of an upstream."""
+    reach = lost_reach()
+    reach.record("yahoo", error_of_exception("yahoo", error))
+    assert reach.is_lost
 
 
 def test_task_failure_names_each_reason_once() -> None:

@@ -14,6 +14,7 @@ from financehub_shared.core.errors import (
     ConnectTimeoutError,
     MalformedError,
     NotFoundError,
+    NotSentError,
     ProviderError,
     ProviderTimeoutError,
     RateLimitedError,
@@ -111,8 +112,8 @@ def error_of_exception(provider: str, error: httpx.HTTPError | httpx.InvalidURL)
             # After an error of TLS, the host is reached.
             kind = UpstreamError if _is_tls_error(error) else UnreachableError
             return kind(provider, f"cannot connect ({name}); check the base URL and whether the host is up")
-        case httpx.UnsupportedProtocol() | httpx.InvalidURL() | httpx.LocalProtocolError():
-            return UpstreamError(provider, f"cannot send the request ({name}); correct the URL or key")
+        case httpx.UnsupportedProtocol() | httpx.InvalidURL() | httpx.LocalProtocolError() | httpx.ProxyError():
+            return NotSentError(provider, f"cannot send the request ({name}); correct the URL, the key or the proxy")
         case _:
             return UpstreamError(provider, f"the connection broke ({name})")
 
