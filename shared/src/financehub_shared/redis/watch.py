@@ -48,13 +48,15 @@ class RedisWatch:
         #: Server → reason why it cannot be used now.
         self._blocked: dict[str, RedisProblem] = {}
         self._described: set[str] = set()
+        #: Types of unexpected errors that are logged.
+        self._failures: set[type[Exception]] = set()
         self._looked_at: float | None = None
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Look once, so that the clock is right before the process begins its work, and then in a thread."""
-        self.look()
+        self._look_again()
         self._stopped.clear()
         self._thread = threading.Thread(target=self._run, name="redis-watch", daemon=True)
         self._thread.start()
@@ -138,7 +140,17 @@ class RedisWatch:
 
     def _run(self) -> None:
         while not self._stopped.wait(WRITE_CHECK_SECONDS):
+            self._look_again()
+
+    def _look_again(self) -> None:
+        """Look, and log an unexpected error once per type. A watch that has ended would report nothing anymore."""
+        try:
             self.look()
+        except Exception as error:
+            if type(error) not in self._failures:
+                self._failures.add(type(error))
+                consequence = "problems of Redis may not be noticed; the watch continues"
+                log.exception("redis_watch_failed", consequence=consequence, exc_info=error)
 
 
 def _version(info: Mapping[str, Any]) -> str:

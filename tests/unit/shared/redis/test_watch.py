@@ -1,5 +1,6 @@
 """The watch of a process: one log line when a problem begins and one when it ends."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -118,6 +119,30 @@ def test_watch_with_a_denied_command_logs_it_once(world: World) -> None:
     assert world.look()[-1] == ("redis_problem_detected", "denied")
     assert [world.look() for _ in range(30)] == [[]] * 30
     assert "docs/redis.md" in world.watch.blocked()[0]
+
+
+def test_watch_with_an_unexpected_error_logs_it_once_and_continues(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reply that nobody expected is logged with its traceback, and the watch looks again."""
+    monkeypatch.setattr(module, "WRITE_CHECK_SECONDS", 0.01)
+    errors: list[Exception] = [KeyError("a"), KeyError("b"), ValueError("c")]
+    looks = threading.Event()
+    read = world._read
+
+    def damaged(*args: Any, **options: Any) -> ServerFacts:
+        if errors:
+            raise errors.pop(0)
+        looks.set()
+        return read(*args, **options)
+
+    monkeypatch.setattr(module, "read_facts", damaged)
+    with capture_logs() as logs:
+        world.watch.start()
+        assert looks.wait(30)
+        world.watch.stop()
+    failed = [entry for entry in logs if entry["event"] == "redis_watch_failed"]
+    assert [type(entry["exc_info"]) for entry in failed] == [KeyError, ValueError]
 
 
 def test_watch_whose_redis_sets_its_clock_follows_at_the_next_look(world: World) -> None:
