@@ -4,6 +4,7 @@ import dramatiq
 import pytest
 import redis
 from dramatiq import Message
+from dramatiq.common import dq_name
 
 from financehub_shared.broker import FinanceHubBroker, in_flight
 from financehub_shared.core.settings import Settings
@@ -49,15 +50,15 @@ def run(broker: FinanceHubBroker, actor: str, **options: object) -> tuple[str, b
     return redis_id, entry
 
 
-def undo_ack(broker: FinanceHubBroker, redis_id: str, entry: bytes) -> None:
+def undo_ack(broker: FinanceHubBroker, redis_id: str, entry: bytes, queue: str = _QUEUE) -> None:
     """Bring Redis into the state before the ack."""
-    broker.client.hset(keys.messages(_QUEUE), redis_id, entry)
-    broker.client.sadd(keys.acks(broker.broker_id, _QUEUE), redis_id)
+    broker.client.hset(keys.messages(queue), redis_id, entry)
+    broker.client.sadd(keys.acks(broker.broker_id, queue), redis_id)
 
 
-def is_waiting(client: "redis.Redis", redis_id: str) -> bool:
+def is_waiting(client: "redis.Redis", redis_id: str, queue: str = _QUEUE) -> bool:
     """Whether a message waits in its queue."""
-    return redis_id.encode() in client.lrange(keys.ready(_QUEUE), 0, -1)
+    return redis_id.encode() in client.lrange(keys.ready(queue), 0, -1)
 
 
 def test_message_whose_ack_is_undone_does_not_run_again(broker: FinanceHubBroker):
@@ -79,6 +80,25 @@ def test_message_whose_follow_up_may_be_lost_runs_again(
     undo_ack(broker, redis_id, entry)
     broker.consume(_QUEUE)
     assert is_waiting(broker.client, redis_id)
+
+
+def test_delayed_message_whose_move_is_undone_is_moved_again(broker: FinanceHubBroker):
+    """A worker moves a due message to its queue and then acknowledges it. A failover may undo both."""
+    delayed = dq_name(_QUEUE)
+    sent = broker.enqueue(broker.get_actor("succeed").message(), delay=0)
+    redis_id = sent.options["redis_message_id"]
+    entry = broker.client.hget(keys.messages(delayed), redis_id)
+    consumer = broker.consume(delayed, prefetch=1, timeout=10)
+    delivery = next(consumer)
+    assert delivery is not None
+    moved = delivery.copy(queue_name=_QUEUE)
+    del moved.options["eta"]
+    broker.enqueue(moved)
+    consumer.ack(delivery)
+    broker.client.delete(keys.ready(_QUEUE), keys.messages(_QUEUE))
+    undo_ack(broker, redis_id, entry, delayed)
+    broker.consume(delayed)
+    assert is_waiting(broker.client, redis_id, delayed)
 
 
 def test_message_that_this_process_holds_again_is_kept(broker: FinanceHubBroker):

@@ -138,7 +138,9 @@ class FinanceHubConsumer(Consumer):
             return
         redis_id = message.options["redis_message_id"]
         self._broker.do_ack(self._queue_name, redis_id)
-        if isinstance(message, Delivery) and not message.has_follow_ups:
+        # The ack of a delayed message follows its move to its own queue, which a failover may undo together with the ack.
+        is_delayed = self._queue_name == dq_name(self._queue_name)
+        if isinstance(message, Delivery) and not message.has_follow_ups and not is_delayed:
             self._in_flight.finish(redis_id)
         else:
             self._in_flight.remove(redis_id)
