@@ -1,5 +1,6 @@
 """The `financehub` command: inspects and operates the fleet from a terminal or a script."""
 
+import errno
 import logging
 import os
 import sys
@@ -10,6 +11,9 @@ from financehub_cli.app import app
 from financehub_cli.exit_codes import ExitCode, print_message
 from financehub_cli.output.terminal import prepare_streams
 from financehub_shared.logging.console import ConsoleRenderer
+
+#: Errors of a write to the output: a full disk or quota, a broken disk, and a reader that has gone.
+_OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EPIPE)
 
 
 def main() -> None:
@@ -28,7 +32,8 @@ def main() -> None:
     try:
         app(prog_name="financehub")
     except OSError as error:
-        # Redis's errors are handled in `groups`, so this one is of the output: a full disk, for example.
+        if error.errno not in _OUTPUT_ERRORS:
+            raise
         print_message(f"the output cannot be written: {error.strerror or error}")
         # Python would try again to write the rest when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

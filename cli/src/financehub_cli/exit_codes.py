@@ -42,10 +42,6 @@ def _find_refusal(error: BaseException) -> redis.RedisError | None:
     return cause
 
 
-#: Errors because of which there is no connection.
-_NO_CONNECTION = (redis.ConnectionError, redis.TimeoutError, redis.InvalidResponse, WrongServerError)
-
-
 def _describe(error: FinanceHubError | redis.RedisError) -> tuple[ExitCode, str]:
     cause: BaseException | None = error
     while cause is not None and not isinstance(
