@@ -18,7 +18,8 @@ from redis.asyncio.connection import UnixDomainSocketConnection as AsyncUnixDoma
 from financehub_shared.core.errors import FinanceHubError
 from financehub_shared.redis.address import Address
 from financehub_shared.redis.faults import FAILOVER_ERRORS, is_failover
-from financehub_shared.redis.sentinel import AsyncSentinels, Sentinels
+from financehub_shared.redis.replies import MALFORMED_REPLY
+from financehub_shared.redis.sentinel import AsyncSentinels, NoMasterError, Sentinels
 from financehub_shared.redis.text import decode
 
 #: A former master that still answers reads is noticed within this time. A check takes one round trip.
@@ -42,10 +43,6 @@ class NotRedisError(FinanceHubError, redis.ConnectionError):
 
     def __init__(self, place: str) -> None:
         super().__init__(f"{place} sends replies that no Redis server sends")
-
-
-#: What redis-py raises while it reads a well-formed reply that the command cannot have.
-MALFORMED_REPLY = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
 def check_server(hello: object, place: str) -> None:
@@ -157,7 +154,7 @@ class _Blocking(redis.connection.AbstractConnection):
             raise translated from error
 
     def _look_up(self) -> None:
-        """Find the host and port, if something else than the resolver of host names knows them."""
+        """Find the host and port, if something other than the resolver of host names knows them."""
 
     def _check(self) -> None:
         self.send_command("HELLO", check_health=False)  # type: ignore[no-untyped-call]
@@ -191,6 +188,17 @@ class _BlockingSentinel(_Blocking, redis.Connection):
     def __init__(self, *, sentinels: Sentinels, **parameters: Any) -> None:
         self._sentinels = sentinels
         super().__init__(**parameters)
+
+    def connect_check_health(self, *args: Any, **parameters: Any) -> None:
+        """Open the connection. If the named server fails, the next attempt begins with another Sentinel."""
+        try:
+            super().connect_check_health(*args, **parameters)
+        except NoMasterError:
+            raise
+        except redis.RedisError:
+            # this Sentinel may be cut off from the others, and name a former master for as long as that lasts
+            self._sentinels.doubt((self.host, self.port))
+            raise
 
     def _look_up(self) -> None:
         self.host, self.port = self._sentinels.master()
@@ -254,7 +262,7 @@ class _Async(redis.asyncio.connection.AbstractConnection):
             raise translated from error
 
     async def _look_up(self) -> None:
-        """Find the host and port, if something else than the resolver of host names knows them."""
+        """Find the host and port, if something other than the resolver of host names knows them."""
 
     async def _check(self) -> None:
         await self.send_command("HELLO", check_health=False)
@@ -293,6 +301,16 @@ class _AsyncSentinel(_Async, redis.asyncio.Connection):
     def __init__(self, *, sentinels: AsyncSentinels, **parameters: Any) -> None:
         self._sentinels = sentinels
         super().__init__(**parameters)
+
+    async def connect_check_health(self, *args: Any, **parameters: Any) -> None:
+        """Open the connection. See `_BlockingSentinel`."""
+        try:
+            await super().connect_check_health(*args, **parameters)
+        except NoMasterError:
+            raise
+        except redis.RedisError:
+            self._sentinels.doubt((self.host, self.port))
+            raise
 
     async def _look_up(self) -> None:
         self.host, self.port = await self._sentinels.master()

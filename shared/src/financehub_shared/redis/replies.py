@@ -1,8 +1,11 @@
-"""Distinguishes the replies of a pipeline that was executed without raising the first error."""
+"""Distinguishes the replies of a pipeline that was executed without raising the first error, and malformed ones."""
 
 from collections.abc import Iterable
 
 import redis
+
+#: What redis-py raises while it reads a well-formed reply that the command cannot have.
+MALFORMED_REPLY = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
 def is_wrong_type(reply: object) -> bool:

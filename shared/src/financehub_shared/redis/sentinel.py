@@ -20,12 +20,16 @@ from redis.retry import Retry
 
 from financehub_shared.core.errors import FinanceHubError
 from financehub_shared.core.redis_url import RedisUrl
+from financehub_shared.redis.replies import MALFORMED_REPLY
 from financehub_shared.redis.text import decode
 
 #: A Sentinel replies from memory. While all of them are silent, a check of an open connection waits for each in turn.
 TIMEOUT_SECONDS = 1.0
-#: Open connections do not ask silent Sentinels more often than this, because the master can serve without them.
-SILENCE_SECONDS = 60.0
+#: Open connections do not ask silent Sentinels for this time, because the master can serve without them. It doubles
+#: each time that none of them answers.
+SILENCE_SECONDS = 15.0
+#: Longest time for which silent Sentinels are not asked.
+LONGEST_SILENCE_SECONDS = 60.0
 
 
 class NoMasterError(FinanceHubError, redis.ConnectionError):
@@ -33,21 +37,34 @@ class NoMasterError(FinanceHubError, redis.ConnectionError):
 
 
 class _Order:
-    """The order in which the Sentinels are asked: the one that answered last comes first."""
+    """The order in which the Sentinels are asked: the one that answered last comes first, unless its answer was wrong.
+
+    Threads share it without a lock: the worst result of a race is that another Sentinel is asked first.
+    """
 
     def __init__(self, url: RedisUrl) -> None:
         self._url = url
         self._first = 0
+        self._named: tuple[str, int] | None = None
         self._silent_until = -math.inf
+        self._silence = SILENCE_SECONDS
 
     def places(self) -> list[int]:
         """Return the positions of the Sentinels."""
         count, first = len(self._url.hosts), self._first
         return [(first + offset) % count for offset in range(count)]
 
-    def answered(self, position: int) -> None:
-        """Ask this Sentinel first from now on."""
-        self._first = position
+    def answered(self, position: int, master: tuple[str, int]) -> None:
+        """Ask this Sentinel, which named a master, first from now on."""
+        self._first, self._named, self._silence = position, master, SILENCE_SECONDS
+
+    def doubt(self, master: tuple[str, int]) -> None:
+        """Ask the next Sentinel first, because the server that this one named does not serve as the master.
+
+        Only the first of several connections that failed at the same time has an effect.
+        """
+        if self._named == master:
+            self._first, self._named = (self._first + 1) % len(self._url.hosts), None
 
     @property
     def silent(self) -> bool:
@@ -56,7 +73,8 @@ class _Order:
 
     def no_answer(self) -> None:
         """Do not ask the Sentinels for a while, except for a new connection."""
-        self._silent_until = time.monotonic() + SILENCE_SECONDS
+        self._silent_until = time.monotonic() + self._silence
+        self._silence = min(2 * self._silence, LONGEST_SILENCE_SECONDS)
 
     def error(self, problems: Sequence[str]) -> NoMasterError:
         """Return the error for a service whose master no Sentinel knows."""
@@ -89,17 +107,26 @@ class Sentinels:
         for position in self._order.places():
             try:
                 reply = self._clients[position].execute_command("SENTINEL", _QUERY, self._url.service)  # type: ignore[no-untyped-call]
-            except redis.RedisError as error:
+                master = None if reply is None else _address(reply)
+            except (redis.RedisError, *MALFORMED_REPLY) as error:
                 problems.append(_problem(self._url, position, error))
                 continue
-            if reply:
-                self._order.answered(position)
-                return _address(reply)
+            if master is not None:
+                self._order.answered(position, master)
+                return master
             problems.append(_problem(self._url, position, None))
         raise self._order.error(problems)
 
+    def doubt(self, master: tuple[str, int]) -> None:
+        """Begin with another Sentinel, because a connection to this server failed or it is not the master.
+
+        Args:
+            master: Host and port that `master` returned.
+        """
+        self._order.doubt(master)
+
     def known_master(self) -> tuple[str, int] | None:
-        """Return host and port of the master, or None if no Sentinel knows it now or did a short time ago."""
+        """Return host and port of the master, or None if no Sentinel knows it, or none answered a short time ago."""
         if self._order.silent:
             return None
         try:
@@ -132,17 +159,26 @@ class AsyncSentinels:
         for position in self._order.places():
             try:
                 reply = await self._clients[position].execute_command("SENTINEL", _QUERY, self._url.service)  # type: ignore[no-untyped-call]
-            except redis.RedisError as error:
+                master = None if reply is None else _address(reply)
+            except (redis.RedisError, *MALFORMED_REPLY) as error:
                 problems.append(_problem(self._url, position, error))
                 continue
-            if reply:
-                self._order.answered(position)
-                return _address(reply)
+            if master is not None:
+                self._order.answered(position, master)
+                return master
             problems.append(_problem(self._url, position, None))
         raise self._order.error(problems)
 
+    def doubt(self, master: tuple[str, int]) -> None:
+        """Begin with another Sentinel, because a connection to this server failed or it is not the master.
+
+        Args:
+            master: Host and port that `master` returned.
+        """
+        self._order.doubt(master)
+
     async def known_master(self) -> tuple[str, int] | None:
-        """Return host and port of the master, or None if no Sentinel knows it now or did a short time ago."""
+        """Return host and port of the master, or None if no Sentinel knows it, or none answered a short time ago."""
         if self._order.silent:
             return None
         try:
@@ -155,14 +191,26 @@ class AsyncSentinels:
 _QUERY = "GET-MASTER-ADDR-BY-NAME"
 
 
-def _address(reply: Sequence[bytes]) -> tuple[str, int]:
-    return decode(reply[0]), int(reply[1])
+def _address(reply: Any) -> tuple[str, int]:
+    """Return host and port from a reply.
+
+    Raises:
+        ValueError: A Sentinel does not reply like this.
+    """
+    if not isinstance(reply, list) or not all(isinstance(part, bytes) for part in reply):
+        raise ValueError("not a list of strings")
+    host, port = map(decode, reply)
+    if not host or not 1 <= int(port) <= 65_535:
+        raise ValueError("not a host and a port")
+    return host, int(port)
 
 
 def _problem(url: RedisUrl, position: int, error: Exception | None) -> str:
     host, port = url.hosts[position]
     if error is None:
         return f"{host}:{port} does not monitor it"
+    if isinstance(error, MALFORMED_REPLY):
+        return f"{host}:{port} sends replies that no Sentinel sends"
     if isinstance(error, redis.AuthenticationError):
         return f"{host}:{port} requires a login; add the options sentinel_username and sentinel_password to the URL"
     if isinstance(error, redis.ResponseError) and "unknown command" in str(error).lower():
