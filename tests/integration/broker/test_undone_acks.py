@@ -1,5 +1,9 @@
 """A failover that undoes the last acknowledgments, because the new master had not received them."""
 
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
 import dramatiq
 import pytest
 import redis
@@ -10,7 +14,8 @@ from financehub_shared.broker import FinanceHubBroker, in_flight
 from financehub_shared.core.settings import Settings
 from financehub_shared.redis import queue_keys as keys
 from financehub_shared.worker.build import build_broker
-from support.redis_server import free_port
+from support.redis_server import PATIENT_SECONDS, free_port
+from support.waiting import eventually
 
 _QUEUE = "q"
 
@@ -77,6 +82,38 @@ def test_message_whose_follow_up_may_be_lost_runs_again(
 ):
     """A retry or callback may be lost with the ack, so the run is repeated. Running twice is better than never."""
     redis_id, entry = run(broker, actor, **options)
+    undo_ack(broker, redis_id, entry)
+    broker.consume(_QUEUE)
+    assert is_waiting(broker.client, redis_id)
+
+
+@pytest.mark.parametrize("kind", ["sync", "async", "thread"])
+def test_message_whose_task_sent_a_message_runs_again(
+    kind: str, broker: FinanceHubBroker, serving: Callable[..., AbstractContextManager[object]]
+):
+    """The messages that a task sends may be lost with the ack of its own message."""
+    sent: list[str] = []
+
+    @dramatiq.actor(queue_name="other", broker=broker)
+    def child() -> None:
+        sent.append("run")
+
+    def send() -> None:
+        child.send()
+
+    async def send_async() -> None:
+        child.send()
+
+    async def send_in_thread() -> None:
+        await asyncio.to_thread(child.send)
+
+    tasks = {"sync": send, "async": send_async, "thread": send_in_thread}
+    parent = dramatiq.actor(tasks[kind], actor_name="parent", queue_name=_QUEUE, broker=broker)
+    redis_id = parent.send().options["redis_message_id"]
+    entry = broker.client.hget(keys.messages(_QUEUE), redis_id)
+    with serving(broker):
+        eventually(lambda: sent, within=PATIENT_SECONDS)
+        eventually(lambda: not broker.client.hexists(keys.messages(_QUEUE), redis_id), within=PATIENT_SECONDS)
     undo_ack(broker, redis_id, entry)
     broker.consume(_QUEUE)
     assert is_waiting(broker.client, redis_id)

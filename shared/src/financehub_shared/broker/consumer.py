@@ -138,7 +138,7 @@ class FinanceHubConsumer(Consumer):
             return
         redis_id = message.options["redis_message_id"]
         self._broker.do_ack(self._queue_name, redis_id)
-        # The ack of a delayed message follows its move to its own queue, which a failover may undo together with the ack.
+        # A delayed message is acknowledged after its move to its own queue. A failover may undo both.
         is_delayed = self._queue_name == dq_name(self._queue_name)
         if isinstance(message, Delivery) and not message.has_follow_ups and not is_delayed:
             self._in_flight.finish(redis_id)

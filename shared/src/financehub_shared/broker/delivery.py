@@ -25,5 +25,5 @@ class Delivery(MessageProxy):
         #: Messages that follow the run, such as its retry, which must be enqueued before the run's message may leave
         #: its queue.
         self.pending: list[PendingMessage] = []
-        #: Whether the end of the run has enqueued messages. A failover may have lost them together with the ack.
+        #: Whether the task or the end of its run has enqueued messages. A failover may lose them with the ack.
         self.has_follow_ups = False

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from dramatiq.broker import Broker, MessageProxy
 from dramatiq.errors import ConnectionClosed
-from dramatiq.middleware import Callbacks, GroupCallbacks, Pipelines, Retries
+from dramatiq.middleware import Callbacks, CurrentMessage, GroupCallbacks, Pipelines, Retries
 
 from financehub_shared.broker.delivery import Delivery, PendingMessage
 from financehub_shared.core.errors import FollowUpError
@@ -62,9 +62,13 @@ class RunEnd:
             self._current.delivery = None
 
     def note_enqueue(self) -> None:
-        """Note that a message is enqueued, which may follow the run that is at its end in this thread."""
-        delivery: Delivery | None = getattr(self._current, "delivery", None)
-        if delivery is not None:
+        """Note that a message is enqueued, which may follow the run at its end in this thread or be sent by a task.
+
+        `CurrentMessage` knows the task, because its context also reaches coroutines and `asyncio.to_thread`.
+        """
+        # Its type says Message, but a worker gives it the delivery.
+        delivery: Any = getattr(self._current, "delivery", None) or CurrentMessage.get_current_message()
+        if isinstance(delivery, Delivery):
             delivery.has_follow_ups = True
 
     def keep(self, pending: PendingMessage, error: ConnectionClosed) -> bool:
