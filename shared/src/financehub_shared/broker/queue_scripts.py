@@ -12,15 +12,17 @@ script that could strand a message therefore reads its keys with commands of the
 
 from financehub_shared.redis.scripts import REDIS_NOW
 
-#: Appends a message. KEYS: ready, messages. ARGV: id, message.
+#: Appends a message. KEYS: ready, messages. ARGV: id, message. Does not append it again if a process repeats an enqueue
+#: whose reply was lost, and the message still waits or is in flight.
 ENQUEUE = """
-redis.call("hset", KEYS[2], ARGV[1], ARGV[2])
-redis.call("rpush", KEYS[1], ARGV[1])
+redis.call("llen", KEYS[1])
+if redis.call("hset", KEYS[2], ARGV[1], ARGV[2]) == 1 then redis.call("rpush", KEYS[1], ARGV[1]) end
 """
 
 #: Takes messages and sends a heartbeat. KEYS: ready, messages, acks, losses, heartbeats. ARGV: worker, maximum number
 #: of messages (0 for a heartbeat only), largest number of bytes of a message. A longer message is cut off after one
-#: byte more. Returns id, message, losses, id, message, losses, …
+#: byte more. An entry of the queue whose message this worker already holds is dropped. Returns id, message, losses, id,
+#: message, losses, …
 FETCH = (
     REDIS_NOW
     + """
@@ -33,8 +35,7 @@ for _ = 1, tonumber(ARGV[2]) do
   local id = redis.call("lpop", KEYS[1])
   if not id then break end
   local message = redis.call("hget", KEYS[2], id)
-  if message then
-    redis.call("sadd", KEYS[3], id)
+  if message and redis.call("sadd", KEYS[3], id) == 1 then
     fetched[#fetched + 1] = id
     fetched[#fetched + 1] = #message > tonumber(ARGV[3]) and string.sub(message, 1, ARGV[3] + 1) or message
     fetched[#fetched + 1] = redis.call("hget", KEYS[4], id) or "0"
