@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 
 import structlog
 
@@ -14,14 +15,35 @@ _LOG_SECONDS = 1.0
 EXIT_CODE = 128 + signal.SIGKILL
 
 
-def start_exit_deadline(seconds: float) -> None:
-    """End this process with one log line after the given seconds, unless it has ended by itself.
+class ExitDeadline:
+    """Ends this process with one log line some time after `begin`, unless it has ended by itself.
 
     Nothing else ends a process whose thread is in C code, or that waits for a thread that somebody's task has started.
+    The thread of the deadline starts at once and waits. A signal handler should not start one, because that fails if
+    the limit of threads is reached, and because it uses locks of `threading` that the interrupted thread may hold.
+
+    Args:
+        seconds: Time between `begin` and the end of the process.
     """
-    timer = threading.Timer(seconds, _exit_at_once, (seconds,))
-    timer.daemon = True
-    timer.start()
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._reading, self._writing = os.pipe()
+        threading.Thread(target=self._run, name="exit-deadline", daemon=True).start()
+
+    def begin(self) -> None:
+        """Start the time. Signal handlers may call this, because it needs no lock."""
+        os.write(self._writing, b"\0")
+
+    def _run(self) -> None:
+        os.read(self._reading, 1)
+        time.sleep(self._seconds)
+        _exit_at_once(self._seconds)
+
+
+def start_exit_deadline(seconds: float) -> None:
+    """End this process after the given seconds, unless it has ended by itself. Signal handlers use `ExitDeadline`."""
+    ExitDeadline(seconds).begin()
 
 
 def _exit_at_once(seconds: float) -> None:

@@ -31,3 +31,22 @@ def test_exit_deadline_does_not_delay_a_process_that_ends() -> None:
     """The deadline itself keeps no process alive."""
     done = run(3_600, STUCK.replace(".start()\nstart_exit", "\nstart_exit"))
     assert (done.returncode, done.stdout) == (0, "")
+
+
+INTERRUPTED = """
+import os, signal, threading
+from financehub_shared.core.exit_deadline import ExitDeadline
+deadline = ExitDeadline({seconds})
+signal.signal(signal.SIGTERM, lambda *_: deadline.begin())
+with threading._active_limbo_lock:  # as in Thread.start
+    signal.raise_signal(signal.SIGTERM)
+print("goes on", flush=True)
+threading.Event().wait()
+"""
+
+
+def test_exit_deadline_in_a_signal_handler_needs_no_lock_of_the_interrupted_thread() -> None:
+    """A signal that interrupts the start of a thread neither stops the main thread nor the deadline."""
+    done = run(0.3, INTERRUPTED)
+    assert done.returncode == EXIT_CODE
+    assert done.stdout.startswith("goes on\n")

@@ -6,7 +6,9 @@ SystemExit in the main thread, which skips the shutdown of the worker, and the i
 the event loop, which nobody has stopped, forever.
 """
 
+import contextlib
 import inspect
+import io
 import signal
 import sys
 import threading
@@ -18,11 +20,13 @@ from dramatiq import Broker, Middleware, Worker
 from dramatiq.asyncio import EventLoopThread, set_event_loop_thread
 from dramatiq.middleware import AsyncIO
 
-from financehub_shared.core.exit_deadline import start_exit_deadline
+from financehub_shared.core.exit_deadline import ExitDeadline
 
 #: Time after dramatiq's shutdown timeout for requeueing messages and writing run records, which takes several timeouts
 #: if Redis hangs. The chart's grace period is 30 s longer than the shutdown timeout.
 EXIT_SECONDS = 20.0
+#: Dramatiq's default of `--worker-shutdown-timeout`.
+_DEFAULT_TIMEOUT_SECONDS = 600.0
 
 
 class ShutdownSignals(Middleware):
@@ -38,16 +42,13 @@ class ShutdownSignals(Middleware):
         stop = signal.getsignal(signal.SIGTERM)
         if not callable(stop) or getattr(stop, "__module__", "") != "dramatiq.cli":
             return
-        # Imported here, because processes that only enqueue do not need it.
-        from dramatiq.cli import make_argument_parser
-
-        options, _ = make_argument_parser().parse_known_args(sys.argv[1:])
-        seconds = options.worker_shutdown_timeout / 1_000 + EXIT_SECONDS
+        # The thread of the deadline starts now, because a signal handler cannot always start one.
+        deadline = ExitDeadline(_shutdown_timeout() + EXIT_SECONDS)
 
         def handle(number: int, frame: FrameType | None) -> None:
             if not self._is_stopping:
                 self._is_stopping = True
-                start_exit_deadline(seconds)
+                deadline.begin()
                 if _is_running(stop):
                     stop(number, frame)
 
@@ -56,6 +57,20 @@ class ShutdownSignals(Middleware):
         if not _is_running(stop):
             # The first signal arrived while the process was starting, and dramatiq's handler received it.
             handle(signal.SIGTERM, None)
+
+
+def _shutdown_timeout() -> float:
+    """Return dramatiq's shutdown timeout in seconds, which only its command line contains."""
+    # Imported here, because processes that only enqueue do not need it.
+    from dramatiq.cli import make_argument_parser
+
+    try:
+        # A program may call `dramatiq.cli.main` with arguments that are not those of its own command line.
+        with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
+            options, _ = make_argument_parser().parse_known_args(sys.argv[1:])
+    except SystemExit:
+        return _DEFAULT_TIMEOUT_SECONDS
+    return float(options.worker_shutdown_timeout) / 1_000
 
 
 def _is_running(stop: Callable[..., Any]) -> bool:
