@@ -83,10 +83,10 @@ class Fleet:
         text = SCHEDULE.format(name=name, task=task, schedule=schedule) + spec
         (self.schedules / f"{name}.yaml").write_text(text)
 
-    def start_scheduler(self, name: str = "scheduler", *, shift: float = 0) -> None:
+    def start_scheduler(self, name: str = "scheduler", *, shift: float = 0, **environment: str) -> None:
         """Start a scheduler. Several may run under different names. See `set_clock` for `shift`."""
         flags = ["--schedules", str(self.schedules), "--assets", str(self.assets)]
-        self._start(name, [str(BIN / "financehub-scheduler"), *flags], shift)
+        self._start(name, [str(BIN / "financehub-scheduler"), *flags], shift, environment)
 
     def start_tier(self, tier: str, *, name: str = "", threads: int = 2, shift: float = 0) -> None:
         """Start a tier's worker with the command `dramatiq`. See `set_clock` for `shift`."""
@@ -105,7 +105,9 @@ class Fleet:
         file.with_suffix(".new").write_text(str(shift))
         file.with_suffix(".new").replace(file)
 
-    def _start(self, name: str, command: list[str], shift: float = 0) -> None:
+    def _start(
+        self, name: str, command: list[str], shift: float = 0, environment: Mapping[str, str] | None = None
+    ) -> None:
         clock = {}
         if shift:
             self.set_clock(name, shift)
@@ -114,7 +116,12 @@ class Fleet:
         with (self.directory / f"{name}.log").open("ab") as log:
             self._processes[name] = launch(
                 command,
-                env={**self._environment, **clock, "FINANCEHUB_HTTP_PORT": str(self.ports[name])},
+                env={
+                    **self._environment,
+                    **clock,
+                    **(environment or {}),
+                    "FINANCEHUB_HTTP_PORT": str(self.ports[name]),
+                },
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

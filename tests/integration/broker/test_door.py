@@ -174,7 +174,7 @@ def test_message_with_a_damaged_number_of_losses_is_reclaimed(
     redis_client.hset(keys.losses("q"), "x", losses)
     broker.do_fetch("q", 1)
     redis_client.zadd(keys.HEARTBEATS, {broker.broker_id: 5})
-    Janitor(redis_client, heartbeat_timeout_seconds=60, dead_letter_retention_days=7).run()
+    Janitor(redis_client, heartbeat_timeout_seconds=60, dead_letter_retention_days=7, recovery_seconds=0).run()
     id, _, count = broker.do_fetch("q", 1)
     assert id == b"x"
     assert int(float(count)) in {1, 2}

@@ -86,7 +86,7 @@ def test_messages_of_a_killed_worker_are_reclaimed(
     assert held(redis_client, "stock") == 1
     replacement.kill()
 
-    janitor = Janitor(redis_client, heartbeat_timeout_seconds=1, dead_letter_retention_days=7)
+    janitor = Janitor(redis_client, heartbeat_timeout_seconds=1, dead_letter_retention_days=7, recovery_seconds=0)
     assert janitor.run() == {"stock": 1, "fixed": 1}
     assert redis_client.llen(keys.ready("fixed")) == 1
     assert held(redis_client, "fixed") == 0
@@ -147,7 +147,7 @@ def test_task_that_kills_its_worker_is_dead_lettered(
     reason. Without the fix it keeps killing stock workers.
     """
     deliveries = {"stock": 3, "fixed": 2}
-    janitor = Janitor(redis_client, heartbeat_timeout_seconds=0.3, dead_letter_retention_days=7)
+    janitor = Janitor(redis_client, heartbeat_timeout_seconds=0.3, dead_letter_retention_days=7, recovery_seconds=0)
     for kind in KINDS:
         broker(kind, redis_url).enqueue(message(kind, "kill_worker"))
     for round_number in range(1, 4):

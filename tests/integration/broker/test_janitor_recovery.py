@@ -6,7 +6,6 @@ from collections.abc import Callable
 import pytest
 import redis
 
-from financehub_shared.broker import janitor as module
 from financehub_shared.broker.janitor import Janitor
 from financehub_shared.redis import queue_keys as keys
 from support.redis_server import RedisServer
@@ -14,16 +13,13 @@ from support.redis_server import RedisServer
 pytestmark = pytest.mark.faults
 
 
-def test_janitor_after_an_outage_waits_for_heartbeats(
-    redis_server: Callable[..., RedisServer], monkeypatch: pytest.MonkeyPatch
-):
+def test_janitor_after_an_outage_waits_for_heartbeats(redis_server: Callable[..., RedisServer]):
     """A worker that could not send heartbeats during an outage keeps its messages, unless it stays silent afterward."""
-    monkeypatch.setattr(module, "RECOVERY_SECONDS", 1.0)
     client = redis_server().client()
     client.hset(keys.messages("q"), "1", "{}")
     client.sadd(keys.acks("worker", "q"), "1")
     client.zadd(keys.HEARTBEATS, {"worker": 1_000})
-    janitor = Janitor(client, heartbeat_timeout_seconds=60, dead_letter_retention_days=7)
+    janitor = Janitor(client, heartbeat_timeout_seconds=60, dead_letter_retention_days=7, recovery_seconds=1.0)
     client.config_set("min-replicas-to-write", "1")
     with pytest.raises(redis.RedisError, match="Not enough good replicas"):
         janitor.run()

@@ -99,7 +99,7 @@ def test_janitor_reclaims_only_from_silent_workers(broker: FinanceHubBroker, red
         broker.do_fetch("q", 1)
         broker.do_fetch("q.DQ", 1)
     silence(redis_client, broker, 61)
-    janitor = Janitor(redis_client, heartbeat_timeout_seconds=60, dead_letter_retention_days=7)
+    janitor = Janitor(redis_client, heartbeat_timeout_seconds=60, dead_letter_retention_days=7, recovery_seconds=0)
     assert janitor.run() == {"q": 2}
     assert janitor.run() == {"q": 0}
     assert redis_client.zrange(keys.HEARTBEATS, 0, -1) == [b"alive"]
@@ -113,7 +113,9 @@ def test_janitor_reclaims_from_a_worker_without_any_heartbeat(broker: FinanceHub
     enqueue(broker, "noop", queue="q")
     broker.do_fetch("q", 1)
     redis_client.delete(keys.HEARTBEATS)
-    assert Janitor(redis_client, heartbeat_timeout_seconds=60, dead_letter_retention_days=7).run() == {"q": 1}
+    assert Janitor(
+        redis_client, heartbeat_timeout_seconds=60, dead_letter_retention_days=7, recovery_seconds=0
+    ).run() == {"q": 1}
 
 
 def test_ack_of_a_reclaimed_message_has_no_effect(broker: FinanceHubBroker, redis_client: "redis.Redis"):
@@ -121,7 +123,7 @@ def test_ack_of_a_reclaimed_message_has_no_effect(broker: FinanceHubBroker, redi
     enqueue(broker, "noop", queue="q")
     redis_id, data, _ = broker.do_fetch("q", 1)
     silence(redis_client, broker, 61)
-    Janitor(redis_client, heartbeat_timeout_seconds=60, dead_letter_retention_days=7).run()
+    Janitor(redis_client, heartbeat_timeout_seconds=60, dead_letter_retention_days=7, recovery_seconds=0).run()
     broker.do_ack("q", redis_id.decode())
     broker.do_nack("q", redis_id.decode(), data)
     assert queue_stats(redis_client, ["q"])[0].ready == 1
@@ -141,7 +143,7 @@ def test_worker_with_a_heartbeat_during_the_scan_keeps_its_messages(
     enqueue(broker, "noop", queue="q")
     broker.do_fetch("q", 1)
     silence(redis_client, broker, 61)
-    janitor = Janitor(redis_client, heartbeat_timeout_seconds=60, dead_letter_retention_days=7)
+    janitor = Janitor(redis_client, heartbeat_timeout_seconds=60, dead_letter_retention_days=7, recovery_seconds=0)
     scan = janitor._scan
 
     def scan_before_a_heartbeat() -> Iterator[str]:

@@ -63,7 +63,7 @@ def test_fleet_with_faults_exposes_every_documented_metric(fleet: StartFleet) ->
     """After runs, failures, a killed worker, a drain and scheduler downtime, each documented metric was above 0 on some
     process, and no undocumented metric was exposed.
     """
-    # the janitor runs when a scheduler starts, so only the second scheduler reclaims the orphaned messages
+    # the janitor reclaims from its second round on, so only the second scheduler reclaims the orphaned messages
     settings = {"DRAMATIQ_MAX_RETRIES": "1", "FINANCEHUB_JANITOR_INTERVAL_SECONDS": "600"}
     running = fleet("--maxmemory", "100mb", FINANCEHUB_MAX_WORKERS="high=3", **settings)
     running.simulator.set_fault("slow", "yahoo", seconds=4)
@@ -108,7 +108,7 @@ def test_fleet_with_faults_exposes_every_documented_metric(fleet: StartFleet) ->
     running.kill("scheduler")
     killed = time.time()
     eventually(lambda: time.time() > killed + 3, "some due times pass")
-    running.start_scheduler("second")
+    running.start_scheduler("second", FINANCEHUB_JANITOR_INTERVAL_SECONDS="1")
     scrapes.until("queue_reclaimed", "schedule_missed")
 
     running.start_tier("high")

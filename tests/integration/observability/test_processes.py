@@ -134,7 +134,7 @@ def test_run_of_a_killed_worker_is_counted_once_after_redelivery(
     first.kill()
     started_by = monitor.get_run(message.message_id)
     start().wait_until_ready()
-    janitor = Janitor(redis_client, heartbeat_timeout_seconds=1, dead_letter_retention_days=7)
+    janitor = Janitor(redis_client, heartbeat_timeout_seconds=1, dead_letter_retention_days=7, recovery_seconds=0)
     eventually(lambda: janitor.run() and redis_client.llen("began") == 2)
     redis_client.set("go", 1)
     eventually(lambda: counts(monitor, "wait") == {"succeeded": 1})

@@ -172,6 +172,7 @@ def test_janitor_without_workers_reclaims_messages(
     redis_client: "redis.Redis", tmp_path: Path, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A dead worker's messages return to their queue although no worker runs, and are counted."""
+    monkeypatch.setenv("FINANCEHUB_JANITOR_INTERVAL_SECONDS", "1")
     folder = tmp_path / "schedules"
     folder.mkdir()
     redis_client.hset("dramatiq:high.msgs", "held", json.dumps({"queue_name": "high"}))

@@ -81,7 +81,7 @@ async def fill(scheduler: Scheduler) -> None:
 def read_everything(client: "redis.Redis", url: str) -> None:
     """Call every reader. None of them may fail."""
     settings = Settings(redis_url=url)
-    janitor = Janitor(client, heartbeat_timeout_seconds=60, dead_letter_retention_days=7)
+    janitor = Janitor(client, heartbeat_timeout_seconds=60, dead_letter_retention_days=7, recovery_seconds=0)
     assert janitor.run()["other"] in {0, 1}
     assert client.exists(queue_keys.acks("dead-worker", "other")) == 0, "the other queue is reclaimed"
     letters = DeadLetterQueue(client)
@@ -156,7 +156,7 @@ async def run_scheduler(scheduler: Scheduler) -> None:
 async def test_everything_with_a_key_of_another_type_goes_on(key: str, scheduler: Scheduler, redis_url: str):
     """Neither a reader nor a writer fails, both schedules run, and messages pass through the queue."""
     await fill(scheduler)
-    janitor = Janitor(scheduler.client, heartbeat_timeout_seconds=60, dead_letter_retention_days=7)
+    janitor = Janitor(scheduler.client, heartbeat_timeout_seconds=60, dead_letter_retention_days=7, recovery_seconds=0)
     for type_ in TYPES:
         if type_ == KEYS[key]:
             continue

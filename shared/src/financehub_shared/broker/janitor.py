@@ -5,6 +5,7 @@ because it runs in the scheduler, so it works even if no worker of the `low` tie
 """
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import redis
@@ -26,8 +27,9 @@ log = structlog.get_logger(__name__)
 MAX_DEAD_LETTERS = 10_000
 #: Seconds for which loss counts are kept after their last change. No message is in flight that long.
 LOSSES_TTL_SECONDS = 7 * DAY_SECONDS
-#: Seconds after an outage in which no worker counts as dead. Heartbeats are then as old as the outage. A live worker
-#: sends its next one up to 8 s later, after the timeout of a command and dramatiq's pause before a new consumer.
+#: Seconds after an outage and after the start of the process in which no worker counts as dead. Heartbeats may then be
+#: as old as the outage. A live worker sends its next one up to 8 s later, after the timeout of a command and dramatiq's
+#: pause before a new consumer.
 RECOVERY_SECONDS = 10.0
 
 
@@ -42,6 +44,9 @@ class Janitor:
         heartbeat_timeout_seconds: Age of its last heartbeat at which a worker counts as dead.
         dead_letter_retention_days: Age in days at which dead letters are deleted.
         max_dead_letters: Number of dead letters of a queue beyond which the oldest are deleted.
+        recovery_seconds: Seconds in which Redis has to take writes before a silent worker counts as dead. They begin
+            with the first round, because the process may have started just after an outage.
+        monotonic: Returns the monotonic time in seconds.
     """
 
     def __init__(
@@ -51,6 +56,8 @@ class Janitor:
         heartbeat_timeout_seconds: float,
         dead_letter_retention_days: float,
         max_dead_letters: int = MAX_DEAD_LETTERS,
+        recovery_seconds: float = RECOVERY_SECONDS,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._heartbeat_timeout = heartbeat_timeout_seconds
@@ -61,8 +68,10 @@ class Janitor:
         #: Queue → ids of the messages that the last round found neither in the queue nor with a worker.
         self._stranded: dict[str, list[bytes]] = {}
         self._dead_letters = DeadLetterQueue(client)
-        #: Monotonic time since which Redis has taken our writes; None while it does not.
-        self._available_since: float | None = -RECOVERY_SECONDS
+        self._recovery_seconds = recovery_seconds
+        self._monotonic = monotonic
+        #: Monotonic time since which Redis has taken our writes; None while it does not, and before the first round.
+        self._available_since: float | None = None
 
     def run(self) -> dict[str, int]:
         """Run the maintenance once.
@@ -73,16 +82,14 @@ class Janitor:
         Raises:
             redis.RedisError: Redis does not answer, or refuses a command. The next run catches up.
         """
-        now = time.monotonic()
-        recovered = self._available_since is not None and now - self._available_since >= RECOVERY_SECONDS
+        now = self._monotonic()
+        if self._available_since is None:
+            self._available_since = now
         try:
-            reclaimed = self._maintain(reclaim=recovered)
+            return self._maintain(reclaim=now - self._available_since >= self._recovery_seconds)
         except redis.RedisError:
             self._available_since = None
             raise
-        if self._available_since is None:
-            self._available_since = now
-        return reclaimed
 
     def _maintain(self, *, reclaim: bool) -> dict[str, int]:
         seconds, microseconds = self._client.time()
@@ -104,8 +111,9 @@ class Janitor:
                 log.warning("messages_reclaimed", queue=queue, worker=worker, count=count)
         self._recover_stranded(names)
         # A worker that has fetched a message since the scan has sent a heartbeat with the fetch.
+        # Without reclaiming, this deletes nothing and only finds out whether Redis takes writes.
         if heartbeats:
-            self._client.zremrangebyscore(keys.HEARTBEATS, "-inf", alive_since * 1000)
+            self._client.zremrangebyscore(keys.HEARTBEATS, "-inf", alive_since * 1000 if reclaim else "(-inf")
         if dropped := self._dead_letters.drop_older(now - self._retention):
             log.info("dead_letters_expired", count=dropped)
         for queue, count in self._dead_letters.drop_beyond(self._max_dead_letters).items():
