@@ -43,7 +43,7 @@ print("goes on")
     ids=" ".join,
 )
 def test_shutdown_signals_with_any_command_line_stop_the_worker_once(argv: list[str]) -> None:
-    """The first signal stops the worker, even if no thread can be started. A foreign command line is neither an error nor printed."""
+    """The first signal stops the worker, even if no thread can start. A foreign command line causes no error."""
     command = [sys.executable, "-c", PROGRAM.format(argv=argv)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "stopping\ngoes on\n", "")
