@@ -31,6 +31,9 @@ LOSSES_TTL_SECONDS = 7 * DAY_SECONDS
 #: as old as the outage. A live worker sends its next one up to 8 s later, after the timeout of a command and dramatiq's
 #: pause before a new consumer.
 RECOVERY_SECONDS = 10.0
+#: Steps of the Redis clock beyond this make the heartbeats of live workers look old, or those of dead workers new. No
+#: script or reply takes as long, since clients wait 5 s for one.
+CLOCK_STEP_SECONDS = 5.0
 
 
 class Janitor:
@@ -72,6 +75,8 @@ class Janitor:
         self._monotonic = monotonic
         #: Monotonic time since which Redis has taken our writes; None while it does not, and before the first round.
         self._available_since: float | None = None
+        #: Redis time of the last round minus its monotonic time.
+        self._clock_offset: float | None = None
 
     def run(self) -> dict[str, int]:
         """Run the maintenance once.
@@ -82,18 +87,17 @@ class Janitor:
         Raises:
             redis.RedisError: Redis does not answer, or refuses a command. The next run catches up.
         """
-        now = self._monotonic()
-        if self._available_since is None:
-            self._available_since = now
         try:
-            return self._maintain(reclaim=now - self._available_since >= self._recovery_seconds)
+            return self._maintain()
         except redis.RedisError:
             self._available_since = None
             raise
 
-    def _maintain(self, *, reclaim: bool) -> dict[str, int]:
+    def _maintain(self) -> dict[str, int]:
+        begun_at = self._monotonic()
         seconds, microseconds = self._client.time()
         now = seconds + microseconds / 1e6
+        reclaim = self._may_reclaim(begun_at, now)
         alive_since = now - self._heartbeat_timeout
         # Some writers only skip such a key, and their data would be missing until someone deletes it.
         set_aside_wrong_keys(self._client, fleet_types())
@@ -102,7 +106,10 @@ class Janitor:
         reclaimed = {queue: 0 for name in names if (queue := queue_of(name))}
         for name in names:
             match = keys.ACKS_KEY.match(name)
-            if not reclaim or match is None or heartbeats.get(match["worker"].encode(), 0) / 1000 > alive_since:
+            if not reclaim or match is None:
+                continue
+            heartbeat = heartbeats.get(match["worker"].encode(), 0) / 1000
+            if alive_since < heartbeat <= now + CLOCK_STEP_SECONDS:
                 continue
             worker, queue = match["worker"], match["queue"]
             count = self._reclaim_from(worker, queue, alive_since)
@@ -120,6 +127,21 @@ class Janitor:
             log.warning("dead_letters_dropped", queue=queue, count=count, limit=self._max_dead_letters)
         return reclaimed
 
+    def _may_reclaim(self, monotonic: float, now: float) -> bool:
+        """Whether old heartbeats prove that their workers are dead. After a step of the Redis clock, they do not.
+
+        Args:
+            monotonic: Monotonic time in seconds.
+            now: Redis time in Unix seconds.
+        """
+        offset, self._clock_offset = self._clock_offset, now - monotonic
+        if offset is not None and abs(self._clock_offset - offset) > CLOCK_STEP_SECONDS:
+            log.warning("redis_clock_set", seconds=round(self._clock_offset - offset, 1))
+            self._available_since = monotonic
+        if self._available_since is None:
+            self._available_since = monotonic
+        return monotonic - self._available_since >= self._recovery_seconds
+
     def _reclaim_from(self, worker: str, queue: str, alive_since: float) -> int:
         # A delayed message only waits in memory, so it cannot have killed its worker.
         count_losses = int(queue == q_name(queue))
@@ -130,7 +152,8 @@ class Janitor:
             keys.losses(queue),
             keys.HEARTBEATS,
         ]
-        args: list[str | int] = [worker, round(alive_since * 1000), count_losses, LOSSES_TTL_SECONDS]
+        step_ms = round(CLOCK_STEP_SECONDS * 1000)
+        args: list[str | int] = [worker, round(alive_since * 1000), count_losses, LOSSES_TTL_SECONDS, step_ms]
         try:
             return int(self._reclaim(keys=names, args=args))
         except redis.ResponseError as error:

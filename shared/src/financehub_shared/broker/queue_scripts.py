@@ -139,14 +139,18 @@ for _, key in ipairs(KEYS) do redis.call("del", key) end
 """
 
 #: Requeues a dead worker's messages. KEYS: acks, ready, messages, losses, heartbeats. ARGV: worker, time (ms) after
-#: which a heartbeat proves it alive, whether to count losses (0 or 1), TTL of the losses (s). Returns the number of
-#: requeued messages. Has no effect if the worker has sent a heartbeat after that time.
-RECLAIM = """
+#: which a heartbeat proves it alive, whether to count losses (0 or 1), TTL of the losses (s), and how far in the future
+#: a heartbeat may lie (ms): a later one was sent before the clock was set back, and proves nothing. Returns the number
+#: of requeued messages. Has no effect if the worker has sent a heartbeat after that time.
+RECLAIM = (
+    REDIS_NOW
+    + """
 redis.call("llen", KEYS[2])
 redis.call("hlen", KEYS[3])
 redis.call("hlen", KEYS[4])
 local heartbeat = redis.call("zscore", KEYS[5], ARGV[1])
-if heartbeat and tonumber(heartbeat) > tonumber(ARGV[2]) then return 0 end
+local at = tonumber(heartbeat or 0)
+if at > tonumber(ARGV[2]) and at <= now + tonumber(ARGV[5]) then return 0 end
 local reclaimed = 0
 for _, id in ipairs(redis.call("smembers", KEYS[1])) do
   redis.call("srem", KEYS[1], id)
@@ -164,6 +168,7 @@ for _, id in ipairs(redis.call("smembers", KEYS[1])) do
 end
 return reclaimed
 """
+)
 
 #: Finds the messages of a queue that neither wait nor are held by a worker. No script of ours leaves one, but another
 #: program may replace or change the keys. KEYS: ready, messages, then the acks of each worker. ARGV: ids to put back in
