@@ -53,3 +53,36 @@ def test_janitor_that_starts_after_an_outage_waits_for_heartbeats(
 
     assert janitor.run() == {"q": 1}
     assert redis_client.zcard(keys.HEARTBEATS) == 0
+
+
+@pytest.mark.parametrize("step", [10.0, -10.0], ids=["forward", "back"])
+def test_janitor_after_the_clock_of_redis_was_set_waits_for_heartbeats(
+    step: float, janitor: Janitor, clock: ManualClock, redis_client: redis.Redis
+):
+    """Heartbeats from before the step prove nothing. The test steps the clock of the janitor the other way instead."""
+    hold(redis_client, time.time())
+    janitor.run()
+    clock.advance(4)
+    assert janitor.run() == {"q": 0}
+    redis_client.zadd(keys.HEARTBEATS, {"worker": (time.time() - 3_600) * 1000})
+
+    clock.advance(-step)
+    assert janitor.run() == {"q": 0}
+    assert redis_client.zcard(keys.HEARTBEATS) == 1
+    clock.advance(3)
+    assert janitor.run() == {"q": 0}
+    clock.advance(1)
+
+    assert janitor.run() == {"q": 1}
+
+
+@pytest.mark.parametrize(("ahead", "reclaimed"), [(3_600, 1), (6, 1), (2, 0)])
+def test_worker_whose_heartbeat_lies_in_the_future_is_dead(
+    ahead: float, reclaimed: int, janitor: Janitor, clock: ManualClock, redis_client: redis.Redis
+):
+    """A worker that died before the clock of Redis was set back would otherwise keep its messages for that long."""
+    hold(redis_client, time.time() + ahead)
+    janitor.run()
+    clock.advance(4)
+
+    assert janitor.run() == {"q": reclaimed}
