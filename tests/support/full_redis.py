@@ -16,9 +16,11 @@ from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Quarantined
 from financehub_shared.core.settings import Settings
+from financehub_shared.health.checker import CACHE_SECONDS
 from financehub_shared.health.fleet_metrics import FleetMetrics
 from financehub_shared.health.processes import ProcessInfo, ProcessRegistry
 from financehub_shared.health.readers import RedisReaders
+from financehub_shared.health.report import HealthReport
 from financehub_shared.market.quality.disputes import Claim, Dispute
 from financehub_shared.market.quality.full_reads import FullRead
 from financehub_shared.market.redis_store import RedisStore
@@ -111,8 +113,13 @@ def readers(client: "redis.Redis", url: str) -> Readers:
     """Return everything that reads Redis in a process, except the tasks. None of it may raise."""
     settings = Settings(redis_url=url)
     store, monitor, letters = RedisStore(client), TaskMonitor(client), DeadLetterQueue(client)
-    observers = RedisReaders(settings, ManualClock(time.time()))
+    clock = ManualClock(time.time())
+    observers = RedisReaders(settings, clock)
     names = [*SYMBOLS, "ETH-USD"]
+
+    def report() -> HealthReport:
+        clock.advance(CACHE_SECONDS + 1)  # a cached report reads nothing
+        return observers.checker.report()
 
     async def step() -> None:
         scheduler = build(url, ManualClock(time.time()), client)
@@ -155,7 +162,7 @@ def readers(client: "redis.Redis", url: str) -> Readers:
         "breakers": lambda: list_breakers(client),
         "budgets": lambda: read_budgets(client, [_budget(url)]),
         "failing schedules": lambda: FailingSchedules({}, _Labels(), client).read(),
-        "health report": observers.checker.report,
+        "health report": report,
         "snapshot": observers.checker.collect,
         "metrics": lambda: list(FleetMetrics(observers.checker.collect, store, {}, ManualClock(0)).read()),
         "lost runs": lambda: monitor.declare_lost(time.time()),

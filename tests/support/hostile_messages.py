@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,6 +118,35 @@ json_values: st.SearchStrategy[Any] = st.recursive(
     lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(max_size=10), children, max_size=4),
     max_leaves=12,
 )
+
+#: JSON texts that no record of ours contains: numbers that no `float`, calendar or counter holds, and other types.
+HOSTILE_JSON = (
+    *("1e999", "-1e999", "NaN", "Infinity", "1e300", "9" * 400, "-" + "9" * 400, "9" * 5_000, "9" * 18, "-1", "0.5"),
+    *("null", "true", '""', '"x"', '"NaN"', "[]", "{}", "[null]", '{"a": 1e999}'),
+)
+
+
+def with_hostile_field(raw: bytes, choose: Callable[[Sequence[Any]], Any]) -> bytes | None:
+    """Return a JSON record with one value in it replaced, at any depth; None if it is not a JSON object or list.
+
+    Args:
+        raw: The record.
+        choose: Returns one of several values.
+    """
+    try:
+        value = json.loads(raw)
+    except ValueError:
+        return None
+    holder: Any = [value]
+    key: Any = 0
+    while isinstance(holder[key], dict | list) and holder[key] and (holder[key] is value or choose([True, False])):
+        holder = holder[key]
+        key = choose(sorted(holder) if isinstance(holder, dict) else range(len(holder)))
+    if not isinstance(value, dict | list) or not value:
+        return None
+    holder[key] = "HOSTILE_JSON"
+    return json.dumps(value).replace('"HOSTILE_JSON"', choose(HOSTILE_JSON)).encode()
+
 
 #: Options of a message: known names and others, with any values.
 option_values = st.dictionaries(st.sampled_from(sorted(OPTION_RULES)) | st.text(max_size=8), json_values, max_size=5)

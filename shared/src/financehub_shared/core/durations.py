@@ -36,10 +36,14 @@ def format_duration(seconds: float | None) -> str:
 
     Args:
         seconds: The duration. Durations below ten seconds are shown more precisely (`2.5s`, `120ms`). None yields an
-            empty string.
+            empty string, infinity `forever`, and a number that is not one `unknown`.
     """
     if seconds is None:
         return ""
+    if math.isnan(seconds):
+        return "unknown"
+    if math.isinf(seconds):
+        return "forever" if seconds > 0 else "0ms"
     if seconds < 1:
         return f"{max(0.0, seconds) * 1_000:.0f}ms"
     if seconds < 10:

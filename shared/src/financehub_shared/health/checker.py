@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 import redis
+import structlog
 
 from financehub_shared.breaker.admin import list_breakers
 from financehub_shared.core.catalog import Tier
@@ -18,16 +19,19 @@ from financehub_shared.health.freshness import (
     overdue_if_absent,
 )
 from financehub_shared.health.processes import HEARTBEAT_SECONDS, ProcessRegistry
-from financehub_shared.health.report import HealthReport
+from financehub_shared.health.report import HealthCheck, HealthReport, HealthStatus
 from financehub_shared.market.protocols import Store
 from financehub_shared.market.unreadable import Unreadable
 from financehub_shared.metrics import QueueFigures
 from financehub_shared.monitor import TaskMonitor
 from financehub_shared.redis import keys
 from financehub_shared.redis.conditions import RedisProblem, failure_problem, find_problems
+from financehub_shared.redis.explanations import shorten
 from financehub_shared.redis.key_types import readable
 from financehub_shared.redis.server_facts import ServerFacts, address_of, read_facts
 from financehub_shared.schedules import list_schedules
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -74,6 +78,8 @@ class HealthChecker:
         self._processes = ProcessRegistry(client)
         self._monitor = TaskMonitor(client)
         self._cached: tuple[float, HealthReport] | None = None
+        #: Types of unexpected errors that are logged.
+        self._logged: set[type[Exception]] = set()
         #: Monotonic time at which Redis last refused heartbeats.
         self._heartbeats_lost_at: float | None = None
 
@@ -81,11 +87,22 @@ class HealthChecker:
         """Return a report that is at most `CACHE_SECONDS` old. This method never raises."""
         cached = self._cached
         if cached is None or self._clock.monotonic() - cached[0] > CACHE_SECONDS:
-            report = evaluate(self.collect())
+            report = self._evaluate()
             # Stamped now, because a report that takes longer than the cache lasts would otherwise never be shared.
             # There is no lock: if two threads make reports at the same time, either may be kept.
             cached = self._cached = (self._clock.monotonic(), report)
         return cached[1]
+
+    def _evaluate(self) -> HealthReport:
+        try:
+            return evaluate(self.collect())
+        except Exception as error:
+            # Whatever a foreign record causes, the report says so. Without one, probes and people would learn nothing.
+            if type(error) not in self._logged:
+                self._logged.add(type(error))
+                log.exception("health_report_failed")
+            text = f"the report failed, which is an error of FinanceHub: {type(error).__name__}: {shorten(error)}"
+            return HealthReport.of([HealthCheck("report", HealthStatus.DEGRADED, text)], self._clock.now())
 
     def collect(self, schedules: Sequence[ScheduleFacts] | None = None) -> FleetSnapshot:
         """Collect a snapshot of the fleet. This method never raises.

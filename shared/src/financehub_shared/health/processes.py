@@ -1,6 +1,7 @@
 """Tracks the fleet's live processes. Each process writes a heartbeat to Redis, and removes it when it stops."""
 
 import json
+import math
 import os
 import socket
 import threading
@@ -28,6 +29,8 @@ HEARTBEAT_SECONDS = 5.0
 RETRY_SECONDS = 1.0
 #: Four heartbeats, so that a lost packet or a brief pause of the machine does not make a process look dead.
 EXPIRY_SECONDS = 20
+#: Larger than any process id (2**22 on Linux) and any number of threads.
+_LARGEST_COUNT = 2**31 - 1
 
 #: Records a heartbeat. KEYS: processes, record of the process. ARGV: id, record, seconds until the record expires,
 #: seconds until a dead process is forgotten. The script begins with a command that frees memory, so that a full Redis
@@ -82,26 +85,36 @@ class ProcessInfo:
         """Parse a stored record. Fields that a newer release has added are ignored.
 
         Raises:
-            ValueError, TypeError, KeyError: The record is damaged.
+            ValueError, TypeError, KeyError, OverflowError: The record is damaged.
         """
         fields = json.loads(raw)
         return cls(
             id=str(fields["id"]),
             tier=str(fields["tier"]),
             host=str(fields["host"]),
-            pid=int(fields["pid"]),
+            pid=_count(fields["pid"]),
             started_at=_time(fields["started_at"]),
             heartbeat_at=_time(fields["heartbeat_at"]),
             queues=tuple(map(str, fields.get("queues", ()))),
-            threads=int(fields.get("threads", 0)),
-            busy=int(fields.get("busy", 0)),
+            threads=_count(fields.get("threads", 0)),
+            busy=_count(fields.get("busy", 0)),
             draining=bool(fields.get("draining", False)),
-            clock_skew_seconds=_optional_number(fields.get("clock_skew_seconds")),
+            clock_skew_seconds=_optional_skew(fields.get("clock_skew_seconds")),
         )
 
 
-def _optional_number(value: Any) -> float | None:
-    return None if value is None else float(value)
+def _optional_skew(value: Any) -> float | None:
+    if value is None:
+        return None
+    if not abs(float(value)) <= LATEST_TIME:
+        raise ValueError(f"{value!r} is not a difference of clocks in seconds")
+    return float(value)
+
+
+def _count(value: Any) -> int:
+    if not math.isfinite(value) or not 0 <= int(value) <= _LARGEST_COUNT:
+        raise ValueError(f"{value!r} is not a count")
+    return int(value)
 
 
 def _time(value: Any) -> float:
@@ -187,6 +200,8 @@ class Heartbeat:
             pause_seconds=0.0,
             consequence="Redis does not take heartbeats; health reports show this process as dead",
         )
+        #: Types of unexpected errors that are logged.
+        self._logged: set[type[Exception]] = set()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -227,5 +242,10 @@ class Heartbeat:
             action()
         except redis.RedisError as error:
             self._outage.failed(error)
+        except Exception as error:
+            # The process works on, so its thread must not end, because health reports would show it as dead.
+            if type(error) not in self._logged:
+                self._logged.add(type(error))
+                log.exception("heartbeat_failed")
         else:
             self._outage.succeeded()

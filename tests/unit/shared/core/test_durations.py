@@ -40,6 +40,9 @@ def test_parse_duration_with_invalid_text_raises(text: str):
         (192, "3m 12s"),
         (3_600, "1h 0m"),
         (187_200, "2d 4h"),
+        (float("inf"), "forever"),
+        (float("-inf"), "0ms"),
+        (float("nan"), "unknown"),
     ],
 )
 def test_format_duration_uses_two_largest_units(seconds: float | None, text: str):
