@@ -36,6 +36,20 @@ def test_enqueue_outcome_of_interest_to_the_user_has_an_event(
     assert words in draft.message
 
 
+@pytest.mark.parametrize(
+    ("depth", "cause"),
+    [
+        (None, "this schedule has too many unfinished runs (FINANCEHUB_MAX_BACKLOG)"),
+        (9, "queue q holds more than 9 messages (maxQueueDepth), or this schedule has too many unfinished runs"),
+    ],
+)
+def test_enqueue_outcome_backlog_names_the_limits_that_the_schedule_has(depth: int | None, cause: str) -> None:
+    """A schedule without maxQueueDepth can only reach the limit of its own runs, and with it, either of them."""
+    run = RunSubmission(schedule(maxQueueDepth=depth), "due", 60.0)
+    (draft,) = from_enqueue_outcome(run, EnqueueOutcome.BACKLOG)
+    assert draft.message == f"a run was skipped: {cause}"
+
+
 @pytest.mark.parametrize("kind", ["due", "buffered", "backfill"])
 @pytest.mark.parametrize(
     "outcome",

@@ -48,9 +48,13 @@ def from_enqueue_outcome(run: RunSubmission, outcome: EnqueueOutcome) -> list[Ev
             cause = f"the previous run is still queued, running or retrying (concurrencyPolicy {schedule.policy})"
             drafts.append(EventDraft("Normal", "Skipped", f"a run was skipped: {cause}"))
         case EnqueueOutcome.BACKLOG:
-            cause = f"queue {schedule.queue} holds more than {schedule.max_queue_depth} messages (maxQueueDepth)"
+            cause = "this schedule has too many unfinished runs"
             if schedule.max_queue_depth is None:
-                cause = f"queue {schedule.queue} already holds its largest number of runs (FINANCEHUB_MAX_BACKLOG)"
+                cause += " (FINANCEHUB_MAX_BACKLOG)"
+            else:
+                # The outcome does not say which of its two limits was reached.
+                depth = f"more than {schedule.max_queue_depth} messages (maxQueueDepth)"
+                cause = f"queue {schedule.queue} holds {depth}, or {cause}"
             drafts.append(EventDraft("Warning", "Skipped", f"a run was skipped: {cause}"))
         case EnqueueOutcome.REFUSED:
             drafts.append(EventDraft("Warning", "Skipped", f"a run was skipped: {run.refused}"))
