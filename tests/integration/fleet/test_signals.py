@@ -125,6 +125,16 @@ def test_process_with_a_hung_redis_ends(server: RedisServer, tmp_path: Path, pro
     assert running.returncode == 0, (tmp_path / "log").read_text()[-2_000:]
 
 
+def test_scheduler_with_a_signal_while_it_waits_for_redis_exits_with_0(server: RedisServer, tmp_path: Path) -> None:
+    """A scheduler whose Redis hangs when it starts handles its signals before it waits for Redis."""
+    server.hang()
+    running = start("scheduler", server.url, tmp_path)
+    eventually(lambda: handles_terminate(running.pid), "the process handles its signals")
+    assert not is_ready(tmp_path, "scheduler")
+    end_with(running, WAYS["term"], random.Random(0))
+    assert running.returncode == 0, (tmp_path / "log").read_text()[-2_000:]
+
+
 EARLY = """
 import os, signal
 import dramatiq

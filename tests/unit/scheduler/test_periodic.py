@@ -6,9 +6,11 @@ import gc
 from dataclasses import dataclass
 from typing import cast
 
+from structlog.testing import capture_logs
+
 from financehub_scheduler.core.health_probe import LoopHealth
 from financehub_scheduler.core.state import ScheduleState
-from financehub_scheduler.periodic import JanitorRounds, cancel_all, every, freeze_startup_objects
+from financehub_scheduler.periodic import JanitorRounds, cancel_all, every, freeze_startup_objects, log_errors
 from financehub_shared.broker.janitor import Janitor
 from financehub_shared.core.clock import ManualClock, SystemClock
 from financehub_shared.metrics import Metrics
@@ -92,3 +94,40 @@ def test_janitor_rounds_drop_the_series_of_queues_that_are_gone():
     states.clear()
     rounds.run()
     assert queues() == {"high"}
+
+
+async def test_log_errors_with_a_failing_step_logs_each_type_once_per_outage():
+    """Errors whose texts differ are one line, the step is repeated, and an outage after a success is logged."""
+    outcomes: list[Exception | None] = [
+        *(ValueError(f"entry {number}") for number in range(100)),
+        KeyError("x"),
+        ValueError("again"),
+        None,
+        ValueError("a new outage"),
+    ]
+    remaining = iter(outcomes)
+
+    async def read_entries() -> None:
+        if error := next(remaining):
+            raise error
+
+    step = log_errors(read_entries)
+    with capture_logs() as logs:
+        for _ in outcomes:
+            await step()
+    assert next(remaining, "all done") == "all done"
+    assert [entry["event"] for entry in logs] == ["scheduler_step_failed"] * 3
+    assert all("read_entries" in entry["step"] for entry in logs)
+
+
+async def test_log_errors_does_not_swallow_a_cancellation():
+    """A step can be canceled."""
+
+    async def wait() -> None:
+        await asyncio.sleep(3_600)
+
+    task = asyncio.create_task(log_errors(wait)())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()

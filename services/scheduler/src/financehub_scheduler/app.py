@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from financehub_scheduler.api.schedule import Schedule
 from financehub_scheduler.core.changes import Changes
+from financehub_scheduler.core.claims import Claims
 from financehub_scheduler.core.engine import Engine
 from financehub_scheduler.core.health_probe import HealthProbe
 from financehub_scheduler.core.listener import Listeners
@@ -23,9 +24,18 @@ from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.declared_assets import ASSETS_SECONDS, DeclaredAssets
 from financehub_scheduler.metrics import FailingSchedules, known_schedules, state_metrics, time_event_loop
 from financehub_scheduler.observability import SchedulerObservability
-from financehub_scheduler.periodic import JanitorRounds, Step, cancel_all, every, freeze_startup_objects, redis_step
+from financehub_scheduler.periodic import (
+    JanitorRounds,
+    Step,
+    cancel_all,
+    every,
+    freeze_startup_objects,
+    log_errors,
+    redis_step,
+)
 from financehub_scheduler.redis.enqueuer import Enqueuer
 from financehub_scheduler.redis.registry import CLAIM_INTERVAL_SECONDS, FIND_LOSS_SECONDS, Registry
+from financehub_scheduler.signals import handle_signals, ignore_signals
 from financehub_scheduler.sources.files import FileSource
 from financehub_shared.broker.janitor import Janitor
 from financehub_shared.core.clock import Clock, SystemClock
@@ -84,7 +94,7 @@ class _Parts:
     operator: "Operator | None"
     engine: Engine
     publisher: NextRunPublisher
-    assets: DeclaredAssets
+    read_assets: Step
     observability: SchedulerObservability
     steps: Sequence[tuple[float, Step]]
     watch: RedisWatch
@@ -104,16 +114,17 @@ async def serve(settings: Settings, origin: Path | ClusterOrigin, signals: Seque
     configure_logging(settings, "scheduler")
     parts = await _build(settings, origin)
     engine, clock = parts.engine, parts.clock
-    # After everything that can refuse the configuration, so that its error is the only line. Before the engine and the
-    # heartbeat, so that due times are compared with the time of Redis from the first one on.
+    # After everything that can refuse the configuration, so that its error is the only line.
     parts.observability.start_server()
-    await asyncio.to_thread(parts.watch.start)
-    parts.observability.start_heartbeat()
-    for number in signals:
-        asyncio.get_running_loop().add_signal_handler(number, _stop, engine)
-    log.info("scheduler_started", schedules=str(origin))
+    # Before everything that waits for Redis, which takes seconds if it hangs.
+    handle_signals(signals, partial(_stop, engine))
     try:
-        await _read_assets(parts.assets, engine)
+        # Before the engine and the heartbeat, so that due times are compared with the time of Redis from the first one
+        # on.
+        await asyncio.to_thread(parts.watch.start)
+        parts.observability.start_heartbeat()
+        log.info("scheduler_started", schedules=str(origin))
+        await parts.read_assets()
         async with asyncio.TaskGroup() as group:
             background = [
                 follow(parts.source, engine, parts.publisher),
@@ -127,7 +138,7 @@ async def serve(settings: Settings, origin: Path | ClusterOrigin, signals: Seque
             finally:
                 await cancel_all(tasks)
     finally:
-        _ignore(signals)
+        ignore_signals(signals)
         await asyncio.to_thread(parts.observability.stop)
         await asyncio.to_thread(parts.watch.stop)
         if parts.operator:
@@ -139,16 +150,6 @@ async def serve(settings: Settings, origin: Path | ClusterOrigin, signals: Seque
 def _stop(engine: Engine) -> None:
     start_exit_deadline(_EXIT_SECONDS)
     engine.stop()
-
-
-def _ignore(signals: Sequence[signal.Signals]) -> None:
-    """Ignore signals from now on, because one that arrives while the process ends would kill it."""
-    # blocked meanwhile, because removing a handler restores the default one
-    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    for number in signals:
-        asyncio.get_running_loop().remove_signal_handler(number)
-        signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
 
 
 async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:
@@ -184,6 +185,7 @@ async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:
         return schedule.size_problem(settings.max_message_bytes) or assets.argument_problem(schedule)
 
     engine = Engine(clock, registry, enqueuer, states, engine_listeners, check_arguments)
+    claims = Claims(registry, engine, publisher, states, clock)
     source_checks = (operator.source.liveness, operator.source.startup_problems) if operator else ()
     observability = _build_observability(
         settings, metrics, HealthProbe(engine, clock, *source_checks), states, reporter, watch, clock
@@ -194,25 +196,24 @@ async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:
         dead_letter_retention_days=settings.dead_letter_retention_days,
         max_dead_letters=settings.max_dead_letters,
     )
+    janitor_rounds = JanitorRounds(janitor, metrics, states)
+
+    @log_errors
+    async def run_janitor() -> None:
+        await asyncio.to_thread(janitor_rounds.run)
+
+    @log_errors
+    async def read_assets() -> None:
+        if await asyncio.to_thread(assets.step):
+            engine.recheck_arguments()
 
     async def run_requests() -> None:
         # The first triggers fetch data for the declared assets, so the assets must be written before.
         if assets.known:
             await on_demand.step()
 
-    async def restore_lost() -> None:
-        if lost := await registry.claim(list(states), clock.now()):
-            log.warning("schedules_lost", count=len(lost), total=len(states))
-            engine.restore(lost)
-            publisher.publish_again()
-
-    async def find_loss() -> None:
-        # A server that came back empty has fewer schedules. A partial loss is found with the next claim.
-        if await registry.count() < len(states):
-            await restore_lost()
-
     async def claim() -> None:
-        await restore_lost()
+        await claims.renew()
         # If two folders differ, either may be right. In a cluster, the API server is right and our copy may be
         # outdated.
         engine.reregister_superseded(operator.source.observed_at if operator else clock.monotonic())
@@ -221,16 +222,16 @@ async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:
         (INTERVAL_SECONDS, run_requests),
         (PUBLISH_SECONDS, publisher.step),
         (CLAIM_INTERVAL_SECONDS, claim),
-        (FIND_LOSS_SECONDS, find_loss),
+        (FIND_LOSS_SECONDS, claims.find_loss),
         *(operator.redis_steps if operator else ()),
     ]
     other_steps: list[tuple[float, Step]] = [
-        (settings.janitor_interval_seconds, partial(asyncio.to_thread, JanitorRounds(janitor, metrics, states).run)),
-        (ASSETS_SECONDS, partial(_read_assets, assets, engine)),
-        *(operator.steps if operator else ()),
+        (settings.janitor_interval_seconds, run_janitor),
+        (ASSETS_SECONDS, read_assets),
+        *((seconds, log_errors(step)) for seconds, step in (operator.steps if operator else ())),
     ]
     steps = [*((seconds, redis_step(step, engine, client)) for seconds, step in redis_steps), *other_steps]
-    return _Parts(clock, metrics, client, source, operator, engine, publisher, assets, observability, steps, watch)
+    return _Parts(clock, metrics, client, source, operator, engine, publisher, read_assets, observability, steps, watch)
 
 
 def _build_observability(
@@ -256,11 +257,6 @@ def _build_observability(
     return SchedulerObservability(
         settings, metrics, liveness=probe.liveness, readiness=readiness, known_schedules=known, clock=clock
     )
-
-
-async def _read_assets(assets: DeclaredAssets, engine: Engine) -> None:
-    if await asyncio.to_thread(assets.step):
-        engine.recheck_arguments()
 
 
 async def follow(source: ScheduleSource, engine: Engine, publisher: NextRunPublisher) -> None:

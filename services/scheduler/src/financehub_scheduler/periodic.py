@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import wraps
 
 import structlog
 from redis.asyncio import Redis
@@ -35,6 +36,30 @@ async def every(seconds: float, step: Step, clock: Clock) -> None:
         await clock.sleep(seconds)
 
 
+def log_errors(step: Step) -> Step:
+    """Wrap a step, so that an unforeseen error is logged instead of ending the process.
+
+    Another program may have written a value that nobody thought of, and all other work goes on. Errors of one type are
+    logged once, until the step succeeds.
+
+    Args:
+        step: The step. Its next repetition does the remaining work.
+    """
+
+    async def run() -> None:
+        try:
+            await step()
+        except Exception as error:  # boundary: see above
+            if type(error) not in logged:
+                logged.add(type(error))
+                log.exception("scheduler_step_failed", step=getattr(step, "__qualname__", str(step)))
+        else:
+            logged.clear()
+
+    logged: set[type[Exception]] = set()
+    return run
+
+
 def redis_step(step: Step, engine: Engine, client: Redis) -> Step:
     """Wrap a step that uses Redis, so that it tells the engine whether Redis replied instead of raising.
 
@@ -44,22 +69,20 @@ def redis_step(step: Step, engine: Engine, client: Redis) -> Step:
         client: The queue Redis.
     """
 
+    @wraps(step)
     async def run() -> None:
         try:
             await step()
             # A step that had nothing to do has not sent a command, and a Redis that refuses writes answers reads.
             await client.set(keys.WRITE_PROBE, "1", ex=PROBE_TTL_SECONDS)
-        except Exception as error:  # boundary: a value that another program wrote to Redis must not end the process
-            if isinstance(error, RedisError) and not is_wrong_type(error):
-                engine.on_redis_unavailable(error)
-            elif (problem := f"{type(error).__name__}: {error}") not in reported:
-                reported.add(problem)
-                log.exception("scheduler_step_failed", step=getattr(step, "__qualname__", str(step)))
+        except RedisError as error:
+            if is_wrong_type(error):
+                raise
+            engine.on_redis_unavailable(error)
         else:
             engine.on_redis_reply()
 
-    reported: set[str] = set()
-    return run
+    return log_errors(run)
 
 
 class JanitorRounds:

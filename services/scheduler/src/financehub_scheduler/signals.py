@@ -1,0 +1,30 @@
+"""Handles the signals that stop a scheduler."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+
+
+def handle_signals(signals: Sequence[signal.Signals], action: Callable[[], None]) -> None:
+    """Call an action in the running event loop for each signal that arrives.
+
+    The event loop's own handlers are not used, because it restores the default ones when it is closed, and they would
+    kill a process that is about to end.
+
+    Args:
+        signals: The signals.
+        action: What to do.
+    """
+    loop = asyncio.get_running_loop()
+    for number in signals:
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(action))
+
+
+def ignore_signals(signals: Sequence[signal.Signals]) -> None:
+    """Ignore signals until the process has ended.
+
+    Args:
+        signals: The signals, which `handle_signals` has handled so far.
+    """
+    for number in signals:
+        signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,39 @@
+"""Signals that arrive while a scheduler ends."""
+
+import os
+import signal
+import subprocess
+import sys
+
+#: It has a second thread, which gets the signals that the main thread blocks.
+PROCESS = """
+import asyncio, signal, threading, time
+from financehub_scheduler.signals import handle_signals, ignore_signals
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+async def main():
+    threading.Thread(target=time.sleep, args=(3_600,), daemon=True).start()
+    stopped = asyncio.Event()
+    handle_signals(SIGNALS, stopped.set)
+    print("ready", flush=True)
+    await stopped.wait()
+    for _ in range(300):  # each time, the handlers are replaced while signals arrive
+        ignore_signals(SIGNALS)
+        handle_signals(SIGNALS, stopped.set)
+    ignore_signals(SIGNALS)
+
+asyncio.run(main())
+"""
+
+
+def test_signals_during_the_end_of_a_process_do_not_kill_it():
+    """The default handler is never restored, so a process that ends by itself exits with 0."""
+    command = [sys.executable, "-c", PROCESS]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        while process.poll() is None:
+            for number in (signal.SIGTERM, signal.SIGINT) * 10:
+                os.kill(process.pid, number)  # to a zombie at worst, until `poll` has read its exit code
+    assert process.returncode == 0
