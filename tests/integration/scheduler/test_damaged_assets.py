@@ -24,7 +24,7 @@ def assets(redis_client: redis.Redis, tmp_path: Path) -> DeclaredAssets:
 
 
 def test_step_with_a_damaged_declared_asset_writes_it_again(assets: DeclaredAssets, redis_client: redis.Redis):
-    """The next step repairs a declared asset, as the message about it promises, and do not change anything else."""
+    """The next step repairs a declared asset, as the message about it promises, and does not change anything else."""
     intact = redis_client.hgetall(keys.ASSETS)
     redis_client.hset(keys.ASSETS, "ETH-USD", b"?")
     redis_client.hset(keys.ASSETS, "BY-HAND", b"?")
