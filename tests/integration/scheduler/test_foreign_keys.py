@@ -203,13 +203,26 @@ async def test_everything_with_foreign_names_and_members_goes_on(scheduler: Sche
 
 
 #: Lua and Python read some of these as numbers, and not the same ones.
-NOT_NUMBERS = ["", "abc", "nan", "inf", "-inf", "9e99", "9" * 400, "-5", b"\xff", "1.5", "0x10", " 7 "]
+NOT_NUMBERS: list[str | bytes] = [
+    "",
+    "abc",
+    "nan",
+    "inf",
+    "-inf",
+    "9e99",
+    "9" * 400,
+    "-5",
+    b"\xff",
+    "1.5",
+    "0x10",
+    " 7 ",
+]
 #: Times in the far future (ms): the year 2100, and the year 33658.
-FAR_TIMES = ["4102444800000", "999999999999999"]
+FAR_TIMES: list[str | bytes] = ["4102444800000", "999999999999999"]
 
 
 @pytest.mark.parametrize("value", NOT_NUMBERS + FAR_TIMES)
-async def test_schedules_with_damaged_numbers_run(value: str, scheduler: Scheduler, redis_url: str):
+async def test_schedules_with_damaged_numbers_run(value: str | bytes, scheduler: Scheduler, redis_url: str):
     """A number that someone has damaged neither ends the scheduler nor stops a schedule."""
     await fill(scheduler)
     client = scheduler.client
@@ -232,7 +245,7 @@ async def test_schedules_with_damaged_numbers_run(value: str, scheduler: Schedul
 @pytest.mark.parametrize("value", NOT_NUMBERS + FAR_TIMES)
 @pytest.mark.parametrize("damaged", ["mark", "change", "mark and change", "everything"])
 async def test_restart_with_damaged_times_neither_repeats_nor_stops_a_schedule(
-    value: str, damaged: str, scheduler: Scheduler, redis_url: str
+    value: str | bytes, damaged: str, scheduler: Scheduler, redis_url: str
 ):
     """After a restart, no due time that was enqueued is enqueued again, and the next ones are."""
     template = schedule(concurrencyPolicy="Allow", catchUp="All")
