@@ -140,3 +140,35 @@ def test_outage_lines_of_consumers_in_many_threads_are_logged_once_each() -> Non
         for logger in loggers:
             logger.filters.clear()
     assert failures == []
+
+
+def test_liveness_while_redis_cannot_be_used_ignores_stalled_consumers() -> None:
+    """A consumer that waits to acknowledge a message is not stalled, and gets the full time again after the outage."""
+    clock, problems = ManualClock(), ["queues: Redis refuses writes"]
+    liveness = Liveness(AttemptTracker(clock, 300), clock, lambda: problems)
+    worker: Any = SimpleNamespace(workers=[], consumers={})
+    liveness.after_worker_boot(None, worker)  # type: ignore[arg-type]
+    liveness.record_turn("high", connected=True)
+    clock.advance(10 * STALL_SECONDS)
+    assert liveness.live() == []
+    problems.clear()
+    assert liveness.live() == []
+    clock.advance(STALL_SECONDS + 1)
+    assert liveness.live() == [f"the consumer of high has been stalled for {11 * STALL_SECONDS + 1:.0f} s"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Consumer encountered a connection error: %s",
+        "Restarting consumer in %0.2f seconds.",
+        "Failed to post_process_message(%s) due to a connection error: %s\nThe operation will be retried",
+    ],
+)
+def test_outage_line_of_a_consumer_is_logged_once_per_outage(line: str) -> None:
+    """Dramatiq repeats these lines every few seconds, and one of them in every worker thread."""
+    liveness, _, _ = build()
+    record = logging.LogRecord("dramatiq.worker.ConsumerThread(high)", 30, "", 0, line, (), None)
+    assert [liveness._is_news(record) for _ in range(3)] == [True, False, False]
+    liveness.record_turn("high", connected=True)
+    assert liveness._is_news(record)

@@ -7,6 +7,7 @@ interpreter, which no other thread interrupts.
 """
 
 import logging
+import math
 from collections.abc import Callable
 
 from dramatiq import Broker, Middleware, Worker
@@ -20,7 +21,7 @@ LIMIT_MARGIN_SECONDS = 30.0
 #: A consumer polls its queue every second or, while Redis hangs, once per socket timeout.
 STALL_SECONDS = 60.0
 #: How the lines begin that dramatiq logs at every attempt to reach Redis again.
-_REPEATED = ("Consumer encountered a connection error", "Restarting consumer in")
+_REPEATED = ("Consumer encountered a connection error", "Restarting consumer in", "Failed to post_process_message")
 
 
 class Liveness(Middleware):
@@ -42,6 +43,8 @@ class Liveness(Middleware):
         self._redis_problems = redis_problems
         self._worker: Worker | None = None
         self._last_turns: dict[str, float] = {}
+        #: Monotonic time at which a probe last found that Redis could not be used.
+        self._blocked_at = -math.inf
         #: Queues whose consumer has not received a reply from Redis since it was opened.
         self._disconnected: set[str] = set()
         #: Logger and beginning of the lines of an outage that are logged.
@@ -62,7 +65,7 @@ class Liveness(Middleware):
         return wrapper
 
     def _is_news(self, record: logging.LogRecord) -> bool:
-        """Whether to log a line of a consumer thread. During an outage, dramatiq repeats the same two every 3 s."""
+        """Whether to log a line of a consumer thread. During an outage, dramatiq repeats some every few seconds."""
         line = next((begin for begin in _REPEATED if str(record.msg).startswith(begin)), None)
         if line is None:
             return True
@@ -115,10 +118,13 @@ class Liveness(Middleware):
         ]
         if self._worker is None or self._attempts.draining:
             return problems
+        # A consumer that acknowledges a message repeats that until Redis can be used, without another iteration.
+        if self._redis_problems():
+            self._blocked_at = now
         problems += [
             f"the consumer of {queue} has been stalled for {now - at:.0f} s"
             for queue, at in self.last_turns().items()
-            if now - at > STALL_SECONDS
+            if now - max(at, self._blocked_at) > STALL_SECONDS
         ]
         threads = [*self._worker.workers, *self._worker.consumers.values()]
         problems += [f"thread {thread.name} has died" for thread in threads if not thread.is_alive()]
