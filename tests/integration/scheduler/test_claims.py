@@ -22,7 +22,7 @@ def claims(scheduler: Scheduler) -> Claims:
 async def test_find_loss_after_a_deletion_by_another_scheduler_claims_once(
     scheduler: Scheduler, second: Scheduler, claims: Claims
 ):
-    """A schedule that only this scheduler still has is no loss, so the full check is not repeated."""
+    """A schedule that only this scheduler still has is not lost, so the full check is not repeated."""
     await scheduler.load(schedule(), schedule("other", OTHER_UID))
     await claims.renew()
     await second.load(schedule())
