@@ -187,6 +187,16 @@ async def test_run_that_a_worker_has_fetched_counts_for_its_successor(scheduler:
     assert outcomes == ["enqueued", "enqueued", "backlog", "backlog"]
 
 
+async def test_trigger_beyond_its_own_limit_does_not_raise_that_of_the_schedule(scheduler: Scheduler):
+    """A trigger has a lower limit than the due runs of a schedule with maxQueueDepth, but counts the same runs."""
+    await scheduler.load(template := schedule(concurrencyPolicy="Allow", maxQueueDepth=1_000_000))
+    runs = [RunSubmission(template, "due", T + 60 * number) for number in range(1, MAX_BACKLOG_WITH_DEPTH + 2)]
+    for batch in chunks(runs[:-1], 200):
+        await scheduler.outcomes(*batch)
+    assert await scheduler.outcomes(RunSubmission(template, "annotation", T, fence="x")) == ["backlog"]
+    assert await scheduler.outcomes(runs[-1]) == ["backlog"]
+
+
 async def test_list_that_another_program_filled_is_shortened(scheduler: Scheduler):
     """A list that is too long for the arguments of one command does not fail the batch of all schedules."""
     await scheduler.load(template := schedule(concurrencyPolicy="Allow"))

@@ -37,15 +37,16 @@ def test_enqueue_outcome_of_interest_to_the_user_has_an_event(
 
 
 @pytest.mark.parametrize(
-    ("depth", "cause"),
+    ("kind", "depth", "cause"),
     [
-        (None, "this schedule has too many unfinished runs (FINANCEHUB_MAX_BACKLOG)"),
-        (9, "queue q holds more than 9 messages (maxQueueDepth), or this schedule has too many unfinished runs"),
+        ("due", None, "this schedule has too many unfinished runs (FINANCEHUB_MAX_BACKLOG)"),
+        ("request", 9, "this schedule has too many unfinished runs (FINANCEHUB_MAX_BACKLOG)"),
+        ("due", 9, "queue q holds more than 9 messages (maxQueueDepth), or this schedule has too many unfinished runs"),
     ],
 )
-def test_enqueue_outcome_backlog_names_the_limits_that_the_schedule_has(depth: int | None, cause: str) -> None:
-    """A schedule without maxQueueDepth can only reach the limit of its own runs, and with it, either of them."""
-    run = RunSubmission(schedule(maxQueueDepth=depth), "due", 60.0)
+def test_enqueue_outcome_backlog_names_the_limits_that_apply(kind: Any, depth: int | None, cause: str) -> None:
+    """With maxQueueDepth, which triggers ignore, either limit may have been reached, and without it only one."""
+    run = RunSubmission(schedule(maxQueueDepth=depth), kind, 60.0, fence="x" if kind == "request" else "")
     (draft,) = from_enqueue_outcome(run, EnqueueOutcome.BACKLOG)
     assert draft.message == f"a run was skipped: {cause}"
 

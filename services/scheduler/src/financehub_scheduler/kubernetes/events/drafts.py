@@ -49,7 +49,7 @@ def from_enqueue_outcome(run: RunSubmission, outcome: EnqueueOutcome) -> list[Ev
             drafts.append(EventDraft("Normal", "Skipped", f"a run was skipped: {cause}"))
         case EnqueueOutcome.BACKLOG:
             cause = "this schedule has too many unfinished runs"
-            if schedule.max_queue_depth is None:
+            if schedule.max_queue_depth is None or run.kind in _REQUESTED:
                 cause += " (FINANCEHUB_MAX_BACKLOG)"
             else:
                 # The outcome does not say which of its two limits was reached.

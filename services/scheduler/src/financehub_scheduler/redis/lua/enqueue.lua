@@ -141,8 +141,9 @@ local function has_room(run, replaced)
   flush(run.queue)
   if replaced then limit = limit + 1 end
   local waiting = {}
-  -- Only the newest, because another program may have made the list longer than Lua can handle at once.
-  for _, id in ipairs(redis.call('lrange', key, -limit, -1)) do
+  -- No more than any run of the schedule may count, because another program may have made the list longer than Lua can
+  -- handle at once.
+  for _, id in ipairs(redis.call('lrange', key, -context.max_backlog_with_depth - 1, -1)) do
     -- a retry has a new message, which only the record of the run names
     if redis.call('hexists', messages_key(run.queue), id) == 1 or state_of(id, run.queue) then
       waiting[#waiting + 1] = id
