@@ -61,6 +61,11 @@ class RunEnd:
         finally:
             self._current.delivery = None
 
+    @property
+    def is_current(self) -> bool:
+        """Whether this thread is at the end of a run."""
+        return getattr(self._current, "delivery", None) is not None
+
     def note_enqueue(self) -> None:
         """Note that a message is enqueued, which may follow the run at its end in this thread or be sent by a task.
 
