@@ -1,4 +1,4 @@
-"""Something else than Redis answers at the address: a web server, a mail server, a proxy with replies of its own."""
+"""Something other than Redis answers at the address: a web server, a mail server, a proxy with replies of its own."""
 
 import asyncio
 import contextlib

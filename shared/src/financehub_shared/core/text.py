@@ -31,7 +31,7 @@ def storable(text: str) -> str:
 def printable(text: str, *, keep_lines: bool = False) -> str:
     r"""Return the text with escapes, such as `\x1b`, `\n` and `\u202e`, for all characters that are not printable.
 
-    Other spaces than the usual one, such as the no-break space, become a usual space.
+    Spaces other than the usual one, such as the no-break space, become a usual space.
 
     Args:
         text: Any text.

@@ -24,13 +24,13 @@ from financehub_shared.redis.server_facts import ServerFacts, describe_server
 
 #: The command ZMSCORE, with which schedulers find lost schedules, exists since Redis 6.2.
 OLDEST_VERSION = (6, 2)
-#: Share of the memory from which it counts as nearly full. There is still time to react.
+#: Share of the memory above which it counts as nearly full. There is still time to react.
 MEMORY_SHARE = 0.8
-#: Share of the allowed connections from which new processes may soon be refused.
+#: Share of the allowed connections above which new processes may soon be refused.
 CLIENTS_SHARE = 0.9
-#: Duration of a fork in seconds from which it matters. During a fork Redis answers nobody.
+#: Duration of a fork in seconds above which it matters. During a fork Redis answers nobody.
 SLOW_FORK_SECONDS = 1.0
-#: Difference of clocks in seconds from which one of them is wrong. Synchronized clocks differ by less than 0.1 s, and
+#: Difference of clocks in seconds above which one of them is wrong. Synchronized clocks differ by less than 0.1 s, and
 #: no limit of FinanceHub is below 5 s.
 SKEW_SECONDS = 5.0
 

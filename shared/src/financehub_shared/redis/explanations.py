@@ -10,7 +10,7 @@ import redis
 
 from financehub_shared.core.text import printable
 from financehub_shared.redis.connections import NotMasterError, NotRedisError, WrongServerError
-from financehub_shared.redis.faults import NOPERM, fault_code
+from financehub_shared.redis.faults import NOPERM, fault_code, is_unknown_command
 from financehub_shared.redis.server_facts import number_of
 
 #: Codes of the problems because of which a server refuses every write.
@@ -39,7 +39,7 @@ def explain_refusal(place: str, error: redis.RedisError, info: dict[str, Any] | 
         if used and limit:
             usage = f": it uses {megabytes(used)} of {megabytes(limit)}"
         return "full", f"{place} is full and refuses writes{usage}; {_FREE_MEMORY}"
-    if fault == NOPERM or _is_unknown_command(error):
+    if fault == NOPERM or is_unknown_command(error):
         return "denied", explain_denial(place, error)
     if fault in _REFUSALS:
         code, text = _REFUSALS[fault]
@@ -78,16 +78,12 @@ def explain_denial(place: str, error: redis.RedisError) -> str:
         place: The server in a sentence.
         error: The error.
     """
-    if _is_unknown_command(error):
+    if is_unknown_command(error):
         return (
             f"{place} does not know a command that FinanceHub needs ({shorten(error)}); do not rename or disable the "
             "commands of docs/redis.md, section ACL"
         )
     return f"{place} denies this user a command ({shorten(error)}); {ACL_REMEDY}"
-
-
-def _is_unknown_command(error: redis.RedisError) -> bool:
-    return isinstance(error, redis.ResponseError) and "unknown command" in str(error).lower()
 
 
 def explain_failure(place: str, error: redis.RedisError) -> tuple[str, str]:

@@ -1,7 +1,8 @@
 """Classifies the errors with which Redis refuses a command. This module decides what an error of Redis means.
 
 Redis sends a code as the first word of an error. redis-py removes it from the text of some errors and keeps it in
-`status_code`. Redis 6.2 puts the code of an error in a script into the middle of the text.
+`status_code`. Redis 6.2 puts the code of an error in a script into the middle of the text, and redis-py puts the
+command of a pipeline before it.
 """
 
 import re
@@ -21,7 +22,7 @@ FAILOVER_ERRORS = (
 #: Code for a command or key that the ACL of our user does not allow.
 NOPERM = "NOPERM"
 
-_CODE = re.compile(rf"(?:^|[\s:]-)({'|'.join(sorted({*REFUSED_WRITES, NOPERM}))})\b")
+_CODE = re.compile(rf"(?:^|[\s:]-|of pipeline caused error: )({'|'.join(sorted({*REFUSED_WRITES, NOPERM}))})\b")
 _CODE_BY_CLASS: dict[type[Exception], str] = {
     redis.exceptions.OutOfMemoryError: "OOM",
     redis.exceptions.ReadOnlyError: "READONLY",
@@ -31,6 +32,17 @@ _CODE_BY_CLASS: dict[type[Exception], str] = {
 }
 #: How a denied command inside a script begins in Redis 7 and later, and what it contains in Redis 6.2.
 _DENIED_IN_SCRIPT = ("ACL failure in script", "The user executing the script can't")
+#: How an error says that the server does not have a command, outside scripts and in them.
+_UNKNOWN_COMMAND = re.compile(r"unknown (redis )?command", re.IGNORECASE)
+
+
+def is_unknown_command(error: BaseException) -> bool:
+    """Whether the server does not have a command: it is too old, of another kind, or the command is renamed.
+
+    Args:
+        error: Any exception of redis-py.
+    """
+    return isinstance(error, redis.ResponseError) and _UNKNOWN_COMMAND.search(str(error)) is not None
 
 
 def fault_code(error: BaseException) -> str:

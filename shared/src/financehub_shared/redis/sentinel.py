@@ -20,6 +20,7 @@ from redis.retry import Retry
 
 from financehub_shared.core.errors import FinanceHubError
 from financehub_shared.core.redis_url import RedisUrl
+from financehub_shared.redis.faults import is_unknown_command
 from financehub_shared.redis.replies import MALFORMED_REPLY
 from financehub_shared.redis.text import decode
 
@@ -213,7 +214,7 @@ def _problem(url: RedisUrl, position: int, error: Exception | None) -> str:
         return f"{host}:{port} sends replies that no Sentinel sends"
     if isinstance(error, redis.AuthenticationError):
         return f"{host}:{port} requires a login; add the options sentinel_username and sentinel_password to the URL"
-    if isinstance(error, redis.ResponseError) and "unknown command" in str(error).lower():
+    if is_unknown_command(error):
         return f"{host}:{port} is a Redis server and not a Sentinel; use redis:// for a server without Sentinels"
     return f"{host}:{port}: {error}"
 
