@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 #: What every process writes before an error that ends it.
-_ERROR = "financehub: "
+ERROR_PREFIX = "financehub: "
 
 
 def signal_name(number: int) -> str:
@@ -83,7 +83,7 @@ class Process:
         with lines:
             for line in lines:
                 text = line.decode(errors="replace").rstrip("\r\n")
-                if text and (text.startswith(_ERROR) or not self.reason.startswith(_ERROR)):
+                if text and (text.startswith(ERROR_PREFIX) or not self.reason.startswith(ERROR_PREFIX)):
                     self.reason = text
                 output(text)
 

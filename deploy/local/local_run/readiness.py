@@ -2,12 +2,15 @@
 
 import json
 import socket
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from local_run.output import Terminal
 from local_run.process import Process
@@ -28,17 +31,25 @@ Data: {upstream}. Press Ctrl-C to drain the tiers and stop everything.
 """
 
 
-def await_ready(process: Process, env: Mapping[str, str]) -> str:
-    """Wait until Redis or the simulator responds, and return the reason if it exits or does not respond in time."""
+def await_ready(process: Process, stopped: threading.Event, env: Mapping[str, str]) -> str:
+    """Wait until Redis or the simulator responds, and return the reason if it exits or does not respond in time.
+
+    Args:
+        process: Redis or the simulator.
+        stopped: Ends the wait without a reason when it is set.
+        env: The environment of all processes.
+    """
     limit = time.monotonic() + _READY_LIMIT_SECONDS
     while process.exit_code() is None and time.monotonic() < limit:
+        if stopped.is_set():
+            return ""
         try:
             if process.name == "redis":
-                redis.Redis.from_url(env["REDIS_URL"], socket_timeout=2).ping()
+                redis.Redis.from_url(env["REDIS_URL"], socket_timeout=2, retry=Retry(NoBackoff(), 0)).ping()
             else:
                 socket.create_connection(("127.0.0.1", int(env["SIMULATOR_PORT"])), timeout=1).close()
         except (redis.RedisError, OSError):
-            time.sleep(0.05)
+            stopped.wait(0.05)
         else:
             return ""
     return f"{process.name} failed to start; see .data/{process.name}.log"

@@ -1,7 +1,7 @@
 """Watches the processes of `make run`: restarts those that end, and stops all of them in order.
 
-A process that is killed or fails is started again after a pause. A process that ends with exit code 2 has an invalid
-setting, which a restart does not change, so everything stops and the reason is the last line.
+A process that is killed or fails is started again after a pause. A process that ends with exit code 2 and an error line
+of its own has an invalid setting, which a restart does not change, so everything stops and the reason is the last line.
 """
 
 import signal
@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 from local_run.output import SYSTEM, Terminal
-from local_run.process import Process, signal_name
+from local_run.process import ERROR_PREFIX, Process, signal_name
 
-#: The exit code of every process of FinanceHub for an invalid setting.
+#: The exit code of every process of FinanceHub for an invalid setting. Dramatiq uses it too, for a module that it
+#: cannot import, which a developer may be editing.
 INVALID_SETTING = 2
 #: The first and the longest pause before a restart. Each pause is twice as long as the one before.
 _FIRST_PAUSE_SECONDS = 2.0
@@ -46,13 +47,14 @@ class Supervisor:
         backing: Redis and the simulator in the order of their start. They stop last, in the opposite order.
         services: The scheduler and the tiers.
         terminal: Shows what happens.
-        await_ready: Waits until a backing process responds, and returns the reason if it does not.
+        await_ready: Waits until a backing process responds or the event is set, and returns the reason if it does not
+            respond.
     """
 
     backing: Sequence[Process]
     services: Sequence[Process]
     terminal: Terminal
-    await_ready: Callable[[Process], str]
+    await_ready: Callable[[Process, threading.Event], str]
     reason: str = ""
     _signals: list[tuple[float, int]] = field(default_factory=list)
     _stopped: threading.Event = field(default_factory=threading.Event)
@@ -95,7 +97,7 @@ class Supervisor:
         for process in self.backing:
             process.start()
         for process in self.backing:
-            if not self._stopped.is_set() and (problem := self.await_ready(process)):
+            if not self._stopped.is_set() and (problem := self.await_ready(process, self._stopped)):
                 self.reason = problem
                 return INVALID_SETTING
         if not self._stopped.is_set():
@@ -126,8 +128,8 @@ class Supervisor:
         # its children would keep its port
         process.kill_group()
         ending = process.ending()
-        if code == INVALID_SETTING:
-            self.reason = f"{ending}, because a setting is invalid: {process.reason or 'see its log in .data/'}"
+        if code == INVALID_SETTING and process.reason.startswith(ERROR_PREFIX):
+            self.reason = f"{ending}, because a setting is invalid: {process.reason}"
             return INVALID_SETTING
         was_healthy = time.monotonic() - process.started_at >= _HEALTHY_SECONDS
         one.failures = 1 if was_healthy else one.failures + 1
