@@ -3,7 +3,7 @@
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -131,35 +131,40 @@ class DeadLetterQueue:
                 purged.append(letter)
         return purged
 
-    def drop_older(self, before: float, *, dry_run: bool = False) -> int:
+    def drop_older(self, before: float, *, dry_run: bool = False, queues: Collection[str] | None = None) -> int:
         """Delete the letters that died before a given time, and return how many were, or would be, deleted.
 
         Args:
             before: Time before which the letters died, in Unix seconds.
             dry_run: Whether to count the letters without deleting them.
+            queues: All queues that contain anything, if the caller knows them.
         """
-        queues = sorted(discover_queues(self._client))
+        names = sorted(discover_queues(self._client) if queues is None else queues)
         if dry_run:
             pipeline = self._client.pipeline(transaction=False)
-            for queue in queues:
+            for queue in names:
                 pipeline.zcount(keys.dead(queue), "-inf", f"({before * 1000}")
             replies = pipeline.execute(raise_on_error=False)
-            return sum(readable(map(keys.dead, queues), replies, 0))
-        return sum(self._drop_from(queue, before * 1000) for queue in queues)
+            return sum(readable(map(keys.dead, names), replies, 0))
+        return sum(self._drop_from(queue, before * 1000) for queue in names)
 
-    def drop_beyond(self, limit: int) -> dict[str, int]:
+    def drop_beyond(self, limit: int, *, queues: Collection[str] | None = None) -> dict[str, int]:
         """Delete the oldest letters of each queue that has more than `limit`.
+
+        Args:
+            limit: Number of letters that each queue keeps.
+            queues: All queues that contain anything, if the caller knows them.
 
         Returns:
             Queue → number of deleted letters, for the queues that had too many.
         """
-        queues = sorted(discover_queues(self._client))
+        names = sorted(discover_queues(self._client) if queues is None else queues)
         with self._client.pipeline(transaction=False) as pipeline:
-            for queue in queues:
+            for queue in names:
                 pipeline.zrevrange(keys.dead(queue), limit - 1, limit - 1, withscores=True)
             replies = pipeline.execute(raise_on_error=False)
         dropped = {}
-        for queue, oldest_kept in zip(queues, readable(map(keys.dead, queues), replies, []), strict=True):
+        for queue, oldest_kept in zip(names, readable(map(keys.dead, names), replies, []), strict=True):
             for _, died_at_ms in oldest_kept:
                 if count := self._drop_from(queue, died_at_ms):
                     dropped[queue] = count

@@ -103,7 +103,8 @@ class Janitor:
         set_aside_wrong_keys(self._client, fleet_types())
         heartbeats = self._heartbeats()
         names = self._scan()
-        reclaimed = {queue: 0 for name in names if (queue := queue_of(name))}
+        queues = {queue for name in names if (queue := queue_of(name))}
+        reclaimed = dict.fromkeys(queues, 0)
         for name in names:
             match = keys.ACKS_KEY.match(name)
             if not reclaim or match is None:
@@ -121,9 +122,9 @@ class Janitor:
         # Without reclaiming, this deletes nothing and only finds out whether Redis takes writes.
         if heartbeats:
             self._client.zremrangebyscore(keys.HEARTBEATS, "-inf", alive_since * 1000 if reclaim else "(-inf")
-        if dropped := self._dead_letters.drop_older(now - self._retention):
+        if dropped := self._dead_letters.drop_older(now - self._retention, queues=queues):
             log.info("dead_letters_expired", count=dropped)
-        for queue, count in self._dead_letters.drop_beyond(self._max_dead_letters).items():
+        for queue, count in self._dead_letters.drop_beyond(self._max_dead_letters, queues=queues).items():
             log.warning("dead_letters_dropped", queue=queue, count=count, limit=self._max_dead_letters)
         return reclaimed
 
@@ -177,17 +178,31 @@ class Janitor:
                 acks.setdefault(match["queue"], []).append(name)
         found = {}
         for queue in sorted({name[len(keys.NAMESPACE) + 1 : -len(".msgs")] for name in names if _has_messages(name)}):
-            before = self._stranded.get(queue, [])
-            try:
-                script_keys = [keys.ready(queue), keys.messages(queue), *acks.get(queue, ())]
-                recovered, *found[queue] = self._find_stranded(keys=script_keys, args=before)
-            except redis.ResponseError as error:
-                if not is_wrong_type(error):
-                    raise
-                continue  # the other maintenance reports the key
+            recovered, *found[queue] = self._recover_stranded_of(queue, acks.get(queue, []))
             if recovered:
                 log.warning("stranded_messages_requeued", queue=queue, count=recovered)
         self._stranded = {queue: ids for queue, ids in found.items() if ids}
+
+    def _recover_stranded_of(self, queue: str, acks: list[str]) -> list[Any]:
+        """Run `STRANDED` without the keys of workers that have a wrong type. The other maintenance reports wrong keys.
+
+        Args:
+            queue: Name of the queue or the delay queue.
+            acks: The keys with the messages of its workers.
+        """
+        before, own = self._stranded.get(queue, []), [keys.ready(queue), keys.messages(queue)]
+        try:
+            return list(self._find_stranded(keys=[*own, *acks], args=before))
+        except redis.ResponseError as error:
+            if not is_wrong_type(error):
+                raise
+        wrong = wrong_keys(self._client, dict.fromkeys(acks, "set"))
+        try:
+            return list(self._find_stranded(keys=[*own, *(key for key in acks if key not in wrong)], args=before))
+        except redis.ResponseError as error:
+            if not is_wrong_type(error):
+                raise
+        return [0]  # one of the queue's own keys has a wrong type
 
     def _scan(self) -> list[str]:
         return scan_names(self._client)

@@ -172,7 +172,8 @@ return reclaimed
 
 #: Finds the messages of a queue that neither wait nor are held by a worker. No script of ours leaves one, but another
 #: program may replace or change the keys. KEYS: ready, messages, then the acks of each worker. ARGV: ids to put back in
-#: the queue, if they still are such messages. Returns their number, then the ids of the other ones.
+#: the queue, if they still are such messages. Returns their number, then the ids of up to 1,000 other ones, because a
+#: hash of another program can have any number of fields.
 STRANDED = """
 local placed = redis.call("llen", KEYS[1])
 for i = 3, #KEYS do placed = placed + redis.call("scard", KEYS[i]) end
@@ -190,6 +191,7 @@ for _, id in ipairs(redis.call("hkeys", KEYS[2])) do
       others[1] = others[1] + 1
     else
       others[#others + 1] = id
+      if #others > 1000 then break end
     end
   end
 end

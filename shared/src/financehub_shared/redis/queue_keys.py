@@ -13,9 +13,9 @@ HEARTBEATS = f"{NAMESPACE}:__heartbeats__"
 #: Pattern that matches all of the broker's keys, for SCAN.
 EVERYTHING = f"{NAMESPACE}:*"
 #: Parses `acks(worker, queue)`. Worker ids are UUIDs; queue names may contain dots (`high.DQ`).
-ACKS_KEY = re.compile(rf"^{NAMESPACE}:__acks__\.(?P<worker>[^.]+)\.(?P<queue>.+)$")
+ACKS_KEY = re.compile(rf"^{NAMESPACE}:__acks__\.(?P<worker>[^.]+)\.(?P<queue>.+)\Z", re.DOTALL)
 #: Parses `messages(queue)` or `dead(queue)`.
-QUEUE_KEY = re.compile(rf"^{NAMESPACE}:(?P<queue>.+?)(?:\.DQ|\.XQ)?(?:\.msgs|\.XQ)$")
+QUEUE_KEY = re.compile(rf"^{NAMESPACE}:(?P<queue>.+?)(?:\.DQ|\.XQ)?(?:\.msgs|\.XQ)\Z", re.DOTALL)
 
 
 def ready(queue: str) -> str:
