@@ -1,7 +1,7 @@
 """Tests of queue statistics and the janitor, on a real Redis."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from unittest import mock
 
 import dramatiq
@@ -146,9 +146,10 @@ def test_worker_with_a_heartbeat_during_the_scan_keeps_its_messages(
     janitor = Janitor(redis_client, heartbeat_timeout_seconds=60, dead_letter_retention_days=7, recovery_seconds=0)
     scan = janitor._scan
 
-    def scan_before_a_heartbeat() -> Iterator[str]:
-        yield from list(scan())
+    def scan_before_a_heartbeat() -> list[str]:
+        names = scan()
         broker.do_fetch("q", 0)
+        return names
 
     monkeypatch.setattr(janitor, "_scan", scan_before_a_heartbeat)
     assert janitor.run() == {"q": 0}
