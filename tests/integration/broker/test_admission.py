@@ -12,9 +12,11 @@ import redis
 
 from financehub_shared.broker import FinanceHubBroker
 from financehub_shared.broker.encoding import LONGEST_PIPELINE
+from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.settings import Settings
 from financehub_shared.redis import queue_keys as keys
 from financehub_shared.redis.client import connect
+from financehub_shared.redis.server_clock import ServerClock
 from financehub_shared.worker.build import build_broker
 from support.redis_server import PATIENT_SECONDS
 from support.waiting import eventually
@@ -54,3 +56,29 @@ def test_pipeline_that_only_our_senders_refuse_runs(
         eventually(lambda: len(runs) == steps, within=PATIENT_SECONDS)
         eventually(lambda: broker.do_qsize("q") == 0, within=PATIENT_SECONDS)
     assert len(runs) == steps
+
+
+class LateClock(SystemClock):
+    """A clock one hour behind the one of this machine."""
+
+    def now(self) -> float:
+        return super().now() - 3_600
+
+
+def test_times_of_a_message_come_from_the_clock_of_the_broker(redis_url: str, redis_client: "redis.Redis"):
+    """Whether a message is due, when it was created and when it died come from the clock of the broker."""
+    clock = ServerClock(LateClock())
+    broker = build_broker(Settings(redis_url=redis_url), clock=clock)
+    now = clock.now()
+    put(redis_client, "due", "q", {"eta": round(now * 1000) - 60_000})
+    put(redis_client, "later", "q", {"eta": round(now * 1000) + 1_800_000})
+    put(redis_client, "bad", "q", {"eta": "soon"})
+    consumer = broker.consume("q", prefetch=3, timeout=10)
+    due = next(consumer)
+    assert due is not None
+    assert due.message_timestamp / 1000 == pytest.approx(now, abs=60)
+    assert next(consumer) is None
+    assert redis_client.hlen(keys.messages("q.DQ")) == 1
+    assert next(consumer) is None
+    (letter,) = redis_client.hvals(keys.dead_messages("q"))
+    assert json.loads(letter)["options"]["dead_letter"]["died_at"] / 1000 == pytest.approx(now, abs=60)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import structlog
 from dramatiq import Message
 from dramatiq.broker import Consumer, MessageProxy
-from dramatiq.common import compute_backoff, current_millis, dq_name
+from dramatiq.common import compute_backoff, dq_name
 
 from financehub_shared.broker.dead_letter import refused_letter
 from financehub_shared.broker.dead_letter_reason import MessageRefusedError
@@ -36,6 +36,7 @@ class ConsumerBroker(Protocol):
     max_entry_bytes: int
 
     def enqueue(self, message: "Message[Any]", *, delay: int | None = None) -> "Message[Any]": ...
+    def now(self) -> float: ...
     def emit_after(self, signal: str, *args: Any) -> None: ...
     def do_enqueue(self, queue_name: str, redis_id: str, message: bytes) -> None: ...
     def do_fetch(self, queue_name: str, count: int) -> list[bytes]: ...
@@ -103,13 +104,14 @@ class FinanceHubConsumer(Consumer):
     def _admit(self, redis_id: str, data: bytes, losses: int) -> Delivery | None:
         """Return the delivery of a message, or None if it was refused or is not due yet."""
         try:
-            message = read_message(data, redis_id, self._queue_name, self._broker.max_message_bytes)
+            now = self._broker.now()
+            message = read_message(data, redis_id, self._queue_name, self._broker.max_message_bytes, now)
         except MessageRefusedError as error:
             self._refuse(redis_id, data, error)
             return None
         if "eta" in message.options and self._queue_name != dq_name(self._queue_name):
             # Only a delay queue has room for messages that are not due. Here, they would block the ones that are.
-            wait = message.options.pop("eta") - current_millis()
+            wait = message.options.pop("eta") - now * 1000
             if wait > 0:
                 self._broker.enqueue(message, delay=round(wait))
                 self._broker.do_ack(self._queue_name, redis_id)
@@ -125,7 +127,7 @@ class FinanceHubConsumer(Consumer):
             error = MessageRefusedError(error.reason, problem, data)
         shown = decode(redis_id.encode(errors="surrogateescape"))
         log.error("message_refused", queue=self._queue_name, redis_id=shown, reason=str(error.reason), error=str(error))
-        letter = MessageProxy(refused_letter(data, redis_id, self._queue_name, error))
+        letter = MessageProxy(refused_letter(data, redis_id, self._queue_name, error, self._broker.now()))
         letter.stuff_exception(error)
         self.nack(letter)
         self._broker.emit_after("nack", letter)  # no worker thread handles it, but the observers count it

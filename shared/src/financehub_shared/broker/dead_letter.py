@@ -1,7 +1,6 @@
 """The dead letter: a message that failed permanently, with the reason, the time and the history of its errors."""
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -102,9 +101,16 @@ def death_details(
     }
 
 
-def refused_letter(data: bytes, redis_id: str, queue: str, error: MessageRefusedError) -> Message[Any]:
-    """Wrap a queue entry that the door refused in a dead letter, so that nothing is lost and listings can show it."""
-    now = time.time()
+def refused_letter(data: bytes, redis_id: str, queue: str, error: MessageRefusedError, now: float) -> Message[Any]:
+    """Wrap a queue entry that the door refused in a dead letter, so that nothing is lost and listings can show it.
+
+    Args:
+        data: The queue entry.
+        redis_id: Its id in Redis.
+        queue: The queue that contains it, or its delay queue.
+        error: The refusal.
+        now: Time of the refusal in Unix seconds.
+    """
     details = death_details(error, now, "") | {"raw": printable(data)}
     fields = error.fields
     return Message(

@@ -28,7 +28,9 @@ MAX_READ_BYTES = 8_000_000
 MAX_DEPTH = 200
 
 
-def read_message(data: bytes, redis_id: str, queue: str, max_bytes: int = MAX_MESSAGE_BYTES) -> Message[Any]:
+def read_message(
+    data: bytes, redis_id: str, queue: str, max_bytes: int = MAX_MESSAGE_BYTES, now: float | None = None
+) -> Message[Any]:
     """Read a message from any client.
 
     Args:
@@ -36,6 +38,7 @@ def read_message(data: bytes, redis_id: str, queue: str, max_bytes: int = MAX_ME
         redis_id: Its id in Redis, which replaces the one that the message states.
         queue: The queue that contains it, or its delay queue. It replaces the one that the message states.
         max_bytes: Largest size of a message, without the history of its failures.
+        now: Creation time in Unix seconds of a message that states none; by default the time of this machine.
 
     Raises:
         MessageRefusedError: The entry is not a message that a worker can trust.
@@ -53,7 +56,7 @@ def read_message(data: bytes, redis_id: str, queue: str, max_bytes: int = MAX_ME
     fields["queue_name"] = queue
     # Random values, as in dramatiq, would change with each delivery.
     fields.setdefault("message_id", redis_id)
-    fields.setdefault("message_timestamp", round(time.time() * 1000))
+    fields.setdefault("message_timestamp", round((time.time() if now is None else now) * 1000))
     if queue == dq_name(queue):
         values.setdefault("eta", 0)  # it is due now; a worker would otherwise run it in the delay queue
     return Message(**fields)

@@ -119,6 +119,10 @@ class FinanceHubBroker(RedisBroker):
             log.warning("messages_requeued", queue=queue_name, count=requeued)
         return requeued
 
+    def now(self) -> float:
+        """Return the time of Redis in Unix seconds, or this machine's before the first measurement."""
+        return self._clock.now()
+
     def close(self) -> None:
         """Close the connections."""
         self.client.close()

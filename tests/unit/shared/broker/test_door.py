@@ -74,7 +74,7 @@ def test_read_message_of_anything_is_refused_with_a_reason(data: bytes):
     with pytest.raises(MessageRefusedError) as refusal:
         read_message(data, "r", "high")
     assert refusal.value.reason in REFUSED_AT_THE_DOOR
-    letter = parse_dead_letter("r", "high", refused_letter(data, "r", "high", refusal.value).encode(), 1.0)
+    letter = parse_dead_letter("r", "high", refused_letter(data, "r", "high", refusal.value, 1.0).encode(), 1.0)
     assert letter.reason == refusal.value.reason
     assert letter.error == str(refusal.value)[:1_000]
     assert letter.raw.encode() or data == b""
