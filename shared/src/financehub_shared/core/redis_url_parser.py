@@ -28,6 +28,17 @@ ESCAPES = "in a user or password, write @ as %40, : as %3A, / as %2F, ? as %3F, 
 
 _TLS_OPTIONS = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_check_hostname")
 _SENTINEL_OPTIONS = ("sentinel_username", "sentinel_password")
+#: Options of redis-py that somebody may expect to work. A refusal shows no other name, because a password with an
+#: unescaped question mark makes a part of itself the name of an option.
+_REDIS_PY_OPTIONS = (
+    *_TLS_OPTIONS,
+    *_SENTINEL_OPTIONS,
+    *("ssl_ca_path", "ssl_ca_data", "ssl_password", "ssl_ciphers", "ssl_min_version", "ssl_validate_ocsp"),
+    *("ssl_validate_ocsp_stapled", "ssl_ocsp_context", "ssl_ocsp_expected_cert", "ssl_include_verify_flags"),
+    *("ssl_exclude_verify_flags", "socket_timeout", "socket_connect_timeout", "socket_keepalive", "socket_read_size"),
+    *("timeout", "max_connections", "health_check_interval", "retry_on_timeout", "retry_on_error", "client_name"),
+    *("protocol", "legacy_responses", "decode_responses", "encoding", "encoding_errors"),
+)
 _HOST_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -152,9 +163,9 @@ def _parse_options(query: str, present: bool, scheme: Scheme, *, names_are_safe:
     for part in query.split("&") if present else []:
         name, sign, value = part.partition("=")
         if name not in known:
-            shown = f" {name}" if names_are_safe and re.fullmatch(r"[a-z_]{1,40}", name) else ""
+            shown = f" {name}" if names_are_safe and name in _REDIS_PY_OPTIONS else ""
             secure = " with rediss://" if name in _TLS_OPTIONS else ""
-            hint = "" if names_are_safe else f"; {ESCAPES}"
+            hint = "" if shown else f"; {ESCAPES}"
             raise RedisUrlError(f"the option{shown} is not known{_only(secure)}; options are {', '.join(known)}{hint}")
         if not sign or not value:
             raise RedisUrlError(f"the option {name} has no value")

@@ -101,11 +101,12 @@ REFUSED = {
     "redis://h?db=-1": "the database should be a number",
     "redis://h/1?db=1": "the database is given twice",
     "redis://h?": "the option is not known; options are db",
-    "redis://h?foo=1": "the option foo is not known; options are db",
+    "redis://h?foo=1": "the option is not known; options are db; in a user or password, write",
     "redis://h?db": "the option db has no value",
     "redis://h?db=1&db=2": "the option db is given twice",
     "redis://h?db=1&": "the option is not known",
-    "redis://h?max_connections=1": "the option max_connections is not known",
+    "redis://h?max_connections=1": "the option max_connections is not known; options are db$",
+    "rediss://h?ssl_password=x": "the option ssl_password is not known",
     "redis://h?ssl_ca_certs=/ca": "the option ssl_ca_certs is not known without TLS",
     "rediss://h?ssl_cert_reqs=maybe": "ssl_cert_reqs should be required, optional or none",
     "rediss://h?ssl_check_hostname=perhaps": "ssl_check_hostname should be true or false",
@@ -198,6 +199,18 @@ def test_refusal_of_any_url_shows_no_part_of_the_password(
     shown = _outcome(f"{scheme}://{user}:{password}@{rest}")
     assert [word for word in WORDS if word.lower() in shown.lower()] == []
     assert shown.isprintable()
+
+
+@pytest.mark.parametrize("text", ["redis://:Secret?part", "redis://:a?part&word", "unix:///a?part", "redis://h?part=1"])
+def test_refusal_without_an_at_sign_shows_no_part_of_the_password(text: str) -> None:
+    """If the @ and the host are missing, the end of the password looks like the name of an option."""
+    assert "part" not in _outcome(text).removeprefix("the option")
+
+
+@pytest.mark.parametrize("name", sorted({*redis.connection.URL_QUERY_ARGUMENT_PARSERS} - {"db"}))
+def test_refusal_names_each_option_of_redis_py(name: str) -> None:
+    """Options that redis-py reads from a URL are named in the refusal."""
+    assert f"the option {name} " in _outcome(f"redis://h?{name}=1")
 
 
 def _outcome(text: str) -> str:
