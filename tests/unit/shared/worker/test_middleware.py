@@ -180,3 +180,13 @@ def test_failure_history_keeps_only_the_newest_failures():
     failures = message.options["failures"]
     assert len(failures) == FAILURES_KEPT
     assert len(failures[-1]["error"]) == 1_000
+
+
+def test_death_keeps_its_traceback_if_the_nack_is_repeated():
+    """Dramatiq calls the hook again at each attempt to nack, for example while Redis is away."""
+    history, message = FailureHistory(ManualClock(NOW), str), delivery(traceback="ValueError: no price")
+    message.stuff_exception(TooOldError("too old"))
+    for _ in range(3):
+        history.before_nack(RecordingBroker(), message)
+    assert message.options["dead_letter"]["traceback"] == "ValueError: no price"
+    assert "traceback" not in message.options

@@ -50,6 +50,8 @@ class FailureHistory(dramatiq.Middleware):
     def before_nack(self, broker: dramatiq.Broker, message: MessageProxy) -> None:
         """Add the details of the death; the consumer then writes the message in its current form."""
         # Our `Retries` has masked its traceback, but another client may have set the option.
-        last_traceback = self._redact(safe_text(message.options.pop("traceback", "")))
+        # Each attempt to nack calls this hook again. The first one has moved the traceback.
+        moved = message.options.get(options.DEAD_LETTER, {}).get("traceback", "")
+        last_traceback = self._redact(safe_text(message.options.pop("traceback", moved)))
         exception = message._exception  # noqa: SLF001 — dramatiq offers no public accessor
         message.options[options.DEAD_LETTER] = death_details(exception, self._clock.now(), last_traceback, self._redact)
