@@ -1,6 +1,8 @@
 """Clients of servers and Sentinels with TLS. Only the Redis 7 of Debian is built with TLS."""
 
 import asyncio
+import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ import redis
 
 from financehub_shared.redis.client import connect, connect_async
 from support.processes import end, launch
-from support.redis_binaries import redis_server_binary
+from support.redis_binaries import give_up, redis_server_binary
 from support.redis_server import PATIENT_SECONDS, free_port
 from support.waiting import eventually
 
@@ -37,6 +39,23 @@ def _openssl(*arguments: str, directory: Path) -> None:
     subprocess.run(["openssl", *arguments], cwd=directory, check=True, capture_output=True)
 
 
+def _require_openssl() -> None:
+    """Give up without OpenSSL 3, which is the first that signs a certificate with a CA in one command."""
+    binary = shutil.which("openssl")
+    found = subprocess.run([binary, "version"], capture_output=True, text=True, check=True).stdout if binary else "none"
+    if not re.match(r"OpenSSL ([3-9]|\d\d)\.", found):
+        give_up(f"OpenSSL 3 or newer is needed, and this machine has {found.strip()}; install the package openssl")
+
+
+def _require_tls(binary: str) -> None:
+    """Give up if a server is built without TLS. It names the first line of its configuration that it does not know."""
+    done = subprocess.run([binary, "-"], input="tls-port 0\nunknown 1\n", capture_output=True, text=True, check=False)
+    output = done.stdout + done.stderr
+    assert done.returncode, "the server must refuse the configuration"
+    if "unknown 1" not in output:
+        give_up(f"{binary} is built without TLS; install the Debian package redis-server")
+
+
 def _certificates(directory: Path) -> None:
     """Write a CA, and a certificate for 127.0.0.1 that servers and clients use."""
     new = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2")
@@ -53,6 +72,8 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     """Return a running server and a Sentinel that monitors it."""
     found = Secured(tmp_path_factory.mktemp("tls"), free_port(), free_port())
     directory, binary = found.directory, redis_server_binary("7.0")
+    _require_openssl()
+    _require_tls(binary)
     _certificates(directory)
     tls = [
         *("port 0", "bind 127.0.0.1", f"dir {directory}", "tls-replication yes", "tls-auth-clients yes"),
