@@ -8,6 +8,7 @@ Between two measurements the time advances with the monotonic clock, so setting 
 effect.
 """
 
+import math
 import threading
 
 import redis
@@ -16,9 +17,9 @@ from financehub_shared.core.clock import Clock
 
 #: Seconds between two measurements. Clocks of computers drift by a few milliseconds in a minute.
 MEASURE_SECONDS = 60.0
-#: A change of the difference between two clocks from which it is measured again at once. Either the wall clock of this
-#: machine or that of Redis was set, or the machine was suspended, which stops the monotonic clock, or another server
-#: became the master.
+#: If the difference between the two clocks changes by more than this, it is measured again at once. Either the wall
+#: clock of this machine or that of Redis was set, or the machine was suspended, which stops the monotonic clock, or
+#: another server became the master.
 JUMP_SECONDS = 0.5
 
 
@@ -51,6 +52,8 @@ class ServerClock:
         #: This machine's wall time minus the monotonic time at the last measurement, in seconds.
         self._wall_offset = 0.0
         self._measured_at = 0.0
+        #: Monotonic time before which `measure_if_due` does not try again.
+        self._retry_at = -math.inf
 
     def now(self) -> float:
         """Return the time of Redis in seconds since the Unix epoch."""
@@ -105,13 +108,16 @@ class ServerClock:
             self._measured_at = ended
 
     def measure_if_due(self, client: "redis.Redis") -> None:
-        """Measure the difference if a minute has passed. An error is ignored, because the caller's next command has it.
+        """Measure the difference if a minute has passed.
+
+        An error is ignored, because the caller's next command has it too, unless the ACL denies only TIME. The next
+        attempt follows after `MEASURE_SECONDS`, so that not every caller waits twice for a Redis that hangs.
 
         Args:
             client: Client of the queue Redis.
         """
-        if self.is_due:
+        if self.is_due and self.local.monotonic() >= self._retry_at:
             try:
                 self.measure(client)
             except redis.RedisError:
-                return
+                self._retry_at = self.local.monotonic() + MEASURE_SECONDS

@@ -24,6 +24,7 @@ class Server:
         self._local, self._delay = local, delay
         self._offset = local.now() + ahead - local.monotonic()
         self.is_down = False
+        self.calls = 0
 
     @property
     def now(self) -> float:
@@ -31,6 +32,7 @@ class Server:
         return self._local.monotonic() + self._offset
 
     def time(self) -> tuple[int, int]:
+        self.calls += 1
         if self.is_down:
             raise redis.ConnectionError("down")
         self._local.advance(self._delay / 2)
@@ -97,6 +99,22 @@ def test_clock_during_an_outage_keeps_its_last_measurement() -> None:
     local.advance(600)
     local.set_wall(0)
     clock.measure_if_due(server)  # type: ignore[arg-type]
+    assert clock.now() == pytest.approx(server.now, abs=0.001)
+
+
+def test_clock_after_an_error_waits_before_the_next_attempt() -> None:
+    """While Redis hangs or denies TIME, one caller in a minute pays for it, and the measurement follows afterwards."""
+    local = ManualClock()
+    server, clock = Server(local, HOUR), ServerClock(local)
+    server.is_down = True
+    for _ in range(10):
+        clock.measure_if_due(server)  # type: ignore[arg-type]
+        local.advance(1)
+    assert server.calls == 1
+    server.is_down = False
+    local.advance(MEASURE_SECONDS)
+    clock.measure_if_due(server)  # type: ignore[arg-type]
+    assert server.calls == 2
     assert clock.now() == pytest.approx(server.now, abs=0.001)
 
 
