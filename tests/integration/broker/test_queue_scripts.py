@@ -1,18 +1,23 @@
 """Tests of single scripts of the queues, on a real Redis."""
 
+from collections.abc import Callable
+
 import pytest
 import redis
 
 from financehub_shared.broker import FinanceHubBroker
+from financehub_shared.broker.queue_scripts import REPLY_BYTES
 from financehub_shared.core.settings import Settings
 from financehub_shared.redis import queue_keys as keys
+from financehub_shared.redis.client import connect
 from financehub_shared.worker.build import build_broker
+from support.redis_server import PATIENT_SECONDS, RedisServer
 
 
 @pytest.fixture
 def broker(redis_url: str, redis_client: "redis.Redis") -> FinanceHubBroker:
     """A broker on an empty Redis."""
-    return build_broker(Settings(redis_url=redis_url))
+    return build_broker(Settings(redis_url=redis_url), client=connect(redis_url, retries=0, timeout=PATIENT_SECONDS))
 
 
 def test_enqueue_that_is_repeated_appends_one_entry(broker: FinanceHubBroker, redis_client: "redis.Redis"):
@@ -43,3 +48,30 @@ def test_fetch_delivers_an_entry_that_another_program_repeats_once(
     assert broker.do_fetch("q", 10) == [b"id", b"body", b"0", b"other", b"else", b"0"]
     assert redis_client.smembers(keys.acks(broker.broker_id, "q")) == {b"id", b"other"}
     assert redis_client.llen(keys.ready("q")) == 0
+
+
+def test_entry_that_is_too_large_is_kept_although_redis_is_full(redis_server: Callable[..., RedisServer]):
+    """The consumer copies the entry before it refuses it, and would otherwise repeat this until Redis has memory."""
+    server = redis_server()
+    full = build_broker(Settings(redis_url=server.url), client=connect(server.url, retries=0, timeout=PATIENT_SECONDS))
+    client = server.client()
+    client.hset(keys.messages("q"), "id", b"body")
+    client.config_set("maxmemory", "1")
+    key = full.do_keep("q", "id")
+    assert client.get(key) == b"body"
+    assert client.ttl(key) > 0
+
+
+def test_fetch_of_large_messages_returns_some_of_them(broker: FinanceHubBroker, redis_client: "redis.Redis"):
+    """A delay queue prefetches thousands of messages. One reply with all of them could take all memory."""
+    count, size = 30, 900_000
+    for number in range(count):
+        broker.do_enqueue("q", str(number), b"x" * size)
+    fetched: list[bytes] = []
+    rounds = 0
+    while reply := broker.do_fetch("q", 1_000):
+        assert sum(map(len, reply)) < REPLY_BYTES + broker.max_entry_bytes + 1_000
+        fetched += reply[::3]
+        rounds += 1
+    assert fetched == [str(number).encode() for number in range(count)]
+    assert 1 < rounds < count

@@ -12,6 +12,9 @@ script that could strand a message therefore reads its keys with commands of the
 
 from financehub_shared.redis.scripts import REDIS_NOW
 
+#: A fetch takes no further message once its reply has so many bytes. Redis and the worker each hold a reply in memory.
+REPLY_BYTES = 8_000_000
+
 #: Appends a message. KEYS: ready, messages. ARGV: id, message. Does not append it again if a process repeats an enqueue
 #: whose reply was lost, and the message still waits or is in flight.
 ENQUEUE = """
@@ -20,9 +23,9 @@ if redis.call("hset", KEYS[2], ARGV[1], ARGV[2]) == 1 then redis.call("rpush", K
 """
 
 #: Takes messages and sends a heartbeat. KEYS: ready, messages, acks, losses, heartbeats. ARGV: worker, maximum number
-#: of messages (0 for a heartbeat only), largest number of bytes of a message. A longer message is cut off after one
-#: byte more. An entry of the queue whose message this worker already holds is dropped. Returns id, message, losses, id,
-#: message, losses, …
+#: of messages (0 for a heartbeat only), largest number of bytes of a message, number of bytes of all messages after
+#: which no further one is taken. A longer message is cut off after one byte more. An entry of the queue whose message
+#: this worker already holds is dropped. Returns id, message, losses, id, message, losses, …
 FETCH = (
     REDIS_NOW
     + """
@@ -30,15 +33,18 @@ redis.call("hlen", KEYS[2])
 redis.call("scard", KEYS[3])
 redis.call("zcard", KEYS[5])
 redis.call("hdel", KEYS[4], "")
-local fetched = {}
+local fetched, size = {}, 0
 for _ = 1, tonumber(ARGV[2]) do
   local id = redis.call("lpop", KEYS[1])
   if not id then break end
   local message = redis.call("hget", KEYS[2], id)
   if message and redis.call("sadd", KEYS[3], id) == 1 then
     fetched[#fetched + 1] = id
-    fetched[#fetched + 1] = #message > tonumber(ARGV[3]) and string.sub(message, 1, ARGV[3] + 1) or message
+    if #message > tonumber(ARGV[3]) then message = string.sub(message, 1, ARGV[3] + 1) end
+    fetched[#fetched + 1] = message
     fetched[#fetched + 1] = redis.call("hget", KEYS[4], id) or "0"
+    size = size + #message
+    if size >= tonumber(ARGV[4]) then break end
   end
 end
 redis.call("zadd", KEYS[5], now, ARGV[1])
@@ -59,7 +65,10 @@ return fields
 #: Copies a message to a key of its own. KEYS: messages, the key. ARGV: id, TTL of the key (s).
 KEEP = """
 local message = redis.call("hget", KEYS[1], ARGV[1])
-if message then redis.call("set", KEYS[2], message, "EX", ARGV[2]) end
+if message then
+  redis.call("del", KEYS[2])
+  redis.call("set", KEYS[2], message, "EX", ARGV[2])
+end
 """
 
 #: Deletes a message. KEYS: acks, messages, losses. ARGV: id. Has no effect if the message was reclaimed in the

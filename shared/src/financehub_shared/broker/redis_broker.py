@@ -172,7 +172,7 @@ class FinanceHubBroker(RedisBroker):
     def do_fetch(self, queue_name: str, count: int) -> list[bytes]:
         """Take up to `count` messages and send a heartbeat. Return a flat list: id, message, losses, id, and so on."""
         names = [*self._queue(queue_name), self._acks(queue_name), keys.losses(queue_name), keys.HEARTBEATS]
-        args = (self.broker_id, count, self.max_entry_bytes)
+        args = (self.broker_id, count, self.max_entry_bytes, queue_scripts.REPLY_BYTES)
         fetched: list[bytes] = self._run(self._fetch, names, args, queue_name)
         return fetched
 
