@@ -5,6 +5,7 @@ it renames it, so that nothing is lost, and writes again. ADR 0072 gives the rea
 """
 
 import shlex
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import redis
 import structlog
 
-from financehub_shared.core.durations import HOUR_SECONDS
+from financehub_shared.core.durations import HOUR_SECONDS, MINUTE_SECONDS
 from financehub_shared.redis.replies import is_wrong_type
 from financehub_shared.redis.text import decode, printable
 
@@ -115,6 +116,8 @@ async def arepaired(
 def _log_set_aside(types: KeyTypes, moved: Any) -> bool:
     """Log the reply of `_SET_ASIDE`, and return whether it is not empty."""
     for key, name in zip(map(decode, moved[::2]), map(decode, moved[1::2]), strict=True):
+        if not _set_aside.add(key):
+            continue
         log.error(
             "key_set_aside",
             key=key,
@@ -138,16 +141,54 @@ def delete_command(key: str) -> str:
     return "DEL NAME in an interactive redis-cli, with NAME from `redis-cli --no-raw --scan`"
 
 
+class RecentNames:
+    """The names that were logged in the last seconds. It is thread-safe, and its size is bounded.
+
+    Args:
+        seconds: Time for which a name is remembered.
+        monotonic: Returns the monotonic time in seconds.
+    """
+
+    def __init__(self, seconds: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        #: Name → time at which it was added, oldest first.
+        self._names: dict[str, float] = {}
+
+    def add(self, name: str) -> bool:
+        """Remember a name, and return whether that is news. If there are too many, none is remembered or news."""
+        with self._lock:
+            now = self._monotonic()
+            while self._names and now - self._names[oldest := next(iter(self._names))] >= self._seconds:
+                del self._names[oldest]
+            if name in self._names or self.is_full:
+                return False
+            self._names[name] = now
+            return True
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are too many names."""
+        return len(self._names) >= _REMEMBERED
+
+
+#: The keys that were set aside in the last minute. A program may write a wrong key again as often as we read it.
+_set_aside = RecentNames(MINUTE_SECONDS)
+
+
 class WrongKeyLog:
     """Logs each key that is left out once an hour, because most keys are read every few seconds.
+
+    If there are too many keys, one line an hour says so, and further keys are not logged.
 
     Args:
         monotonic: Returns the monotonic time in seconds.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._monotonic = monotonic
-        self._logged: dict[str, float] = {}
+        self._logged = RecentNames(HOUR_SECONDS, monotonic)
+        self._floods = RecentNames(HOUR_SECONDS, monotonic)
 
     def __call__(self, key: str | bytes, reason: str, *, remedy: str = "") -> None:
         """Report a key.
@@ -158,12 +199,11 @@ class WrongKeyLog:
             remedy: What to do. By default, to delete the key.
         """
         name = printable(key) if isinstance(key, bytes) else key
-        now = self._monotonic()
-        if now - self._logged.get(name, float("-inf")) < HOUR_SECONDS:
+        if not self._logged.add(name):
+            if self._logged.is_full and self._floods.add(""):
+                text = f"more than {_REMEMBERED:,} keys in an hour are left out; further ones are not logged"
+                log.error("keys_ignored", reason=text, remedy="find the program that writes these keys, and stop it")
             return
-        if len(self._logged) >= _REMEMBERED:
-            self._logged.clear()
-        self._logged[name] = now
         shown = name if len(name) <= _SHOWN_CHARACTERS else f"{name[:_SHOWN_CHARACTERS]}…"
         log.warning("key_ignored", key=shown, reason=reason, remedy=remedy or delete_command(name))
 
