@@ -1,6 +1,6 @@
 """Runs a real Redis server for one test, which can kill, hang, restart and fill it."""
 
-import contextlib
+import errno
 import os
 import secrets
 import signal
@@ -21,7 +21,9 @@ PATIENT_SECONDS = 30.0
 
 #: These ports are below the ports of outgoing connections (from 32768 on Linux, from 49152 on macOS). While a server is
 #: down, no outgoing connection takes its port, and no client that connects to the port connects to itself.
-_PORTS = range(20_000, 32_000)
+_PORTS = range(20_000, 31_000)
+#: Ports of which several consecutive ones are needed.
+_BLOCKS = range(31_000, 32_000)
 #: Each pytest worker has its own port range, so no other worker takes the port of a server that is down.
 _SHARES = 8
 _share = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _SHARES
@@ -33,11 +35,32 @@ def free_port() -> int:
     while True:
         # The module `random` would repeat ports, because Hypothesis seeds it.
         port = secrets.choice(_PORTS[_share::_SHARES])
-        with socket.socket() as sock, contextlib.suppress(OSError):
-            sock.bind(("127.0.0.1", port))
-            if port not in _taken:
-                _taken.add(port)
-                return port
+        if port not in _taken and is_free(port):
+            _taken.add(port)
+            return port
+
+
+def free_ports(count: int) -> int:
+    """Return the first of some consecutive free TCP ports that are not given to any other test."""
+    size = len(_BLOCKS) // _SHARES
+    own = _BLOCKS[_share * size : (_share + 1) * size]
+    while True:
+        ports = range(first := secrets.choice(own[: 1 - count or None]), first + count)
+        if _taken.isdisjoint(ports) and all(is_free(port) for port in ports):
+            _taken.update(ports)
+            return first
+
+
+def is_free(port: int) -> bool:
+    """Whether no process listens on a port of either loopback address, because many of ours listen on both."""
+    for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        try:
+            with socket.socket(family) as sock:
+                sock.bind((address, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+    return True
 
 
 class RedisServer:
