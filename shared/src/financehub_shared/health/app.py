@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+import redis
 import structlog
 
 from financehub_shared.core.clock import Clock
+from financehub_shared.core.errors import StoreUnavailableError
+from financehub_shared.core.outage import Outage
 from financehub_shared.health.http_messages import JSON, METHODS, Request, Response
 from financehub_shared.health.lane import Lane, LaneFullError
 from financehub_shared.health.report import HealthReport, HealthStatus
@@ -23,6 +26,8 @@ log = structlog.get_logger(__name__)
 
 #: If a report takes longer than the server waits for it, the last one is served up to this age, with its age.
 MAX_REPORT_AGE_SECONDS = 60.0
+#: Failures of a queue's statistics within this time count as one.
+OUTAGE_PAUSE_SECONDS = 5.0
 
 #: The queue names that dramatiq accepts.
 _QUEUE_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9._-]*")
@@ -74,6 +79,7 @@ class HealthApp:
         self._reports: Lane[Response] = Lane("health-report")
         self._scrapes: Lane[Response] = Lane("health-metrics")
         self._queues: Lane[Response] = Lane("health-queues")
+        self._queue_outage = Outage("queue_statistics", clock.monotonic, log, pause_seconds=OUTAGE_PAUSE_SECONDS)
         #: The last report, and the monotonic time at which it was made.
         self._last_report: tuple[float, HealthReport] | None = None
 
@@ -137,7 +143,13 @@ class HealthApp:
         return Response(HTTPStatus.OK, content_type, body)
 
     def _queue(self, name: str) -> Response:
-        queue = self._queue_figures(name)
+        try:
+            queue = self._queue_figures(name)
+        except (redis.RedisError, StoreUnavailableError) as error:
+            self._queue_outage.failed(error)
+            error_text = "Redis is unavailable; see the log for the reason"
+            return json_response(HTTPStatus.SERVICE_UNAVAILABLE, {"status": "down", "error": error_text})
+        self._queue_outage.succeeded()
         fields = ("queue", "ready", "in_flight", "delayed", "dead", "orphaned", "oldest_age_seconds")
         return json_response(HTTPStatus.OK, {field: getattr(queue, field) for field in fields})
 

@@ -5,12 +5,15 @@ import threading
 from collections.abc import Sequence
 
 import pytest
+import redis
+from structlog.testing import capture_logs
 
 from financehub_shared.core.clock import ManualClock
+from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.health.app import MAX_REPORT_AGE_SECONDS, HealthApp, Pending
 from financehub_shared.health.http_messages import Request
 from financehub_shared.health.report import HealthCheck, HealthReport, HealthStatus
-from financehub_shared.metrics import Metrics
+from financehub_shared.metrics import Metrics, QueueFigures
 from support.health import queue
 
 
@@ -111,6 +114,27 @@ def test_unexpected_error_responds_503_without_details() -> None:
     status, body = request(build_app(broken=True), "/api/health/")
     assert status.startswith("503")
     assert b"hunter2" not in body
+
+
+@pytest.mark.parametrize("error", [redis.ConnectionError("Connection refused"), StoreUnavailableError("paused")])
+def test_queue_endpoint_during_an_outage_responds_503_and_logs_it_once(error: Exception) -> None:
+    """KEDA asks every few seconds, and Redis that is away is not a defect of the endpoint."""
+    app, away = build_app(), [True]
+
+    def figures(name: str) -> QueueFigures:
+        if away:
+            raise error
+        return queue(name)
+
+    app._queue_figures = figures
+    with capture_logs() as logs:
+        for _ in range(3):
+            status, body = request(app, "/queues/high")
+            assert status.startswith("503")
+            assert json.loads(body) == {"status": "down", "error": "Redis is unavailable; see the log for the reason"}
+        away.clear()
+        assert request(app, "/queues/high")[0] == "200 OK"
+    assert [entry["event"] for entry in logs] == ["queue_statistics_unavailable", "queue_statistics_available_again"]
 
 
 def test_late_report_is_the_last_one_with_its_age() -> None:
