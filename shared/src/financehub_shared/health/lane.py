@@ -18,7 +18,7 @@ PAUSE_SECONDS = 0.05
 
 
 class LaneFullError(FinanceHubError):
-    """Too many different results are waiting to be made."""
+    """Too many different results are waiting to be made, or there is no thread that could make them."""
 
 
 class Lane(Generic[T]):
@@ -47,19 +47,27 @@ class Lane(Generic[T]):
             make: Makes the result.
 
         Raises:
-            LaneFullError: `MAX_WAITING` other results are waiting.
+            LaneFullError: `MAX_WAITING` other results are waiting, or the process cannot start the thread. The next
+                call tries again.
         """
         with self._lock:
             if name in self._waiting:
                 return self._waiting[name]
             if len(self._waiting) >= MAX_WAITING:
                 raise LaneFullError(f"{MAX_WAITING} other results are waiting")
+            if self._thread is None:
+                self._thread = self._start()
             future = self._waiting[name] = Future()
             self._work.put((name, make, future))
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self._thread.start()
             return future
+
+    def _start(self) -> threading.Thread:
+        thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            raise LaneFullError("the process cannot start a thread; check its limit of processes") from error
+        return thread
 
     def _run(self) -> None:
         while True:

@@ -48,3 +48,18 @@ def test_lane_with_too_many_results_refuses_more() -> None:
     assert lane.submit("0", lambda: 2) is futures[0]
     proceed.set()
     assert [future.result(20) for future in futures] == [1] * MAX_WAITING
+
+
+def test_lane_whose_thread_cannot_start_refuses_and_works_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process at its limit of threads answers again as soon as it can start one."""
+    lane: Lane[int] = Lane("test")
+
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as limited:
+        limited.setattr(threading.Thread, "start", fail)
+        for _ in range(2):
+            with pytest.raises(LaneFullError, match="cannot start a thread"):
+                lane.submit("a", lambda: 1)
+    assert lane.submit("a", lambda: 1).result(20) == 1
