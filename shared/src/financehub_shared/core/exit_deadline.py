@@ -47,9 +47,11 @@ def start_exit_deadline(seconds: float) -> None:
 
 
 def _exit_at_once(seconds: float) -> None:
-    threads = sorted(thread.name for thread in threading.enumerate() if thread is not threading.current_thread())
-    fields = {"limit_seconds": seconds, "threads": threads, "consequence": "the process ends without further work"}
-    logging = threading.Thread(target=log.error, args=("shutdown_failed",), kwargs=fields, daemon=True)
-    logging.start()
-    logging.join(_LOG_SECONDS)
-    os._exit(EXIT_CODE)
+    try:
+        threads = sorted(thread.name for thread in threading.enumerate() if thread is not threading.current_thread())
+        fields = {"limit_seconds": seconds, "threads": threads, "consequence": "the process ends without further work"}
+        logging = threading.Thread(target=log.error, args=("shutdown_failed",), kwargs=fields, daemon=True)
+        logging.start()
+        logging.join(_LOG_SECONDS)
+    finally:
+        os._exit(EXIT_CODE)  # also if the process can start no thread

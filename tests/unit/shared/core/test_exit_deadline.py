@@ -50,3 +50,19 @@ def test_exit_deadline_in_a_signal_handler_needs_no_lock_of_the_interrupted_thre
     done = run(0.3, INTERRUPTED)
     assert done.returncode == EXIT_CODE
     assert done.stdout.startswith("goes on\n")
+
+
+UNABLE = """
+import threading
+from financehub_shared.core.exit_deadline import start_exit_deadline
+start_exit_deadline({seconds})
+def fail(thread):
+    raise RuntimeError("can't start new thread")
+threading.Thread.start = fail
+threading.Event().wait()
+"""
+
+
+def test_exit_deadline_ends_a_process_that_cannot_log() -> None:
+    """A process that has reached its limit of threads ends too."""
+    assert run(1, UNABLE).returncode == EXIT_CODE
