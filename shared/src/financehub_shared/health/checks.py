@@ -96,7 +96,8 @@ def evaluate(snapshot: FleetSnapshot) -> HealthReport:
         HealthCheck(part, HealthStatus.DEGRADED, f"not checked: {why}")
         for part, why in sorted(snapshot.failures.items())
     ]
-    checks += [_check_queue(queue, is_unserved=queue.queue in snapshot.unserved_queues) for queue in snapshot.queues]
+    unserved = snapshot.unserved_queues
+    checks += [_check_queue(queue, is_unserved=queue.queue in unserved) for queue in snapshot.queues]
     if snapshot.heartbeats_lost:
         checks.append(HealthCheck("processes", HealthStatus.DEGRADED, f"not checked: {snapshot.heartbeats_lost}"))
     else:

@@ -1,6 +1,7 @@
 """The health report's checks: which snapshots are ok, degraded or down."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -234,3 +235,18 @@ def test_accepted_problem_of_redis_is_in_the_report_of_a_healthy_fleet() -> None
     full = RedisProblem("queues", "full", "the queue Redis is full; free memory", blocking=True)
     stopped = evaluate(replace(HEALTHY, redis_problems=[full], accepted_problems=["full"]))
     assert stopped.status is HealthStatus.DOWN
+
+
+def test_checks_of_many_queues_find_the_unserved_ones_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any client can create thousands of queues, and each of them would be compared with all others."""
+    calls = []
+    original: Any = FleetSnapshot.__dict__["unserved_queues"]
+
+    def count(snapshot: FleetSnapshot) -> Any:
+        calls.append(1)
+        return original.fget(snapshot)
+
+    monkeypatch.setattr(FleetSnapshot, "unserved_queues", property(count))
+    report = evaluate(replace(HEALTHY, queues=[queue(f"q{number}", ready=1) for number in range(50)]))
+    assert sum("q" in check.name and check.status is HealthStatus.DEGRADED for check in report.checks) >= 50
+    assert len(calls) == 1
