@@ -66,3 +66,13 @@ async def test_async_client_of_a_hung_server_raises_and_recovers(redis_server: C
     server.resume()
     assert await client.get("k") == b"v"
     await client.aclose()
+
+
+def test_connection_asks_for_the_role_once(redis_server: Callable[..., RedisServer]):
+    """The check of a new connection uses the reply of the login, which contains the role, and costs no round trip."""
+    server = redis_server()
+    observer = connect(server.url)
+    observer.config_resetstat()
+    for _ in range(5):
+        assert connect(server.url).ping()
+    assert observer.info("commandstats")["cmdstat_hello"]["calls"] == 5

@@ -139,7 +139,12 @@ class _Blocking(redis.connection.AbstractConnection):
         """Log in, select the database, and check the role."""
         try:
             super().on_connect_check_health(check_health)
-            self._check()
+            # redis-py has just sent HELLO, so a second one would only cost a round trip
+            hello = self.handshake_metadata
+            if isinstance(hello, Mapping) and hello:
+                self._judge(hello)
+            else:
+                self._check()
         except MALFORMED_REPLY as error:
             raise NotRedisError(self._state.address.place) from error
 
@@ -158,7 +163,9 @@ class _Blocking(redis.connection.AbstractConnection):
 
     def _check(self) -> None:
         self.send_command("HELLO", check_health=False)  # type: ignore[no-untyped-call]
-        hello = self.read_response()
+        self._judge(self.read_response())
+
+    def _judge(self, hello: object) -> None:
         try:
             check_server(hello, self._state.address.place)
         except NotMasterError:
