@@ -10,8 +10,9 @@ any name, and its text may contain secrets and control characters. No function h
 - `full_traceback(error)`: the same for any error.
 """
 
+import itertools
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from financehub_shared.core.errors import FinanceHubError
@@ -27,6 +28,11 @@ _READ_CHARACTERS = 32_768
 #: secret that an error may quote.
 _DROPPED_CHARACTERS = 8_192
 _MAX_FRAMES = 30
+#: Limits beyond which an exception is shown without its causes, contexts, notes and the exceptions of a group.
+_MAX_EXCEPTIONS = 100
+_MAX_CHARACTERS = 262_144
+#: The standard library shows no more exceptions of a group.
+_GROUP_WIDTH = 15
 #: Modules that only call the task. Their frames precede those of the task in every traceback.
 _CALLERS = ("dramatiq.", "concurrent.futures.", "asyncio.", "financehub_shared.worker.actors")
 
@@ -84,9 +90,11 @@ def full_traceback(error: BaseException, redact: Callable[[str], str] = str) -> 
     frames = "".join(["Traceback (most recent call last):\n", *traceback.format_tb(own, limit=_MAX_FRAMES)])
     short = f"{frames}{describe_exception(error, redact)}\n"
     try:
-        # the standard library indents each line of a message, which takes seconds if there are millions
-        huge = len(safe_text(error)) > _READ_CHARACTERS
-        text = short if huge else "".join(traceback.format_exception(type(error), error, own, limit=_MAX_FRAMES))
+        text = (
+            short
+            if _is_huge(error)
+            else "".join(traceback.format_exception(type(error), error, own, limit=_MAX_FRAMES))
+        )
     except BaseException:  # noqa: BLE001 — attributes such as `__notes__` may raise anything when they are read
         text = short
     # The causes come first, and there may be thousands of them.
@@ -95,6 +103,32 @@ def full_traceback(error: BaseException, redact: Callable[[str], str] = str) -> 
     half = TRACEBACK_CHARACTERS // 2
     shown = text if len(text) <= TRACEBACK_CHARACTERS else f"{text[:half]}\n[…]\n{text[-half:]}"
     return printable(shown, keep_lines=True)
+
+
+def _is_huge(error: BaseException) -> bool:
+    """Whether the standard library could take seconds for a traceback, because it indents each line of each message."""
+    if len(safe_text(error)) > _READ_CHARACTERS:
+        return True
+    found: dict[int, BaseException] = {}
+    waiting: list[BaseException | None] = [error]
+    characters = 0
+    while waiting:
+        each = waiting.pop()
+        if each is None or id(each) in found:
+            continue
+        found[id(each)] = each
+        notes = getattr(each, "__notes__", ())
+        characters += len(safe_text(each))
+        if not isinstance(notes, Sequence):
+            return True
+        # a text is a sequence too, and each of its characters would be a note
+        characters += sum(len(safe_text(note)) + 1 for note in itertools.islice(notes, _MAX_CHARACTERS))
+        if len(found) > _MAX_EXCEPTIONS or characters > _MAX_CHARACTERS:
+            return True
+        waiting += [each.__cause__, each.__context__]
+        if isinstance(each, BaseExceptionGroup):
+            waiting += each.exceptions[:_GROUP_WIDTH]
+    return False
 
 
 def _masked(text: str, redact: Callable[[str], str]) -> str:

@@ -94,3 +94,57 @@ def test_traceback_of_a_task_begins_with_the_frame_of_the_task() -> None:
     assert "in task" in trace
     assert "in process" not in trace
     assert sys.exception() is None
+
+
+def _with_cause(other: BaseException) -> BaseException:
+    error = ValueError("outer")
+    error.__cause__ = other
+    return error
+
+
+def _with_context(other: BaseException) -> BaseException:
+    error = ValueError("outer")
+    error.__context__ = other
+    return error
+
+
+def _with_note(other: BaseException) -> BaseException:
+    error = ValueError("outer")
+    error.add_note(str(other))
+    return error
+
+
+def _with_text_as_notes(other: BaseException) -> BaseException:
+    error = ValueError("outer")
+    error.__notes__ = str(other)  # type: ignore[assignment]
+    return error
+
+
+def _far_down(other: BaseException) -> BaseException:
+    for _ in range(200):
+        other = _with_cause(other)
+    return other
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        _with_cause,
+        _with_context,
+        _with_note,
+        _with_text_as_notes,
+        _far_down,
+        lambda other: BaseExceptionGroup("outer", [other]),
+    ],
+    ids=["cause", "context", "note", "text as notes", "far down", "group"],
+)
+def test_traceback_with_millions_of_lines_anywhere_takes_no_time(
+    wrap: Callable[[BaseException], BaseException],
+) -> None:
+    """The standard library would indent each line of each message."""
+    error = raised(wrap(ValueError("\n" * 5_000_000)))
+    started = time.process_time()
+    trace = full_traceback(error)
+    assert time.process_time() - started < 0.5
+    assert "outer" in trace
+    assert "raised" in trace
