@@ -21,6 +21,9 @@ MAX_MESSAGE_BYTES = 65_536
 #: The history of its failures, which a retry carries, is not part of the limit. It has 20 failures of 1,000 characters
 #: and a traceback of 8,000, and JSON writes some characters as 12 bytes (`\ud83d\ude00`).
 HISTORY_BYTES = 400_000
+#: A callback carries the message that it follows, which may have the largest size. Its other fields, and an error of
+#: 1,000 characters, may add so many bytes.
+CALLBACK_BYTES = 20_000
 #: Listings and statistics read no more of a message or dead letter. The dead letter of a message that a worker could
 #: read is shorter, even if each of its bytes is escaped.
 MAX_READ_BYTES = 8_000_000
@@ -71,7 +74,7 @@ def read_fields(data: bytes, max_bytes: int = MAX_MESSAGE_BYTES) -> dict[str, An
         raise _refused(data, DeadLetterReason.UNDECODABLE, f"it is not a message: {problem}")
     if problem := find_invalid_option(fields["options"]):
         raise MessageRefusedError(DeadLetterReason.INVALID_OPTIONS, problem, data, fields)
-    if len(data) > max_bytes and (size := _size(fields)) > max_bytes:
+    if len(data) > max_bytes and (size := _size(fields)) > max_bytes + _callback_bytes(fields):
         raise MessageRefusedError(DeadLetterReason.TOO_LARGE, too_large(size, max_bytes), data, fields)
     return fields
 
@@ -86,7 +89,7 @@ def check_size(fields: dict[str, Any], max_bytes: int) -> None:
     Raises:
         InvalidArgumentsError: The message is too large.
     """
-    if (size := _size(fields)) > max_bytes:
+    if (size := _size(fields)) > max_bytes + _callback_bytes(fields):
         raise InvalidArgumentsError(fields["actor_name"], "kwargs", too_large(size, max_bytes))
 
 
@@ -98,11 +101,19 @@ def too_large(size: int, max_bytes: int) -> str:
     )
 
 
+def without_history(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a message without the history of its failures."""
+    history = {options.FAILURES, "traceback"}
+    return fields | {"options": {name: value for name, value in fields["options"].items() if name not in history}}
+
+
+def _callback_bytes(fields: dict[str, Any]) -> int:
+    return CALLBACK_BYTES if fields["options"].get(options.CALLBACK) else 0
+
+
 def _size(fields: dict[str, Any]) -> int:
     """Return the size in bytes of an encoded message without the history of its failures."""
-    history = {options.FAILURES, "traceback"}
-    kept = {name: value for name, value in fields["options"].items() if name not in history}
-    return len(json.dumps(fields | {"options": kept}, separators=(",", ":")))
+    return len(json.dumps(without_history(fields), separators=(",", ":")))
 
 
 def decode_object(data: bytes) -> dict[str, Any]:

@@ -204,6 +204,7 @@ OPTION_RULES: Mapping[str, OptionRule] = {
     # Users may have a middleware of their own for the same purpose, with numbers.
     options.CORRELATION_ID: OptionRule("a text or a whole number", lambda v: is_name(v) or type(v) is int),
     options.DELAYED: _FLAG,
+    options.CALLBACK: _FLAG,
     options.FAILURES: OptionRule("a list of objects with `at`, `exception` and `error`", _is_history),
     options.DEAD_LETTER: OptionRule("an object with the details of a death", _is_death),
 }

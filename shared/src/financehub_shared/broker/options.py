@@ -17,6 +17,8 @@ CORRELATION_ID = "correlation_id"
 #: Set on a message that went to the delay queue. The broker later moves it to its own queue by enqueueing it without a
 #: delay. That is not a new run, and `is_move` recognizes it.
 DELAYED = "delayed"
+#: Set on a callback that carries the message that it follows, which the door allows to be larger than other messages.
+CALLBACK = "callback"
 #: List of the failures so far, oldest first: `{"at": ms, "exception": name, "error": text}`.
 FAILURES = "failures"
 #: Reason and time of the death; set before `after_nack`. See `dead_letter.DeadLetter`.

@@ -16,6 +16,8 @@ from dramatiq.middleware import Callbacks as StockCallbacks
 from dramatiq.middleware import Pipelines as StockPipelines
 from dramatiq.middleware import Shutdown
 
+from financehub_shared.broker import options
+from financehub_shared.broker.door import without_history
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.exception_text import exception_message, exception_name
 
@@ -46,10 +48,19 @@ class CallbackTarget:
             self._queue = q_name(message.queue_name)
             log.warning("callback_unresolved", callback=task, queue=self._queue, message_id=message.message_id)
 
-    def send(self, *args: Any) -> None:
-        """Enqueue the callback. A task of the catalog gets no arguments."""
-        args = () if self._task in CATALOG else args
-        self._broker.enqueue(dramatiq.Message(self._queue, self._task, args, {}, {}))
+    def send(self, message: dict[str, Any], outcome: Any) -> None:
+        """Enqueue the callback. A task of the catalog gets no arguments.
+
+        Args:
+            message: Fields of the message whose run is followed by the callback.
+            outcome: The result, or what describes the failure.
+        """
+        if self._task in CATALOG:
+            self._broker.enqueue(dramatiq.Message(self._queue, self._task, (), {}, {}))
+            return
+        # With its history, which does not count for the size of a message, a callback could be too large.
+        args = (without_history(message), outcome)
+        self._broker.enqueue(dramatiq.Message(self._queue, self._task, args, {}, {options.CALLBACK: True}))
 
 
 class Callbacks(StockCallbacks):
