@@ -11,6 +11,7 @@ import dramatiq
 import pytest
 import redis
 from dramatiq import Worker
+from dramatiq.brokers.stub import StubBroker
 from dramatiq.rate_limits import RateLimiterBackend
 from dramatiq.rate_limits import backends as rate_limit_backends
 from dramatiq.results import ResultBackend
@@ -72,6 +73,12 @@ class TestedBroker(FinanceHubBroker):
         if fail_fast and self._dead.errors:
             error, arguments = self._dead.errors[0]
             raise error(*arguments)
+
+
+@pytest.fixture(autouse=True)
+def global_broker() -> None:
+    """A global broker without the actors of other tests, for tests that use no broker of these fixtures."""
+    dramatiq.set_broker(StubBroker())
 
 
 @pytest.fixture(scope="session")

@@ -19,8 +19,8 @@ from support.waiting import eventually
 
 pytestmark = pytest.mark.faults
 
-#: Metrics that stay 0 here. They need a Redis that evicts keys or cannot write its file, as in other tests.
-UNCHANGED = ("redis_evicted_keys", "redis_persistence_failing")
+#: Metrics that stay 0 here. They need a Redis that evicts keys, has a problem or refuses a record, as in other tests.
+UNCHANGED = ("redis_evicted_keys", "redis_persistence_failing", "redis_problem", "run_events_lost")
 CRYPTO = ("binance", "coingecko", "kraken")
 
 
