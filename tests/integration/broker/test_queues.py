@@ -214,3 +214,12 @@ def test_consumer_requeues_what_a_late_command_fetched(
 def test_build_broker_with_a_tier_of_a_user_works(redis_url: str):
     """A tier that is not built in needs no code."""
     assert build_broker(Settings(redis_url=redis_url), tier="overnight").middleware
+
+
+def test_queue_stats_read_little_of_a_huge_message(redis_client: "redis.Redis"):
+    """Each health report and scrape reads the head of each queue."""
+    redis_client.hset(keys.messages("q"), "huge", b"x" * 7_000_000)
+    redis_client.rpush(keys.ready("q"), "huge")
+    before = int(redis_client.info("stats")["total_net_output_bytes"])
+    queue_stats(redis_client, ["q"])
+    assert int(redis_client.info("stats")["total_net_output_bytes"]) - before < 1_100_000

@@ -59,4 +59,4 @@ def test_janitor_scans_the_keys_once_per_round(janitor: Janitor, redis_client: r
     """A scan visits every key of Redis."""
     redis_client.config_resetstat()
     janitor.run()
-    assert redis_client.info("commandstats")["cmdstat_scan"]["calls"] == 1  # type: ignore[index]
+    assert redis_client.info("commandstats")["cmdstat_scan"]["calls"] == 1

@@ -11,7 +11,7 @@ from dramatiq.common import dq_name
 
 from financehub_shared.broker import options
 from financehub_shared.broker.dead_letter_reason import MessageRefusedError
-from financehub_shared.broker.door import MAX_READ_BYTES, decode_object
+from financehub_shared.broker.door import decode_object
 from financehub_shared.broker.option_rules import is_time, valid_options
 from financehub_shared.broker.queue_scripts import READ_FIELDS
 from financehub_shared.redis import queue_keys as keys
@@ -20,6 +20,9 @@ from financehub_shared.redis.text import printable
 
 #: Keys per SCAN call: 1,000 take Redis about 0.3 ms.
 SCAN_COUNT = 1_000
+#: Statistics read no more of the message at the head of a queue, because they are read every few seconds for each of
+#: them. A longer one counts as new. Workers refuse an entry of more than 1 MB by default.
+HEAD_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ def queue_stats(
         names = []
         for queue, (*_, head) in zip(queues, rows, strict=True):
             # HGET needs a field name, and no queue contains a message with an empty id.
-            pipe.eval(READ_FIELDS, 1, keys.messages(queue), MAX_READ_BYTES, head or b"")
+            pipe.eval(READ_FIELDS, 1, keys.messages(queue), HEAD_BYTES, head or b"")
             names.append(keys.messages(queue))
             for worker in dead_workers:
                 for name in (keys.acks(worker, queue), keys.acks(worker, dq_name(queue))):

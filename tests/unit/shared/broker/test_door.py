@@ -3,6 +3,7 @@
 import ast
 import json
 import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from financehub_shared.broker import options as option_names
 from financehub_shared.broker.dead_letter import parse_dead_letter, refused_letter, requeued_message
 from financehub_shared.broker.dead_letter_reason import REFUSED_AT_THE_DOOR, MessageRefusedError
-from financehub_shared.broker.door import HISTORY_BYTES, MAX_MESSAGE_BYTES, check_size, read_message
+from financehub_shared.broker.door import HISTORY_BYTES, MAX_MESSAGE_BYTES, _depth, check_size, read_message
 from financehub_shared.broker.message import attempt_id, correlation_id, ready_at, redis_id
 from financehub_shared.broker.option_rules import OPTION_RULES
 from financehub_shared.core.errors import InvalidArgumentsError
@@ -236,3 +237,40 @@ def _options_read(path: Path) -> set[str]:
 def test_message_builds_what_the_door_accepts():
     """The generator's message is valid before it is damaged."""
     assert read_message(message("task"), "r", "high").actor_name == "task"
+
+
+NESTED = st.recursive(
+    st.text('[]{}"\\\\\n', max_size=8),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text('[{"\\\\', max_size=3), inner, max_size=2),
+    max_leaves=20,
+)
+
+
+def _depth_of(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(_depth_of, inner), default=0)
+
+
+@EXAMPLES
+@given(NESTED)
+def test_depth_of_json_is_that_of_its_value(value: Any):
+    """Brackets, quotes and backslashes in strings do not count."""
+    assert _depth(json.dumps(value).encode()) == _depth_of(value)
+
+
+@pytest.mark.parametrize("part", [b"x", b"[]", b"[", b'""', b'\\"', b"\\\\"], ids=repr)
+def test_depth_of_megabytes_takes_no_loop_over_its_bytes(part: bytes):
+    """A loop that compares each byte takes four times as long as an empty one. Each health report reads entries."""
+    data = b'["' + part * (4_000_000 // len(part))
+    started = time.process_time()
+    for _ in data:
+        pass
+    looped = time.process_time()
+    _depth(data)
+    assert time.process_time() - looped < 2.5 * (looped - started)
+
+
+def test_depth_of_damaged_json_counts_its_beginning():
+    """A decoder recurses until it finds the damage."""
+    assert _depth(b"[" * 300) == _depth(b"[" * 300 + b'"[') == _depth(b"[" * 300 + b'\\"]') == 300
+    assert _depth(b"]]]") <= 0
