@@ -1,5 +1,6 @@
 """Tests that find, requeue and delete dead letters, by id and by filter, on a real Redis."""
 
+import json
 import time
 from collections.abc import Callable
 
@@ -9,6 +10,9 @@ import redis
 from dramatiq.common import current_millis
 
 from financehub_shared.broker import DeadLetterFilter, DeadLetterQueue, Janitor, options
+from financehub_shared.broker.dead_letter_queue import READ_BATCH
+from financehub_shared.broker.door import MAX_READ_BYTES
+from financehub_shared.broker.queue_scripts import READ_FIELDS
 from financehub_shared.core.settings import Settings
 from financehub_shared.redis import queue_keys as keys
 from financehub_shared.worker.build import build_broker
@@ -166,3 +170,36 @@ def test_queues_contain_no_secret_of_an_error(
     assert any(b'"traceback"' in data for data in seen)  # a waiting retry was read
     raw = b"".join([letter, *seen])
     assert [secret for secret in (*SECRETS.values(), "query-secret") if secret[:12].encode() in raw] == []
+
+
+def test_drop_beyond_of_letters_that_died_at_the_same_time_keeps_the_limit(redis_client: "redis.Redis"):
+    """Any client can write letters with the same time, and a burst of refused messages has few different ones."""
+    ids = [f"{number:05}" for number in range(2_500)]
+    redis_client.zadd(keys.dead("q"), dict.fromkeys(ids, 1_700_000_000_000))
+    redis_client.hset(keys.dead_messages("q"), mapping=dict.fromkeys(ids, "{}"))
+    letters = DeadLetterQueue(redis_client)
+    assert letters.drop_beyond(100) == {"q": 2_400}
+    assert redis_client.zcard(keys.dead("q")) == redis_client.hlen(keys.dead_messages("q")) == 100
+    assert letters.drop_beyond(100) == {}
+
+
+def test_listing_of_many_large_letters_reads_them_in_parts(redis_client: "redis.Redis"):
+    """A reply of 200 letters of 8 MB each would not fit into the memory of a process."""
+    ids = [f"{number:03}" for number in range(10)]
+    redis_client.zadd(keys.dead("q"), {id: 1_700_000_000_000 + number for number, id in enumerate(ids)})
+    redis_client.hset(keys.dead_messages("q"), mapping=dict.fromkeys(ids, b"x" * 5_000_000))
+    redis_client.hdel(keys.dead_messages("q"), "004")
+    reply = redis_client.eval(READ_FIELDS, 1, keys.dead_messages("q"), MAX_READ_BYTES, *ids)
+    assert [len(data or b"") for data in reply] == [5_000_000] * 3
+    assert [letter.id for letter in DeadLetterQueue(redis_client).find()] == ids[::-1]
+
+
+def test_requeue_of_many_letters_reads_the_time_once_per_batch(redis_client: "redis.Redis"):
+    """One more round trip for each of thousands of letters would double the time of the command."""
+    body = json.dumps({"queue_name": "q", "actor_name": "t", "args": [], "kwargs": {}, "options": {}})
+    ids = [f"{number:03}" for number in range(READ_BATCH + 1)]
+    redis_client.zadd(keys.dead("q"), dict.fromkeys(ids, 1_700_000_000_000))
+    redis_client.hset(keys.dead_messages("q"), mapping=dict.fromkeys(ids, body))
+    redis_client.config_resetstat()
+    assert len(DeadLetterQueue(redis_client).requeue(DeadLetterFilter())) == len(ids)
+    assert redis_client.info("commandstats")["cmdstat_time"]["calls"] == 2

@@ -88,6 +88,7 @@ class DeadLetterQueue:
         self._requeue = client.register_script(queue_scripts.REQUEUE_DEAD_LETTER)
         self._delete = client.register_script(queue_scripts.DELETE_DEAD_LETTERS)
         self._delete_old = client.register_script(queue_scripts.DELETE_OLD_DEAD_LETTERS)
+        self._delete_beyond = client.register_script(queue_scripts.DELETE_DEAD_LETTERS_BEYOND)
 
     def find(self, wanted: DeadLetterFilter = MATCH_ALL, *, limit: int | None = 100) -> list[DeadLetter]:
         """Return up to `limit` matching letters (all of them if None), newest first."""
@@ -109,9 +110,12 @@ class DeadLetterQueue:
             refused: Receives the id of each letter that stays, with the reason.
         """
         requeued = []
-        for letter, id, data in self._read(wanted, None):
+        now_ms = 0
+        for number, (letter, id, data) in enumerate(self._read(wanted, None)):
+            if number % READ_BATCH == 0:
+                now_ms = round(server_time(self._client) * 1000)
             try:
-                message = requeued_message(data, round(server_time(self._client) * 1000), self._max_message_bytes)
+                message = requeued_message(data, now_ms, self._max_message_bytes)
             except MessageRefusedError as error:
                 if refused is not None:
                     refused[letter.id] = str(error)
@@ -146,7 +150,7 @@ class DeadLetterQueue:
                 pipeline.zcount(keys.dead(queue), "-inf", f"({before * 1000}")
             replies = pipeline.execute(raise_on_error=False)
             return sum(readable(map(keys.dead, names), replies, 0))
-        return sum(self._drop_from(queue, before * 1000) for queue in names)
+        return sum(self._drop_from(queue, self._delete_old, before * 1000) for queue in names)
 
     def drop_beyond(self, limit: int, *, queues: Collection[str] | None = None) -> dict[str, int]:
         """Delete the oldest letters of each queue that has more than `limit`.
@@ -161,13 +165,13 @@ class DeadLetterQueue:
         names = sorted(discover_queues(self._client) if queues is None else queues)
         with self._client.pipeline(transaction=False) as pipeline:
             for queue in names:
-                pipeline.zrevrange(keys.dead(queue), limit - 1, limit - 1, withscores=True)
+                pipeline.zcard(keys.dead(queue))
             replies = pipeline.execute(raise_on_error=False)
         dropped = {}
-        for queue, oldest_kept in zip(names, readable(map(keys.dead, names), replies, []), strict=True):
-            for _, died_at_ms in oldest_kept:
-                if count := self._drop_from(queue, died_at_ms):
-                    dropped[queue] = count
+        for queue, size in zip(names, readable(map(keys.dead, names), replies, 0), strict=True):
+            # by rank and not by time, because any number of letters may have died at the same time
+            if size > limit and (count := self._drop_from(queue, self._delete_beyond, limit)):
+                dropped[queue] = count
         return dropped
 
     def _repaired(self, queue: str, call: Callable[[], Any]) -> Any:
@@ -179,11 +183,12 @@ class DeadLetterQueue:
         }
         return repaired(self._client, lambda: types, call)
 
-    def _drop_from(self, queue: str, before_ms: float) -> int:
+    def _drop_from(self, queue: str, script: Callable[..., Any], limit: float) -> int:
+        """Run a script that deletes letters up to a limit until there are no more, and return their number."""
         names = [keys.dead(queue), keys.dead_messages(queue)]
         dropped = 0
         try:
-            while count := int(self._delete_old(keys=names, args=[before_ms, DELETE_BATCH])):
+            while count := int(script(keys=names, args=[limit, DELETE_BATCH])):
                 dropped += count
         except redis.ResponseError as error:
             self._skip_wrong_keys(queue, error)
@@ -223,20 +228,25 @@ class DeadLetterQueue:
 
     def _letters(self, queue: str, death_times: Sequence[tuple[bytes, float]]) -> Iterator[_StoredLetter]:
         for batch in chunks(death_times, READ_BATCH):
-            try:
-                ids = [id for id, _ in batch]
-                stored: Any = self._client.eval(
-                    queue_scripts.READ_FIELDS, 1, keys.dead_messages(queue), MAX_READ_BYTES, *ids
-                )
-            except redis.ResponseError as error:
-                self._skip_wrong_keys(queue, error)
-                stored = [None] * len(batch)
-            # a letter that was requeued or deleted in the meantime has neither content nor id
-            gone = self._gone(queue, [id for (id, _), data in zip(batch, stored, strict=True) if data is None])
-            for (id, died_at_ms), data in zip(batch, stored, strict=True):
-                if id in gone:
-                    continue
-                yield _StoredLetter(parse_dead_letter(printable(id), queue, data, died_at_ms), id, data)
+            rest = list(batch)
+            while rest:
+                stored = self._contents(queue, [id for id, _ in rest])
+                part, rest = rest[: len(stored)], rest[len(stored) :]
+                # a letter that was requeued or deleted in the meantime has neither content nor id
+                gone = self._gone(queue, [id for (id, _), data in zip(part, stored, strict=True) if data is None])
+                for (id, died_at_ms), data in zip(part, stored, strict=True):
+                    if id not in gone:
+                        yield _StoredLetter(parse_dead_letter(printable(id), queue, data, died_at_ms), id, data)
+
+    def _contents(self, queue: str, ids: list[bytes]) -> list[bytes | None]:
+        """Return the contents of letters, or of the first ones if they are large."""
+        name = keys.dead_messages(queue)
+        try:
+            stored: Any = self._client.eval(queue_scripts.READ_FIELDS, 1, name, MAX_READ_BYTES, *ids)
+        except redis.ResponseError as error:
+            self._skip_wrong_keys(queue, error)
+            return [None] * len(ids)
+        return list(stored)
 
     def _gone(self, queue: str, ids: list[bytes]) -> set[bytes]:
         client: Any = self._client

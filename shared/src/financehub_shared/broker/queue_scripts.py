@@ -53,11 +53,16 @@ return fetched
 )
 
 #: Returns fields of a hash, each cut off after a number of bytes. KEYS: the hash. ARGV: number of bytes, the fields.
+#: Returns at least one field, and no more after 16 MB in total, so that the reply fits into memory. The caller asks for
+#: the others again.
 READ_FIELDS = """
-local fields = {}
+local fields, size = {}, 0
 for i = 2, #ARGV do
   local field = redis.call("hget", KEYS[1], ARGV[i])
-  fields[i - 1] = field and string.sub(field, 1, ARGV[1])
+  field = field and string.sub(field, 1, ARGV[1])
+  size = size + (field and #field or 0)
+  if i > 2 and size > 16000000 then break end
+  fields[i - 1] = field
 end
 return fields
 """
@@ -236,6 +241,20 @@ return deleted
 DELETE_OLD_DEAD_LETTERS = """
 redis.call("hlen", KEYS[2])
 local ids = redis.call("zrangebyscore", KEYS[1], "-inf", "(" .. ARGV[1], "LIMIT", 0, ARGV[2])
+for _, id in ipairs(ids) do
+  redis.call("zrem", KEYS[1], id)
+  redis.call("hdel", KEYS[2], id)
+end
+return #ids
+"""
+
+#: Deletes the oldest dead letters. KEYS: dead, dead messages. ARGV: number of letters to keep, maximum number of
+#: deleted ones. Returns the number of deleted letters.
+DELETE_DEAD_LETTERS_BEYOND = """
+redis.call("hlen", KEYS[2])
+local excess = math.min(redis.call("zcard", KEYS[1]) - ARGV[1], ARGV[2])
+if excess <= 0 then return 0 end
+local ids = redis.call("zrange", KEYS[1], 0, excess - 1)
 for _, id in ipairs(ids) do
   redis.call("zrem", KEYS[1], id)
   redis.call("hdel", KEYS[2], id)
