@@ -14,7 +14,7 @@ import yaml
 
 from financehub_shared.schedules import list_schedules, refused_schedules
 from support.operator import Tasks, http_get, scheduler_user, wait_until_ready
-from support.schedules import SchedulerProcess, messages
+from support.schedules import SchedulerProcess, messages, resource
 from support.tunnel import Tunnel
 from support.waiting import eventually
 from test_cluster.control_plane.control_plane import ControlPlane
@@ -214,5 +214,7 @@ def test_scheduler_with_invalid_resources_of_older_crd_runs_the_valid_one(
     assert max(map(len, refused.values())) < 1000
     assert max(map(len, log_lines(process))) < 2000
     install(plane)
-    Tasks(plane, namespace).apply("big", task="demo_task", queue="big", **EACH_SECOND, kwargs={})
+    corrected = resource("big", task="demo_task", queue="big", **EACH_SECOND)
+    # `apply` would keep the large argument, which another field manager owns
+    plane.kubectl("replace", "-n", namespace, "-f", "-", stdin=json.dumps(corrected))
     eventually(lambda: messages(redis_client, "big"), "the corrected one runs")
