@@ -1,6 +1,7 @@
 """Fixtures for all test suites: a shared real Redis, and separate Redis servers for tests that cause faults."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,6 +23,13 @@ hypothesis.settings.register_profile(
     "financehub", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("financehub")
+
+# Processes inherit ignored signals. `nohup` and background jobs of a shell ignore some with which tests end processes.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+for _number in (signal.SIGHUP, signal.SIGQUIT):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.SIG_DFL)
 
 
 #: Number of pytest workers, as in the Makefile.

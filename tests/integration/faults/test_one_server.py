@@ -62,7 +62,8 @@ def flushed(rig: FaultRig, server: RedisServer) -> None:
     rig.pause_sending()
     script = "if redis.call('hlen', KEYS[1]) == 0 then redis.call('flushall') return 1 end return 0"
     with server.client() as client:
-        eventually(lambda: client.eval(script, 1, f"dramatiq:{QUEUE}.msgs"), "no message is in the queue", 60, 0.001)
+        queue = f"dramatiq:{QUEUE}.msgs"
+        eventually(lambda: client.eval(script, 1, queue), "no message is in the queue", 60, poll_seconds=0.001)
     rig.resume_sending()
 
 
