@@ -71,7 +71,7 @@ test: install ## Run all tests without the fault tests (a part: ARGS=tests/unit/
 	$(BIN)/pytest $(or $(ARGS),$(PARALLEL) -m "not faults")
 
 .PHONY: test-faults
-test-faults: install ## Kill, hang, fill and cut off real servers and processes under load (a part: ARGS=…; 8 minutes)
+test-faults: install ## Kill, hang, fill and cut off real servers and processes under load (a part: ARGS=…; 12 minutes)
 	@$(if $(ARGS),,$(PROVIDE_BINARIES) control-plane || true)
 	$(if $(ARGS),$(BIN)/pytest $(ARGS),$(BIN)/pytest $(PARALLEL) -m "faults and not alone" && $(BIN)/pytest -m alone -s)
 
