@@ -137,5 +137,5 @@ def _describe_outcome(run: RunRecord) -> str:
         for name, value in run.summary.get("details", {}).items():
             entries = value if isinstance(value, dict) else {}
             lines += [f"  {name} {key}: {text}" for key, text in entries.items()] or [f"  {name}: {value}"]
-    # No part of a record may look like a line of its own.
+    # A line feed in a record must not make one part look like a separate line.
     return "\n".join(map(printable, lines))

@@ -1,7 +1,7 @@
 """Watches the processes of `make run`: restarts those that end, and stops all of them in order.
 
-A process that is killed or fails is started again after a pause. A process that ends with exit code 2 and an error line
-of its own has an invalid setting, which a restart does not change, so everything stops and the reason is the last line.
+A process that is killed or fails is started again after a pause. Exit code 2 with a line that begins with `financehub:`
+means an invalid setting, which a restart does not change. Everything then stops, and the reason is the last line.
 """
 
 import signal

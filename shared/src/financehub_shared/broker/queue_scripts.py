@@ -67,7 +67,7 @@ end
 return fields
 """
 
-#: Copies a message to a key of its own. KEYS: messages, the key. ARGV: id, TTL of the key (s).
+#: Copies a message to a separate key. KEYS: messages, the key. ARGV: id, TTL of the key (s).
 KEEP = """
 local message = redis.call("hget", KEYS[1], ARGV[1])
 if message then

@@ -40,7 +40,7 @@ REPEATED_IN_OUTAGES = (
     "Restarting consumer in %0.2f seconds.",
     "Failed to post_process_message(%s) due to a connection error: %s",
 )
-#: Pause in seconds between two lines of one logger with the same prefix. Each consumer has a logger of its own.
+#: Pause in seconds between two lines of one logger with the same prefix. Each consumer has its own logger.
 REPEAT_SECONDS = 60.0
 
 

@@ -193,7 +193,7 @@ class ScheduledTaskSpec(_Closed):  # type: ignore[no-redef]
         le=10_000_000,
         description="Backpressure: a due run is skipped and counted while the queue has more messages than this, "
         "waiting and in flight. A schedule with concurrencyPolicy Allow or Replace may also have at most 100 "
-        "unfinished runs of its own (FINANCEHUB_MAX_BACKLOG), or up to 1,000 if this field is set to so many.",
+        "unfinished runs (FINANCEHUB_MAX_BACKLOG); this field can raise that limit up to 1,000.",
     )
     calendar: str | None = Field(
         None,
