@@ -33,6 +33,10 @@ FOREIGN = {
     "large port": b"*2\r\n$1\r\na\r\n$6\r\n999999\r\n",
     "no host": b"*2\r\n$0\r\n\r\n$4\r\n6379\r\n",
     "nested": b"*2\r\n*0\r\n*0\r\n",
+    "long host": b"*2\r\n$300\r\n" + b"a" * 300 + b"\r\n$1\r\n1\r\n",
+    "empty label": b"*2\r\n$4\r\na..b\r\n$1\r\n1\r\n",
+    "zero byte": b"*2\r\n$3\r\na\0b\r\n$1\r\n1\r\n",
+    "not UTF-8": b"*2\r\n$2\r\n\xff\xfe\r\n$1\r\n1\r\n",
 }
 
 

@@ -67,7 +67,7 @@ def redis_address(host: str, port: int, db: int) -> RedisUrl:
         return RedisUrl(Scheme.TCP, ((bare, port),), db=db)
     if ":" in host:
         raise RedisUrlError("should be a host name or an IP address without a port; REDIS_PORT sets the port")
-    if not _is_host(host):
+    if not is_host(host):
         raise RedisUrlError("should be a host name or an IP address, such as redis.example.com, 10.0.0.5 or ::1")
     return RedisUrl(Scheme.TCP, ((host, port),), db=db)
 
@@ -244,7 +244,7 @@ def _parse_host(text: str, default_port: int) -> tuple[str, int]:
             raise RedisUrlError(f"the host contains several colons; write an IPv6 address as [::1]:{default_port}")
         if not host:
             raise RedisUrlError("the host is missing")
-        if not _is_host(host):
+        if not is_host(host):
             raise RedisUrlError("the host is neither a host name nor an IP address")
     if not separator:
         return host, default_port
@@ -269,7 +269,7 @@ def _is_ipv6(text: str) -> bool:
         return False
 
 
-def _is_host(text: str) -> bool:
+def is_host(text: str) -> bool:
     """Whether a name can be looked up: longer names and labels make Python's resolver raise a UnicodeError."""
     labels = text.removesuffix(".").split(".")
     return len(text) <= 253 and all(_HOST_LABEL.fullmatch(label) for label in labels)

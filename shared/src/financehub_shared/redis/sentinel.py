@@ -6,6 +6,7 @@ is not used: its list of Sentinels loses entries when two threads use it at the 
 pool stays open after a timeout, so that the next command reads the reply of the previous one (both in release 8.1).
 """
 
+import ipaddress
 import math
 import time
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from redis.retry import Retry
 
 from financehub_shared.core.errors import FinanceHubError
 from financehub_shared.core.redis_url import RedisUrl
+from financehub_shared.core.redis_url_parser import is_host
 from financehub_shared.redis.faults import is_unknown_command
 from financehub_shared.redis.replies import MALFORMED_REPLY
 from financehub_shared.redis.text import decode
@@ -201,8 +203,10 @@ def _address(reply: Any) -> tuple[str, int]:
     if not isinstance(reply, list) or not all(isinstance(part, bytes) for part in reply):
         raise ValueError("not a list of strings")
     host, port = map(decode, reply)
-    if not host or not 1 <= int(port) <= 65_535:
-        raise ValueError("not a host and a port")
+    if not is_host(host):  # Python's resolver raises other errors than OSError for it
+        ipaddress.IPv6Address(host)
+    if not 1 <= int(port) <= 65_535:
+        raise ValueError("not a port")
     return host, int(port)
 
 
