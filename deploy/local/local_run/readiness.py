@@ -2,11 +2,10 @@
 
 import json
 import socket
-import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import redis
 from redis.backoff import NoBackoff
@@ -31,17 +30,17 @@ Data: {upstream}. Press Ctrl-C to drain the tiers and stop everything.
 """
 
 
-def await_ready(process: Process, stopped: threading.Event, env: Mapping[str, str]) -> str:
+def await_ready(process: Process, is_stopped: Callable[[], bool], env: Mapping[str, str]) -> str:
     """Wait until Redis or the simulator responds, and return the reason if it exits or does not respond in time.
 
     Args:
         process: Redis or the simulator.
-        stopped: Ends the wait without a reason when it is set.
+        is_stopped: Ends the wait without a reason when it returns true.
         env: The environment of all processes.
     """
     limit = time.monotonic() + _READY_LIMIT_SECONDS
     while process.exit_code() is None and time.monotonic() < limit:
-        if stopped.is_set():
+        if is_stopped():
             return ""
         try:
             if process.name == "redis":
@@ -49,7 +48,7 @@ def await_ready(process: Process, stopped: threading.Event, env: Mapping[str, st
             else:
                 socket.create_connection(("127.0.0.1", int(env["SIMULATOR_PORT"])), timeout=1).close()
         except (redis.RedisError, OSError):
-            stopped.wait(0.05)
+            time.sleep(0.05)
         else:
             return ""
     return f"{process.name} failed to start; see .data/{process.name}.log"

@@ -5,7 +5,6 @@ means an invalid setting, which a restart does not change. Everything then stops
 """
 
 import signal
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -47,17 +46,17 @@ class Supervisor:
         backing: Redis and the simulator in the order of their start. They stop last, in the opposite order.
         services: The scheduler and the tiers.
         terminal: Shows what happens.
-        await_ready: Waits until a backing process responds or the event is set, and returns the reason if it does not
-            respond.
+        await_ready: Waits until a backing process responds or the function returns true, and returns the reason if the
+            process does not respond.
     """
 
     backing: Sequence[Process]
     services: Sequence[Process]
     terminal: Terminal
-    await_ready: Callable[[Process, threading.Event], str]
+    await_ready: Callable[[Process, Callable[[], bool]], str]
     reason: str = ""
+    #: Time and number of each signal. The handler only appends, because the thread that it interrupts may hold a lock.
     _signals: list[tuple[float, int]] = field(default_factory=list)
-    _stopped: threading.Event = field(default_factory=threading.Event)
 
     def run(self, on_started: Callable[[], None]) -> int:
         """Start everything, watch it, and stop it.
@@ -75,7 +74,7 @@ class Supervisor:
         code = 0
         try:
             code = self._start()
-            if not code and not self._stopped.is_set():
+            if not code and not self._is_stopped():
                 on_started()
                 code = self._watch()
         except OSError as error:
@@ -91,16 +90,18 @@ class Supervisor:
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         self._signals.append((time.monotonic(), number))
-        self._stopped.set()
+
+    def _is_stopped(self) -> bool:
+        return bool(self._signals)
 
     def _start(self) -> int:
         for process in self.backing:
             process.start()
         for process in self.backing:
-            if not self._stopped.is_set() and (problem := self.await_ready(process, self._stopped)):
+            if not self._is_stopped() and (problem := self.await_ready(process, self._is_stopped)):
                 self.reason = problem
                 return INVALID_SETTING
-        if not self._stopped.is_set():
+        if not self._is_stopped():
             for process in self.services:
                 self._launch(process)
         return 0
@@ -111,7 +112,10 @@ class Supervisor:
 
     def _watch(self) -> int:
         watched = [_Watched(process) for process in (*self.backing, *self.services)]
-        while not self._stopped.wait(_POLL_SECONDS):
+        while True:
+            time.sleep(_POLL_SECONDS)
+            if self._is_stopped():
+                return 0
             for one in watched:
                 if one.restart_at is not None:
                     if time.monotonic() >= one.restart_at:
@@ -119,7 +123,6 @@ class Supervisor:
                         self._launch(one.process)
                 elif one.process.exit_code() is not None and (code := self._on_end(one)):
                     return code
-        return 0
 
     def _on_end(self, one: _Watched) -> int:
         """Plan the restart of a process that has ended, or return the exit code if everything has to stop."""

@@ -5,10 +5,9 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from monitoring.config import COMPOSE_PORT, DASHBOARDS, PORT, PROCESSES, ROOT, to_yaml
@@ -78,13 +77,13 @@ def _is_ready(port: int) -> bool:
 
 
 def wait_until_stopped(
-    process: "subprocess.Popen[bytes]", stopped: threading.Event, greeting: Callable[[], str], port: int
+    process: "subprocess.Popen[bytes]", signals: Sequence[int], greeting: Callable[[], str], port: int
 ) -> None:
     """Print the greeting once Prometheus answers, and return when it is stopped.
 
     Args:
         process: Process of Prometheus.
-        stopped: Event that is set when Prometheus should stop.
+        signals: The signals that have arrived. Prometheus should stop if there are any.
         greeting: Function that returns the text to print.
         port: Port of Prometheus.
 
@@ -93,7 +92,8 @@ def wait_until_stopped(
     """
     limit = time.monotonic() + READY_LIMIT_SECONDS
     greeted = False
-    while not stopped.wait(0.1):
+    while not signals:
+        time.sleep(0.1)
         if process.poll() is not None:
             raise _exit_error()
         if not greeted and _is_ready(port):
@@ -104,12 +104,12 @@ def wait_until_stopped(
             raise StartError(f"Prometheus did not become ready within {READY_LIMIT_SECONDS} s; see {_relative(LOG)}")
 
 
-def serve(launch: Launch, stopped: threading.Event, port: int, http_port: int) -> None:
+def serve(launch: Launch, signals: Sequence[int], port: int, http_port: int) -> None:
     """Run Prometheus until it is stopped.
 
     Args:
         launch: Command and configuration.
-        stopped: Event that is set when Prometheus should stop.
+        signals: The signals that have arrived. Prometheus should stop if there are any.
         port: Port of Prometheus.
         http_port: First port of `make run`.
 
@@ -122,7 +122,7 @@ def serve(launch: Launch, stopped: threading.Event, port: int, http_port: int) -
         # Prometheus gets its own session, so that Ctrl-C does not reach it directly and only this process stops it
         process = subprocess.Popen(launch.command, stdout=log, stderr=log, cwd=ROOT, start_new_session=True)
     try:
-        wait_until_stopped(process, stopped, lambda: hints(port, http_port), port)
+        wait_until_stopped(process, signals, lambda: hints(port, http_port), port)
     finally:
         process.terminate()
         try:
@@ -134,15 +134,16 @@ def serve(launch: Launch, stopped: threading.Event, port: int, http_port: int) -
 
 def main() -> int:
     """Run until Ctrl-C and return the exit code."""
-    stopped = threading.Event()
+    signals: list[int] = []
     for number in STOP_SIGNALS:
-        # the handler only sets an event: an exception could occur after the start but before the process is stored
-        signal.signal(number, lambda _signal, _frame: stopped.set())
+        # The handler only appends. An exception could occur after the start but before the process is stored, and a
+        # lock could be held by the thread that the handler interrupts.
+        signal.signal(number, lambda number, _frame: signals.append(number))
     try:
         port = port_of(os.environ, "PROMETHEUS_PORT", PORT)
         http_port = port_of(os.environ, "HTTP_PORT", 8000, len(PROCESSES))
         require_free(port, "Prometheus", "PROMETHEUS_PORT")
-        serve(find(FOLDER, port, http_port), stopped, port, http_port)
+        serve(find(FOLDER, port, http_port), signals, port, http_port)
     except (PortError, MissingPrometheusError, StartError) as error:
         sys.stderr.write(f"make monitoring: {error}\n")
         return 2

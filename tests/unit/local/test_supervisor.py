@@ -89,3 +89,31 @@ def test_signal_while_redis_starts_ends_the_wait(start: Start, number: signal.Si
 def _commands_of(parent: int) -> str:
     lines = subprocess.run(["ps", "-eo", "ppid=,args="], capture_output=True, text=True, check=True).stdout.splitlines()
     return "\n".join(line for line in lines if line.split()[0] == str(parent))
+
+
+#: Runs one supervisor after another. Each gets a signal at another call of a function in the main thread.
+INTERRUPTED = """
+import signal, sys, types
+from local_run.supervisor import Supervisor
+
+terminal = types.SimpleNamespace(line=lambda name, text: None)
+for number in range(1, 12):
+    calls = 0
+    def interrupt(frame, event, argument):
+        global calls
+        calls += 1
+        if calls == number:
+            signal.raise_signal(signal.SIGTERM)
+    assert Supervisor([], [], terminal, None).run(lambda: sys.setprofile(interrupt)) == 0
+    sys.setprofile(None)
+    assert calls >= number
+print("done")
+"""
+
+
+def test_signal_inside_a_call_of_the_standard_library_stops_it() -> None:
+    """The handler takes no lock, which the interrupted call might hold: with `Event.set`, it waited forever."""
+    environment = os.environ | {"PYTHONPATH": str(FOLDER)}
+    command = [sys.executable, "-c", INTERRUPTED]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
