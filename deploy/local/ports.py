@@ -23,7 +23,7 @@ def port_of(environment: Mapping[str, str], variable: str, default: int, count: 
     """
     value = environment.get(variable, str(default))
     last = 65_536 - count
-    if not value.isdigit() or not 0 < int(value) <= last:
+    if not value.isdecimal() or not 0 < int(value) <= last:
         raise PortError(f"{variable}={value!r} is not a valid port; use a number from 1 to {last}")
     return int(value)
 

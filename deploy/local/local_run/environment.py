@@ -44,6 +44,9 @@ def environment_for(upstream: str) -> dict[str, str]:
         from financehub_simulator.client_settings import settings_for
 
         env |= settings_for(f"http://127.0.0.1:{env['SIMULATOR_PORT']}")
+        # A proxy of this machine's network cannot reach the simulator.
+        for variable in ("no_proxy", "NO_PROXY"):
+            env[variable] = ",".join(filter(None, (env.get(variable, ""), "127.0.0.1")))
     return env
 
 

@@ -1,6 +1,7 @@
 """Writes the lines of all processes to the terminal, each with the time and the name of its process."""
 
 import contextlib
+import io
 import sys
 import threading
 import time
@@ -14,6 +15,9 @@ class Terminal:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # A character that the terminal's encoding does not have would cost its whole line.
+            sys.stdout.reconfigure(errors="backslashreplace")
         self._is_terminal = sys.stdout.isatty()
 
     def line(self, name: str, text: str) -> None:

@@ -1,5 +1,6 @@
 """Waits until Redis, the simulator and the fleet respond, and greets the user."""
 
+import http.client
 import json
 import socket
 import time
@@ -17,6 +18,8 @@ from local_run.process import Process
 _READY_LIMIT_SECONDS = 20
 #: The first start with live upstreams takes longest, because it fetches two years of bars.
 _ANNOUNCE_LIMIT_SECONDS = 60
+#: Opens URLs of this machine, which a proxy of its network cannot reach.
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 HINTS = """
 FinanceHub is {state}. In another terminal:
@@ -57,11 +60,11 @@ def await_ready(process: Process, is_stopped: Callable[[], bool], env: Mapping[s
 def _health_of(url: str) -> str:
     """Return `ok`, `degraded` or `down`, or `unreachable` if nothing responds."""
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 — our own http URL
+        with _DIRECT.open(url, timeout=2) as answer:
             return str(json.load(answer)["status"])
     except urllib.error.HTTPError:
         return "down"
-    except (OSError, ValueError, KeyError):
+    except (OSError, http.client.HTTPException, ValueError, TypeError, KeyError):
         return "unreachable"
 
 
