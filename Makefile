@@ -10,7 +10,7 @@ UV := $(BIN)/uv
 export UV_PYTHON_DOWNLOADS := never
 # Without cached bytecode, each of the many processes of a test run compiles all its modules again.
 unexport PYTHONDONTWRITEBYTECODE
-DISTRIBUTIONS := shared cli services/high-priority services/medium-priority services/low-priority services/scheduler services/simulator
+DISTRIBUTIONS := shared cli services/high-priority services/medium-priority services/low-priority services/scheduler services/simulator services/web
 # Each is a folder of services/, a stage of deploy/docker/Dockerfile and a file of requirements/.
 IMAGES := high-priority medium-priority low-priority scheduler simulator
 ARGS ?=

@@ -34,6 +34,7 @@ from financehub_shared.core.setting_types import (
 )
 from financehub_shared.core.text import printable
 from financehub_shared.core.url_secrets import MASK, mask_urls
+from financehub_shared.core.web_settings import WebSettings
 
 PREFIX = "FINANCEHUB_"
 #: Calendar days of bars that are read for a new asset. They have about 500 trading days, enough for a year of a
@@ -47,7 +48,7 @@ FIXED_NAMES = ("redis_", "dramatiq_")
 SECRET_FIELDS = (*API_KEY_FIELDS, "redis_password", "secret_rss_feeds")
 
 
-class Settings(ProviderSettings):
+class Settings(ProviderSettings, WebSettings):
     """All settings of all processes. A process ignores the settings that it does not use."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -125,7 +125,8 @@ class Metrics:
         self.build_info.labels(version("financehub-shared")).set(1)
 
         # a metric without labels is served with the value 0 even if nothing is measured
-        self.registry.unregister(self.worker_draining if component == "scheduler" else self.event_loop_lag)
+        has_loop = component in {"scheduler", "web"}
+        self.registry.unregister(self.worker_draining if has_loop else self.event_loop_lag)
 
     def _counter(self, name: str, text: str, labels: list[str]) -> Counter:
         return Counter(f"financehub_{name}", text, labels, registry=self.registry)
