@@ -28,6 +28,15 @@ CALLBACK_BYTES = 20_000
 #: Listings and statistics read no more of a message or dead letter. The dead letter of a message that a worker could
 #: read is shorter, even if each of its bytes is escaped.
 MAX_READ_BYTES = 8_000_000
+#: Python may write JSON text of other clients with so many times as many bytes: `ü` as `\u00fc`, or `1e15` in full.
+_LONGEST_REWRITING = 4
+#: Options that processing adds to a message or changes. They are short, except the history.
+_PROCESSING = frozenset(
+    {
+        *("redis_message_id", "eta", "retries", "requeue_timestamp", "traceback"),
+        *(options.FAILURES, options.READY_AT, options.DELAYED, options.CORRELATION_ID),
+    }
+)
 #: Levels of nested lists and objects. Python encodes and decodes about 900, in a thread that has used no stack.
 MAX_DEPTH = 200
 #: Bracket → change of the depth.
@@ -45,7 +54,7 @@ def read_message(
         data: The queue entry.
         redis_id: Its id in Redis, which replaces the one that the message states.
         queue: The queue that contains it, or its delay queue. It replaces the one that the message states.
-        max_bytes: Largest size of a message, without the history of its failures.
+        max_bytes: Largest size of a message.
         now: Creation time in Unix seconds of a message that states none; by default the time of this machine.
 
     Raises:
@@ -79,7 +88,7 @@ def read_fields(data: bytes, max_bytes: int = MAX_MESSAGE_BYTES) -> dict[str, An
         raise _refused(data, DeadLetterReason.UNDECODABLE, f"it is not a message: {problem}")
     if problem := find_invalid_option(fields["options"]):
         raise MessageRefusedError(DeadLetterReason.INVALID_OPTIONS, problem, data, fields)
-    if len(data) > max_bytes and (size := _size(fields)) > max_bytes + _callback_bytes(fields):
+    if len(data) * _LONGEST_REWRITING > max_bytes and (size := _size(fields)) > max_bytes + _callback_bytes(fields):
         raise MessageRefusedError(DeadLetterReason.TOO_LARGE, too_large(size, max_bytes), data, fields)
     return fields
 
@@ -89,7 +98,7 @@ def check_size(fields: dict[str, Any], max_bytes: int) -> None:
 
     Args:
         fields: The fields of the message.
-        max_bytes: Largest size of a message, without the history of its failures.
+        max_bytes: Largest size of a message.
 
     Raises:
         InvalidArgumentsError: The message is too large.
@@ -117,8 +126,14 @@ def _callback_bytes(fields: dict[str, Any]) -> int:
 
 
 def _size(fields: dict[str, Any]) -> int:
-    """Return the size in bytes of an encoded message without the history of its failures."""
-    return len(json.dumps(without_history(fields), separators=(",", ":")))
+    """Return the size of a message in bytes: that of its task's name, its arguments and its options.
+
+    A process that reads a message and writes it again, such as for a retry, does not change this size. Otherwise, a
+    message that was accepted would be refused later.
+    """
+    kept = {name: value for name, value in fields["options"].items() if name not in _PROCESSING and value is not None}
+    measured = {"actor_name": fields["actor_name"], "args": fields["args"], "kwargs": fields["kwargs"], "options": kept}
+    return len(json.dumps(measured, separators=(",", ":")))
 
 
 def decode_object(data: bytes) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class FinanceHubBroker(RedisBroker):
         client: Client from `redis.client.connect(url, retries=0)`. A hidden retry would run a script twice, which
             would enqueue a message twice or strand the first fetch's messages.
         middleware: Complete list of middleware, in order.
-        max_message_bytes: Largest size of a message, without the history of its failures.
+        max_message_bytes: Largest size of a message.
         clock: Clock of the process, which shows the time of Redis.
     """
 

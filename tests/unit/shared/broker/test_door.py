@@ -18,9 +18,16 @@ from hypothesis import strategies as st
 from financehub_shared.broker import options as option_names
 from financehub_shared.broker.dead_letter import parse_dead_letter, refused_letter, requeued_message
 from financehub_shared.broker.dead_letter_reason import REFUSED_AT_THE_DOOR, MessageRefusedError
-from financehub_shared.broker.door import HISTORY_BYTES, MAX_MESSAGE_BYTES, _depth, check_size, read_message
+from financehub_shared.broker.door import (
+    _LONGEST_REWRITING,
+    HISTORY_BYTES,
+    MAX_MESSAGE_BYTES,
+    _depth,
+    check_size,
+    read_message,
+)
 from financehub_shared.broker.message import attempt_id, correlation_id, ready_at, redis_id
-from financehub_shared.broker.option_rules import OPTION_RULES
+from financehub_shared.broker.option_rules import LATEST_MS, OPTION_RULES
 from financehub_shared.core.errors import InvalidArgumentsError
 from financehub_shared.monitor.attempt import Attempt
 from financehub_shared.monitor.run_events import attempt_finished, attempt_started
@@ -177,6 +184,41 @@ def test_size_limit_counts_everything_but_the_history():
         assert refusal.value.reason == "too-large"
     with pytest.raises(InvalidArgumentsError, match="FINANCEHUB_MAX_MESSAGE_BYTES"):
         check_size(FIELDS | {"kwargs": {"a": "x" * MAX_MESSAGE_BYTES}}, MAX_MESSAGE_BYTES)
+
+
+@pytest.mark.parametrize(
+    ("unit", "size"),
+    [(b"x", 1), ("ü".encode(), 6), ("😀".encode(), 12), (b"\\u00fc", 6)],
+    ids=["ASCII", "two bytes", "four bytes", "escaped"],
+)
+def test_message_of_the_largest_size_stays_valid_when_it_is_retried(unit: bytes, size: int):
+    """The size is that of the arguments and options, however a client writes them and whatever a retry adds."""
+    frame = {"actor_name": "task", "args": [], "kwargs": {"a": ""}, "options": {"time_limit": 1}}
+    count, rest = divmod(MAX_MESSAGE_BYTES - len(json.dumps(frame, separators=(",", ":"))), size)
+
+    def entry(content: bytes) -> bytes:
+        return json.dumps({**FIELDS, **frame, "kwargs": {"a": "CONTENT"}}).encode().replace(b"CONTENT", content)
+
+    received = read_message(entry(unit * count + b"x" * rest), "r", "high")
+    received.options.update({"retries": 10**9, "requeue_timestamp": LATEST_MS, "eta": LATEST_MS, "delayed": True})
+    received.options.update({"traceback": "x" * 8_000, "redis_message_id": "x" * 500, "correlation_id": "c"})
+    again = read_message(received.copy(queue_name="high.DQ").encode(), "other", "high.DQ")
+    assert again.kwargs == received.kwargs
+    check_size(again.asdict(), MAX_MESSAGE_BYTES)
+    with pytest.raises(MessageRefusedError, match=f"has {MAX_MESSAGE_BYTES + 1:,} bytes"):
+        read_message(entry(unit * count + b"x" * (rest + 1)), "r", "high")
+
+
+@EXAMPLES
+@given(json_values)
+@example([1e15, 1e-4, -1e15] * 3)
+@example("ü😀\x7f" * 3)
+def test_python_writes_no_json_with_more_than_four_times_as_many_bytes(value: Any):
+    """Entries that are shorter than a fourth of the limit need no measuring."""
+    shortest = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    shortest = shortest.replace("1000000000000000.0", "1e15").replace("0.0001", "1e-4")
+    written = len(json.dumps(value, separators=(",", ":")))
+    assert written <= _LONGEST_REWRITING * len(shortest.encode(errors="surrogatepass"))
 
 
 #: Contents of a dead letter: none, any bytes, and messages with any options.
