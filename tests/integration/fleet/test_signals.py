@@ -34,7 +34,7 @@ WAYS: dict[str, tuple[signal.Signals, ...]] = {
 
 
 def start(process: str, url: str, directory: Path) -> "subprocess.Popen[bytes]":
-    """Start a scheduler or a tier in its own process group."""
+    """Start a scheduler, a tier or the simulator in its own process group."""
     local = ROOT / "deploy/local"
     command: list[str | Path] = [
         *(BIN / "dramatiq", f"financehub_{process}_priority.worker", "-p", "1", "-t", "2", "--skip-logging"),
@@ -42,6 +42,8 @@ def start(process: str, url: str, directory: Path) -> "subprocess.Popen[bytes]":
     ]
     if process == "scheduler":
         command = [BIN / "financehub-scheduler", "--schedules", local / "schedules"]
+    elif process == "simulator":
+        command = [BIN / "financehub-simulator", "--port", "0"]
     environment = {"REDIS_URL": url, "FINANCEHUB_HTTP_PORT": str(free_port()), "FINANCEHUB_HTTP_HOST": "127.0.0.1"}
     with (directory / "log").open("wb") as log:
         return launch(command, env=os.environ | environment, stdout=log, stderr=log, start_new_session=True)
@@ -131,6 +133,23 @@ def test_scheduler_with_a_signal_while_it_waits_for_redis_exits_with_0(server: R
     running = start("scheduler", server.url, tmp_path)
     eventually(lambda: handles_terminate(running.pid), "the process handles its signals")
     assert not is_ready(tmp_path, "scheduler")
+    end_with(running, WAYS["term"], random.Random(0))
+    assert running.returncode == 0, (tmp_path / "log").read_text()[-2_000:]
+
+
+@pytest.mark.parametrize("process", ["scheduler", "high", "simulator"])
+def test_process_of_a_container_keeps_a_signal_from_before_its_handler(
+    server: RedisServer, tmp_path: Path, process: str
+) -> None:
+    """Containers start with SIGTERM blocked. If it arrives before the first line of Python, the process exits with 0.
+
+    A worker gets it a second time, because its group has two processes.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        running = start(process, server.url, tmp_path)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     end_with(running, WAYS["term"], random.Random(0))
     assert running.returncode == 0, (tmp_path / "log").read_text()[-2_000:]
 

@@ -1,5 +1,6 @@
 """Tests that processes accept the settings, arguments and files that the chart gives them."""
 
+import signal
 import socket
 import subprocess
 import sys
@@ -34,9 +35,15 @@ def settings_of(manifests: Manifests, component: str) -> Settings:
 
 
 def command(manifests: Manifests, component: str) -> list[str]:
-    """Return a process's command in the release."""
+    """Return a process's command in the release, without the program that blocks SIGTERM and executes it."""
     (container,) = manifests.deployment(component)["spec"]["template"]["spec"]["containers"]
-    return [str(each) for each in container["command"]]
+    return without_env(container["command"])
+
+
+def without_env(words: list[Any]) -> list[str]:
+    """Return the rest of a command that must begin with the program that blocks SIGTERM."""
+    assert words[:2] == ["env", "--block-signal=TERM"]
+    return [str(word) for word in words[2:]]
 
 
 @pytest.mark.parametrize("component", [*TIERS, "scheduler"])
@@ -170,17 +177,17 @@ def test_scheduler_accepts_its_command(monkeypatch: pytest.MonkeyPatch):
 def test_workers_wait_for_the_simulator(tier: str):
     """With the simulator, a worker starts once the simulator listens, because failed fetches would open breakers.
 
-    A pod that is deleted while it waits exits immediately.
+    A pod that is deleted while it waits, or while Python starts, exits immediately.
     """
     (wait,) = render(_SIMULATED).deployment(tier)["spec"]["template"]["spec"]["initContainers"]
-    script = wait["command"][-1]
+    _, *options, script = without_env(wait["command"])
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         here = script.replace('"financehub-simulator", 8099', repr(listener.getsockname())[1:-1])
         # The script prints a line once it waits, because its signal handler is installed only then.
         announced = here.replace("while True:", "print('waits', flush=True)\nwhile True:")
         assert len({script, here, announced}) == 3
-        arguments = [sys.executable, *wait["command"][1:-1], announced]
+        arguments = [sys.executable, *options, announced]
         with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as gone:
             assert gone.stdout is not None
             assert gone.stdout.readline() == "waits\n"
@@ -188,6 +195,14 @@ def test_workers_wait_for_the_simulator(tier: str):
                 gone.wait(1)
             gone.terminate()
             assert gone.wait(20) == 143
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        try:
+            early = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        with early:
+            early.terminate()
+            assert early.wait(20) == 143
         with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as served:
             listener.listen()
             assert served.wait(20) == 0

@@ -23,6 +23,14 @@ STAGES = {
 }
 
 
+def _command(service: str) -> list[str]:
+    """Return the command of a service, without the program that blocks SIGTERM and executes it."""
+    (command,) = _instructions(service, "CMD")
+    words: list[str] = json.loads(command)
+    assert words[:2] == ["env", "--block-signal=TERM"]
+    return words[2:]
+
+
 def _instructions(stage: str, name: str) -> list[str]:
     """Return the arguments of all of a stage's instructions with this name."""
     return [line.removeprefix(f"{name} ") for line in STAGES[stage] if line.startswith(f"{name} ")]
@@ -45,8 +53,7 @@ def test_stage_of_a_service_adds_no_layer(service: str):
 @pytest.mark.parametrize("service", IMAGES)
 def test_command_of_a_service_exists(service: str):
     """The command starts without a shell, so that it receives signals, and its program and module exist."""
-    (command,) = _instructions(service, "CMD")
-    program, argument, *_ = json.loads(command)
+    program, argument, *_ = _command(service)
     assert program in entry_points(group="console_scripts").names
     assert program != "dramatiq" or find_spec(argument) is not None
 
@@ -55,8 +62,7 @@ def test_command_of_a_service_exists(service: str):
 def test_port_of_a_service_is_the_one_it_listens_on(service: str):
     """The exposed port is the default of `FINANCEHUB_HTTP_PORT`, or the one in the simulator's command."""
     (port,) = _instructions(service, "EXPOSE")
-    (command,) = _instructions(service, "CMD")
-    assert port == (json.loads(command)[4] if service == "simulator" else "8000")
+    assert port == (_command(service)[4] if service == "simulator" else "8000")
 
 
 def test_default_version_is_that_of_every_distribution():

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 
 def handle_signals(signals: Sequence[signal.Signals], action: Callable[[], None]) -> None:
-    """Call an action in the running event loop for each signal that arrives.
+    """Call an action in the running event loop for each signal that arrives, or that has arrived while it was blocked.
 
     The event loop's own handlers are not used, because it restores the default ones when it is closed, and they would
     kill a process that is about to end.
@@ -18,6 +18,8 @@ def handle_signals(signals: Sequence[signal.Signals], action: Callable[[], None]
     loop = asyncio.get_running_loop()
     for number in signals:
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(action))
+    # A container blocks SIGTERM until there is a handler (deploy/docker/Dockerfile).
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
 
 
 def ignore_signals(signals: Sequence[signal.Signals]) -> None:

@@ -104,6 +104,8 @@ async def _run(options: argparse.Namespace) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop)
+    # A container blocks SIGTERM until there is a handler (deploy/docker/Dockerfile).
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     sys.stdout.write(f"{ready_line}\n")
     sys.stdout.flush()
     await asyncio.gather(*(server.serve(sockets=listeners) for server, listeners in servers))
