@@ -11,6 +11,7 @@ import redis
 
 from financehub_scheduler.kubernetes.status.snapshot import read_records, read_snapshots
 from financehub_scheduler.metrics import FailingSchedules
+from financehub_scheduler.redis.enqueuer import RunSubmission
 from financehub_shared.breaker.admin import list_breakers
 from financehub_shared.broker import DeadLetterFilter, DeadLetterQueue, Janitor, discover_queues, queue_stats
 from financehub_shared.broker.redis_broker import FinanceHubBroker
@@ -240,6 +241,20 @@ async def test_schedules_with_damaged_numbers_run(value: str | bytes, scheduler:
     runs = [(message["options"]["schedule"], message["options"].get("due_at")) for message in messages(client)]
     assert {name for name, _ in runs} == {"default/demo", "default/other"}
     assert len(set(runs)) == len(runs), "each due time is enqueued once"
+
+
+@pytest.mark.parametrize("value", ["1799999990000", *NOT_NUMBERS, *FAR_TIMES])
+async def test_due_time_before_a_damaged_mark_is_enqueued_by_one_of_two_schedulers(
+    value: str | bytes, scheduler: Scheduler
+):
+    """Another scheduler submits the same due time after the mark was damaged, and later ones are enqueued."""
+    demo = schedule(concurrencyPolicy="Allow")
+    await scheduler.load(demo)
+    assert await scheduler.outcomes(RunSubmission(demo, "due", T + 60)) == ["enqueued"]
+    scheduler.client.hset(keys.HIGH_WATER_MARKS, UID, value)
+    again = [RunSubmission(demo, "due", T + due) for due in (60, 120)]
+    assert await scheduler.outcomes(*again) == ["already", "enqueued"]
+    assert await scheduler.outcomes(*again) == ["already", "already"]
 
 
 @pytest.mark.parametrize("value", NOT_NUMBERS + FAR_TIMES)

@@ -253,15 +253,16 @@ end
 
 -- pass 1: the schedules and their high-water marks ------------------------------------------------
 
--- Uid → {record (key), fingerprint, last_id (newest message), runs (number of scheduled runs), mark (ms),
+-- Uid → {record (key), fingerprint, last_id (newest message), runs (number of scheduled runs), last_due (s), mark (ms),
 -- passed (runs that passed the mark), mark_moved, plan_is_void, changed (its status must be checked)}
 local schedules, uids, outcomes = {}, {}, {}
 
 local function read_schedule(uid)
   local record = schedule_key(uid)
-  local known = redis.call('hmget', record, field.fingerprint, field.last_message_id, field.runs)
+  local known = redis.call('hmget', record, field.fingerprint, field.last_message_id, field.runs, field.last_due_at)
   uids[#uids + 1] = uid
-  return {record = record, fingerprint = known[1], last_id = known[2], runs = number(known[3]), passed = 0}
+  return {record = record, fingerprint = known[1], last_id = known[2], runs = number(known[3]), last_due = known[4],
+    passed = 0}
 end
 
 local function check_fingerprint(schedule, run)
@@ -303,8 +304,8 @@ for index, run in ipairs(runs) do
 end
 check_types()
 for index, mark in ipairs(redis.call('hmget', keys.high_water_marks, unpack(uids))) do
-  mark = number(mark)
-  schedules[uids[index]].mark = is_plausible(mark, redis_now, context.ahead_limit) and mark or 0
+  local schedule = schedules[uids[index]]
+  schedule.mark = checked_mark(mark, schedule.last_due, 0, redis_now, context.ahead_limit)
 end
 for index, run in ipairs(runs) do
   local schedule = schedules[run.uid]

@@ -46,14 +46,11 @@ for index, entry in ipairs(entries) do
     redis.call('hset', keys.names, entry.name, entry.uid)
   end
   -- Redis may have lost the mark and the name of a known schedule, and another program may have damaged the mark. The
-  -- scheduler's own mark is in `since`. The mark of Redis is never below the newest due time that was enqueued.
-  local mark = number(redis.call('hget', keys.high_water_marks, entry.uid))
-  local last_due = math.floor(number(redis.call('hget', record, field.last_due_at)) * 1000 + 0.5)
-  if is_ahead(last_due) then last_due = 0 end
-  if mark < last_due or not is_plausible(mark, redis_now, context.ahead_limit) then
-    mark = math.max(limited(entry.since), last_due)
-    redis.call('hset', keys.high_water_marks, entry.uid, integer(mark))
-  end
+  -- scheduler's own mark is in `since`.
+  local stored = redis.call('hget', keys.high_water_marks, entry.uid)
+  local last_due = redis.call('hget', record, field.last_due_at)
+  local mark = checked_mark(stored, last_due, limited(entry.since), redis_now, context.ahead_limit)
+  if mark ~= number(stored) then redis.call('hset', keys.high_water_marks, entry.uid, integer(mark)) end
   redis.call('hsetnx', keys.names, entry.name, entry.uid)
   redis.call('zadd', keys.schedules, now, entry.uid)
   replies[index] = {result, integer(mark), changed}

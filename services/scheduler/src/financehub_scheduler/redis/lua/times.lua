@@ -23,10 +23,14 @@ local function number(text)
   local value = tonumber(text or 0) or 0
   return value == value and value < 1e15 and value > -1e15 and value or 0
 end
--- Whether a high-water mark (ms) may be right. A damaged one would repeat due times, or stop its schedule until then. A
--- mark may be a year ahead, because the clock of Redis may have been set back.
-local function is_plausible(mark, redis_now, ahead_limit)
-  return mark > 0 and mark < redis_now + ahead_limit + 366 * 86400 * 1000
+-- Returns a high-water mark (ms), or another one if it cannot be right, because a damaged mark would repeat due times or
+-- stop its schedule until then. A mark is never below `last_due` (s), the newest due time that was enqueued. It may be a
+-- year ahead, because the clock of Redis may have been set back.
+local function checked_mark(mark, last_due, otherwise, redis_now, ahead_limit)
+  mark, last_due = number(mark), math.floor(number(last_due) * 1000 + 0.5)
+  if last_due > redis_now + ahead_limit then last_due = 0 end
+  if mark > 0 and mark >= last_due and mark < redis_now + ahead_limit + 366 * 86400 * 1000 then return mark end
+  return math.max(otherwise, last_due)
 end
 -- Adds to a counter. A damaged counter starts again.
 local function increase(key, name, by)
