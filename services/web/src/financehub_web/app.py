@@ -20,6 +20,9 @@ from financehub_shared.logging import configure_logging
 from financehub_shared.metrics import Metrics
 from financehub_shared.redis.server_clock import ServerClock
 from financehub_shared.redis.watch import RedisWatch
+from financehub_web.access.gate import Gate
+from financehub_web.access.hosts import HostFilter, allowed_hosts
+from financehub_web.access.users import load_users
 from financehub_web.api import quotes
 from financehub_web.api.problems import Problem, add_error_handlers
 from financehub_web.console.pages import router as pages
@@ -41,6 +44,9 @@ def build_app(settings: Settings, fleet: Fleet, loop: LoopProbe) -> FastAPI:
         settings: Settings of the process.
         fleet: Reads the state of the fleet.
         loop: Notices a hung event loop.
+
+    Raises:
+        ConfigError: The users cannot be read, or the mode `write` is open to everybody.
     """
 
     @asynccontextmanager
@@ -68,6 +74,9 @@ def build_app(settings: Settings, fleet: Fleet, loop: LoopProbe) -> FastAPI:
     app.include_router(pages)
     app.mount("/static", static_files(), name="static")
     add_error_handlers(app)
+    # The one that is added last sees a request first.
+    app.add_middleware(Gate, users=load_users(settings), is_writable=settings.web_mode == "write")
+    app.add_middleware(HostFilter, hosts=allowed_hosts(settings))
     return app
 
 
@@ -75,7 +84,7 @@ def serve(settings: Settings) -> None:
     """Serve the console and the API until SIGTERM or SIGINT.
 
     Raises:
-        ConfigError: A port is in use.
+        ConfigError: A port is in use, or the users cannot be read.
     """
     configure_logging(settings, "web")
     clock = ServerClock(SystemClock())

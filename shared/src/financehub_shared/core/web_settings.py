@@ -46,6 +46,9 @@ class WebSettings(BaseModel):
         pattern=r"^[\w-]*$",
         description="Header in which a trusted proxy names the user, such as `X-Forwarded-User`.",
     )
+    web_operators: Names = Field(
+        [], description="Users of the proxy who are operators; `*` for all. The others are viewers."
+    )
     web_trusted_proxies: Names = Field(
         [], description="Addresses or networks (`10.0.0.0/8`) of proxies whose user header counts."
     )
