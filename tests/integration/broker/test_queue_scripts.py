@@ -1,11 +1,15 @@
 """Tests of single scripts of the queues, on a real Redis."""
 
+import itertools
+import time
 from collections.abc import Callable
 
 import pytest
 import redis
+from dramatiq import Message
+from structlog.testing import capture_logs
 
-from financehub_shared.broker import FinanceHubBroker
+from financehub_shared.broker import FinanceHubBroker, consumer
 from financehub_shared.broker.queue_scripts import REPLY_BYTES
 from financehub_shared.core.settings import Settings
 from financehub_shared.redis import queue_keys as keys
@@ -75,3 +79,26 @@ def test_fetch_of_large_messages_returns_some_of_them(broker: FinanceHubBroker, 
         rounds += 1
     assert fetched == [str(number).encode() for number in range(count)]
     assert 1 < rounds < count
+
+
+def test_consumer_holds_a_limited_number_of_bytes(
+    broker: FinanceHubBroker, redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
+):
+    """P8: Delayed messages are held in memory until they are due. Large ones wait in Redis, and none is lost."""
+    assert consumer.HELD_BYTES == 32_000_000
+    monkeypatch.setattr(consumer, "HELD_BYTES", 100_000)
+    monkeypatch.setattr("financehub_shared.broker.queue_scripts.REPLY_BYTES", 20_000)
+    message = Message("q.DQ", "task", ("x" * 10_000,), {}, {"eta": (time.time() + 3_600) * 1_000})
+    for number in range(30):
+        broker.do_enqueue("q.DQ", str(number), message.encode())
+    with capture_logs() as logs:
+        held = [each for each in itertools.islice(broker.consume("q.DQ", prefetch=1_000, timeout=1), 30) if each]
+    assert 10 <= len(held) <= 12
+    assert redis_client.llen(keys.ready("q.DQ")) == 30 - len(held)
+    assert [entry["queue"] for entry in logs if entry["event"] == "prefetch_limited"] == ["q.DQ"]
+    following = broker.consume("q.DQ", prefetch=1_000, timeout=1)  # gives back what the first one held
+    assert redis_client.llen(keys.ready("q.DQ")) == 30
+    for _ in range(40):
+        if (delivery := next(following)) is not None:
+            following.ack(delivery)
+    assert redis_client.hlen(keys.messages("q.DQ")) == 0

@@ -11,6 +11,7 @@ from financehub_scheduler.core.on_demand import MAX_BACKFILL_RUNS
 from financehub_scheduler.core.reporter import MAX_LABELS
 from financehub_scheduler.recurrence.catch_up import MAX_CATCH_UP
 from financehub_scheduler.redis.enqueuer import BACKFILL_QUEUE_DEPTH
+from financehub_shared.broker.consumer import HELD_BYTES
 from financehub_shared.broker.door import MAX_READ_BYTES
 from financehub_shared.broker.redis_broker import MAX_ENTRY_BYTES
 from financehub_shared.core.settings import Settings, variables
@@ -59,6 +60,7 @@ NUMBERS: Mapping[str, str] = {
     "P5": f"{MAX_IDLE} without a whole request, {MAX_ASKING} with one",
     "P6": f"{MAX_HEAD_BYTES // 1_024} kB within {READ_SECONDS:.0f} s",
     "P7": f"{MAX_WAITING} different ones",
+    "P8": f"{HELD_BYTES // 1_000_000} MB",
 }
 
 #: Row → the test that hits the limit: file below `tests/` and name.
@@ -113,6 +115,7 @@ TESTS: Mapping[str, tuple[str, str]] = {
         "test_parse_request_with_something_else_refuses_it_before_its_end",
     ),
     "P7": ("unit/shared/health/test_lane.py", "test_lane_with_too_many_results_refuses_more"),
+    "P8": ("integration/broker/test_queue_scripts.py", "test_consumer_holds_a_limited_number_of_bytes"),
 }
 
 

@@ -24,6 +24,9 @@ log = structlog.get_logger(__name__)
 RECONCILE_SECONDS = 30.0
 #: The dead letter of an entry that is too large to read contains so many of its first bytes.
 SHOWN_BYTES = 1_000
+#: A process fetches no further message of a queue while it holds so many bytes of it. Dramatiq fetches 1,000 delayed
+#: messages per thread, which could otherwise take several GB. Usual retries have less than 10 kB.
+HELD_BYTES = 32_000_000
 #: A consumer without room does not fetch, but it still sends a heartbeat at this interval, in seconds.
 HEARTBEAT_SECONDS = 1.0
 
@@ -69,11 +72,12 @@ class FinanceHubConsumer(Consumer):
         self._fetched: deque[tuple[str, bytes, int]] = deque()
         self._misses = 0
         self._heartbeat_at = self._reconciled_at = time.monotonic()
+        self._is_full_logged = False
 
     def __next__(self) -> MessageProxy | None:
         while not self._fetched:
             self._reconcile()
-            room = 0 if self._broker.draining else self._prefetch - len(self._in_flight.ids)
+            room = 0 if self._broker.draining or self._is_full() else self._prefetch - len(self._in_flight)
             if room > 0:
                 self._fetch(room)
                 if not self._fetched:
@@ -167,12 +171,27 @@ class FinanceHubConsumer(Consumer):
             self._broker.do_enqueue(*message.pending[0])
             message.pending.pop(0)
 
+    def _is_full(self) -> bool:
+        """Whether this process holds as many bytes of the queue as it may."""
+        if self._in_flight.bytes < HELD_BYTES:
+            return False
+        if not self._is_full_logged:
+            self._is_full_logged = True
+            log.warning(
+                "prefetch_limited",
+                queue=self._queue_name,
+                messages=len(self._in_flight),
+                bytes=self._in_flight.bytes,
+                consequence="further messages wait in Redis until this process has finished some of these",
+            )
+        return True
+
     def _fetch(self, room: int) -> None:
         reply = self._broker.do_fetch(self._queue_name, room)
         self._heartbeat_at = time.monotonic()
         for redis_id, data, losses in zip(reply[::3], reply[1::3], reply[2::3], strict=True):
             text = id_text(redis_id)
-            self._in_flight.ids.add(text)
+            self._in_flight.add(text, len(data))
             # anyone may have changed the number
             self._fetched.append((text, data, int(losses) if losses.isdigit() and len(losses) < 10 else 0))
 
