@@ -17,6 +17,7 @@ from financehub_scheduler.kubernetes.client.api import (
     path_of,
 )
 from financehub_scheduler.kubernetes.observed_status import ObservedStatus, observe
+from financehub_scheduler.kubernetes.status.server_errors import ServerErrors
 from financehub_scheduler.kubernetes.watch.resource import WatchedResource
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import FinanceHubError
@@ -78,6 +79,7 @@ class StatusSender:
         #: Namespace → monotonic time of the next attempt.
         self._forbidden_until: dict[str, float] = {}
         self._refused_logged_at = -math.inf
+        self._server_errors = ServerErrors(clock)
 
     def retry_after(self, namespace: str) -> float:
         """Return the monotonic time before which nothing may be sent to a namespace."""
@@ -125,7 +127,9 @@ class StatusSender:
                 return self._forbid(resource.namespace, error)
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.TOO_MANY_REQUESTS:
                 return self._outage.failed(error)
-            case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            case HTTPStatus.INTERNAL_SERVER_ERROR:
+                return self._on_server_error(resource, error)
+            case status if status > HTTPStatus.INTERNAL_SERVER_ERROR:
                 return self._outage.failed(error)
             case _:
                 self._log_refused(resource, error)
@@ -144,6 +148,22 @@ class StatusSender:
         self._forbidden_until = still_forbidden | {namespace: now + pause}
         return now + pause
 
+    def _on_server_error(self, resource: WatchedResource, error: ApiError) -> float:
+        is_known = self._server_errors.is_known(resource.uid)
+        retry_at = self._server_errors.failed(resource.uid)
+        if retry_at is None:
+            return self._outage.failed(error)
+        if not is_known:
+            command = f"kubectl edit scheduledtask {resource.name} --namespace {resource.namespace}"
+            log.error(
+                "status_write_failed",
+                schedule=resource.full_name,
+                error=error.message,
+                remedy=f"correct the fields that the error names: {command}, for the status with --subresource=status",
+                consequence="the status of this schedule is not written; it keeps running",
+            )
+        return retry_at
+
     def _log_refused(self, resource: WatchedResource, error: ApiError) -> None:
         now = self._clock.monotonic()
         if now >= self._refused_logged_at + _REFUSED_LOG_SECONDS:
@@ -152,6 +172,7 @@ class StatusSender:
             self._refused_logged_at = now
 
     def _on_success(self, resource: WatchedResource) -> None:
+        self._server_errors.succeeded(resource.uid)
         ended = self._outage.succeeded(namespace=resource.namespace)
         was_forbidden = self._forbidden_until.pop(resource.namespace, None) is not None
         if was_forbidden and not ended:
