@@ -5,7 +5,6 @@ The fetch is a run of the asset's price task, because the command line reaches o
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 from financehub_cli.exit_codes import ExitCode
 from financehub_cli.follow import absent_worker, wait_for_run
@@ -48,18 +47,6 @@ class FirstFetch:
     def code(self) -> ExitCode:
         """The exit code of the command."""
         return ExitCode.FAILED if self.failed else ExitCode.OK
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the result as the JSON record for scripts."""
-        quote = self.quote
-        return {
-            "price": format(quote.price, "f") if quote else None,
-            "currency": quote.currency if quote else None,
-            "provider": quote.provider if quote else None,
-            "quality": quote.quality.value if quote else None,
-            "note": quote.note if quote else "",
-            "problem": self.problem,
-        }
 
     def describe(self, symbol: str) -> str:
         """Return the result as text for people.

@@ -9,7 +9,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from financehub_cli.exit_codes import ExitCode, print_message
 from financehub_cli.output.result import CommandResult, print_result
-from financehub_cli.output.runs import run_as_json
 from financehub_cli.output.terminal import build_console
 from financehub_cli.session import Session
 from financehub_shared.core.durations import format_duration
@@ -19,6 +18,7 @@ from financehub_shared.health.processes import ProcessRegistry
 from financehub_shared.monitor import ACTIVE, RunRecord, RunState
 from financehub_shared.redis.schedule_record import BackfillInfo
 from financehub_shared.schedules import show_backfill
+from financehub_shared.views.runs import run_view
 
 #: Seconds between two reads, short enough that progress appears immediate.
 POLL_SECONDS = 0.2
@@ -43,7 +43,7 @@ def follow_run(session: Session, message_id: str, task: str, *, timeout: float, 
         print_message(f"stopped following; {task} continues as {message_id}, see `financehub stats {task}`")
         raise typer.Exit(ExitCode.FAILED) from None
     code = ExitCode.OK if run.state is RunState.SUCCEEDED else ExitCode.FAILED
-    print_result(CommandResult(run_as_json(run), _describe_outcome(run), [], code), as_json=as_json)
+    print_result(CommandResult(run_view(run), _describe_outcome(run), [], code), as_json=as_json)
 
 
 def follow_backfill(session: Session, id: str, queue: str, *, timeout: float, as_json: bool) -> BackfillInfo:

@@ -23,6 +23,7 @@ from financehub_shared.core.symbols.spelling import Spelling, find_spellings
 from financehub_shared.market.asset_entry import read_entry
 from financehub_shared.market.assets_file import AssetsFileError, load_assets
 from financehub_shared.market.unreadable import Unreadable
+from financehub_shared.views.assets import added_asset_view, asset_view, first_fetch_view
 
 app = new_group(
     """List, add, remove and import the assets that FinanceHub tracks.
@@ -204,32 +205,16 @@ def import_(file: AssetsFile, dry_run: DryRun = False, as_json: AsJson = False) 
 
 def _build_result(assets: Sequence[Asset]) -> CommandResult:
     columns = ("symbol", "type", "kind", "name", "currency", "active", "from", "provider symbols")
-    return CommandResult(list(map(_as_json, assets)), build_table(*columns, rows=map(_row, assets)))
+    return CommandResult(list(map(asset_view, assets)), build_table(*columns, rows=map(_row, assets)))
 
 
 def _build_added(asset: Asset, fetched: FirstFetch | None) -> CommandResult:
     table = _build_result([asset]).content
-    record = _as_json(asset) | {"first_fetch": fetched and fetched.as_json()}
     if fetched is None:
-        return CommandResult([record], table)
-    return CommandResult(
-        [record], Group(table, plain_text(fetched.describe(asset.symbol), keep_lines=True)), code=fetched.code
-    )
-
-
-def _as_json(asset: Asset) -> dict[str, Any]:
-    return {
-        "symbol": asset.symbol,
-        "type": asset.type.value,
-        "kind": asset.kind.value,
-        "name": asset.name,
-        "currency": asset.currency,
-        "active": asset.active,
-        "declared": asset.declared,
-        "providers": dict(asset.provider_symbols),
-        "aliases": list(asset.aliases),
-        "exchanges": list(asset.exchanges),
-    }
+        return CommandResult([added_asset_view(asset, None)], table)
+    view = added_asset_view(asset, first_fetch_view(fetched.quote, fetched.problem))
+    text = plain_text(fetched.describe(asset.symbol), keep_lines=True)
+    return CommandResult([view], Group(table, text), code=fetched.code)
 
 
 def _row(asset: Asset) -> list[object]:

@@ -1,6 +1,6 @@
 """`financehub bars`: the daily bars."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Group, RenderableType
@@ -9,17 +9,15 @@ from financehub_cli.options import AsJson, Interval, Symbols, Watch
 from financehub_cli.output.result import CommandResult, print_or_watch, print_result
 from financehub_cli.output.terminal import build_table
 from financehub_cli.session import Session
-from financehub_shared.core.days import iso_day
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import ConfigError
-from financehub_shared.core.models import Bars
 from financehub_shared.market.unreadable import Unreadable
+from financehub_shared.views.bars import BarsView, BarView, bars_view, last_rows
 
 #: The task that fetches bars.
 TASK = "calculate_indicators_task"
 #: Number of bars shown for each asset if the command names symbols.
 DEFAULT_LAST = 10
-_FIELDS = ("open", "high", "low", "close", "volume")
 
 Last = Annotated[
     int | None,
@@ -90,36 +88,31 @@ def _collect(session: Session, symbols: list[str] | None, last: int) -> CommandR
     stored = session.store.bars(names, unreadable=unreadable)
     missing = [name for name in names if name not in {*stored, *unreadable}]
     today = int(session.clock.now() // DAY_SECONDS)
-    records = [_as_json(stored[name], today, last) for name in names if name in stored]
+    records = [bars_view(stored[name], today, last_rows(len(stored[name]), last)) for name in names if name in stored]
     notes = [f"no bars yet: {', '.join(missing)}"] if missing else []
     content = Group(*map(_bars_table, records)) if last else _summary_table(records)
     return CommandResult(records, content, notes, session.exit_code(symbols, len(records)))
 
 
-def _as_json(stored: Bars, today: int, last: int) -> dict[str, Any]:
-    rows = range(max(0, len(stored) - last), len(stored))
-    return {
-        "symbol": stored.symbol,
-        "provider": stored.provider,
-        "count": len(stored),
-        "first_day": iso_day(stored.days[0]),
-        "last_day": iso_day(stored.days[-1]),
-        "age_days": today - stored.days[-1],
-        "bars": [
-            {"day": iso_day(stored.days[row])} | {name: getattr(stored, name)[row] for name in _FIELDS} for row in rows
-        ],
-    }
-
-
-def _summary_table(records: list[dict[str, Any]]) -> RenderableType:
+def _summary_table(records: list[BarsView]) -> RenderableType:
     """Return a table with one row per asset."""
-    keys = ("symbol", "count", "first_day", "last_day", "age_days", "provider")
-    rows = [[record[key] for key in keys] for record in records]
+    rows = [
+        [each["symbol"], each["count"], each["first_day"], each["last_day"], each["age_days"], each["provider"]]
+        for each in records
+    ]
     return build_table("symbol", ">bars", "first day", "last day", ">days old", "provider", rows=rows)
 
 
-def _bars_table(record: dict[str, Any]) -> RenderableType:
+def _bars_table(record: BarsView) -> RenderableType:
     """Return a table of the newest bars of one asset."""
     title = f"{record['symbol']}  {record['count']} bars since {record['first_day']}  {record['provider']}"
-    rows = [[bar["day"], *(f"{bar[name]:,.10g}" for name in _FIELDS)] for bar in record["bars"]]
-    return build_table("day", *(f">{name}" for name in _FIELDS), rows=rows, title=title)
+    rows = [[bar["day"], *map(_number_cell, _numbers(bar))] for bar in record["bars"]]
+    return build_table("day", ">open", ">high", ">low", ">close", ">volume", rows=rows, title=title)
+
+
+def _numbers(bar: BarView) -> tuple[float, ...]:
+    return bar["open"], bar["high"], bar["low"], bar["close"], bar["volume"]
+
+
+def _number_cell(number: float) -> str:
+    return f"{number:,.10g}"

@@ -1,7 +1,6 @@
 """`financehub breakers`: the circuit breakers of the upstreams, which the whole fleet shares."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Annotated, Any
 
 import redis
@@ -11,7 +10,6 @@ from financehub_cli.completion import complete_upstreams
 from financehub_cli.exit_codes import ExitCode
 from financehub_cli.groups import new_group
 from financehub_cli.options import AsJson
-from financehub_cli.output.formats import iso_time
 from financehub_cli.output.result import CommandResult, print_result
 from financehub_cli.output.terminal import build_table
 from financehub_cli.session import Session, require_known
@@ -19,6 +17,7 @@ from financehub_shared.breaker import BreakerInfo, close, force_open, list_break
 from financehub_shared.core.durations import format_duration
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.provider_specs import PROVIDERS
+from financehub_shared.views.breakers import breaker_view
 
 app = new_group("List, open, close and reset circuit breakers. There is one per upstream, shared by all processes.")
 
@@ -110,12 +109,7 @@ def _collect(session: Session, upstreams: list[str] | None = None) -> CommandRes
     problems = [info.problem for info in breakers if info.problem]
     notes = problems if breakers else ["no breaker has been used yet"]
     code = ExitCode.FAILED if problems else ExitCode.OK
-    return CommandResult([_as_json(info) for info in breakers], content, notes, code)
-
-
-def _as_json(info: BreakerInfo) -> dict[str, Any]:
-    record = asdict(info)
-    return record | {name: iso_time(record[name]) for name in ("since", "open_until", "last_error_at")}
+    return CommandResult([breaker_view(info) for info in breakers], content, notes, code)
 
 
 def _row(info: BreakerInfo, now: float) -> list[object]:

@@ -1,9 +1,7 @@
 """`financehub dead-letters`: lists, shows, requeues and deletes messages that failed permanently."""
 
-import math
 import sys
-from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Group
@@ -12,7 +10,6 @@ from financehub_cli.completion import complete_tasks
 from financehub_cli.exit_codes import ExitCode
 from financehub_cli.groups import new_group
 from financehub_cli.options import AsJson
-from financehub_cli.output.formats import iso_time
 from financehub_cli.output.result import CommandResult, print_result
 from financehub_cli.output.terminal import build_table, plain_text
 from financehub_cli.session import Session
@@ -20,6 +17,7 @@ from financehub_shared.broker.dead_letter import DeadLetter
 from financehub_shared.broker.dead_letter_queue import MATCH_ALL, DeadLetterFilter, DeadLetterQueue
 from financehub_shared.core.durations import format_duration, parse_duration
 from financehub_shared.core.errors import ConfigError
+from financehub_shared.views.dead_letters import dead_letter_view
 
 #: Number of letters for which `requeue` says why they stay.
 _REASONS_SHOWN = 20
@@ -80,7 +78,7 @@ def list_(
     columns = ("id", "queue", "task", "reason", "exception", "error", ">attempts", ">age")
     content = build_table(*columns, rows=[_row(letter, now) for letter in letters])
     notes = [] if letters else ["no dead letters"]
-    print_result(CommandResult([_as_json(letter) for letter in letters], content, notes), as_json=as_json)
+    print_result(CommandResult([dead_letter_view(letter) for letter in letters], content, notes), as_json=as_json)
 
 
 @app.command()
@@ -92,9 +90,9 @@ def show(id: Id, as_json: AsJson = False) -> None:
     letter = DeadLetterQueue(Session().broker_client).show(id)
     if letter is None:
         raise ConfigError(f"no dead letter has the id {id!r}; `financehub dead-letters list` shows the ids")
-    record = _as_json(letter)
+    record = dead_letter_view(letter)
     fields = [(name, value) for name, value in record.items() if name not in {"traceback", "failures", "raw"}]
-    failures = [[iso_time(each["at"]), each.get("exception"), each.get("error")] for each in letter.failures]
+    failures = [[each["at"], each["exception"], each["error"]] for each in record["failures"]]
     content = Group(
         build_table("", "", rows=fields),
         build_table("failed at", "exception", "error", rows=failures),
@@ -211,23 +209,6 @@ def _print_changed(
     code = ExitCode.OK if changed and not (unknown or refused) else ExitCode.FAILED
     result = CommandResult({participle: changed_ids}, f"{participle} {len(changed)}", notes, code)
     print_result(result, as_json=as_json)
-
-
-def _as_json(letter: DeadLetter) -> dict[str, Any]:
-    failures = [{**failure, "at": iso_time(failure["at"])} for failure in letter.failures]
-    times = {"enqueued_at": iso_time(letter.enqueued_at), "died_at": iso_time(letter.died_at), "failures": failures}
-    return asdict(letter) | times | {"args": _finite(list(letter.args)), "kwargs": _finite(dict(letter.kwargs))}
-
-
-def _finite(value: Any) -> Any:
-    """Return a value with NaN and infinities as strings, because Python's JSON has them and others' JSON does not."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, list):
-        return [_finite(each) for each in value]
-    if isinstance(value, dict):
-        return {name: _finite(each) for name, each in value.items()}
-    return value
 
 
 def _row(letter: DeadLetter, now: float) -> list[object]:

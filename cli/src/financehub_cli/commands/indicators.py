@@ -1,20 +1,20 @@
 """`financehub indicators`: the technical indicators."""
 
-import math
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated
 
 import typer
 from rich.console import Group, RenderableType
 
 from financehub_cli.options import AsJson, Interval, Symbols, Watch
-from financehub_cli.output.formats import iso_time
 from financehub_cli.output.result import CommandResult, print_or_watch
 from financehub_cli.output.terminal import build_table
 from financehub_cli.session import Session
-from financehub_shared.core.days import iso_day
 from financehub_shared.core.durations import format_duration
 from financehub_shared.core.models import IndicatorValues
 from financehub_shared.market.unreadable import Unreadable
+from financehub_shared.views.bars import last_rows
+from financehub_shared.views.indicators import IndicatorDayView, IndicatorsView, indicators_view
 
 #: Number of indicators in the table of all assets. The table of one asset shows every indicator.
 SUMMARY_INDICATORS = 6
@@ -51,51 +51,29 @@ def _collect(session: Session, symbols: list[str] | None, last: int) -> CommandR
     stored = session.store.indicators([asset.symbol for asset in assets], unreadable=unreadable)
     missing = [asset.symbol for asset in assets if asset.symbol not in {*stored, *unreadable}]
     now = session.clock.now()
-    records = [
-        _as_json(stored[asset.symbol], now) | {"series": _read_series(session, asset.symbol, last)}
-        for asset in assets
-        if asset.symbol in stored
-    ]
+    records = [_read_view(session, stored[asset.symbol], now, last) for asset in assets if asset.symbol in stored]
     notes = [f"no indicators yet: {', '.join(missing)}"] if missing else []
     content = Group(*map(_asset_table, records)) if symbols else _summary_table(records)
     return CommandResult(records, content, notes, session.exit_code(symbols, len(records)))
 
 
-def _as_json(newest: IndicatorValues, now: float) -> dict[str, Any]:
-    return {
-        "symbol": newest.symbol,
-        "engine": newest.engine,
-        "computed_at": iso_time(newest.computed_at),
-        "age_seconds": round(now - newest.computed_at, 3),
-        "last_day": iso_day(newest.last_day),
-        "values": dict(newest.values),
-    }
+def _read_view(session: Session, newest: IndicatorValues, now: float, last: int) -> IndicatorsView:
+    """Return the view of the newest values, with the values of the newest `last` days."""
+    series = session.store.indicator_series(newest.symbol) if last else None
+    return indicators_view(newest, now, series, last_rows(len(series.days), last) if series else range(0))
 
 
-def _read_series(session: Session, symbol: str, last: int) -> list[dict[str, Any]]:
-    """Return the values of the newest days, oldest first, without undefined values."""
-    found = session.store.indicator_series(symbol) if last else None
-    if found is None:
-        return []
-    return [
-        {
-            "day": iso_day(found.days[row]),
-            "values": {name: column[row] for name, column in found.series.items() if math.isfinite(column[row])},
-        }
-        for row in range(max(0, len(found.days) - last), len(found.days))
-    ]
-
-
-def _asset_table(record: dict[str, Any]) -> RenderableType:
+def _asset_table(record: IndicatorsView) -> RenderableType:
     """Return a table of one asset with one row per indicator and one column per day."""
     age = format_duration(record["age_seconds"])
     title = f"{record['symbol']}  {record['last_day']}  {record['engine']}  {age} old"
-    days = record["series"] or [{"day": record["last_day"], "values": record["values"]}]
+    newest: IndicatorDayView = {"day": record["last_day"], "values": record["values"]}
+    days = record["series"] or [newest]
     rows = [[name, *(_value_cell(day["values"], name) for day in days)] for name in record["values"]]
     return build_table("indicator", *(f">{day['day']}" for day in days), rows=rows, title=title)
 
 
-def _summary_table(records: list[dict[str, Any]]) -> RenderableType:
+def _summary_table(records: list[IndicatorsView]) -> RenderableType:
     """Return a table with one row per asset and one column for each of the first indicators."""
     names = list(dict.fromkeys(name for record in records for name in record["values"]))[:SUMMARY_INDICATORS]
     rows = [
@@ -110,5 +88,5 @@ def _summary_table(records: list[dict[str, Any]]) -> RenderableType:
     return build_table("symbol", "day", ">age", *(f">{name}" for name in names), rows=rows)
 
 
-def _value_cell(values: dict[str, float], name: str) -> str:
+def _value_cell(values: Mapping[str, float], name: str) -> str:
     return f"{values[name]:,.6g}" if name in values else ""

@@ -1,16 +1,15 @@
 """`financehub news`: the newest news items."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from financehub_cli.options import AsJson, Interval, Symbols, Watch
-from financehub_cli.output.formats import iso_time
 from financehub_cli.output.result import CommandResult, print_or_watch
 from financehub_cli.output.terminal import build_table
 from financehub_cli.session import Session
 from financehub_shared.core.durations import format_duration
-from financehub_shared.core.models import NewsItem
+from financehub_shared.views.news import NewsView, news_view
 
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=1_000, help="Maximum number of news items.")]
 
@@ -39,25 +38,11 @@ def _collect(session: Session, symbols: list[str] | None, limit: int) -> Command
     else:
         items = session.store.news(limit=limit)
     now = session.clock.now()
-    records = [_as_json(item, now) for item in items]
+    records = [news_view(item, now) for item in items]
     notes = [] if records else [f"no news about {', '.join(symbols)}" if symbols else "no news yet"]
     content = build_table(">age", "source", "title", "assets", rows=map(_row, records))
     return CommandResult(records, content, notes, session.exit_code(symbols, len(assets)))
 
 
-def _as_json(item: NewsItem, now: float) -> dict[str, Any]:
-    return {
-        "id": item.id,
-        "title": item.title,
-        "url": item.url,
-        "source": item.source,
-        "provider": item.provider,
-        "published_at": iso_time(item.published_at),
-        "fetched_at": iso_time(item.fetched_at),
-        "age_seconds": round(now - item.published_at, 3),
-        "assets": list(item.assets),
-    }
-
-
-def _row(record: dict[str, Any]) -> list[object]:
+def _row(record: NewsView) -> list[object]:
     return [format_duration(record["age_seconds"]), record["source"], record["title"], " ".join(record["assets"])]

@@ -1,17 +1,17 @@
 """`financehub quarantine`: data that was rejected, and why."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from financehub_cli.options import AsJson
-from financehub_cli.output.formats import iso_time
 from financehub_cli.output.result import CommandResult, print_result
 from financehub_cli.output.terminal import build_table
 from financehub_cli.session import Session, require_known
 from financehub_shared.core.durations import format_age
 from financehub_shared.core.models import REJECTED_KINDS, Quarantined
+from financehub_shared.views.quarantine import quarantine_view
 
 Limit = Annotated[
     int,
@@ -75,27 +75,13 @@ def quarantine(
     notes = [] if found else [" ".join(["nothing in quarantine", *_describe_filters(kind, symbols, symbol)])]
     columns = ("symbol", "kind", "provider", "reason", ">first seen", ">last seen", ">count")
     content = build_table(*columns, rows=[_row(record, now) for record in newest_first])
-    shown = [_as_json(record, now) for record in newest_first]
+    shown = [quarantine_view(record, now) for record in newest_first]
     print_result(CommandResult(shown, content, notes, session.exit_code()), as_json=as_json)
 
 
 def _describe_filters(kind: str | None, *symbols: Sequence[str] | None) -> list[str]:
     names = [name for group in symbols for name in group or ()]
     return [f"of the kind {kind}"] * (kind is not None) + [f"for {', '.join(names)}"] * bool(names)
-
-
-def _as_json(record: Quarantined, now: float) -> dict[str, Any]:
-    return {
-        "kind": record.kind,
-        "symbol": record.symbol,
-        "provider": record.provider,
-        "reason": record.reason,
-        "payload": record.payload,
-        "first_at": iso_time(record.first_at),
-        "at": iso_time(record.at),
-        "age_seconds": round(now - record.at, 3),
-        "count": record.count,
-    }
 
 
 def _row(record: Quarantined, now: float) -> list[object]:

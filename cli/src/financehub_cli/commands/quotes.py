@@ -1,18 +1,16 @@
 """`financehub quotes`: the latest prices."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from rich.text import Text
 
 from financehub_cli.options import AsJson, Interval, Symbols, Watch
-from financehub_cli.output.formats import age_cell, iso_time, readable_price
+from financehub_cli.output.formats import age_cell, readable_price
 from financehub_cli.output.result import CommandResult, print_or_watch
 from financehub_cli.output.terminal import build_table
 from financehub_cli.session import Session
-from financehub_shared.core.models import Asset, Quality, Quote
+from financehub_shared.core.models import Quality
 from financehub_shared.health.freshness import dataset_limits
 from financehub_shared.market.unreadable import Unreadable
+from financehub_shared.views.quotes import QuoteView, quote_view
 
 
 def quotes(symbols: Symbols = None, as_json: AsJson = False, watch: Watch = False, interval: Interval = 2.0) -> None:
@@ -40,33 +38,14 @@ def _collect(session: Session, symbols: list[str] | None) -> CommandResult:
     stored = session.store.quotes([asset.symbol for asset in assets], unreadable=unreadable)
     missing = [asset.symbol for asset in assets if asset.symbol not in {*stored, *unreadable}]
     now, limits = session.clock.now(), dataset_limits()
-    records = [_as_json(asset, stored[asset.symbol], now, limits) for asset in assets if asset.symbol in stored]
+    records = [quote_view(asset, stored[asset.symbol], now, limits) for asset in assets if asset.symbol in stored]
     notes = [f"no quote yet: {', '.join(missing)}"] if missing else []
     code = session.exit_code(symbols, len(records))
     columns = ("symbol", ">price", "currency", ">change", ">age", "provider", "quality", "note")
     return CommandResult(records, build_table(*columns, rows=map(_row, records)), notes, code)
 
 
-def _as_json(asset: Asset, quote: Quote, now: float, limits: Mapping[str, float]) -> dict[str, Any]:
-    age = now - quote.fetched_at
-    return {
-        "symbol": quote.symbol,
-        "type": asset.type.value,
-        "price": format(quote.price, "f"),
-        "currency": quote.currency,
-        "change_percent": None if quote.change_percent is None else format(quote.change_percent, "f"),
-        "volume": None if quote.volume is None else format(quote.volume, "f"),
-        "provider": quote.provider,
-        "upstream_at": iso_time(quote.upstream_at),
-        "fetched_at": iso_time(quote.fetched_at),
-        "age_seconds": round(age, 3),
-        "stale": age > limits[f"quotes:{asset.type}"],
-        "quality": quote.quality.value,
-        "note": quote.note,
-    }
-
-
-def _row(record: dict[str, Any]) -> list[object]:
+def _row(record: QuoteView) -> list[object]:
     change = record["change_percent"]
     return [
         record["symbol"],

@@ -10,13 +10,13 @@ from financehub_cli.exit_codes import print_message
 from financehub_cli.follow import absent_worker, follow_run
 from financehub_cli.options import AsJson, NoWait, Timeout
 from financehub_cli.output.result import CommandResult, print_result
-from financehub_cli.output.runs import run_as_json
 from financehub_cli.session import Session, require_known
 from financehub_shared.core.asset_selection import select_assets
 from financehub_shared.core.catalog import CATALOG, validate_arguments
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.market.unreadable import Unreadable
 from financehub_shared.monitor import RunRecord, RunState
+from financehub_shared.views.runs import run_view
 from financehub_shared.worker.actors import enqueue
 from financehub_shared.worker.build import build_broker
 
@@ -78,7 +78,7 @@ def run(
     session.monitor.record_queued(message)
     if no_wait:
         queued = RunRecord(message.message_id, task, message.queue_name, RunState.QUEUED)
-        result = CommandResult(run_as_json(queued), f"{task} queued as {message.message_id}")
+        result = CommandResult(run_view(queued), f"{task} queued as {message.message_id}")
         print_result(result, as_json=as_json)
         return
     if problem := absent_worker(session, message.queue_name):

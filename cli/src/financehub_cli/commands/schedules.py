@@ -1,8 +1,7 @@
 """`financehub schedules`: lists schedules, runs one now, and runs the due times of a past time range."""
 
-from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Group
@@ -12,9 +11,9 @@ from financehub_cli.exit_codes import ExitCode, print_message
 from financehub_cli.follow import follow_backfill, follow_run
 from financehub_cli.groups import new_group
 from financehub_cli.options import AsJson, NoWait, Timeout
-from financehub_cli.output.formats import iso_time, readable_time
+from financehub_cli.output.formats import readable_time
 from financehub_cli.output.result import CommandResult, print_result
-from financehub_cli.output.runs import run_as_json, runs_table
+from financehub_cli.output.runs import runs_table
 from financehub_cli.output.terminal import build_table
 from financehub_cli.session import Session
 from financehub_shared.core.durations import format_age, format_duration
@@ -22,7 +21,6 @@ from financehub_shared.core.errors import ConfigError
 from financehub_shared.monitor import RunRecord
 from financehub_shared.redis.server_clock import server_time
 from financehub_shared.schedules import (
-    UNCLAIMED_SECONDS,
     ScheduleInfo,
     list_schedules,
     refused_schedules,
@@ -31,6 +29,7 @@ from financehub_shared.schedules import (
     show_backfill,
     show_schedule,
 )
+from financehub_shared.views.schedules import backfill_view, schedule_detail_view, schedule_view
 
 app = new_group("List schedules and their last and next runs, run one now, or run past due times.")
 
@@ -66,7 +65,7 @@ def list_(as_json: AsJson = False) -> None:
         notes.append("no schedule is registered; a scheduler registers them when it starts")
     columns = ("name", "task", "schedule", "last run", ">ended", ">next in", "problem")
     content = build_table(*columns, rows=[_row(info, now) for info in schedules])
-    print_result(CommandResult([_as_json(info, now) for info in schedules], content, notes), as_json=as_json)
+    print_result(CommandResult([schedule_view(info, now) for info in schedules], content, notes), as_json=as_json)
 
 
 @app.command()
@@ -93,7 +92,7 @@ def trigger(name: Name, no_wait: NoWait = False, timeout: Timeout = 900, as_json
     session = Session()
     info = show_schedule(session.broker_client, name)
     message_id = request_trigger(session.broker_client, name)
-    if not _is_claimed(info, session.clock.now()):
+    if not info.is_claimed(session.clock.now()):
         print_message("no live scheduler runs this schedule; the run waits until one starts")
     if no_wait:
         result = CommandResult({"message_id": message_id, "name": info.name}, f"requested run {message_id}")
@@ -138,8 +137,7 @@ def backfill(
     succeeded = progress.state == "finished" or (no_wait and progress.state != "refused")
     counts = f"{progress.enqueued} of {progress.total} enqueued"
     line = f"backfill {id} {progress.state}: {counts} {progress.message}".rstrip()
-    data = asdict(progress) | {"start": iso_time(progress.start), "end": iso_time(progress.end)}
-    result = CommandResult(data, line, [], ExitCode.OK if succeeded else ExitCode.FAILED)
+    result = CommandResult(backfill_view(progress), line, [], ExitCode.OK if succeeded else ExitCode.FAILED)
     print_result(result, as_json=as_json)
 
 
@@ -152,42 +150,11 @@ def _parse_time(option: str, text: str) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def _is_claimed(info: ScheduleInfo, now: float) -> bool:
-    """Whether a live scheduler runs the schedule."""
-    return now - info.claimed_at < UNCLAIMED_SECONDS
-
-
-def _as_json(info: ScheduleInfo, now: float) -> dict[str, Any]:
-    return {
-        "uid": info.uid,
-        "name": info.name,
-        "task": info.task,
-        "queue": info.queue,
-        "schedule": _recurrence_text(info),
-        "time_zone": info.spec.get("timeZone", "UTC"),
-        "suspended": info.suspended,
-        "problem": info.problem,
-        "next": [iso_time(at) for at in info.next_times],
-        "alive": _is_claimed(info, now),
-        "runs": info.runs,
-        "triggered": info.triggered,
-        "backfilled": info.backfilled,
-        "missed": info.missed,
-        "skipped": dict(info.skipped),
-        "failures": info.outcome.failures,
-        "last_due_at": iso_time(info.last_due_at),
-        "last_outcome": info.outcome.last_run_outcome or None,
-        "last_success_at": iso_time(info.outcome.last_success_at),
-        "last_failure_at": iso_time(info.outcome.last_failure_at),
-        "last_error": info.outcome.last_run_error,
-    }
-
-
 def _row(info: ScheduleInfo, now: float) -> list[object]:
     return [
         info.name,
         info.task,
-        _recurrence_text(info),
+        info.recurrence_text,
         info.outcome.last_run_outcome,
         format_age(info.outcome.last_run_at, now),
         _next_run_text(info, now),
@@ -195,25 +162,21 @@ def _row(info: ScheduleInfo, now: float) -> list[object]:
     ]
 
 
-def _recurrence_text(info: ScheduleInfo) -> str:
-    return "; ".join(map(str, info.spec.get("schedules") or [info.spec.get("schedule", "")]))
-
-
 def _next_run_text(info: ScheduleInfo, now: float) -> str:
     if info.suspended:
         return "suspended"
-    if not _is_claimed(info, now):
+    if not info.is_claimed(now):
         return "no scheduler"
     return format_duration(max(0.0, info.next_times[0] - now)) if info.next_times else "never"
 
 
 def _detailed_result(info: ScheduleInfo, recent: list[RunRecord], now: float) -> CommandResult:
-    record = _as_json(info, now) | {"spec": dict(info.spec)}
+    record = schedule_detail_view(info, recent, now)
     rows = [
-        *((name, value) for name, value in record.items() if name not in {"spec", "next", "skipped"}),
+        *((name, value) for name, value in record.items() if name not in {"spec", "next", "skipped", "recent"}),
         *((f"spec.{name}", value) for name, value in info.spec.items()),
         *((f"skipped ({reason})", count) for reason, count in info.skipped.items()),
         *(("next", readable_time(at)) for at in info.next_times),
     ]
     content = Group(build_table("", "", rows=rows, title=info.name), runs_table(recent))
-    return CommandResult(record | {"recent": [run_as_json(run) for run in recent]}, content)
+    return CommandResult(record, content)

@@ -1,22 +1,21 @@
 """`financehub stats`: task statistics, and the newest runs of one task."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Group, RenderableType
 
 from financehub_cli.completion import complete_tasks
 from financehub_cli.options import AsJson, Interval, Watch
-from financehub_cli.output.formats import iso_time
 from financehub_cli.output.result import CommandResult, print_or_watch
-from financehub_cli.output.runs import run_as_json, runs_table
+from financehub_cli.output.runs import runs_table
 from financehub_cli.output.terminal import build_table
 from financehub_cli.session import Session, require_known
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.durations import format_age, format_duration
 from financehub_shared.monitor import RunRecord, TaskStats
+from financehub_shared.views.stats import task_stats_view, task_stats_with_runs_view
 
 Task = Annotated[
     str | None,
@@ -52,7 +51,9 @@ def _collect(session: Session, task: str | None) -> CommandResult:
     all_stats = dict.fromkeys(CATALOG, TaskStats()) | session.monitor.get_all_stats()
     now = session.clock.now()
     if task is None:
-        return CommandResult([_as_json(name, each) for name, each in all_stats.items()], _stats_table(all_stats, now))
+        return CommandResult(
+            [task_stats_view(name, each) for name, each in all_stats.items()], _stats_table(all_stats, now)
+        )
     task_stats = all_stats[require_known("task", task, all_stats)]
     recent = session.monitor.get_recent_runs(task)
     parts: list[RenderableType] = [_stats_table({task: task_stats}, now)]
@@ -60,8 +61,7 @@ def _collect(session: Session, task: str | None) -> CommandResult:
         parts.append(build_table("last error", rows=[[task_stats.last_error]]))
     parts.append(runs_table(recent))
     parts += _missing_tables(recent)
-    record = _as_json(task, task_stats) | {"recent": [run_as_json(run) for run in recent]}
-    return CommandResult([record], Group(*parts))
+    return CommandResult([task_stats_with_runs_view(task, task_stats, recent)], Group(*parts))
 
 
 def _missing_tables(recent: Sequence[RunRecord]) -> list[RenderableType]:
@@ -74,12 +74,6 @@ def _missing_tables(recent: Sequence[RunRecord]) -> list[RenderableType]:
     if not isinstance(missing, Mapping) or not missing:
         return []
     return [build_table("missing in the newest run", "reason", rows=[list(item) for item in missing.items()])]
-
-
-def _as_json(task: str, task_stats: TaskStats) -> dict[str, Any]:
-    record = asdict(task_stats)
-    times = {name: iso_time(record[name]) for name in ("last_success_at", "last_failure_at")}
-    return {"task": task} | record | times
 
 
 def _stats_table(stats_by_task: Mapping[str, TaskStats], now: float) -> RenderableType:

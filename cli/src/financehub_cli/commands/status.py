@@ -1,7 +1,6 @@
 """`financehub status`: the state of the whole fleet on one page."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -9,7 +8,7 @@ from rich.text import Text
 
 from financehub_cli.exit_codes import ExitCode
 from financehub_cli.options import AsJson, Interval, Watch
-from financehub_cli.output.formats import age_cell, iso_time
+from financehub_cli.output.formats import age_cell
 from financehub_cli.output.result import CommandResult, print_or_watch
 from financehub_cli.output.terminal import build_table, plain_text
 from financehub_cli.session import Session
@@ -17,9 +16,10 @@ from financehub_shared.core.durations import format_duration
 from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.health import HealthReport, HealthStatus
 from financehub_shared.health.checker import HealthChecker
-from financehub_shared.health.checks import SCHEDULER, FleetSnapshot, evaluate
+from financehub_shared.health.checks import evaluate
 from financehub_shared.health.readers import health_checker
-from financehub_shared.schedules import ScheduleInfo, list_schedules, refused_schedules
+from financehub_shared.schedules import list_schedules, refused_schedules
+from financehub_shared.views.status import ScheduleStateView, StatusView, status_view
 
 _COLORS = {HealthStatus.OK: "bold green", HealthStatus.DEGRADED: "bold yellow", HealthStatus.DOWN: "bold red"}
 
@@ -46,66 +46,13 @@ def _collect(session: Session, checker: HealthChecker) -> CommandResult:
     snapshot = checker.collect(schedules)
     if snapshot.redis_error:
         raise StoreUnavailableError(snapshot.redis_error)
-    data = {
-        "at": iso_time(snapshot.now),
-        "tiers": _tiers(snapshot),
-        "queues": [asdict(queue) for queue in snapshot.queues],  # type: ignore[call-overload]
-        "schedules": [_schedule(info, snapshot.now) for info in schedules],
-        "refused_schedules": refused_schedules(session.broker_client),
-        "breakers": [
-            {"upstream": info.upstream, "state": info.state, "reason": info.reason} for info in snapshot.breakers
-        ],
-        "freshness": _freshness(snapshot),
-    }
     report = evaluate(snapshot)
+    view = status_view(report, snapshot, schedules, refused_schedules(session.broker_client))
     code = session.exit_code() if report.status is HealthStatus.OK else ExitCode.FAILED
-    return CommandResult(report.as_dict() | data, _page(report, data), [], code)
+    return CommandResult(view, _page(report, view), [], code)
 
 
-def _tiers(snapshot: FleetSnapshot) -> list[dict[str, Any]]:
-    """Return the JSON value of each tier's processes and of the schedulers."""
-    schedulers = [process for process in snapshot.processes if process.tier == SCHEDULER]
-    return [
-        {
-            "tier": tier,
-            "processes": len(processes),
-            "threads": sum(process.threads for process in processes),
-            "busy": sum(process.busy for process in processes),
-            "draining": sum(process.draining for process in processes),
-        }
-        for tier, processes in (*snapshot.workers_by_tier.items(), (SCHEDULER, schedulers))
-    ]
-
-
-def _schedule(info: ScheduleInfo, now: float) -> dict[str, Any]:
-    """Return the JSON value of one schedule."""
-    return {
-        "name": info.name,
-        "task": info.task,
-        "suspended": info.suspended,
-        "problem": info.problem,
-        "last_outcome": info.outcome.last_run_outcome or None,
-        "last_success_at": iso_time(info.outcome.last_success_at),
-        "next": [iso_time(at) for at in info.next_times],
-        "next_in_seconds": round(info.next_times[0] - now, 3) if info.next_times else None,
-    }
-
-
-def _freshness(snapshot: FleetSnapshot) -> list[dict[str, Any]]:
-    """Return the JSON value of each dataset's age by provider."""
-    return [
-        {
-            "dataset": dataset,
-            "provider": provider,
-            "last_success_at": iso_time(at),
-            "age_seconds": round(snapshot.now - at, 3),
-            "stale": snapshot.now - at > snapshot.limits.get(dataset, float("inf")),
-        }
-        for (dataset, provider), at in sorted(snapshot.last_success.items())
-    ]
-
-
-def _page(report: HealthReport, data: dict[str, Any]) -> RenderableType:
+def _page(report: HealthReport, data: StatusView) -> RenderableType:
     """Return the page for people: the status, its problems and one table per topic."""
     problems = [*report.problems, *(f"{place}: {why}" for place, why in data["refused_schedules"].items())]
     schedules = [[each["name"], each["last_outcome"], _next_run_text(each)] for each in data["schedules"]]
@@ -127,7 +74,7 @@ def _page(report: HealthReport, data: dict[str, Any]) -> RenderableType:
     return Group(*(line for part in parts for line in (part, Text(""))))
 
 
-def _figures_table(records: Sequence[dict[str, Any]], name_key: str, *figure_keys: str) -> RenderableType:
+def _figures_table(records: Sequence[Mapping[str, Any]], name_key: str, *figure_keys: str) -> RenderableType:
     """Return a table with one row per record.
 
     Args:
@@ -146,7 +93,7 @@ def _figures_table(records: Sequence[dict[str, Any]], name_key: str, *figure_key
     return build_table(name_key, *(f">{heading}" for heading in headings), rows=rows)
 
 
-def _next_run_text(schedule: dict[str, Any]) -> str:
+def _next_run_text(schedule: ScheduleStateView) -> str:
     if schedule["suspended"]:
         return "suspended"
     return schedule["problem"] or format_duration(schedule["next_in_seconds"])

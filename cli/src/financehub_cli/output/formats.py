@@ -2,33 +2,16 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TypeGuard
 
 from rich.text import Text
 
 from financehub_shared.core.durations import format_duration
-from financehub_shared.redis.text import LATEST_TIME
-
-
-def _is_shown(at: float | None) -> TypeGuard[float]:
-    """Whether a calendar can show a time. A record in Redis may contain any number."""
-    return at is not None and -1 <= at <= LATEST_TIME
-
-
-def iso_time(at: float | None) -> str | None:
-    """Return a time for JSON: ISO 8601 in UTC with milliseconds, such as `2026-01-15T08:00:00.123Z`.
-
-    Args:
-        at: The time in Unix seconds. None and times that a calendar cannot show yield None.
-    """
-    if not _is_shown(at):
-        return None
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+from financehub_shared.views.formats import is_calendar_time
 
 
 def readable_time(at: float | None) -> str:
     """Return a time for people: UTC with seconds, such as `2026-01-15 08:00:00Z`. None yields an empty string."""
-    return "" if not _is_shown(at) else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    return "" if not is_calendar_time(at) else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def readable_price(text: str) -> str:

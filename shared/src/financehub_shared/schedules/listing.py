@@ -67,6 +67,15 @@ class ScheduleInfo:
         """Always true, because the times were read with the schedule."""
         return True
 
+    @property
+    def recurrence_text(self) -> str:
+        """Its cron expression or interval. Several are separated by a semicolon."""
+        return "; ".join(map(str, self.spec.get("schedules") or [self.spec.get("schedule", "")]))
+
+    def is_claimed(self, now: float) -> bool:
+        """Whether a live scheduler runs the schedule at `now`, in Unix seconds."""
+        return now - self.claimed_at < UNCLAIMED_SECONDS
+
 
 def list_schedules(client: "redis.Redis") -> list[ScheduleInfo]:
     """Return all registered schedules, sorted by name, in one round trip per 500 schedules.
