@@ -12,11 +12,13 @@ import structlog
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.common import dq_name, q_name
 from dramatiq.errors import ConnectionClosed
+from dramatiq.middleware import MiddlewareError
 
 from financehub_shared.broker import queue_scripts
 from financehub_shared.broker.consumer import FinanceHubConsumer
 from financehub_shared.broker.door import HISTORY_BYTES, MAX_MESSAGE_BYTES, check_size
 from financehub_shared.broker.encoding import require_json_encoder, require_short_pipeline
+from financehub_shared.broker.hooks import Hooks
 from financehub_shared.broker.in_flight import InFlightMessages
 from financehub_shared.broker.run_end import RunEnd
 from financehub_shared.core.clock import SystemClock
@@ -56,6 +58,7 @@ class FinanceHubBroker(RedisBroker):
         max_message_bytes: int = MAX_MESSAGE_BYTES,
         clock: ServerClock | None = None,
     ) -> None:
+        self._hooks = Hooks()
         super().__init__(  # type: ignore[no-untyped-call]
             client=client,
             middleware=list(middleware),
@@ -68,7 +71,7 @@ class FinanceHubBroker(RedisBroker):
         self._clock = clock or ServerClock(SystemClock())
         self._sending = threading.local()
         self._in_flight: defaultdict[str, InFlightMessages] = defaultdict(InFlightMessages)
-        self._run_end = RunEnd()
+        self._run_end = RunEnd(self._hooks)
         self._enqueue = client.register_script(queue_scripts.ENQUEUE)
         self._fetch = client.register_script(queue_scripts.FETCH)
         self._keep = client.register_script(queue_scripts.KEEP)
@@ -83,12 +86,32 @@ class FinanceHubBroker(RedisBroker):
         """Refuse what this class does not define. Stock dramatiq would send any other `do_…` to its own script."""
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
+    def emit_before(self, signal: str, *args: Any, **kwargs: Any) -> None:
+        """Call a hook of all middleware that has it, first to last. Its errors are logged, as in dramatiq.
+
+        Raises:
+            MiddlewareError: A middleware refuses the message.
+        """
+        name = "before_" + signal
+        for middleware in self._hooks.active(name, self.middleware):
+            try:
+                getattr(middleware, name)(self, *args, **kwargs)
+            except MiddlewareError:
+                raise
+            except Exception:
+                self.logger.critical("Unexpected failure in %s of %r.", name, middleware, exc_info=True)
+
     def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
-        """Call a hook of all middleware. The end of a run is more than a signal; see `RunEnd`."""
+        """Call a hook of all middleware that has it, last to first. `RunEnd` does more at the end of a run."""
         if signal == "process_message":
             self._run_end.emit(self, *args, **kwargs)
-        else:
-            super().emit_after(signal, *args, **kwargs)
+            return
+        name = "after_" + signal
+        for middleware in reversed(self._hooks.active(name, self.middleware)):
+            try:
+                getattr(middleware, name)(self, *args, **kwargs)
+            except Exception:
+                self.logger.critical("Unexpected failure in %s of %r.", name, middleware, exc_info=True)
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> FinanceHubConsumer:
         """Create a consumer, and requeue the messages that no thread of this process is working on.

@@ -13,6 +13,7 @@ from dramatiq.errors import ConnectionClosed
 from dramatiq.middleware import Callbacks, CurrentMessage, GroupCallbacks, Pipelines, Retries
 
 from financehub_shared.broker.delivery import Delivery, PendingMessage
+from financehub_shared.broker.hooks import Hooks
 from financehub_shared.core.errors import FollowUpError
 from financehub_shared.core.exception_text import describe_exception, exception_message
 
@@ -23,9 +24,14 @@ _FOLLOW_UPS = (Callbacks, GroupCallbacks, Pipelines)
 
 
 class RunEnd:
-    """Calls the hooks of a run's end, and keeps the messages that Redis does not accept meanwhile."""
+    """Calls the hooks of a run's end, and keeps the messages that Redis does not accept meanwhile.
 
-    def __init__(self) -> None:
+    Args:
+        hooks: Finds the middleware to call.
+    """
+
+    def __init__(self, hooks: Hooks) -> None:
+        self._hooks = hooks
         self._current = threading.local()
 
     def emit(self, broker: Broker, message: MessageProxy, **outcome: Any) -> None:
@@ -41,7 +47,7 @@ class RunEnd:
             outcome: `result` or `exception`.
         """
         self._current.delivery = message if isinstance(message, Delivery) else None
-        remaining = list(broker.middleware)
+        remaining = list(self._hooks.active("after_process_message", broker.middleware))
         try:
             while remaining:
                 middleware = remaining.pop()

@@ -9,6 +9,7 @@ from dramatiq.errors import ConnectionClosed
 from dramatiq.middleware import Middleware, Pipelines, Retries
 
 from financehub_shared.broker.delivery import Delivery
+from financehub_shared.broker.hooks import Hooks
 from financehub_shared.broker.run_end import RunEnd
 from financehub_shared.core.errors import FollowUpError
 
@@ -66,7 +67,7 @@ def test_run_end_with_a_follow_up_that_fails_fails_the_run(later: list[Middlewar
     observer, message = Observer(), delivery()
     broker = StubBroker(middleware=[observer, *later, FailingPipelines()])
     dramatiq.actor(lambda: None, broker=broker, actor_name="task", queue_name="high")
-    RunEnd().emit(broker, message, result={1})
+    RunEnd(Hooks()).emit(broker, message, result={1})
     [failure] = observer.seen
     assert isinstance(failure, FollowUpError)
     assert "Pipelines did not enqueue what follows: TypeError: a set is not JSON" in str(failure)
@@ -77,7 +78,7 @@ def test_run_end_with_a_follow_up_that_fails_fails_the_run(later: list[Middlewar
 def test_run_end_ignores_other_middleware_that_fails(caplog: pytest.LogCaptureFixture):
     """As in dramatiq, an error in a middleware that enqueues nothing is logged, and the run counts as succeeded."""
     observer, message = Observer(), delivery()
-    RunEnd().emit(StubBroker(middleware=[observer, Broken()]), message, result=7)
+    RunEnd(Hooks()).emit(StubBroker(middleware=[observer, Broken()]), message, result=7)
     assert (observer.seen, message.failed) == ([7], False)
     assert "Unexpected failure in after_process_message" in caplog.text
 
@@ -85,13 +86,13 @@ def test_run_end_ignores_other_middleware_that_fails(caplog: pytest.LogCaptureFi
 def test_run_end_of_a_failed_run_ignores_a_follow_up_that_fails():
     """If the run failed anyway, its retry is decided, and an error in a callback does not change that."""
     observer, message, error = Observer(), delivery(), ValueError("no price")
-    RunEnd().emit(StubBroker(middleware=[observer, FailingPipelines()]), message, exception=error)
+    RunEnd(Hooks()).emit(StubBroker(middleware=[observer, FailingPipelines()]), message, exception=error)
     assert (observer.seen, message.failed) == ([error], False)
 
 
 def test_run_end_keeps_a_message_that_redis_does_not_accept():
     """Such a message stays with the delivery, and only while the run ends."""
-    run_end, message = RunEnd(), delivery()
+    run_end, message = RunEnd(Hooks()), delivery()
     run_end.emit(StubBroker(middleware=[Enqueues(run_end)]), message, result=None)
     assert message.pending == [PENDING]
     assert not run_end.keep(PENDING, ConnectionClosed("away"))
