@@ -1,18 +1,17 @@
 """Holds the settings of one command, and its connections, which are created on first use."""
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 
 import redis
 
 from financehub_cli.exit_codes import ExitCode, describe_error, print_message
+from financehub_shared.core.asset_selection import named_assets
 from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.durations import DAY_SECONDS
-from financehub_shared.core.errors import ConfigError, CorruptDataError
+from financehub_shared.core.errors import CorruptDataError
 from financehub_shared.core.models import Asset
 from financehub_shared.core.settings import Settings, load_settings
-from financehub_shared.core.symbols.spelling import suggest_symbols
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.market.unreadable import ReportUnreadable, Unreadable
 from financehub_shared.monitor import TaskMonitor
@@ -81,14 +80,11 @@ class Session:
             symbols: Symbols in upper or lower case. If there are none, all active assets are returned.
 
         Raises:
-            ConfigError: A symbol is unknown.
+            UnknownNameError: A symbol is unknown.
         """
         unreadable: Unreadable = {}
         assets = {asset.symbol: asset for asset in self.store.assets(active_only=False, unreadable=unreadable)}
-        if not symbols:
-            return [asset for asset in assets.values() if asset.active]
-        readable = [symbol for symbol in symbols if symbol.upper() not in unreadable]
-        return [assets[_require_symbol(symbol, assets)] for symbol in readable]
+        return named_assets(symbols, assets, unreadable)
 
     def exit_code(self, symbols: Sequence[str] | None = None, shown: int = 0) -> ExitCode:
         """Return the exit code of a command that shows stored data.
@@ -104,44 +100,3 @@ class Session:
         if error.key not in self._printed:
             self._printed.add(error.key)
             print_message(describe_error(error)[1])
-
-
-def _require_symbol(symbol: str, known: Iterable[str]) -> str:
-    """Return the symbol of an asset, which the user may write in lower case.
-
-    Args:
-        symbol: The symbol that the user wrote.
-        known: The symbols of all assets.
-
-    Raises:
-        ConfigError: The symbol is unknown. The message suggests symbols that the user may have meant.
-    """
-    known = set(known)
-    near = [] if symbol.upper() in known else suggest_symbols(symbol, known)
-    if near:
-        raise ConfigError(f"unknown symbol {symbol!r}; did you mean {' or '.join(near)}?")
-    return require_known("symbol", symbol.upper(), known)
-
-
-def require_known(kind: str, name: str, known_names: Iterable[str]) -> str:
-    """Return a name if it is known.
-
-    Args:
-        kind: Kind of object that the name identifies, for the error message.
-        name: The name that the user wrote.
-        known_names: All valid names.
-
-    Raises:
-        ConfigError: The name is unknown. The message suggests similar names or, if there are few names, lists all.
-    """
-    names = sorted(known_names)
-    if name in names:
-        return name
-    similar = difflib.get_close_matches(name, names, n=3)
-    if similar:
-        hint = f"did you mean {' or '.join(similar)}?"
-    elif len(names) <= 12:
-        hint = f"known names: {', '.join(names) or 'none'}"
-    else:
-        hint = f"none of the {len(names)} known names is similar"
-    raise ConfigError(f"unknown {kind} {name!r}; {hint}")

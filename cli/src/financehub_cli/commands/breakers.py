@@ -12,10 +12,11 @@ from financehub_cli.groups import new_group
 from financehub_cli.options import AsJson
 from financehub_cli.output.result import CommandResult, print_result
 from financehub_cli.output.terminal import build_table
-from financehub_cli.session import Session, require_known
+from financehub_cli.session import Session
 from financehub_shared.breaker import BreakerInfo, close, force_open, list_breakers, reset
 from financehub_shared.core.durations import format_duration
 from financehub_shared.core.errors import ConfigError
+from financehub_shared.core.near_names import require_known
 from financehub_shared.core.provider_specs import PROVIDERS
 from financehub_shared.views.breakers import breaker_view
 

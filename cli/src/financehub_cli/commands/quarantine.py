@@ -8,9 +8,10 @@ import typer
 from financehub_cli.options import AsJson
 from financehub_cli.output.result import CommandResult, print_result
 from financehub_cli.output.terminal import build_table
-from financehub_cli.session import Session, require_known
+from financehub_cli.session import Session
 from financehub_shared.core.durations import format_age
 from financehub_shared.core.models import REJECTED_KINDS, Quarantined
+from financehub_shared.core.near_names import require_known
 from financehub_shared.views.quarantine import quarantine_view
 
 Limit = Annotated[

@@ -10,10 +10,11 @@ from financehub_cli.exit_codes import print_message
 from financehub_cli.follow import absent_worker, follow_run
 from financehub_cli.options import AsJson, NoWait, Timeout
 from financehub_cli.output.result import CommandResult, print_result
-from financehub_cli.session import Session, require_known
+from financehub_cli.session import Session
 from financehub_shared.core.asset_selection import select_assets
 from financehub_shared.core.catalog import CATALOG, validate_arguments
 from financehub_shared.core.errors import ConfigError
+from financehub_shared.core.near_names import require_known
 from financehub_shared.market.unreadable import Unreadable
 from financehub_shared.monitor import RunRecord, RunState
 from financehub_shared.views.runs import run_view

@@ -11,9 +11,10 @@ from financehub_cli.options import AsJson, Interval, Watch
 from financehub_cli.output.result import CommandResult, print_or_watch
 from financehub_cli.output.runs import runs_table
 from financehub_cli.output.terminal import build_table
-from financehub_cli.session import Session, require_known
+from financehub_cli.session import Session
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.durations import format_age, format_duration
+from financehub_shared.core.near_names import require_known
 from financehub_shared.monitor import RunRecord, TaskStats
 from financehub_shared.views.stats import task_stats_view, task_stats_with_runs_view
 

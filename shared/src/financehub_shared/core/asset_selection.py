@@ -1,11 +1,31 @@
-"""Selects a run's assets: the active assets of the task's type, or the symbols that the run names."""
+"""Selects assets by the symbols that a user or a run names."""
 
-from collections.abc import Collection, Container, Iterable, Sequence, Sized
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence, Sized
 
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.errors import InvalidArgumentsError
 from financehub_shared.core.models import Asset
+from financehub_shared.core.near_names import require_symbol
 from financehub_shared.core.symbols.spelling import suggest_symbols
+
+
+def named_assets(
+    symbols: Sequence[str] | None, known: Mapping[str, Asset], unreadable: Container[str] = ()
+) -> list[Asset]:
+    """Return the assets with the symbols that a user named, in the same order.
+
+    Args:
+        symbols: Symbols in upper or lower case. If there are none, all active assets are returned.
+        known: Symbol → asset, for all assets, including inactive ones.
+        unreadable: Symbols whose records cannot be read. They are left out.
+
+    Raises:
+        UnknownNameError: A symbol is unknown.
+    """
+    if not symbols:
+        return [asset for asset in known.values() if asset.active]
+    readable = [symbol for symbol in symbols if symbol.upper() not in unreadable]
+    return [known[require_symbol(symbol, known)] for symbol in readable]
 
 
 def select_assets(

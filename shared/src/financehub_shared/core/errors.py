@@ -3,6 +3,7 @@
 Code translates library exceptions into these classes where they occur (`raise ... from error`).
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -12,6 +13,24 @@ class FinanceHubError(Exception):
 
 class ConfigError(FinanceHubError):
     """A setting, file or command-line option is invalid. The process prints this one line and exits with code 2."""
+
+
+class UnknownNameError(ConfigError):
+    """A user named something that does not exist, such as an asset or a task.
+
+    Args:
+        kind: Kind of object that the name identifies, such as `symbol`.
+        name: The name that the user wrote.
+        near: Names that the user may have meant, best first.
+        hint: What the message says if there are none.
+    """
+
+    def __init__(self, kind: str, name: str, near: Sequence[str] = (), *, hint: str = "") -> None:
+        advice = f"did you mean {' or '.join(near)}?" if near else hint
+        super().__init__(f"unknown {kind} {name!r}; {advice}")
+        self.kind = kind
+        self.name = name
+        self.near = list(near)
 
 
 class InvalidArgumentsError(FinanceHubError):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from financehub_shared.core.asset_selection import select_assets, why_nothing_selected
-from financehub_shared.core.errors import InvalidArgumentsError
+from financehub_shared.core.asset_selection import named_assets, select_assets, why_nothing_selected
+from financehub_shared.core.errors import InvalidArgumentsError, UnknownNameError
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset
 
@@ -75,3 +75,25 @@ def test_why_nothing_selected_names_the_cause(
     """A run without assets distinguishes that none is declared from that none fits (F8)."""
     assert select_assets(task, None, known, unreadable) == []
     assert why_nothing_selected(task, known, unreadable).startswith(reason)
+
+
+BY_SYMBOL = {asset.symbol: asset for asset in KNOWN}
+
+
+def test_named_assets_without_symbols_returns_the_active_assets() -> None:
+    """A command that names no symbol shows all active assets."""
+    for symbols in (None, []):
+        assert [asset.symbol for asset in named_assets(symbols, BY_SYMBOL)] == ["AAPL", "BTC-USD", "ETH-USD"]
+
+
+def test_named_assets_with_symbols_returns_them_in_order_and_inactive_ones_too() -> None:
+    """A command that names symbols in any case shows these assets in this order, whether they are active or not."""
+    named = named_assets(["gone", "BTC-usd"], BY_SYMBOL)
+    assert [asset.symbol for asset in named] == ["GONE", "BTC-USD"]
+
+
+def test_named_assets_leaves_out_unreadable_symbols_and_raises_for_unknown_ones() -> None:
+    """A symbol whose record is damaged is left out, because a note names it. An unknown symbol raises."""
+    assert [asset.symbol for asset in named_assets(["bad", "AAPL"], BY_SYMBOL, {"BAD"})] == ["AAPL"]
+    with pytest.raises(UnknownNameError, match=r"unknown symbol 'BTCUSDT'; did you mean BTC-USD\?"):
+        named_assets(["BTCUSDT"], BY_SYMBOL, {"BAD"})
