@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 
+from financehub_shared.core.exit_deadline import EXIT_CODE
+
 #: It has a second thread, which gets the signals that the main thread blocks.
 PROCESS = """
 import asyncio, signal, threading, time
@@ -37,3 +39,26 @@ def test_signals_during_the_end_of_a_process_do_not_kill_it():
             for number in (signal.SIGTERM, signal.SIGINT) * 10:
                 os.kill(process.pid, number)  # to a zombie at worst, until `poll` has read its exit code
     assert process.returncode == 0
+
+
+#: Its event loop is blocked and cannot stop it.
+BLOCKED = """
+import asyncio, signal, time
+from financehub_scheduler.signals import handle_signals
+from financehub_shared.core.exit_deadline import ExitDeadline
+
+async def main():
+    handle_signals([signal.SIGTERM], lambda: None, ExitDeadline(0.3))
+    signal.raise_signal(signal.SIGTERM)
+    time.sleep(3_600)
+
+asyncio.run(main())
+"""
+
+
+def test_signal_to_a_blocked_event_loop_ends_the_process_at_its_deadline():
+    """The deadline does not need the event loop, which somebody's code may keep from running."""
+    command = [sys.executable, "-c", BLOCKED]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == EXIT_CODE
+    assert "shutdown_failed" in done.stdout

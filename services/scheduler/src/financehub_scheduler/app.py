@@ -40,7 +40,7 @@ from financehub_scheduler.sources.files import FileSource
 from financehub_shared.broker.janitor import Janitor
 from financehub_shared.core.clock import Clock, SystemClock
 from financehub_shared.core.durations import DAY_SECONDS
-from financehub_shared.core.exit_deadline import start_exit_deadline
+from financehub_shared.core.exit_deadline import ExitDeadline
 from financehub_shared.core.settings import Settings
 from financehub_shared.health.readers import OBSERVER_TIMEOUT_SECONDS, redis_servers
 from financehub_shared.logging import Redactor, configure_logging, known_secrets
@@ -117,7 +117,7 @@ async def serve(settings: Settings, origin: Path | ClusterOrigin, signals: Seque
     # After everything that can refuse the configuration, so that its error is the only line.
     parts.observability.start_server()
     # Before everything that waits for Redis, which takes seconds if it hangs.
-    handle_signals(signals, partial(_stop, engine))
+    handle_signals(signals, engine.stop, ExitDeadline(_EXIT_SECONDS))
     try:
         # Before the engine and the heartbeat, so that due times are compared with the time of Redis from the first one
         # on.
@@ -145,11 +145,6 @@ async def serve(settings: Settings, origin: Path | ClusterOrigin, signals: Seque
             await parts.operator.aclose()
         await parts.client.aclose()
     log.info("scheduler_stopped")
-
-
-def _stop(engine: Engine) -> None:
-    start_exit_deadline(_EXIT_SECONDS)
-    engine.stop()
 
 
 async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:

@@ -1,5 +1,6 @@
 """The last resort of a process that has been told to stop: it ends at a deadline, whatever keeps it."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -29,21 +30,18 @@ class ExitDeadline:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._reading, self._writing = os.pipe()
+        os.set_blocking(self._writing, False)
         threading.Thread(target=self._run, name="exit-deadline", daemon=True).start()
 
     def begin(self) -> None:
-        """Start the time. Signal handlers may call this, because it needs no lock."""
-        os.write(self._writing, b"\0")
+        """Start the time, once. Signal handlers may call this, because it needs no lock and never waits."""
+        with contextlib.suppress(BlockingIOError):  # thousands of signals have filled the pipe
+            os.write(self._writing, b"\0")
 
     def _run(self) -> None:
         os.read(self._reading, 1)
         time.sleep(self._seconds)
         _exit_at_once(self._seconds)
-
-
-def start_exit_deadline(seconds: float) -> None:
-    """End this process after the given seconds, unless it has ended by itself. Signal handlers use `ExitDeadline`."""
-    ExitDeadline(seconds).begin()
 
 
 def _exit_at_once(seconds: float) -> None:
