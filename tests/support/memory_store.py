@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from math import inf
 from threading import RLock
 
 from financehub_shared.core.kinds import AssetType
@@ -187,9 +188,10 @@ class MemoryStore:
             self._news = sorted([*self._news, *new], key=lambda item: (item.published_at, item.id), reverse=True)
             return len(new)
 
-    def news(self, symbol: str | None = None, *, limit: int = 50) -> list[NewsItem]:
+    def news(self, symbol: str | None = None, *, limit: int = 50, until: float = inf) -> list[NewsItem]:
         with self._lock:
-            found = [item for item in self._news if symbol is None or symbol in item.assets]
+            of_symbol = [item for item in self._news if symbol is None or symbol in item.assets]
+        found = [item for item in of_symbol if item.published_at <= until]
         return found[: max(limit, 0)]
 
     def put_quarantined(self, records: Iterable[Quarantined]) -> None:
@@ -213,9 +215,12 @@ class MemoryStore:
                     of_class = [record for record in of_kind if record.reason_class == most]
                     self._delete_quarantined([min(of_class, key=lambda record: record.at)])
 
-    def quarantined(self, *, kind: str | None = None, symbol: str | None = None, limit: int = 100) -> list[Quarantined]:
+    def quarantined(
+        self, *, kind: str | None = None, symbol: str | None = None, limit: int = 100, until: float = inf
+    ) -> list[Quarantined]:
         with self._lock:
-            found = sorted(self._select_quarantined(kind, symbol), key=lambda record: -record.at)
+            selected = [record for record in self._select_quarantined(kind, symbol) if record.at <= until]
+        found = sorted(selected, key=lambda record: -record.at)
         return found[: max(limit, 0)]
 
     def clear_quarantined(self, *, kind: str | None = None, symbol: str | None = None) -> int:

@@ -361,6 +361,8 @@ class NewsContract:
         assert store.news() == [new, old]
         assert store.news(limit=1) == [new]
         assert store.news(limit=0) == []
+        assert store.news(until=T0 - 1) == [old]
+        assert store.news(until=T0 - 9, limit=1) == [old]
 
     def test_news_of_an_asset_contains_only_linked_items(self, store: Store):
         """An asset's news contains exactly the items that are linked to it."""
@@ -439,6 +441,7 @@ class QuarantineContract:
         assert store.quarantined() == [shown, first]
         assert store.quarantined(limit=1) == [shown]
         assert store.quarantined(limit=0) == []
+        assert store.quarantined(until=first.at) == [first]
 
     def test_put_quarantined_for_the_same_reason_counts_in_one_record(self, store: Store):
         """A dead asset has one record, with the first and last time, the number, and the newest text (D12)."""

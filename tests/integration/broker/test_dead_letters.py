@@ -70,6 +70,13 @@ def test_find_with_a_filter_returns_matches_newest_first(
     assert [letter.kwargs["n"] for letter in letters.find(wanted)] == found
 
 
+def test_find_until_the_death_of_a_letter_returns_it_and_older_ones(letters: DeadLetterQueue):
+    """A caller that continues with the time of the last letter misses none."""
+    every = letters.find()
+    for number, letter in enumerate(every):
+        assert letters.find(DeadLetterFilter(died_until=letter.died_at)) == every[number:]
+
+
 def test_find_with_a_limit_returns_the_newest_of_all_queues(letters: DeadLetterQueue):
     """The limit applies to the result, not to each queue."""
     assert [letter.kwargs["n"] for letter in letters.find(limit=2)] == [1, 3]

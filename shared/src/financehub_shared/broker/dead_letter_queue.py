@@ -38,6 +38,7 @@ class DeadLetterFilter:
         ids: Ids of the letters.
         queue, task, exception, reason: Values that the letter's fields must equal.
         older_than_seconds: Minimum time since death, in seconds.
+        died_until: Latest time of death in Unix seconds.
     """
 
     ids: Sequence[str] | None = None
@@ -46,6 +47,7 @@ class DeadLetterFilter:
     exception: str | None = None
     reason: str | None = None
     older_than_seconds: float = 0
+    died_until: float = math.inf
 
     def matches(self, letter: DeadLetter) -> bool:
         """Whether the task, exception and reason match. Age, queue and ids are checked when the letters are read."""
@@ -196,9 +198,9 @@ class DeadLetterQueue:
 
     def _read(self, wanted: DeadLetterFilter, limit: int | None) -> Iterator[_StoredLetter]:
         """Yield the matching letters, newest first, at most `limit` per queue."""
-        newest_ms = math.inf
+        newest_ms = wanted.died_until * 1000 + 0.5  # the time of a letter is rounded when it becomes seconds
         if wanted.older_than_seconds:
-            newest_ms = (server_time(self._client) - wanted.older_than_seconds) * 1000
+            newest_ms = min(newest_ms, (server_time(self._client) - wanted.older_than_seconds) * 1000)
         for queue in [wanted.queue] if wanted.queue else sorted(discover_queues(self._client)):
             letters = self._letters(queue, self._death_times(queue, newest_ms, wanted.ids))
             yield from itertools.islice((row for row in letters if wanted.matches(row.letter)), limit)

@@ -1,6 +1,7 @@
 """Stores news in Redis: a hash of news items, indexes by time and by asset, and indexes for deduplication."""
 
 from collections.abc import Iterable, Sequence
+from math import inf
 from typing import Any
 
 import redis
@@ -80,14 +81,14 @@ class NewsRepository(RedisRepository):
 
     @translate_errors
     @reads(NEWS_TYPES, list)
-    def news(self, symbol: str | None = None, *, limit: int = 50) -> list[NewsItem]:
+    def news(self, symbol: str | None = None, *, limit: int = 50, until: float = inf) -> list[NewsItem]:
         index = keys.NEWS_BY_TIME if symbol is None else keys.news_by_asset(symbol)
         found: list[NewsItem] = []
         start, wanted = 0, limit
         # More than one round is needed only if some of the newest items cannot be read.
         while wanted > 0:
             try:
-                ids = self._redis.zrevrange(index, start, start + wanted - 1)
+                ids = self._redis.zrevrangebyscore(index, until, "-inf", start=start, num=wanted)
             except redis.ResponseError as error:
                 self._check_index(index, error)
                 ids = []

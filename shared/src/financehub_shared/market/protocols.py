@@ -1,6 +1,7 @@
 """Defines the interface of the market data store. `RedisStore` implements it; tests also use an in-memory store."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from math import inf
 from typing import Protocol
 
 from financehub_shared.core.durations import HOUR_SECONDS
@@ -144,8 +145,14 @@ class Store(Protocol):
         """
         ...
 
-    def news(self, symbol: str | None = None, *, limit: int = 50) -> list[NewsItem]:
-        """Return the news items of all assets or of one asset, newest first."""
+    def news(self, symbol: str | None = None, *, limit: int = 50, until: float = inf) -> list[NewsItem]:
+        """Return the news items of all assets or of one asset, newest first.
+
+        Args:
+            symbol: Symbol of the asset. None selects all.
+            limit: Largest number of news items.
+            until: Latest time of publication in Unix seconds.
+        """
         ...
 
     # quarantine -------------------------------------------------------------------------------------
@@ -157,8 +164,17 @@ class Store(Protocol):
         """
         ...
 
-    def quarantined(self, *, kind: str | None = None, symbol: str | None = None, limit: int = 100) -> list[Quarantined]:
-        """Return the records of a kind and of a symbol in any case (None for all), the last rejection first."""
+    def quarantined(
+        self, *, kind: str | None = None, symbol: str | None = None, limit: int = 100, until: float = inf
+    ) -> list[Quarantined]:
+        """Return the records of a kind and of a symbol in any case (None for all), the last rejection first.
+
+        Args:
+            kind: Kind of data. None selects all.
+            symbol: Symbol, or feed of news items. None selects all.
+            limit: Largest number of records.
+            until: Latest time of the last rejection in Unix seconds.
+        """
         ...
 
     def clear_quarantined(self, *, kind: str | None = None, symbol: str | None = None) -> int:

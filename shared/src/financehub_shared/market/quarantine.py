@@ -8,6 +8,7 @@ not displace records of another kind or with another reason.
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from math import inf
 from typing import Any
 
 from financehub_shared.core.chunks import chunks
@@ -100,8 +101,10 @@ class QuarantineRepository(RedisRepository):
                 self._redis.eval(_PUT, 3, *_keys_of(kind), kind, QUARANTINE_LIMIT, *arguments)
 
     @translate_errors
-    def quarantined(self, *, kind: str | None = None, symbol: str | None = None, limit: int = 100) -> list[Quarantined]:
-        newest_first = sorted(self._fields(kind, symbol), reverse=True)
+    def quarantined(
+        self, *, kind: str | None = None, symbol: str | None = None, limit: int = 100, until: float = inf
+    ) -> list[Quarantined]:
+        newest_first = sorted((row for row in self._fields(kind, symbol) if row[0] <= until), reverse=True)
         found: list[Quarantined] = []
         while newest_first and len(found) < limit:
             page, newest_first = newest_first[: limit - len(found)], newest_first[limit - len(found) :]

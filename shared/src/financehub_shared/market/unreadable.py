@@ -7,6 +7,7 @@ import structlog
 
 from financehub_shared.core.durations import HOUR_SECONDS
 from financehub_shared.core.errors import CorruptDataError
+from financehub_shared.core.left_out import note_left_out
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +42,7 @@ class UnreadableLog:
         self._logged: dict[str, float] = {}
 
     def __call__(self, error: CorruptDataError) -> None:
+        note_left_out(str(error))
         now = self._monotonic()
         if now - self._logged.get(error.key, float("-inf")) < HOUR_SECONDS:
             return

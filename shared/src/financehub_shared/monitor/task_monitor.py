@@ -1,6 +1,6 @@
 """`TaskMonitor` reads the state and the history of the fleet's tasks from Redis."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import cache, partial
 from typing import Any
 
@@ -11,6 +11,7 @@ from dramatiq.common import q_name
 from financehub_shared.broker.message import correlation_id, ready_at
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.exception_text import exception_message
+from financehub_shared.core.left_out import note_left_out
 from financehub_shared.core.settings import load_settings
 from financehub_shared.core.text import storable
 from financehub_shared.monitor.record_scripts import DECLARE_LOST, DELETE_OLD_RUNS, SNAPSHOT
@@ -28,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 #: Runs that started more recently are never declared lost, because their worker may not have sent a heartbeat yet.
 LOST_AFTER_SECONDS = 60.0
+#: Number of runs that `list_runs` returns for each task and state.
+LISTED_RUNS = 10_000
 #: Maximum number of runs that `get_schedule_runs` returns.
 SCHEDULE_RUNS = 10
 
@@ -71,6 +74,34 @@ class TaskMonitor:
         running, ended = readable(names, pipeline.execute(raise_on_error=False), [])
         ids = dict.fromkeys(decode(id) for id in [*running, *ended])
         return self._runs(list(ids)[:limit])
+
+    def list_runs(self, tasks: Collection[str] | None = None, limit: int = LISTED_RUNS) -> list[tuple[float, str]]:
+        """Return the runs in progress by their start, and those that ended by their end, newest first.
+
+        Args:
+            tasks: Names of the tasks. None selects all that ever ran.
+            limit: Largest number of runs per task and state.
+
+        Returns:
+            The time in Unix seconds and the message id of each run. `get_runs` reads the records.
+        """
+        if tasks is None:
+            names: Any = self._or_empty({keys.TASKS: "set"}, lambda: self._client.smembers(keys.TASKS), set())
+            tasks = [decode(name) for name in names]
+        indexes = [index(task) for task in tasks for index in (keys.task_running, keys.task_recent)]
+        pipeline = self._client.pipeline(transaction=False)
+        for index_key in indexes:
+            pipeline.zrevrange(index_key, 0, limit - 1, withscores=True)
+        rows = readable(indexes, pipeline.execute(raise_on_error=False) if indexes else [], [])
+        times: dict[str, float] = {}
+        for row in rows:
+            for id, at in row:
+                times[decode(id)] = max(at, times.get(decode(id), at))
+        return sorted(((at, id) for id, at in times.items()), reverse=True)
+
+    def get_runs(self, message_ids: Iterable[str]) -> list[RunRecord]:
+        """Return the runs with these message ids, in the same order. Unknown ones are left out."""
+        return self._runs(message_ids)
 
     def get_schedule_runs(self, uid: str) -> list[RunRecord]:
         """Return the newest runs of one schedule, at most `SCHEDULE_RUNS`, newest first."""
@@ -155,7 +186,9 @@ class TaskMonitor:
                 if not is_wrong_type(raw) and b"state" in raw:
                     found.append(RunRecord.from_fields(message_id, decode_hash(raw)))
             except ValueError as error:
-                log.warning("run_record_read_failed", key=keys.run(message_id), error=exception_message(error))
+                problem = exception_message(error)
+                note_left_out(f"{keys.run(message_id)}: {problem}")
+                log.warning("run_record_read_failed", key=keys.run(message_id), error=problem)
         return found
 
 

@@ -14,6 +14,7 @@ import redis
 import structlog
 
 from financehub_shared.core.durations import HOUR_SECONDS, MINUTE_SECONDS
+from financehub_shared.core.left_out import note_left_out
 from financehub_shared.redis.replies import is_wrong_type
 from financehub_shared.redis.text import decode, printable
 
@@ -199,12 +200,13 @@ class WrongKeyLog:
             remedy: What to do. By default, to delete the key.
         """
         name = printable(key) if isinstance(key, bytes) else key
+        shown = name if len(name) <= _SHOWN_CHARACTERS else f"{name[:_SHOWN_CHARACTERS]}…"
+        note_left_out(f"{shown}: {reason}")
         if not self._logged.add(name):
             if self._logged.is_full and self._floods.add(""):
                 text = f"more than {_REMEMBERED:,} keys in an hour are left out; further ones are not logged"
                 log.error("keys_ignored", reason=text, remedy="find the program that writes these keys, and stop it")
             return
-        shown = name if len(name) <= _SHOWN_CHARACTERS else f"{name[:_SHOWN_CHARACTERS]}…"
         log.warning("key_ignored", key=shown, reason=reason, remedy=remedy or delete_command(name))
 
 

@@ -1,0 +1,27 @@
+"""What the readings of all subjects share: the clients of Redis and the caches."""
+
+from financehub_shared.core.clock import Clock
+from financehub_shared.core.settings import Settings
+from financehub_shared.health.readers import RedisReaders
+from financehub_shared.monitor import TaskMonitor
+from financehub_web.reading.cache import ReadingCache
+
+
+class Readings:
+    """Base class of the readings of one subject.
+
+    Args:
+        settings: Redis URLs and check settings.
+        clock: Clock of the process, which shows the time of Redis.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.settings = settings
+        self.clock = clock
+        self._readers = RedisReaders(settings, clock)
+        self._store = self._readers.store
+        self._client = self._readers.client
+        self._monitor = TaskMonitor(self._client)
+        self._queues = ReadingCache(clock)
+        # One cache for each server, because one of them may answer while the other does not.
+        self._data = ReadingCache(clock) if "data" in self._readers.servers else self._queues

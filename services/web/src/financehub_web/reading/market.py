@@ -1,0 +1,60 @@
+"""Reads market data: assets, prices, bars, indicators, news and the quarantine."""
+
+from collections.abc import Sequence
+from math import inf
+
+from financehub_shared.core.models import Asset, Bars, Indicators, IndicatorValues, NewsItem, Quarantined
+from financehub_shared.health.freshness import dataset_limits
+from financehub_shared.views.quotes import QuoteView, quote_view
+from financehub_web.reading.cache import Reading
+from financehub_web.reading.work import WorkReadings
+
+
+class MarketReadings(WorkReadings):
+    """Readings of the data Redis. Prices also need the schedules, which decide when a price is stale."""
+
+    def assets(self) -> Reading[dict[str, Asset]]:
+        """Return symbol → asset for all assets, sorted by symbol."""
+        return self._data.get("assets", lambda: {each.symbol: each for each in self._store.assets(active_only=False)})
+
+    def quote_views(self) -> Reading[list[QuoteView]]:
+        """Return the newest prices of all active assets that have one, sorted by symbol."""
+        return self._data.get("quotes", self._read_quotes)
+
+    def bars(self, symbol: str) -> Reading[Bars | None]:
+        """Return all daily bars of an asset, or None if it has none."""
+        return self._data.get(("bars", symbol), lambda: self._store.bars([symbol]).get(symbol))
+
+    def bars_of(self, symbols: Sequence[str]) -> Reading[dict[str, Bars]]:
+        """Return symbol → all daily bars, for the assets that have any."""
+        return self._data.get(("bars", tuple(symbols)), lambda: self._store.bars(symbols))
+
+    def indicators(self, symbol: str) -> Reading[Indicators | None]:
+        """Return the stored series of an asset's indicators, or None if it has none."""
+        return self._data.get(("indicators", symbol), lambda: self._store.indicator_series(symbol))
+
+    def newest_indicators(self) -> Reading[dict[str, IndicatorValues]]:
+        """Return symbol → the newest values of the indicators, for the assets that have any."""
+        return self._data.get("indicators", self._store.indicators)
+
+    def news(self, symbol: str | None = None, *, limit: int, until: float = inf) -> Reading[list[NewsItem]]:
+        """Return the newest news items of all assets or of one asset, newest first."""
+        return self._data.get(
+            ("news", symbol, limit, until), lambda: self._store.news(symbol, limit=limit, until=until)
+        )
+
+    def quarantined(
+        self, symbol: str | None = None, *, kind: str | None = None, limit: int, until: float = inf
+    ) -> Reading[list[Quarantined]]:
+        """Return the quarantine records of all assets or of one asset, the last rejection first."""
+        return self._data.get(
+            ("quarantined", symbol, kind, limit, until),
+            lambda: self._store.quarantined(kind=kind, symbol=symbol, limit=limit, until=until),
+        )
+
+    def _read_quotes(self) -> list[QuoteView]:
+        assets = [asset for asset in self.assets().required().values() if asset.active]
+        quotes = self._store.quotes([asset.symbol for asset in assets])
+        now = self.clock.now()
+        limits = dataset_limits(self.schedules().required(), now)
+        return [quote_view(asset, quotes[asset.symbol], now, limits) for asset in assets if asset.symbol in quotes]

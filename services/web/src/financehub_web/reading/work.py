@@ -1,0 +1,60 @@
+"""Reads what the fleet does: schedules, runs, tasks and dead letters."""
+
+from collections.abc import Sequence
+
+from financehub_shared.broker.dead_letter import DeadLetter
+from financehub_shared.broker.dead_letter_queue import DeadLetterFilter, DeadLetterQueue
+from financehub_shared.core.catalog import CATALOG
+from financehub_shared.monitor import RunRecord, TaskStats
+from financehub_shared.schedules import ScheduleInfo, list_schedules, refused_schedules
+from financehub_web.reading.base import Readings
+from financehub_web.reading.cache import Reading
+
+
+class WorkReadings(Readings):
+    """Readings of the queue Redis."""
+
+    def schedules(self) -> Reading[list[ScheduleInfo]]:
+        """Return all registered schedules, sorted by name."""
+        return self._queues.get("schedules", lambda: list_schedules(self._client))
+
+    def refused_schedules(self) -> Reading[dict[str, str]]:
+        """Return position (`file:line`) → problem of each document that the scheduler refused."""
+        return self._queues.get("refused-schedules", lambda: refused_schedules(self._client))
+
+    def schedule_runs(self, uid: str) -> Reading[list[RunRecord]]:
+        """Return the newest runs of a schedule, at most ten, newest first."""
+        return self._queues.get(("schedule-runs", uid), lambda: self._monitor.get_schedule_runs(uid))
+
+    def task_stats(self) -> Reading[dict[str, TaskStats]]:
+        """Return task → statistics, for each task that is in the catalog or has run."""
+        return self._queues.get("tasks", lambda: dict.fromkeys(CATALOG, TaskStats()) | self._monitor.get_all_stats())
+
+    def task_runs(self, task: str) -> Reading[list[RunRecord]]:
+        """Return the newest runs of a task, first those in progress, at most 20."""
+        return self._queues.get(("task-runs", task), lambda: self._monitor.get_recent_runs(task))
+
+    def run_times(self, task: str | None = None) -> Reading[list[tuple[float, str]]]:
+        """Return the time and the id of each run of all tasks or of one task, newest first.
+
+        The time is that of the start while a run is in progress, and later that of the end, in Unix seconds.
+        """
+        return self._queues.get(("run-times", task), lambda: self._monitor.list_runs(None if task is None else [task]))
+
+    def runs(self, ids: Sequence[str]) -> Reading[list[RunRecord]]:
+        """Return the runs with these ids, in the same order, without those whose record has expired."""
+        return self._queues.get(("runs", tuple(ids)), lambda: self._monitor.get_runs(ids))
+
+    def run(self, id: str) -> Reading[RunRecord | None]:
+        """Return one run, or None if it is unknown or its record has expired."""
+        return self._queues.get(("run", id), lambda: self._monitor.get_run(id))
+
+    def dead_letters(self, wanted: DeadLetterFilter, *, limit: int) -> Reading[list[DeadLetter]]:
+        """Return the dead letters that match a filter, newest first."""
+        return self._queues.get(
+            ("dead-letters", wanted, limit), lambda: DeadLetterQueue(self._client).find(wanted, limit=limit)
+        )
+
+    def dead_letter(self, id: str) -> Reading[DeadLetter | None]:
+        """Return one dead letter, or None if there is none with this id."""
+        return self._queues.get(("dead-letter", id), lambda: DeadLetterQueue(self._client).show(id))

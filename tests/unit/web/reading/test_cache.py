@@ -1,0 +1,163 @@
+"""Tests of the readings that requests share."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import redis
+
+from financehub_shared.core.clock import ManualClock
+from financehub_shared.core.errors import StoreUnavailableError
+from financehub_shared.core.left_out import note_left_out
+from financehub_web.reading.cache import FRESH_SECONDS, MOST_READINGS, REFRESHED_SECONDS, RETRY_SECONDS, ReadingCache
+from support.waiting import eventually
+
+
+class Source:
+    """Counts how often it is read, and fails or waits on request."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+        self.error: Exception | None = None
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def read(self) -> int:
+        self.reads += 1
+        self.gate.wait(10)
+        if self.error is not None:
+            raise self.error
+        return self.reads
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def cache(clock: ManualClock) -> ReadingCache:
+    return ReadingCache(clock)
+
+
+@pytest.fixture
+def source() -> Source:
+    return Source()
+
+
+def test_reading_is_shared_while_it_is_fresh(cache: ReadingCache, clock: ManualClock, source: Source):
+    """Requests within the fresh time share one reading, and a later one reads again."""
+    first = cache.get("a", source.read)
+    clock.advance(FRESH_SECONDS)
+    assert cache.get("a", source.read) is first
+    clock.advance(REFRESHED_SECONDS)
+    assert cache.get("a", source.read).value == 2
+    assert cache.get("b", source.read).value == 3
+
+
+def test_reading_that_was_used_recently_is_refreshed_in_the_background(
+    cache: ReadingCache, clock: ManualClock, source: Source
+):
+    """A request just after the fresh time gets the last reading without waiting, and the next one gets a new one."""
+    first = cache.get("a", source.read)
+    clock.advance(FRESH_SECONDS + 0.1)
+    source.gate.clear()
+    assert cache.get("a", source.read) is first
+    source.gate.set()
+    eventually(lambda: cache.get("a", source.read).value == 2)
+    assert source.reads == 2
+
+
+def test_reading_during_an_outage_keeps_the_last_value_and_says_so(
+    cache: ReadingCache, clock: ManualClock, source: Source
+):
+    """The last good value stays with its time and the problem, and the next good reading has no problem."""
+    good = cache.get("a", source.read)
+    source.error = redis.ConnectionError("refused")
+    clock.advance(60)
+    stale = cache.get("a", source.read)
+    assert (stale.value, stale.at) == (good.value, good.at)
+    assert "refused" in stale.problem
+    source.error = None
+    clock.advance(RETRY_SECONDS)
+    assert cache.get("a", source.read).problem == ""
+
+
+def test_reading_without_a_last_value_raises_during_an_outage(cache: ReadingCache, source: Source):
+    """Nothing is invented if Redis has never answered."""
+    source.error = redis.TimeoutError("timed out")
+    with pytest.raises(StoreUnavailableError, match="timed out"):
+        cache.get("a", source.read)
+
+
+def test_outage_lets_one_request_at_a_time_try_again(cache: ReadingCache, clock: ManualClock, source: Source):
+    """After a failure, further requests of any name fail at once; after the pause, one of them reads."""
+    source.error = redis.TimeoutError("timed out")
+    for name in "abc":
+        with pytest.raises(StoreUnavailableError):
+            cache.get(name, source.read)
+    assert source.reads == 1
+    clock.advance(RETRY_SECONDS)
+    source.gate.clear()
+    with ThreadPoolExecutor(1) as pool:
+        probe = pool.submit(cache.get, "a", source.read)
+        eventually(lambda: source.reads == 2)
+        with pytest.raises(StoreUnavailableError):
+            cache.get("a", source.read)
+        with pytest.raises(StoreUnavailableError):
+            cache.get("b", source.read)
+        source.error = None
+        source.gate.set()
+        assert probe.result().value == 2
+    assert cache.get("b", source.read).value == 3
+
+
+def test_refused_command_does_not_count_as_an_outage(cache: ReadingCache, source: Source):
+    """If Redis refuses the command of one reading, other readings are not affected."""
+    source.error = redis.ResponseError("NOPERM")
+    with pytest.raises(StoreUnavailableError, match="NOPERM"):
+        cache.get("a", source.read)
+    source.error = None
+    assert cache.get("b", source.read).value == 2
+
+
+def test_threads_that_need_the_same_reading_read_it_once(cache: ReadingCache, source: Source):
+    """Concurrent requests for one name wait for the first one."""
+    source.gate.clear()
+    with ThreadPoolExecutor(8) as pool:
+        futures = [pool.submit(cache.get, "a", source.read) for _ in range(8)]
+        source.gate.set()
+        assert {future.result().value for future in futures} == {1}
+
+
+def test_required_reading_passes_its_problem_and_its_warnings_on(cache: ReadingCache, clock: ManualClock):
+    """A reading that is made from another one has the warnings of that one, and fails with it."""
+
+    def read() -> str:
+        note_left_out("key: damaged")
+        return "value"
+
+    def derived() -> str:
+        return cache.get("inner", read).required() + "!"
+
+    outer = cache.get("outer", derived)
+    assert (outer.value, outer.warnings) == ("value!", ("key: damaged",))
+    clock.advance(60)
+
+    def fail() -> str:
+        raise redis.ConnectionError("refused")
+
+    def derived_from_stale() -> str:
+        return cache.get("inner", fail).required()
+
+    stale = cache.get("outer", derived_from_stale)
+    assert stale.value == "value!"
+    assert "refused" in stale.problem
+
+
+def test_number_of_readings_is_bounded(cache: ReadingCache, source: Source):
+    """The least recently used readings are forgotten."""
+    for number in range(MOST_READINGS + 1):
+        cache.get(number, source.read)
+    assert cache.get(1, source.read).value == 2
+    assert cache.get(0, source.read).value == MOST_READINGS + 2
