@@ -7,6 +7,7 @@ import json
 import os
 import pkgutil
 import platform
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -52,6 +53,21 @@ def digests() -> dict[str, str]:
     return found
 
 
+def shipped(distribution: importlib.metadata.Distribution) -> set[Path]:
+    """Return the existing files of a distribution: those that its RECORD lists, and the bytecode of its modules."""
+    listed = {Path(os.path.normpath(distribution.locate_file(file))) for file in distribution.files or ()}
+    bytecode = {Path(importlib.util.cache_from_source(path)) for path in listed if path.suffix == ".py"}
+    return {path for path in listed | bytecode if path.exists()}
+
+
+def unlisted() -> list[str]:
+    """Return the files in /opt/financehub that belong neither to a distribution nor to the virtual environment."""
+    ours = {path for one in importlib.metadata.distributions() for path in shipped(one)}
+    found = [path for path in ROOT.rglob("*") if path.is_file() and path not in ours]
+    environment = re.compile(rf"{ROOT}/(pyvenv.cfg|bin/([Aa]ctivate\b.*|python[\d.]*))")
+    return sorted(str(path) for path in found if not environment.fullmatch(str(path)))
+
+
 def broken(packages: list[str]) -> dict[str, str]:
     """Return the modules that cannot be imported, with the reason. Missing optional distributions are not an error."""
     found = {}
@@ -74,6 +90,8 @@ def main() -> None:
         "own": own,
         "broken": broken(own),
         "files": files,
+        "unlisted": unlisted(),
+        "own_bytes": sum(path.stat().st_size for one in own for path in shipped(importlib.metadata.distribution(one))),
         # This must follow the imports.
         "uncompiled": compiled_at_start(),
         "user": [os.getuid(), os.getgid()],
