@@ -7,9 +7,9 @@ import redis
 
 from financehub_shared.core.errors import ConfigError, FinanceHubError, InvalidArgumentsError, StoreUnavailableError
 from financehub_shared.core.text import printable
-from financehub_shared.redis.connections import WrongServerError
 from financehub_shared.redis.explanations import UNREACHABLE, explain_failure, explain_refusal
 from financehub_shared.redis.faults import fault_code
+from financehub_shared.redis.server_check import WrongServerError
 
 
 class ExitCode(IntEnum):

@@ -8,10 +8,10 @@ import pytest
 import redis
 
 from financehub_shared.core.clock import SystemClock
-from financehub_shared.redis import connections
+from financehub_shared.redis import server_check
 from financehub_shared.redis.client import connect, connect_async
-from financehub_shared.redis.connections import NotMasterError
 from financehub_shared.redis.scripts import LuaScript, RedisScripts
+from financehub_shared.redis.server_check import NotMasterError
 from support.redis_binaries import SERVERS
 from support.redis_server import PATIENT_SECONDS, RedisServer, free_port
 from support.tunnel import Tunnel
@@ -146,7 +146,7 @@ def test_refusal_of_one_client_reopens_connections_of_all(pair: Pair):
 
 def test_client_that_only_reads_notices_a_demotion(pair: Pair, monkeypatch: pytest.MonkeyPatch):
     """No client writes, and a reader leaves the demoted server after the time of a check."""
-    monkeypatch.setattr(connections, "CHECK_SECONDS", 0.2)
+    monkeypatch.setattr(server_check, "CHECK_SECONDS", 0.2)
     client = connect(pair.name.url, retries=0, timeout=PATIENT_SECONDS)
     client.get("value")
     pair.fail_over()
@@ -186,7 +186,7 @@ def test_coroutines_reach_the_new_master(pair: Pair):
 
 def test_coroutine_that_only_reads_notices_a_demotion(pair: Pair, monkeypatch: pytest.MonkeyPatch):
     """A client for coroutines that does not write leaves the demoted server after the time of a check."""
-    monkeypatch.setattr(connections, "CHECK_SECONDS", 0.2)
+    monkeypatch.setattr(server_check, "CHECK_SECONDS", 0.2)
 
     async def run() -> None:
         client = connect_async(pair.name.url, retries=0, timeout=PATIENT_SECONDS)

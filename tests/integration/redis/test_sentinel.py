@@ -16,7 +16,7 @@ from financehub_cli.exit_codes import ExitCode
 from financehub_shared.core.redis_url_parser import parse_redis_url
 from financehub_shared.core.settings import Settings
 from financehub_shared.market.redis_store import RedisStore
-from financehub_shared.redis import connections
+from financehub_shared.redis import server_check
 from financehub_shared.redis.client import connect, connect_async
 from financehub_shared.redis.sentinel import NoMasterError
 from financehub_shared.worker.build import build_broker
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.faults
 @pytest.mark.parametrize("server", SERVERS)
 def test_clients_follow_the_master(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """When the master is killed or hangs, clients of every kind use the new one. A password is used everywhere."""
-    monkeypatch.setattr(connections, "CHECK_SECONDS", 0.5)
+    monkeypatch.setattr(server_check, "CHECK_SECONDS", 0.5)
     with SentinelSet(tmp_path, password="s3cret", server=server) as redis_set:
         url = redis_set.url
         reader, writer = connect(url, timeout=2), connect(url, timeout=2)
@@ -139,7 +139,7 @@ class _Load:
 @pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "coroutine"])
 def test_open_connection_serves_without_sentinels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blocking: bool):
     """While no Sentinel answers, an open connection is used, and its checks do not ask them before every command."""
-    monkeypatch.setattr(connections, "CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(server_check, "CHECK_SECONDS", 0.0)
     with SentinelSet(tmp_path, replicas=0) as redis_set:
         client = connect(redis_set.url, retries=0)
 

@@ -13,7 +13,7 @@ import redis
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.redis_url_parser import parse_redis_url
 from financehub_shared.redis.client import connect, connect_async
-from financehub_shared.redis.connections import WrongServerError
+from financehub_shared.redis.server_check import WrongServerError
 from financehub_shared.redis.startup import refuse_wrong_servers
 from support.processes import end, launch
 from support.redis_binaries import SERVERS, redis_server_binary

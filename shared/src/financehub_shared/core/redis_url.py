@@ -70,7 +70,7 @@ class RedisUrl:
         """The address for messages, such as `redis:6379`, without user, password and database."""
         if self.scheme is Scheme.UNIX:
             return self.path
-        hosts = ", ".join(_join(*host) for host in self.hosts)
+        hosts = ", ".join(join_host(*host) for host in self.hosts)
         return f"the master of {self.service!r} (Sentinels: {hosts})" if self.is_sentinel else hosts
 
     @property
@@ -90,10 +90,11 @@ class RedisUrl:
         userinfo = f"{user}:***@" if self.login.password else f"{user}@" if user else ""
         if self.scheme is Scheme.UNIX:
             return f"unix://{userinfo}{quote(self.path)}?db={self.db}"
-        hosts = ",".join(_join(*host) for host in self.hosts)
+        hosts = ",".join(join_host(*host) for host in self.hosts)
         service = f"{quote(self.service, safe='')}/" if self.is_sentinel else ""
         return f"{self.scheme}://{userinfo}{hosts}/{service}{self.db}"
 
 
-def _join(host: str, port: int) -> str:
+def join_host(host: str, port: int) -> str:
+    """Return a host and a port as a URL has them, with an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

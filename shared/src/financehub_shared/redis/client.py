@@ -15,12 +15,14 @@ from redis.maint_notifications import MaintNotificationsConfig
 from financehub_shared.core.redis_url import RedisUrl
 from financehub_shared.core.redis_url_parser import parse_redis_url
 from financehub_shared.redis.address import address_of
-from financehub_shared.redis.connections import (
+from financehub_shared.redis.async_connections import (
     AsyncMasterConnection,
     AsyncSentinelConnection,
     AsyncTlsMasterConnection,
     AsyncTlsSentinelConnection,
     AsyncUnixMasterConnection,
+)
+from financehub_shared.redis.connections import (
     MasterConnection,
     SentinelConnection,
     TlsMasterConnection,

@@ -9,8 +9,8 @@ from typing import Any
 import redis
 
 from financehub_shared.core.text import printable
-from financehub_shared.redis.connections import NotMasterError, NotRedisError, WrongServerError
 from financehub_shared.redis.faults import NOPERM, fault_code, is_unknown_command
+from financehub_shared.redis.server_check import NotMasterError, NotRedisError, WrongServerError
 from financehub_shared.redis.server_facts import number_of
 
 #: Codes of the problems because of which a server refuses every write.

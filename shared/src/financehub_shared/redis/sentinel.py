@@ -20,7 +20,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
 from financehub_shared.core.errors import FinanceHubError
-from financehub_shared.core.redis_url import RedisUrl
+from financehub_shared.core.redis_url import RedisUrl, join_host
 from financehub_shared.core.redis_url_parser import is_host
 from financehub_shared.redis.faults import is_unknown_command
 from financehub_shared.redis.replies import MALFORMED_REPLY
@@ -211,16 +211,16 @@ def _address(reply: Any) -> tuple[str, int]:
 
 
 def _problem(url: RedisUrl, position: int, error: Exception | None) -> str:
-    host, port = url.hosts[position]
+    place = join_host(*url.hosts[position])
     if error is None:
-        return f"{host}:{port} does not monitor it"
+        return f"{place} does not monitor it"
     if isinstance(error, MALFORMED_REPLY):
-        return f"{host}:{port} sends replies that no Sentinel sends"
+        return f"{place} sends replies that no Sentinel sends"
     if isinstance(error, redis.AuthenticationError):
-        return f"{host}:{port} requires a login; add the options sentinel_username and sentinel_password to the URL"
+        return f"{place} requires a login; add the options sentinel_username and sentinel_password to the URL"
     if is_unknown_command(error):
-        return f"{host}:{port} is a Redis server and not a Sentinel; use redis:// for a server without Sentinels"
-    return f"{host}:{port}: {error}"
+        return f"{place} is a Redis server and not a Sentinel; use redis:// for a server without Sentinels"
+    return f"{place}: {error}"
 
 
 def _sentinel_parameters(url: RedisUrl, timeout: float) -> dict[str, Any]:

@@ -9,8 +9,8 @@ import redis
 
 from financehub_shared.core.clock import Clock
 from financehub_shared.redis import keys, queue_keys
-from financehub_shared.redis.connections import NotRedisError
 from financehub_shared.redis.replies import MALFORMED_REPLY
+from financehub_shared.redis.server_check import NotRedisError
 
 #: The probe expires by itself if FinanceHub is uninstalled.
 PROBE_TTL_SECONDS = 60

@@ -8,7 +8,7 @@ import redis
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.redis_url import RedisUrl
 from financehub_shared.redis.client import connect
-from financehub_shared.redis.connections import WrongServerError
+from financehub_shared.redis.server_check import WrongServerError
 
 #: A process starts without Redis if it does not answer within this time.
 _TIMEOUT_SECONDS = 2.0

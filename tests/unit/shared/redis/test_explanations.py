@@ -3,8 +3,8 @@
 import pytest
 import redis
 
-from financehub_shared.redis.connections import NotMasterError, NotRedisError, WrongServerError
 from financehub_shared.redis.explanations import UNREACHABLE, explain_failure
+from financehub_shared.redis.server_check import NotMasterError, NotRedisError, WrongServerError
 
 PLACE = "the queue Redis at redis.example.com:6379"
 _WRONGPASS = "invalid username-password pair or user is disabled."
