@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from financehub_shared.core.redis_url_parser import parse_redis_url
 from support.chart import Document, Manifests, render
 from support.chart_values import merged
 
@@ -84,6 +85,7 @@ def test_keda_uses_the_redis_of_the_workers(values: dict[str, Any], address: str
             False,
         ),
         ("rediss+sentinel://u@[fd00::1],[fd00::2]:1/m/3", "[fd00::1]:26379,[fd00::2]:1", "m", "3", "u", True),
+        ("redis+sentinel://u%40%3A@a.example/my%2Fm+%25/2", "a.example:26379", "my/m+%", "2", "u@:", False),
     ],
 )
 def test_keda_asks_the_sentinels(
@@ -99,6 +101,10 @@ def test_keda_asks_the_sentinels(
             assert (found["databaseIndex"], found.get("username")) == (database, user)
             assert (found.get("enableTLS") == "true") is tls
             assert "address" not in found
+    parsed = parse_redis_url(url)
+    assert (service, int(database), user) == (parsed.service, parsed.db, parsed.login.username), (
+        "as the workers read it"
+    )
 
 
 def test_keda_reads_the_password_from_the_secret():

@@ -46,15 +46,22 @@ redis://{{ include "financehub.fullname" . }}-redis.{{ .Release.Namespace }}.svc
 {{- regexReplaceAll "^[^/]*//[^/?]*/?([^?]*).*$" (include "financehub.redis.url" .) "${1}" -}}
 {{- end -}}
 
+{{/* A part of a URL without its percent-encoding, which KEDA does not decode. */}}
+{{- define "financehub.redis.decoded" -}}
+{{- trimPrefix "/" (get (urlParse (printf "redis://host/%s" .)) "path") -}}
+{{- end -}}
+
 {{/* The name of the master that the Sentinels monitor. */}}
 {{- define "financehub.redis.service" -}}
-{{- if include "financehub.redis.usesSentinel" . }}{{ first (splitList "/" (include "financehub.redis.path" .)) }}{{ end -}}
+{{- if include "financehub.redis.usesSentinel" . -}}
+{{- include "financehub.redis.decoded" (first (splitList "/" (include "financehub.redis.path" .))) -}}
+{{- end -}}
 {{- end -}}
 
 {{/* The Redis ACL user in the URL; empty if there is none. */}}
 {{- define "financehub.redis.user" -}}
 {{- $before := regexFind "//[^/@]*@" (include "financehub.redis.url" .) -}}
-{{- first (splitList ":" (trimSuffix "@" (trimPrefix "//" $before))) -}}
+{{- include "financehub.redis.decoded" (first (splitList ":" (trimSuffix "@" (trimPrefix "//" $before)))) -}}
 {{- end -}}
 
 {{/* Whether Redis clients need a Secret: empty if they do not. */}}
