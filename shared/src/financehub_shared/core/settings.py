@@ -120,7 +120,8 @@ class Settings(ProviderSettings, WebSettings):
     janitor_interval_seconds: Seconds = Field(
         15,
         description="Interval between scans for dead workers. The messages of a dead worker are back in the queue "
-        "after at most the heartbeat timeout plus this interval, 75 s by default.",
+        "after at most the heartbeat timeout plus this interval, 75 s by default. For 10 s after an outage of Redis, "
+        "and after the start of the scheduler, no worker counts as dead.",
     )
     max_deliveries: int = Field(
         5,
