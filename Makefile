@@ -94,9 +94,12 @@ $(IMAGES:%=image-%): image-%:
 
 E2E = PYTHONPATH=$(TEST_PATH) $(BIN)/python -m e2e
 
-.PHONY: cluster
-cluster: install ## Start a cluster for the end-to-end tests: kind, or a node that the tests build (root, Go; 15 minutes the first time)
+.PHONY: cluster-programs
+cluster-programs: install ## Build the programs of `make cluster`, once per version (25 minutes; needs Go)
 	@$(PROVIDE_BINARIES) $$($(E2E) programs)
+
+.PHONY: cluster
+cluster: cluster-programs ## Start a cluster for the end-to-end tests: kind, or a node that the tests build (root)
 	@$(E2E) cluster
 
 .PHONY: cluster-down
@@ -108,9 +111,9 @@ e2e: cluster ## Build the images and run the end-to-end tests in the cluster, or
 	@$(E2E) test $(ARGS)
 
 .PHONY: test-docker
-test-docker: install ## Run the integration tests with Redis in a Docker container (a part: ARGS=…)
+test-docker: install ## Run the integration tests that share a Redis, with this Redis in a Docker container (a part: ARGS=…)
 	@# Fault tests need servers that they can kill, so most of them start their own, and a container changes nothing.
-	@PYTHONPATH=$(TEST_PATH) $(BIN)/python -m test_cluster.images in $(BIN)/pytest $(or $(ARGS),tests/integration $(PARALLEL) -m "not faults")
+	@PYTHONPATH=$(TEST_PATH) $(BIN)/python -m test_cluster.images in $(BIN)/pytest $(or $(ARGS),tests/integration $(PARALLEL) -m "shared_redis and not faults")
 
 .PHONY: test-monitoring
 test-monitoring: install ## Test the rules with promtool, and with a real Prometheus and injected faults (4 minutes)
@@ -143,6 +146,10 @@ lock: $(UV) ## Resolve the dependencies of the workspace and export the hashed r
 .PHONY: calendars
 calendars: install ## Update the scheduler's exchange calendars, from last year to five years ahead
 	$(BIN)/python services/scheduler/tools/make_calendars.py
+
+.PHONY: vendor
+vendor: install ## Download the JavaScript libraries of the console with npm, and check their hashes
+	$(BIN)/python services/web/tools/vendor.py
 
 .PHONY: manifests
 manifests: install ## Generate the Kubernetes manifests and the chart's generated files from the models

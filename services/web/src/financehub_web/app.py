@@ -25,8 +25,8 @@ from financehub_web.access.hosts import HostFilter, allowed_hosts
 from financehub_web.access.users import load_users
 from financehub_web.api import quotes
 from financehub_web.api.problems import Problem, add_error_handlers
+from financehub_web.console.errors import add_error_pages
 from financehub_web.console.pages import router as pages
-from financehub_web.console.static_files import static_files
 from financehub_web.observability import LoopProbe, WebObservability
 from financehub_web.reading.fleet import Fleet
 
@@ -72,8 +72,8 @@ def build_app(settings: Settings, fleet: Fleet, loop: LoopProbe) -> FastAPI:
         api.include_router(router)
     app.include_router(api)
     app.include_router(pages)
-    app.mount("/static", static_files(), name="static")
     add_error_handlers(app)
+    add_error_pages(app)
     # The one that is added last sees a request first.
     app.add_middleware(Gate, users=load_users(settings), is_writable=settings.web_mode == "write")
     app.add_middleware(HostFilter, hosts=allowed_hosts(settings))

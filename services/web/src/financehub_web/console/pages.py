@@ -1,17 +1,11 @@
-"""The routes of all pages."""
+"""The routes of all pages and of the static files."""
 
-from typing import Annotated
+from fastapi import APIRouter
 
-from fastapi import APIRouter, Depends, Request
-from starlette.responses import HTMLResponse
-
-from financehub_web.console.templates import render
-from financehub_web.reading.fleet import Fleet, fleet_of
+from financehub_web.console import overview, quote, quotes
+from financehub_web.console.static_files import serve_file
 
 router = APIRouter(include_in_schema=False)
-
-
-@router.get("/", name="overview")
-def overview(request: Request, fleet: Annotated[Fleet, Depends(fleet_of)]) -> HTMLResponse:
-    """Answer whether everything is all right."""
-    return render(request, "overview.html", {"report": fleet.health()})
+for page in (overview, quotes, quote):
+    router.include_router(page.router)
+router.add_api_route("/static/{name:path}", serve_file, methods=["GET", "HEAD"], name="static", response_model=None)

@@ -1,32 +1,31 @@
-"""Renders the templates, with every text from outside escaped."""
+"""Renders the templates. Every text is escaped for HTML, and characters that are not printable are shown as escapes."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.requests import Request
-from starlette.responses import HTMLResponse
 
-from financehub_shared.core.text import printable
+from financehub_web.console.filters import FILTERS, NOTHING, show_text
 
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
+    finalize=show_text,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
+    auto_reload=False,
 )
-_ENVIRONMENT.filters["printable"] = printable
+_ENVIRONMENT.filters |= FILTERS
+_ENVIRONMENT.globals["nothing"] = NOTHING
 
 
-def render(request: Request, template: str, values: Mapping[str, Any]) -> HTMLResponse:
-    """Return a page.
+def render(template: str, values: Mapping[str, Any]) -> str:
+    """Return the HTML of a template.
 
     Args:
-        request: The request.
         template: Name of the template.
         values: The values of its variables.
     """
-    html = _ENVIRONMENT.get_template(template).render(request=request, url_for=request.url_for, **values)
-    return HTMLResponse(html, headers={"Cache-Control": "private, no-cache"})
+    return _ENVIRONMENT.get_template(template).render(values)

@@ -1,0 +1,85 @@
+"""Shows errors as pages: what was wrong, and what to do."""
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from financehub_shared.core.errors import StoreUnavailableError
+from financehub_web.console.page import show
+
+log = structlog.get_logger(__name__)
+
+Handler = Callable[[Request, Any], Awaitable[Response]]
+
+
+class PageError(Exception):
+    """An error that the reader sees as a page.
+
+    Args:
+        status: The HTTP status.
+        title: What was wrong, in a few words.
+        detail: What to do.
+        links: (text, address) of pages that the reader may have meant.
+    """
+
+    def __init__(self, status: HTTPStatus, title: str, detail: str, links: list[tuple[str, str]] | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.title = title
+        self.detail = detail
+        self.links = links or []
+
+
+def add_error_pages(app: FastAPI) -> None:
+    """Let every error outside of the API end in a page. Call this function after the handlers of the API are added."""
+    handlers: dict[Any, Any] = dict(app.exception_handlers)
+    for type_ in (StoreUnavailableError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(type_, _by_path(handlers[type_]))
+    app.add_exception_handler(PageError, _show_page)
+
+
+def _by_path(api_handler: Handler) -> Handler:
+    async def handle(request: Request, error: Exception) -> Response:
+        path = request.url.path.removeprefix(request.scope.get("root_path", ""))
+        if path.startswith("/api/"):
+            return await api_handler(request, error)
+        return await _show_page(request, error)
+
+    return handle
+
+
+async def _show_page(request: Request, error: Exception) -> Response:
+    if not isinstance(error, PageError):
+        error = _as_page_error(request, error)
+    values = {"error": error}
+    return await run_in_threadpool(
+        show, request, "error.html", error.title, "", values, status=error.status, live=False
+    )
+
+
+def _as_page_error(request: Request, error: Exception) -> PageError:
+    if isinstance(error, StoreUnavailableError):
+        return PageError(
+            HTTPStatus.SERVICE_UNAVAILABLE, "Redis does not answer", f"{error}. Reload the page when it answers again."
+        )
+    if isinstance(error, RequestValidationError):
+        first = error.errors()[0]
+        place = f"parameter {first['loc'][-1]!r}"
+        return PageError(HTTPStatus.BAD_REQUEST, "This address is not valid", f"{place}: {first['msg']}")
+    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.NOT_FOUND:
+        detail = f"{request.url.path} does not exist. The menu lists all pages."
+        return PageError(HTTPStatus.NOT_FOUND, "There is no such page", detail)
+    if isinstance(error, HTTPException):
+        status = HTTPStatus(error.status_code)
+        return PageError(status, status.phrase, f"{request.method} {request.url.path}: {error.detail}")
+    log.error("page_failed", path=request.url.path, exc_info=error)
+    # without the text of the error, which could contain a secret
+    detail = f"{type(error).__name__}: the log of the web process has the reason."
+    return PageError(HTTPStatus.INTERNAL_SERVER_ERROR, "This page failed", detail)

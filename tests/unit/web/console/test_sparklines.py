@@ -1,0 +1,28 @@
+"""The lines that are drawn without a script."""
+
+from math import nan
+
+from financehub_web.console.sparklines import line_path
+
+
+def test_line_path_covers_the_whole_area() -> None:
+    """The line begins at the left edge, ends at the right edge, and touches the lowest and the highest point."""
+    assert line_path([1, 3, 2]) == "M0.00 29.00L50.00 1.00L100.00 15.00"
+
+
+def test_line_path_of_equal_values_is_in_the_middle() -> None:
+    """A price that does not change is a straight line."""
+    assert line_path([5, 5]) == "M0.00 15.00L100.00 15.00"
+
+
+def test_line_path_leaves_out_what_is_not_a_number() -> None:
+    """Values that are not finite and lines without two points are not drawn."""
+    assert line_path([1, nan, 2]) == "M0.00 29.00L100.00 1.00"
+    assert line_path([nan, 2]) == ""
+
+
+def test_line_path_of_a_long_series_is_short() -> None:
+    """The path of ten thousand values stays small, and ends with the newest one."""
+    path = line_path(list(range(10_000)))
+    assert path.count("L") == 399
+    assert path.endswith("L100.00 1.00")
