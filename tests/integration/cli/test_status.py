@@ -3,9 +3,11 @@
 import time
 from typing import Any
 
+import pytest
 import redis
 
 from financehub_shared.core.catalog import Tier
+from financehub_shared.health import checker
 from financehub_shared.health.processes import ProcessInfo, ProcessRegistry
 from financehub_shared.market.redis_store import RedisStore
 
@@ -60,3 +62,19 @@ def test_status_with_stale_data_and_open_breaker_is_degraded(
     assert [entry["stale"] for entry in report["freshness"]] == [True]
     assert any("data:quotes:crypto: stale" in problem for problem in report["problems"])
     assert "! provider:binance: circuit breaker open" in invoke("status").stdout
+
+
+def test_status_survives_an_error_of_the_checks(
+    cli: Any, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error of our own code is a problem, and the page shows everything that it read."""
+
+    def fail(_: object) -> None:
+        raise OverflowError("cannot convert float infinity to integer")
+
+    monkeypatch.setattr(checker, "evaluate", fail)
+    write_heartbeats(redis_client)
+    report = cli("status", code=1)
+    (problem,) = report["problems"]
+    assert problem.startswith("report: the report failed, which is an error of FinanceHub: OverflowError")
+    assert len(report["tiers"]) == len([*Tier, "scheduler"])

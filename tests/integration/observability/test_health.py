@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 import redis
+from structlog.testing import capture_logs
 
 from financehub_low_priority.health_check import check_health
 from financehub_shared.breaker.model import BreakerState
+from financehub_shared.broker.queues import QueueStats
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Quote
@@ -197,3 +199,21 @@ def test_queue_watch_covers_added_queues(redis_client: "redis.Redis") -> None:
     figures: dict[str, Any] = {queue.queue: queue for queue in QueueReader(redis_client, 60, ManualClock()).read_all()}
     assert set(figures) == {"high", "medium", "low", "special"}
     assert figures["special"].ready == 1
+
+
+def test_snapshot_without_a_part_has_all_others(redis_client: "redis.Redis"):
+    """An error of our own code in one part is named in that part's check, and every other check is made."""
+
+    def fail() -> list[QueueStats]:
+        raise OverflowError("cannot convert float infinity to integer")
+
+    health = HealthChecker(redis_client, redis_client, RedisStore(redis_client), fail, ManualClock())
+    with capture_logs() as logs:
+        for _ in range(3):
+            snapshot = health.collect()
+    checks = {check.name: check.reason for check in health.evaluate(snapshot).checks}
+    assert checks["queues"] == (
+        "not checked: an error of FinanceHub: OverflowError: cannot convert float infinity to integer"
+    )
+    assert {"redis", "tier:high", "scheduler", "assets"} <= checks.keys()
+    assert [entry["event"] for entry in logs] == ["health_report_failed"]

@@ -16,7 +16,6 @@ from financehub_shared.core.durations import format_duration
 from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.health import HealthReport, HealthStatus
 from financehub_shared.health.checker import HealthChecker
-from financehub_shared.health.checks import evaluate
 from financehub_shared.health.readers import health_checker
 from financehub_shared.schedules import list_schedules, refused_schedules
 from financehub_shared.views.status import ScheduleStateView, StatusView, status_view
@@ -46,7 +45,7 @@ def _collect(session: Session, checker: HealthChecker) -> CommandResult:
     snapshot = checker.collect(schedules)
     if snapshot.redis_error:
         raise StoreUnavailableError(snapshot.redis_error)
-    report = evaluate(snapshot)
+    report = checker.evaluate(snapshot)
     view = status_view(report, snapshot, schedules, refused_schedules(session.broker_client))
     code = session.exit_code() if report.status is HealthStatus.OK else ExitCode.FAILED
     return CommandResult(view, _page(report, view), [], code)

@@ -87,25 +87,32 @@ class HealthChecker:
         """Return a report that is at most `CACHE_SECONDS` old. This method never raises."""
         cached = self._cached
         if cached is None or self._clock.monotonic() - cached[0] > CACHE_SECONDS:
-            report = self._evaluate()
+            report = self._guarded(lambda: evaluate(self.collect()))
             # Stamped now, because a report that takes longer than the cache lasts would otherwise never be shared.
             # There is no lock: if two threads make reports at the same time, either may be kept.
             cached = self._cached = (self._clock.monotonic(), report)
         return cached[1]
 
-    def _evaluate(self) -> HealthReport:
+    def evaluate(self, snapshot: FleetSnapshot) -> HealthReport:
+        """Return the report about a snapshot. This method never raises."""
+        return self._guarded(lambda: evaluate(snapshot))
+
+    def _guarded(self, make: Callable[[], HealthReport]) -> HealthReport:
         try:
-            return evaluate(self.collect())
-        except Exception as error:
-            # Whatever a foreign record causes, the report says so. Without one, probes and people would learn nothing.
-            if type(error) not in self._logged:
-                self._logged.add(type(error))
-                log.exception("health_report_failed")
-            text = f"the report failed, which is an error of FinanceHub: {type(error).__name__}: {shorten(error)}"
+            return make()
+        except Exception as error:  # noqa: BLE001 — boundary: without a report, probes and people would learn nothing
+            text = f"the report failed, which is {self._log_unforeseen(error)}"
             return HealthReport.of([HealthCheck("report", HealthStatus.DEGRADED, text)], self._clock.now())
 
+    def _log_unforeseen(self, error: Exception) -> str:
+        """Log an error that a foreign record causes, once for each type, and return it as text."""
+        if type(error) not in self._logged:
+            self._logged.add(type(error))
+            log.error("health_report_failed", exc_info=error)
+        return f"an error of FinanceHub: {type(error).__name__}: {shorten(error)}"
+
     def collect(self, schedules: Sequence[ScheduleFacts] | None = None) -> FleetSnapshot:
-        """Collect a snapshot of the fleet. This method never raises.
+        """Collect a snapshot of the fleet. If a part cannot be read, the snapshot says why and has all other parts.
 
         Args:
             schedules: The registered schedules, if the caller has read them already.
@@ -123,7 +130,7 @@ class HealthChecker:
                 return FleetSnapshot(self._clock.now(), redis_error=problem.text)
         now = self._clock.now()
         problems = [problem for each in facts for problem in find_problems(each)]
-        reader = _PartReader()
+        reader = _PartReader(self._log_unforeseen)
         if schedules is None:
             no_schedules: Sequence[ScheduleFacts] = ()
             schedules = reader.read("schedules", self._schedules, no_schedules)
@@ -187,9 +194,14 @@ class HealthChecker:
 
 
 class _PartReader:
-    """Reads the parts of a snapshot until Redis stops answering."""
+    """Reads the parts of a snapshot until Redis stops answering.
 
-    def __init__(self) -> None:
+    Args:
+        describe: Returns an unforeseen error as text.
+    """
+
+    def __init__(self, describe: Callable[[Exception], str]) -> None:
+        self._describe = describe
         self.failures: dict[str, str] = {}
         self._is_lost = False
 
@@ -204,6 +216,9 @@ class _PartReader:
         except (redis.RedisError, FinanceHubError) as error:
             self.failures[part] = str(error)
             self._is_lost = _is_outage(error)
+            return default
+        except Exception as error:  # noqa: BLE001 — boundary: a foreign record costs its part and no other one
+            self.failures[part] = self._describe(error)
             return default
 
 
