@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import redis
+from structlog.testing import capture_logs
 
 from financehub_shared.core.catalog import Tier
 from financehub_shared.health import checker
@@ -74,7 +75,9 @@ def test_status_survives_an_error_of_the_checks(
 
     monkeypatch.setattr(checker, "evaluate", fail)
     write_heartbeats(redis_client)
-    report = cli("status", code=1)
+    with capture_logs() as logs:
+        report = cli("status", code=1)
     (problem,) = report["problems"]
     assert problem.startswith("report: the report failed, which is an error of FinanceHub: OverflowError")
     assert len(report["tiers"]) == len([*Tier, "scheduler"])
+    assert [entry["event"] for entry in logs] == ["health_report_failed"]
