@@ -126,6 +126,24 @@ def test_statistics_and_listings_read_the_beginning_of_a_huge_entry(redis_client
     assert (letter.reason, len(letter.raw)) == ("undecodable", MAX_READ_BYTES)
 
 
+def test_huge_ids_never_leave_redis(broker: FinanceHubBroker, redis_client: "redis.Redis", serving: Serve):
+    """A message whose id has megabytes runs under a short one, and nothing that reads the queue receives the id."""
+    runs = actor(broker)
+    for number in range(3):
+        put(redis_client, "huge" * 1_000_000 + str(number), message("task", args=f"[{number}]"))
+    redis_client.hset(keys.messages("q"), "stranded" * 500_000, message("task", args='["stranded"]'))
+    before = redis_client.info("stats")["total_net_output_bytes"]
+    janitor = Janitor(redis_client, heartbeat_timeout_seconds=60, dead_letter_retention_days=7)
+    for _ in range(2):
+        janitor.run()
+        assert queue_stats(redis_client, ["q"])[0].oldest_age_seconds > 0
+    with serving(broker):
+        eventually(lambda: set(runs) == {0, 1, 2, "stranded"}, within=PATIENT_SECONDS)
+        eventually(lambda: redis_client.hlen(keys.messages("q")) == 0, within=PATIENT_SECONDS)
+    assert redis_client.info("stats")["total_net_output_bytes"] - before < 1_000_000
+    assert runs.count(0) == 1
+
+
 def test_consumer_that_cannot_refuse_a_message_keeps_none(
     broker: FinanceHubBroker, redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch, serving: Serve
 ):

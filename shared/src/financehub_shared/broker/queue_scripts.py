@@ -14,6 +14,9 @@ from financehub_shared.redis.scripts import REDIS_NOW
 
 #: A fetch takes no further message once its reply has so many bytes. Redis and the worker each hold a reply in memory.
 REPLY_BYTES = 8_000_000
+#: Bytes of the longest id that a script returns. The door accepts ids of 512 characters, each of up to 4 bytes.
+ID_BYTES = 2_048
+_LONGEST_ID = f"local longest_id = {ID_BYTES}\n"
 
 #: Appends a message. KEYS: ready, messages. ARGV: id, message. Does not append it again if a process repeats an enqueue
 #: whose reply was lost, and the message still waits or is in flight.
@@ -25,9 +28,11 @@ if redis.call("hset", KEYS[2], ARGV[1], ARGV[2]) == 1 then redis.call("rpush", K
 #: Takes messages and sends a heartbeat. KEYS: ready, messages, acks, losses, heartbeats. ARGV: worker, maximum number
 #: of messages (0 for a heartbeat only), largest number of bytes of a message, number of bytes of all messages after
 #: which no further one is taken. A longer message is cut off after one byte more. An entry of the queue whose message
-#: this worker already holds is dropped. Returns id, message, losses, id, message, losses, …
+#: this worker already holds is dropped. A message whose id is too long gets a short one, because the id could have
+#: hundreds of MB. Returns id, message, losses, id, message, losses, …
 FETCH = (
     REDIS_NOW
+    + _LONGEST_ID
     + """
 redis.call("hlen", KEYS[2])
 redis.call("scard", KEYS[3])
@@ -38,6 +43,11 @@ for _ = 1, tonumber(ARGV[2]) do
   local id = redis.call("lpop", KEYS[1])
   if not id then break end
   local message = redis.call("hget", KEYS[2], id)
+  if message and #id > longest_id then
+    redis.call("hdel", KEYS[2], id)
+    id = redis.sha1hex(id)
+    redis.call("hset", KEYS[2], id, message)
+  end
   if message and redis.call("sadd", KEYS[3], id) == 1 then
     fetched[#fetched + 1] = id
     if #message > tonumber(ARGV[3]) then message = string.sub(message, 1, ARGV[3] + 1) end
@@ -51,6 +61,14 @@ redis.call("zadd", KEYS[5], now, ARGV[1])
 return fetched
 """
 )
+
+#: Returns the first bytes of the message at the head of a queue, or nothing. Another command reports keys that have a
+#: wrong type. KEYS: ready, messages. ARGV: number of bytes.
+HEAD = """
+local id = redis.pcall("lindex", KEYS[1], 0)
+local message = type(id) == "string" and redis.pcall("hget", KEYS[2], id)
+return type(message) == "string" and string.sub(message, 1, ARGV[1])
+"""
 
 #: Returns fields of a hash, each cut off after a number of bytes. KEYS: the hash. ARGV: number of bytes, the fields.
 #: Returns at least one field, and no more after 16 MB in total, so that the reply fits into memory. The caller asks for
@@ -187,8 +205,11 @@ return reclaimed
 #: Finds the messages of a queue that neither wait nor are held by a worker. No script of ours leaves one, but another
 #: program may replace or change the keys. KEYS: ready, messages, then the acks of each worker. ARGV: ids to put back in
 #: the queue, if they still are such messages. Returns their number, then the ids of up to 1,000 other ones, because a
-#: hash of another program can have any number of fields.
-STRANDED = """
+#: hash of another program can have any number of fields. An id that is too long to be returned is put back at once,
+#: because no worker holds such an id.
+STRANDED = (
+    _LONGEST_ID
+    + """
 local placed = redis.call("llen", KEYS[1])
 for i = 3, #KEYS do placed = placed + redis.call("scard", KEYS[i]) end
 if placed >= redis.call("hlen", KEYS[2]) then return {0} end
@@ -200,7 +221,7 @@ end
 for _, id in ipairs(ARGV) do wanted[id] = true end
 for _, id in ipairs(redis.call("hkeys", KEYS[2])) do
   if not known[id] then
-    if wanted[id] then
+    if wanted[id] or #id > longest_id then
       redis.call("rpush", KEYS[1], id)
       others[1] = others[1] + 1
     else
@@ -211,6 +232,7 @@ for _, id in ipairs(redis.call("hkeys", KEYS[2])) do
 end
 return others
 """
+)
 
 #: Moves a dead letter back to its queue. KEYS: dead, dead messages, ready, messages. ARGV: id, message. Returns 1, or 0
 #: if the letter no longer exists.

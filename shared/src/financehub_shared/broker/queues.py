@@ -13,7 +13,7 @@ from financehub_shared.broker import options
 from financehub_shared.broker.dead_letter_reason import MessageRefusedError
 from financehub_shared.broker.door import decode_object
 from financehub_shared.broker.option_rules import is_time, valid_options
-from financehub_shared.broker.queue_scripts import READ_FIELDS
+from financehub_shared.broker.queue_scripts import HEAD
 from financehub_shared.redis import queue_keys as keys
 from financehub_shared.redis.key_types import readable, report_wrong_key
 from financehub_shared.redis.text import printable
@@ -66,12 +66,12 @@ def queue_stats(
         pipe.zrange(keys.HEARTBEATS, 0, -1, withscores=True)
         for queue in queues:
             names += [keys.ready(queue), keys.messages(queue), keys.messages(dq_name(queue)), keys.dead(queue)]
-            names.append(keys.ready(queue))
+            names.append(keys.messages(queue))
             pipe.llen(keys.ready(queue))
             pipe.hlen(keys.messages(queue))
             pipe.hlen(keys.messages(dq_name(queue)))
             pipe.zcard(keys.dead(queue))
-            pipe.lindex(keys.ready(queue), 0)
+            pipe.eval(HEAD, 2, keys.ready(queue), keys.messages(queue), HEAD_BYTES)
         replies = readable(names, pipe.execute(raise_on_error=False), None)
         (seconds, microseconds), heartbeats, *figures = replies
         now = seconds + microseconds / 1e6
@@ -79,18 +79,14 @@ def queue_stats(
         dead_workers = [printable(worker) for worker, at_ms in heartbeats or () if at_ms / 1000 <= alive_since]
         rows = [figures[start : start + 5] for start in range(0, len(figures), 5)]
         names = []
-        for queue, (*_, head) in zip(queues, rows, strict=True):
-            # HGET needs a field name, and no queue contains a message with an empty id.
-            pipe.eval(READ_FIELDS, 1, keys.messages(queue), HEAD_BYTES, head or b"")
-            names.append(keys.messages(queue))
+        for queue in queues:
             for worker in dead_workers:
                 for name in (keys.acks(worker, queue), keys.acks(worker, dq_name(queue))):
                     pipe.scard(name)
                     names.append(name)
         remaining = iter(readable(names, pipe.execute(raise_on_error=False), None))
     stats = []
-    for queue, (ready, messages, delayed, dead, _) in zip(queues, rows, strict=True):
-        (oldest,) = next(remaining) or [None]
+    for queue, (ready, messages, delayed, dead, oldest) in zip(queues, rows, strict=True):
         orphaned = sum(next(remaining) or 0 for _ in range(2 * len(dead_workers)))
         age = max(0.0, now - _ready_at(oldest)) if oldest else 0.0
         in_flight = max(0, (messages or 0) - (ready or 0))
