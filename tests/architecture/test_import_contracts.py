@@ -47,7 +47,7 @@ class Violation:
 LAZY = "\n\ndef _violation():\n    {}\n"
 VIOLATIONS = [
     Violation("services", "financehub_high_priority/worker.py", "import financehub_medium_priority"),
-    Violation("services", "financehub_shared/worker/__init__.py", "import financehub_cli"),
+    Violation("services", "financehub_shared/operations/__init__.py", "import financehub_cli"),
     Violation("simulator", "financehub_simulator/__init__.py", "import financehub_shared.core.models"),
     Violation("simulator", "financehub_simulator/__init__.py", "import financehub_scheduler.core.due_queue"),
     Violation("simulator-importers", "financehub_shared/worker/__init__.py", "import financehub_simulator"),
@@ -60,7 +60,6 @@ VIOLATIONS = [
     Violation("cli-commands", "financehub_cli/commands/news.py", "import financehub_cli.commands.quotes"),
     Violation("web-layers", "financehub_web/reading/cache.py", "import financehub_web.api.problems"),
     Violation("web-layers", "financehub_web/api/quotes.py", "import financehub_web.console"),
-    Violation("web", "financehub_web/app.py", "import financehub_shared.worker.build"),
     Violation("web", "financehub_web/app.py", "import financehub_shared.providers.protocols"),
     Violation("scheduler", "financehub_scheduler/app.py", "import financehub_shared.providers.protocols"),
     Violation("scheduler", "financehub_scheduler/app.py", "import pandas"),

@@ -15,7 +15,7 @@ from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.models import Asset, Quote
 from financehub_shared.core.text import printable
 from financehub_shared.monitor import RunState
-from financehub_shared.worker.actors import enqueue
+from financehub_shared.operations.runs import start_run
 from financehub_shared.worker.build import build_broker
 
 #: Seconds to wait for the end of the run, which then continues without the command. A run for one symbol takes a second
@@ -80,8 +80,8 @@ def try_first_fetch(session: Session, asset: Asset, *, show_progress: bool) -> F
         return FirstFetch(problem=problem)
     broker = build_broker(session.settings, client=session.broker_client)
     # The schedule runs the task again in minutes, so a retry is not needed.
-    message = enqueue(broker, spec.name, {"symbols": [asset.symbol]}, options={"max_retries": 0})
-    session.monitor.record_queued(message)
+    arguments = {"symbols": [asset.symbol]}
+    message = start_run(broker, session.monitor, session.store, spec.name, arguments, options={"max_retries": 0})
     run = wait_for_run(session, message.message_id, spec.name, timeout=TIMEOUT_SECONDS, show_progress=show_progress)
     if run.state is RunState.SUCCEEDED:
         missing = (run.summary or {}).get("missing", {}).get(asset.symbol)

@@ -19,10 +19,9 @@ from financehub_cli.session import Session
 from financehub_shared.core.errors import ConfigError, NewerRecordError
 from financehub_shared.core.kinds import AssetKind, AssetType
 from financehub_shared.core.models import Asset
-from financehub_shared.core.symbols.spelling import Spelling, find_spellings
-from financehub_shared.market.asset_entry import read_entry
 from financehub_shared.market.assets_file import AssetsFileError, load_assets
 from financehub_shared.market.unreadable import Unreadable
+from financehub_shared.operations.assets import add_asset, remove_assets
 from financehub_shared.views.assets import added_asset_view, asset_view, first_fetch_view
 
 app = new_group(
@@ -131,7 +130,7 @@ def add(
     fields = {
         "type": type.value,
         "kind": kind,
-        "symbol": _in_capitals(symbol.strip(), type, kind),
+        "symbol": symbol,
         "name": name,
         "currency": currency,
         "active": not inactive,
@@ -139,15 +138,8 @@ def add(
         "aliases": alias or [],
         "exchanges": exchange or [],
     }
-    asset, problems = read_entry(fields)
-    if asset is None:
-        raise ConfigError("; ".join(problem for _, problem in problems))
     session = Session()
-    unreadable: Unreadable = {}
-    _refuse_declared(session.store.assets(active_only=False, unreadable=unreadable), [asset.symbol], "change")
-    if isinstance(unreadable.get(asset.symbol), NewerRecordError):
-        raise typer.Exit(ExitCode.FAILED)  # the note on stderr says why, and how to remove the record
-    session.store.put_assets([asset])
+    asset = add_asset(session.store, fields)
     fetched = None if inactive or no_fetch else try_first_fetch(session, asset, show_progress=not as_json)
     print_result(_build_added(asset, fetched), as_json=as_json)
 
@@ -158,13 +150,7 @@ def remove(symbols: RemovedSymbols, as_json: AsJson = False) -> None:
 
     JSON: {removed}, a list of symbols.
     """
-    session = Session()
-    unreadable: Unreadable = {}
-    stored = session.store.assets(active_only=False, unreadable=unreadable)
-    removed = [asset.symbol for asset in session.find_assets(symbols)]
-    _refuse_declared(stored, removed, "remove")
-    removed += [symbol for symbol in unreadable if symbol in map(str.upper, symbols)]
-    session.store.remove_assets(removed)
+    removed = remove_assets(Session().store, symbols)
     print_result(CommandResult({"removed": removed}, f"removed {', '.join(removed)}"), as_json=as_json)
 
 
@@ -230,28 +216,8 @@ def _row(asset: Asset) -> list[object]:
     ]
 
 
-def _in_capitals(symbol: str, type: AssetType, kind: AssetKind | None) -> str:
-    """Return the symbol in capitals if nothing else is wrong with it, so that users can write it in lower case."""
-    capitals = symbol.upper()
-    return capitals if Spelling(capitals, type) in find_spellings(symbol, type, kind) else symbol
-
-
 def _parse_provider_symbol(text: str) -> tuple[str, str]:
     provider, equals, symbol = text.partition("=")
     if not (provider and equals and symbol):
         raise ConfigError(f"--provider {text!r}: write it as NAME=SYMBOL, such as kraken=XBTUSD")
     return provider, symbol
-
-
-def _refuse_declared(stored: Sequence[Asset], symbols: Sequence[str], action: str) -> None:
-    """Raise if the assets file declares one of the symbols.
-
-    Args:
-        stored: All stored assets.
-        symbols: Symbols that the command changes.
-        action: Verb for what the user should do in the file.
-    """
-    declared = [asset.symbol for asset in stored if asset.declared and asset.symbol in symbols]
-    if declared:
-        names = ", ".join(declared)
-        raise ConfigError(f"{names}: declared in the assets file, which would undo this change; {action} it there")

@@ -1,9 +1,7 @@
 """`financehub breakers`: the circuit breakers of the upstreams, which the whole fleet shares."""
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
-import redis
 import typer
 
 from financehub_cli.completion import complete_upstreams
@@ -13,11 +11,9 @@ from financehub_cli.options import AsJson
 from financehub_cli.output.result import CommandResult, print_result
 from financehub_cli.output.terminal import build_table
 from financehub_cli.session import Session
-from financehub_shared.breaker import BreakerInfo, close, force_open, list_breakers, reset
+from financehub_shared.breaker import BreakerInfo, list_breakers
 from financehub_shared.core.durations import format_duration
-from financehub_shared.core.errors import ConfigError
-from financehub_shared.core.near_names import require_known
-from financehub_shared.core.provider_specs import PROVIDERS
+from financehub_shared.operations.breakers import change_breakers
 from financehub_shared.views.breakers import breaker_view
 
 app = new_group("List, open, close and reset circuit breakers. There is one per upstream, shared by all processes.")
@@ -50,7 +46,7 @@ def open_(upstreams: Upstreams, as_json: AsJson = False) -> None:
 
     JSON: a list of the changed breakers, with the keys of `breakers list`.
     """
-    _change(force_open, upstreams, as_json=as_json)
+    _change("open", upstreams, as_json=as_json)
 
 
 @app.command("close")
@@ -61,7 +57,7 @@ def close_(upstreams: Upstreams, as_json: AsJson = False) -> None:
 
     JSON: a list of the changed breakers, with the keys of `breakers list`.
     """
-    _change(close, upstreams, as_json=as_json)
+    _change("close", upstreams, as_json=as_json)
 
 
 @app.command("reset")
@@ -70,36 +66,13 @@ def reset_(upstreams: Upstreams, as_json: AsJson = False) -> None:
 
     JSON: a list of the changed breakers, with the keys of `breakers list`.
     """
-    _change(reset, upstreams, as_json=as_json)
+    _change("reset", upstreams, as_json=as_json)
 
 
-def _change(change: "Callable[[redis.Redis, str], Any]", upstreams: list[str], *, as_json: bool) -> None:
+def _change(action: str, upstreams: list[str], *, as_json: bool) -> None:
     session = Session()
-    used = [info.upstream for info in list_breakers(session.store_client)]
-    changed = [name for upstream in upstreams for name in _breaker_names(upstream, used)]
-    for name in changed:
-        change(session.store_client, name)
+    changed = change_breakers(session.store_client, action, upstreams)
     print_result(_collect(session, changed), as_json=as_json)
-
-
-def _breaker_names(upstream: str, used: list[str]) -> list[str]:
-    """Return the names of an upstream's breakers. There are several if each of its parts has its own.
-
-    Args:
-        upstream: Name of a provider or of a breaker that has been used. The breaker of a provider without parts can be
-            changed before its first use.
-        used: Names of all breakers that have been used.
-
-    Raises:
-        ConfigError: The upstream is unknown, or none of its parts has been used.
-    """
-    require_known("upstream", upstream, {*PROVIDERS, *used})
-    if upstream not in PROVIDERS or not PROVIDERS[upstream].has_parts:
-        return [upstream]
-    parts = [name for name in used if name.startswith(f"{upstream}:")]
-    if not parts:
-        raise ConfigError(f"{upstream}: each of its feeds has its own breaker, and none has been used yet")
-    return parts
 
 
 def _collect(session: Session, upstreams: list[str] | None = None) -> CommandResult:

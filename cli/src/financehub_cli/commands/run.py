@@ -11,14 +11,11 @@ from financehub_cli.follow import absent_worker, follow_run
 from financehub_cli.options import AsJson, NoWait, Timeout
 from financehub_cli.output.result import CommandResult, print_result
 from financehub_cli.session import Session
-from financehub_shared.core.asset_selection import select_assets
-from financehub_shared.core.catalog import CATALOG, validate_arguments
+from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.errors import ConfigError
-from financehub_shared.core.near_names import require_known
-from financehub_shared.market.unreadable import Unreadable
 from financehub_shared.monitor import RunRecord, RunState
+from financehub_shared.operations.runs import start_run
 from financehub_shared.views.runs import run_view
-from financehub_shared.worker.actors import enqueue
 from financehub_shared.worker.build import build_broker
 
 Task = Annotated[
@@ -65,18 +62,9 @@ def run(
     - `financehub run fetch_news_task --no-wait`
     """
     session = Session()
-    if not queue:
-        require_known("task", task, CATALOG)
     kwargs = dict(_parse_argument(task, text) for text in arg or [])
-    if task in CATALOG:
-        validate_arguments(task, (), kwargs)
-        if kwargs.get("symbols"):
-            unreadable: Unreadable = {}
-            known = session.store.assets(active_only=False, unreadable=unreadable)
-            select_assets(task, kwargs["symbols"], known, unreadable)
     broker = build_broker(session.settings, client=session.broker_client)
-    message = enqueue(broker, task, kwargs, queue=queue or None)
-    session.monitor.record_queued(message)
+    message = start_run(broker, session.monitor, session.store, task, kwargs, queue=queue)
     if no_wait:
         queued = RunRecord(message.message_id, task, message.queue_name, RunState.QUEUED)
         result = CommandResult(run_view(queued), f"{task} queued as {message.message_id}")

@@ -1,0 +1,78 @@
+"""Adds and removes assets that the assets file does not declare."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from financehub_shared.core.errors import ConfigError, NewerRecordError
+from financehub_shared.core.kinds import AssetKind, AssetType
+from financehub_shared.core.models import Asset
+from financehub_shared.core.near_names import require_symbol
+from financehub_shared.core.symbols.spelling import Spelling, find_spellings
+from financehub_shared.market.asset_entry import read_entry
+from financehub_shared.market.protocols import Store
+from financehub_shared.market.unreadable import Unreadable
+
+
+def add_asset(store: Store, fields: Mapping[str, Any]) -> Asset:
+    """Add an asset, or replace one that was added in this way, and return it.
+
+    Args:
+        store: The market data.
+        fields: The fields of an entry of the assets file. The symbol may be in lower case.
+
+    Raises:
+        ConfigError: A field is wrong, or the assets file declares the asset.
+        NewerRecordError: A newer release wrote the asset.
+    """
+    kind = fields.get("kind")
+    symbol = _in_capitals(str(fields["symbol"]).strip(), AssetType(fields["type"]), AssetKind(kind) if kind else None)
+    asset, problems = read_entry({**fields, "symbol": symbol})
+    if asset is None:
+        raise ConfigError("; ".join(problem for _, problem in problems))
+    unreadable: Unreadable = {}
+    _refuse_declared(store.assets(active_only=False, unreadable=unreadable), [asset.symbol], "change")
+    newer = unreadable.get(asset.symbol)
+    if isinstance(newer, NewerRecordError):
+        raise newer
+    store.put_assets([asset])
+    return asset
+
+
+def remove_assets(store: Store, symbols: Sequence[str]) -> list[str]:
+    """Remove assets with their quotes, bars and indicators, and return their symbols.
+
+    Args:
+        store: The market data.
+        symbols: Symbols in upper or lower case. Records that cannot be read can be removed too.
+
+    Raises:
+        UnknownNameError: A symbol is unknown.
+        ConfigError: The assets file declares one of the assets.
+    """
+    unreadable: Unreadable = {}
+    stored = store.assets(active_only=False, unreadable=unreadable)
+    known = {asset.symbol for asset in stored} | set(unreadable)
+    removed = [require_symbol(symbol, known) for symbol in symbols]
+    _refuse_declared(stored, removed, "remove")
+    store.remove_assets(removed)
+    return removed
+
+
+def _in_capitals(symbol: str, type: AssetType, kind: AssetKind | None) -> str:
+    """Return the symbol in capitals if nothing else is wrong with it, so that users can write it in lower case."""
+    capitals = symbol.upper()
+    return capitals if Spelling(capitals, type) in find_spellings(symbol, type, kind) else symbol
+
+
+def _refuse_declared(stored: Sequence[Asset], symbols: Sequence[str], action: str) -> None:
+    """Raise if the assets file declares one of the symbols.
+
+    Args:
+        stored: All stored assets.
+        symbols: Symbols that are to be changed.
+        action: Verb for what the user should do in the file.
+    """
+    declared = [asset.symbol for asset in stored if asset.declared and asset.symbol in symbols]
+    if declared:
+        names = ", ".join(declared)
+        raise ConfigError(f"{names}: declared in the assets file, which would undo this change; {action} it there")

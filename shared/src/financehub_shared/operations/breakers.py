@@ -1,0 +1,49 @@
+"""Opens, closes and resets the circuit breakers of upstreams."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import redis
+
+from financehub_shared.breaker import close, force_open, list_breakers, reset
+from financehub_shared.core.errors import ConfigError
+from financehub_shared.core.near_names import require_known
+from financehub_shared.core.provider_specs import PROVIDERS
+
+#: Action → what it does to one breaker. `open` rejects all calls until somebody closes or resets the breaker, `close`
+#: allows calls and restarts the counts, and `reset` replaces the breaker with a new, closed one.
+ACTIONS: "Mapping[str, Callable[[redis.Redis, str], Any]]" = {"open": force_open, "close": close, "reset": reset}
+
+
+def change_breakers(client: "redis.Redis", action: str, upstreams: Sequence[str]) -> list[str]:
+    """Change the breakers of upstreams, and return the names of the changed breakers.
+
+    Args:
+        client: Client for the data Redis, which holds the breakers.
+        action: One of `ACTIONS`.
+        upstreams: Names of providers or of breakers that have been used. A provider whose parts have their own
+            breakers, such as rss, means all of its breakers that have been used.
+
+    Raises:
+        UnknownNameError: An upstream is unknown. No breaker was changed.
+        ConfigError: None of the parts of an upstream has been used. No breaker was changed.
+    """
+    used = [info.upstream for info in list_breakers(client)]
+    names = [name for upstream in upstreams for name in _breaker_names(upstream, used)]
+    for name in names:
+        ACTIONS[action](client, name)
+    return names
+
+
+def _breaker_names(upstream: str, used: Sequence[str]) -> list[str]:
+    """Return the names of an upstream's breakers. There are several if each of its parts has its own.
+
+    The breaker of a provider without parts can be changed before its first use.
+    """
+    require_known("upstream", upstream, {*PROVIDERS, *used})
+    if upstream not in PROVIDERS or not PROVIDERS[upstream].has_parts:
+        return [upstream]
+    parts = [name for name in used if name.startswith(f"{upstream}:")]
+    if not parts:
+        raise ConfigError(f"{upstream}: each of its feeds has its own breaker, and none has been used yet")
+    return parts
