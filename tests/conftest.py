@@ -1,6 +1,7 @@
 """Fixtures for all test suites: a shared real Redis, and separate Redis servers for tests that cause faults."""
 
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -42,14 +43,25 @@ _LONGEST_TESTS = {
     "test_scheduler_follows_the_definition_without_a_restart",
     "test_quota_refuses_the_next_resource_and_the_scheduler_goes_on",
     "test_status_after_a_loss_shows_the_runs_since",
+    "test_master_that_is_killed_ten_times_under_sentinel_is_replaced",
 }
-#: Each test in this folder starts a whole fleet, which also takes long.
-_FLEET_TESTS = "integration/fleet/"
+#: Each test in these folders starts a whole fleet, which also takes long.
+_FLEET_TESTS = re.compile("integration/(fleet|faults)/")
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark a test that uses the session's Redis. `make test-docker` runs only these tests."""
+    if isinstance(item, pytest.Function) and "_shared_redis_url" in item.fixturenames:
+        item.add_marker("shared_redis")
+
+
+# Last, because the shares consist of the tests that the options have selected.
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Move the longest tests to the start of each worker's share, so that all other tests run at the same time."""
-    longest = [item for item in items if item.name.partition("[")[0] in _LONGEST_TESTS or _FLEET_TESTS in item.nodeid]
+    longest = [
+        item for item in items if item.name.partition("[")[0] in _LONGEST_TESTS or _FLEET_TESTS.search(item.nodeid)
+    ]
     # Each is inserted in front of the previous ones, so the longest of all are the first to run.
     longest.sort(key=lambda item: item.name.partition("[")[0] in _LONGEST_TESTS)
     share = len(items) // _WORKERS
