@@ -79,6 +79,9 @@ def monitoring(release: Release) -> Iterator[Servers]:
         pod_monitor_job(release.get("podmonitor", NAME), kept_series=_PROBE_SERIES),
     ]
     rules = release.get("prometheusrule", NAME)["spec"]
+    for group in rules["groups"]:
+        # Prometheus spreads the first evaluations over the interval of a group, which is up to two minutes.
+        group["interval"] = f"{servers.INTERVAL_SECONDS}s"
     servers.install(release.cluster, release.namespace, rules=rules, scrape_jobs=jobs)
     yield Servers(release.cluster)
     servers.uninstall(release.cluster)
