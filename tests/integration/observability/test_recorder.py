@@ -34,6 +34,57 @@ def counts(fleet: ObservedWorker, task: str) -> dict[str, int]:
     return {name: stats[name] for name in COUNTERS if stats[name]}
 
 
+class WithoutText:
+    """An object without a text."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def _nested() -> dict[str, Any]:
+    loop: dict[str, Any] = {}
+    loop["self"] = loop
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    return {"loop": loop, "deep": deep}
+
+
+#: Name → details of a summary that JSON does not have, or that are too long.
+DETAILS: dict[str, Callable[[], dict[Any, Any]]] = {
+    "no text": lambda: {"value": WithoutText()},
+    "key": lambda: {("a", 1): 1, b"\xff": 2},
+    "nested": _nested,
+    "numbers": lambda: {"nan": float("nan"), "many digits": 10**5_000},
+    "surrogate": lambda: {"text": "\ud800"},
+    "too long": lambda: {"text": "x" * 3_000_000},
+}
+
+
+def test_record_of_a_success_survives_any_summary(redis_url: str) -> None:
+    """Whatever a task puts into its summary, its run ends, and the record has the numbers of the summary."""
+    fleet = ObservedWorker(redis_url)
+
+    def task(name: str) -> TaskSummary:
+        return TaskSummary(requested=2, stored=1, details=DETAILS[name]())
+
+    actor = fleet.actor(task)
+    messages = {name: actor.send(name) for name in DETAILS}
+    fleet.drain()
+    runs = {name: fleet.monitor.get_run(message.message_id) for name, message in messages.items()}
+    for name, run in runs.items():
+        assert run is not None
+        assert run.state is RunState.SUCCEEDED, name
+        assert run.summary is not None, name
+        assert (run.summary["requested"], run.summary["stored"]) == (2, 1)
+        assert run.summary["details"], name
+    longest = runs["too long"]
+    assert longest is not None
+    assert longest.summary is not None
+    assert longest.summary["details"]["left_out"].endswith("characters; the limit is 20,000")
+    assert counts(fleet, "task") == {"succeeded": len(DETAILS)}
+
+
 def test_record_of_a_success_has_times_worker_and_summary(redis_url: str) -> None:
     """The record of a successful run has its timestamps, its worker, one attempt and the task's summary."""
     fleet = ObservedWorker(redis_url)

@@ -48,6 +48,7 @@ NUMBERS: Mapping[str, str] = {
     "R3": f"{RUNS_KEPT:,}",
     "R4": f"{DEFAULTS.run_retention_days} days",
     "R6": f"{TaskSummary.MISSING_SHOWN}, and {TaskSummary.MISSING_CHARACTERS:,} characters",
+    "R13": f"{TaskSummary.CHARACTERS:,} characters",
     "R7": f"{QUARANTINE_LIMIT:,}",
     "R8": f"{MAX_ASSETS:,}",
     "R9": f"{MAX_FILE_BYTES // 1_048_576} MiB",
@@ -92,6 +93,10 @@ TESTS: Mapping[str, tuple[str, str]] = {
     "R6": (
         "unit/shared/core/test_task_summary.py",
         "test_as_dict_with_many_long_reasons_is_bounded_and_keeps_the_first",
+    ),
+    "R13": (
+        "integration/observability/test_recorder.py",
+        "test_record_of_a_success_survives_any_summary",
     ),
     "R7": ("support/store_contract.py", "test_put_quarantined_beyond_the_limit_keeps_the_last_of_each_kind"),
     "R8": (

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, ClassVar
 
+from financehub_shared.core.text import dump_json
+
 
 @dataclass(frozen=True, slots=True)
 class TaskSummary(dict[str, Any]):
@@ -34,6 +36,9 @@ class TaskSummary(dict[str, Any]):
     #: records of a task.
     MISSING_CHARACTERS: ClassVar[int] = 6_000
 
+    #: Longest summary in a log line and a run record, as JSON in characters.
+    CHARACTERS: ClassVar[int] = 20_000
+
     requested: int
     stored: int
     missing: Mapping[str, str] = field(default_factory=dict)
@@ -54,8 +59,19 @@ class TaskSummary(dict[str, Any]):
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the summary as a dictionary that can be serialized as JSON, with as many missing items as fit."""
-        return dict(self)
+        """Return the summary for a log line or a run record, with as many missing items as fit.
+
+        `core.text.dump_json` encodes it, whatever a task put into it. If it is too long, it has neither the providers
+        nor the details of the task, and its details say so.
+        """
+        shown = dict(self)
+        length = len(dump_json(shown))
+        if length > self.CHARACTERS:
+            shown |= {
+                "providers": {},
+                "details": {"left_out": f"{length:,} characters; the limit is {self.CHARACTERS:,}"},
+            }
+        return shown
 
     def with_missing(self, missing: Mapping[str, str]) -> "TaskSummary":
         """Return the summary with additional missing items, which come first.

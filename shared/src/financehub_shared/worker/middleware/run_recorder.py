@@ -1,6 +1,5 @@
 """Middleware that records every run: state, times, attempts, worker, error and summary."""
 
-import json
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +9,7 @@ from dramatiq import Broker, MessageProxy, Middleware, Worker
 from financehub_shared.broker.message import attempt_id
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.task_summary import TaskSummary
+from financehub_shared.core.text import dump_json
 from financehub_shared.monitor import run_events
 from financehub_shared.monitor.attempt import Attempt
 from financehub_shared.monitor.record_writer import RecordWriter
@@ -95,6 +95,6 @@ class RunRecorder(Middleware):
         if start is not None and attempt is not None:
             now, duration = self._clock.now(), self._clock.monotonic() - attempt.started
             error = describe(exception, self._redact)
-            summary_json = self._redact(json.dumps(summary.as_dict(), default=str)) if summary else ""
+            summary_json = self._redact(dump_json(summary.as_dict())) if summary else ""
             end = run_events.attempt_finished(start, outcome, now, duration, error=error, summary=summary_json)
             self._writer.record_end(end)
