@@ -26,6 +26,7 @@ from financehub_shared.market.quality.full_reads import FullRead
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.monitor import RunState, TaskMonitor
 from financehub_shared.monitor.record_writer import RecordWriter
+from financehub_shared.monitor.run_filter import RunFilter
 from financehub_shared.providers.budget.budget import Budget
 from financehub_shared.providers.budget.usage import read_budgets
 from financehub_shared.redis import keys, queue_keys
@@ -154,6 +155,8 @@ def readers(client: "redis.Redis", url: str) -> Readers:
         "a dead letter": lambda: letters.show("letter-q"),
         "statistics": monitor.get_all_stats,
         "runs": lambda: [monitor.get_recent_runs(task) for task in ("task", "other")],
+        "runs of all tasks": monitor.find_runs,
+        "failed runs": lambda: monitor.find_runs(RunFilter(state=RunState.DEAD_LETTERED)),
         "a run": lambda: monitor.get_run("task-ended"),
         "runs of a schedule": lambda: monitor.get_schedule_runs(UID),
         "schedules": lambda: list_schedules(client),

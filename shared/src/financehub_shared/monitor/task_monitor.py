@@ -10,18 +10,19 @@ from dramatiq.common import q_name
 
 from financehub_shared.broker.message import correlation_id, ready_at
 from financehub_shared.core.durations import DAY_SECONDS
-from financehub_shared.core.exception_text import exception_message
-from financehub_shared.core.left_out import note_left_out
 from financehub_shared.core.settings import load_settings
 from financehub_shared.core.text import storable
 from financehub_shared.monitor.record_scripts import DECLARE_LOST, DELETE_OLD_RUNS, SNAPSHOT
 from financehub_shared.monitor.run_events import schedule_fields
+from financehub_shared.monitor.run_filter import RunFilter, RunPosition
+from financehub_shared.monitor.run_listing import ALL_RUNS, RunPage, find_runs
+from financehub_shared.monitor.run_reader import read_runs
 from financehub_shared.monitor.run_records import RunRecord, TaskStats
 from financehub_shared.monitor.run_state import RunState
 from financehub_shared.redis import keys
 from financehub_shared.redis.client import connect
 from financehub_shared.redis.key_types import KeyTypes, readable, report_wrong_key, wrong_keys
-from financehub_shared.redis.replies import is_wrong_type, raise_other_errors
+from financehub_shared.redis.replies import is_wrong_type
 from financehub_shared.redis.run_record import RunField
 from financehub_shared.redis.text import decode, decode_hash
 
@@ -63,7 +64,7 @@ class TaskMonitor:
 
     def get_run(self, message_id: str) -> RunRecord | None:
         """Return a run by its message id, or None if it is unknown or its record has expired."""
-        return next(iter(self._runs([message_id])), None)
+        return next(iter(read_runs(self._client, [message_id])), None)
 
     def get_recent_runs(self, task: str, limit: int = 20) -> list[RunRecord]:
         """Return runs of `task`: first those in progress, then those that ended, each group newest first."""
@@ -73,7 +74,11 @@ class TaskMonitor:
         names = [keys.task_running(task), keys.task_recent(task)]
         running, ended = readable(names, pipeline.execute(raise_on_error=False), [])
         ids = dict.fromkeys(decode(id) for id in [*running, *ended])
-        return self._runs(list(ids)[:limit])
+        return read_runs(self._client, list(ids)[:limit])
+
+    def find_runs(self, wanted: RunFilter = ALL_RUNS, *, after: RunPosition | None = None, limit: int = 100) -> RunPage:
+        """Return the newest runs that match a filter. See `run_listing.find_runs`."""
+        return find_runs(self._client, wanted, after=after, limit=limit)
 
     def list_runs(self, tasks: Collection[str] | None = None, limit: int = LISTED_RUNS) -> list[tuple[float, str]]:
         """Return the runs in progress by their start, and those that ended by their end, newest first.
@@ -101,13 +106,13 @@ class TaskMonitor:
 
     def get_runs(self, message_ids: Iterable[str]) -> list[RunRecord]:
         """Return the runs with these message ids, in the same order. Unknown ones are left out."""
-        return self._runs(message_ids)
+        return read_runs(self._client, message_ids)
 
     def get_schedule_runs(self, uid: str) -> list[RunRecord]:
         """Return the newest runs of one schedule, at most `SCHEDULE_RUNS`, newest first."""
         key = keys.schedule_recent(uid)
         ids: Any = self._or_empty({key: "list"}, lambda: self._client.lrange(key, 0, SCHEDULE_RUNS - 1), [])
-        return self._runs([decode(id) for id in ids])
+        return read_runs(self._client, [decode(id) for id in ids])
 
     def record_queued(self, message: Any) -> None:
         """Record a message as queued, for callers that enqueue it by hand and want to follow it.
@@ -172,24 +177,6 @@ class TaskMonitor:
             for key in wrong:
                 report_wrong_key(key, f"it is not a {types[key]}, so another program wrote it")
             return empty
-
-    def _runs(self, ids: Iterable[str]) -> list[RunRecord]:
-        wanted = list(ids)
-        pipeline = self._client.pipeline(transaction=False)
-        for message_id in wanted:
-            pipeline.hgetall(keys.run(message_id))
-        rows = pipeline.execute(raise_on_error=False)
-        raise_other_errors(rows)
-        found = []
-        for message_id, raw in zip(wanted, rows, strict=True):
-            try:
-                if not is_wrong_type(raw) and b"state" in raw:
-                    found.append(RunRecord.from_fields(message_id, decode_hash(raw)))
-            except ValueError as error:
-                problem = exception_message(error)
-                note_left_out(f"{keys.run(message_id)}: {problem}")
-                log.warning("run_record_read_failed", key=keys.run(message_id), error=problem)
-        return found
 
 
 @cache
