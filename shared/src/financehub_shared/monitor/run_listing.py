@@ -60,9 +60,8 @@ def find_runs(
         new = {id: (at, id) for at, id in reversed(some) if id not in seen}
         seen.update(new)
         records = {run.message_id: run for run in read_runs(client, map(decode, new))}
-        for entry in sorted(new.values(), reverse=True):
-            if (run := records.get(decode(entry[1]))) is not None:
-                found.append((entry, run))
+        newest_first = [(entry, decode(entry[1])) for entry in sorted(new.values(), reverse=True)]
+        found += [(entry, records[id]) for entry, id in newest_first if id in records]
         if len(found) > limit:
             break
     page = found[:limit]
