@@ -5,9 +5,12 @@ import threading
 import redis
 
 from financehub_shared.broker.redis_broker import FinanceHubBroker
+from financehub_shared.core.clock import SystemClock
 from financehub_shared.redis import keys, queue_keys
 from financehub_shared.redis.client import connect
-from financehub_shared.redis.key_types import ASIDE, ASIDE_KEPT, repaired, set_aside_wrong_keys
+from financehub_shared.redis.conditions import find_problems
+from financehub_shared.redis.key_types import ASIDE, ASIDE_KEPT, ASIDE_NAMES, repaired, set_aside_wrong_keys
+from financehub_shared.redis.server_facts import read_facts
 from support.hostile_keys import replace_key
 
 ROUNDS = 40
@@ -60,3 +63,31 @@ def test_value_that_was_set_aside_can_be_restored(redis_client: "redis.Redis"):
     repaired(redis_client, lambda: types, lambda: redis_client.rpush(queue_keys.ready("q"), "id"))
     redis_client.rename(ASIDE + queue_keys.ready("q"), queue_keys.dead("q"))
     assert redis_client.zrange(queue_keys.dead("q"), 0, -1) == [b"letter"]
+
+
+def test_keys_that_were_set_aside_are_counted_until_they_are_deleted(redis_client: "redis.Redis"):
+    """The health report has a problem with their number, and nobody has to find the line in a log."""
+
+    def texts() -> list[str]:
+        problems = find_problems(read_facts("queues", redis_client, SystemClock()))
+        return [problem.text for problem in problems if problem.code == "set-aside"]
+
+    assert texts() == []
+    types = {keys.HIGH_WATER_MARKS: "hash", keys.SCHEDULES: "zset"}
+    for key in types:
+        redis_client.set(key, "another program's value")
+        set_aside_wrong_keys(redis_client, types)
+    assert "contains 2 keys of other programs" in texts()[0]
+    redis_client.delete(ASIDE + keys.SCHEDULES)
+    assert "contains a key of another program" in texts()[0]
+    redis_client.rename(ASIDE + keys.HIGH_WATER_MARKS, "elsewhere")
+    assert texts() == []
+    assert not redis_client.exists(ASIDE_NAMES)
+
+
+def test_set_of_names_with_another_type_changes_nothing(redis_client: "redis.Redis"):
+    """Keys are set aside and facts are read even if another program has replaced this key too."""
+    redis_client.set(ASIDE_NAMES, "another program's value")
+    redis_client.set(keys.SCHEDULES, "another program's value")
+    assert set_aside_wrong_keys(redis_client, {keys.SCHEDULES: "zset"})
+    assert read_facts("queues", redis_client, SystemClock()).set_aside == 0

@@ -20,6 +20,7 @@ from financehub_shared.redis.explanations import (
     megabytes,
     shorten,
 )
+from financehub_shared.redis.key_types import ASIDE
 from financehub_shared.redis.server_facts import ServerFacts, describe_server
 
 #: The command ZMSCORE, with which schedulers find lost schedules, exists since Redis 6.2.
@@ -67,6 +68,7 @@ CODES = (
     "memory-high",
     "clients-high",
     "slow-fork",
+    "set-aside",
 )
 
 
@@ -226,6 +228,21 @@ def _fork(facts: ServerFacts) -> Iterator[RedisProblem]:
         )
 
 
+def _set_aside(facts: ServerFacts) -> Iterator[RedisProblem]:
+    if not facts.set_aside:
+        return
+    if facts.set_aside == 1:
+        found = "a key of another program, which had replaced a key of FinanceHub and was set aside"
+    else:
+        found = f"{facts.set_aside} keys of other programs, which had replaced keys of FinanceHub and were set aside"
+    yield RedisProblem(
+        facts.server,
+        "set-aside",
+        f"{facts.place} contains {found}; find what was set aside with `redis-cli --scan --pattern '{ASIDE}*'`, stop "
+        "the program that writes it, and delete it",
+    )
+
+
 _CHECKS: tuple[Callable[[ServerFacts], Iterator[RedisProblem]], ...] = (
     _version,
     _topology,
@@ -234,6 +251,7 @@ _CHECKS: tuple[Callable[[ServerFacts], Iterator[RedisProblem]], ...] = (
     _memory,
     _clients,
     _fork,
+    _set_aside,
 )
 
 

@@ -25,6 +25,8 @@ KeyTypes = Mapping[str, str]
 
 #: Prefix of the names of keys that were set aside.
 ASIDE = "financehub:set-aside:"
+#: Set of the names of the keys that were set aside, so that they can be counted.
+ASIDE_NAMES = "financehub:set-aside"
 #: Values of one key that are kept. A program that writes a wrong key again and again must not fill Redis, so further
 #: values replace the last one.
 ASIDE_KEPT = 10
@@ -42,11 +44,21 @@ for i, key in ipairs(KEYS) do
       name = '{ASIDE}' .. key .. ':' .. number
     end
     redis.call('RENAME', key, name)
+    redis.pcall('SADD', '{ASIDE_NAMES}', name)
     table.insert(moved, key)
     table.insert(moved, name)
   end
 end
 return moved
+"""
+#: Returns the number of keys that were set aside and still exist. KEYS: the set of their names.
+COUNT_ASIDE = """
+local names, count = redis.pcall('SMEMBERS', KEYS[1]), 0
+if names.err then return 0 end
+for _, name in ipairs(names) do
+  if redis.call('EXISTS', name) == 1 then count = count + 1 else redis.call('SREM', KEYS[1], name) end
+end
+return count
 """
 #: Length of a name that log lines show as a whole. Our own keys consist of a prefix and a name of up to 512 characters.
 _SHOWN_CHARACTERS = 600

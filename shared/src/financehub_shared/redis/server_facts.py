@@ -9,6 +9,7 @@ import redis
 
 from financehub_shared.core.clock import Clock
 from financehub_shared.redis import keys, queue_keys
+from financehub_shared.redis.key_types import ASIDE_NAMES, COUNT_ASIDE
 from financehub_shared.redis.replies import MALFORMED_REPLY
 from financehub_shared.redis.server_check import NotRedisError
 
@@ -33,7 +34,8 @@ class ServerFacts:
         seconds: Duration of the round trip.
         skew: This process's clock minus the server's, in seconds; None if TIME was refused.
         info: The fields of INFO; empty if it was refused or not read.
-        refused: Command (`TIME`, `SET`, `EVALSHA`, `EXISTS` or `INFO`) → the error with which the server refused it.
+        refused: Name of a refused command (`TIME`, `SET`, `EVALSHA`, `EXISTS`, `INFO` or `EVAL`) → its error.
+        set_aside: Number of keys that were set aside and not deleted.
     """
 
     server: str
@@ -43,6 +45,7 @@ class ServerFacts:
     skew: float | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
     refused: Mapping[str, redis.RedisError] = field(default_factory=dict)
+    set_aside: int = 0
 
     @property
     def place(self) -> str:
@@ -90,7 +93,7 @@ def read_facts(
         client: Client with a short timeout and without retries.
         clock: This machine's clock, which is compared with the server's.
         write: Whether to write a key that expires, and to ask for a script and for a key of the queues.
-        details: Whether to read INFO, which takes the server about 0.1 ms.
+        details: Whether to read INFO and count the keys that were set aside, which takes the server about 0.1 ms.
 
     Raises:
         redis.RedisError: The server does not answer, is still loading its data, or is not a Redis server.
@@ -109,6 +112,8 @@ def read_facts(
         if details:
             names.append("INFO")
             pipeline.info()
+            names.append("EVAL")
+            pipeline.eval(COUNT_ASIDE, 1, ASIDE_NAMES)
         wall, started = clock.now(), clock.monotonic()
         try:
             replies = dict(zip(names, pipeline.execute(raise_on_error=False), strict=True))
@@ -125,4 +130,5 @@ def read_facts(
         time = replies["TIME"][0] + replies["TIME"][1] / 1e6
         skew = wall + seconds / 2 - time
     info = replies["INFO"] if details and "INFO" not in refused else {}
-    return ServerFacts(server, address_of(client), time, seconds, skew, info, refused)
+    set_aside = int(replies["EVAL"]) if details and "EVAL" not in refused else 0
+    return ServerFacts(server, address_of(client), time, seconds, skew, info, refused, set_aside)

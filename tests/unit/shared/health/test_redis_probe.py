@@ -12,6 +12,7 @@ from financehub_shared.core.clock import ManualClock
 from financehub_shared.health.redis_probe import RedisProbe
 from financehub_shared.metrics import Metrics
 from financehub_shared.redis import keys, queue_keys
+from financehub_shared.redis.key_types import ASIDE_NAMES
 
 HEALTHY = {
     "used_memory": 1_000,
@@ -77,6 +78,10 @@ class Server:
     def info(self) -> None:
         """Queue INFO."""
 
+    def eval(self, script: str, key_count: int, key: str) -> None:
+        """Queue the count of the keys that were set aside."""
+        assert key == ASIDE_NAMES
+
     def execute(self, *, raise_on_error: bool) -> list[Any]:
         assert not raise_on_error
         if isinstance(self._info, Exception):
@@ -86,7 +91,7 @@ class Server:
         self._clock.advance(self._delay / 2)
         no_script = redis.exceptions.NoScriptError("No matching script")
         exists, self._exists = self._exists, []
-        return [(int(seconds), int(rest * 1e6)), True, no_script, *exists, self._info]
+        return [(int(seconds), int(rest * 1e6)), True, no_script, *exists, self._info, 0]
 
 
 def probe(clock: ManualClock, metrics: Metrics, **servers: Server) -> tuple[dict[str, float], bool]:

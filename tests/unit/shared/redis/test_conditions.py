@@ -1,5 +1,6 @@
 """What is wrong with a Redis server, according to its replies."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -109,6 +110,8 @@ CASES: dict[str, tuple[ServerFacts, list[str]]] = {
     "memory with room": (facts(maxmemory=0, used_memory=6_300_000_000), []),
     "connections": (facts(connected_clients=9_001), ["clients-high"]),
     "slow fork": (facts(latest_fork_usec=1_000_001), ["slow-fork"]),
+    "one key was set aside": (dataclasses.replace(facts(), set_aside=1), ["set-aside"]),
+    "keys were set aside": (dataclasses.replace(facts(), set_aside=2), ["set-aside"]),
     "two problems": (facts(maxmemory_policy="allkeys-lru", aof_enabled=0), ["eviction", "aof-off"]),
     "managed Redis that hides fields": (ServerFacts("queues", info={"redis_version": "7.1.0"}), []),
 }
