@@ -9,11 +9,12 @@ import redis
 from dramatiq import Message
 from structlog.testing import capture_logs
 
-from financehub_shared.broker import FinanceHubBroker, consumer
+from financehub_shared.broker import FinanceHubBroker, consumer, queue_scripts
 from financehub_shared.broker.queue_scripts import REPLY_BYTES
 from financehub_shared.core.settings import Settings
 from financehub_shared.redis import queue_keys as keys
 from financehub_shared.redis.client import connect
+from financehub_shared.redis.key_types import ASIDE
 from financehub_shared.worker.build import build_broker
 from support.redis_server import PATIENT_SECONDS, RedisServer
 
@@ -102,3 +103,53 @@ def test_consumer_holds_a_limited_number_of_bytes(
         if (delivery := next(following)) is not None:
             following.ack(delivery)
     assert redis_client.hlen(keys.messages("q.DQ")) == 0
+
+
+@pytest.mark.parametrize("key", ["ready", "messages", "acks", "losses", "heartbeats"])
+@pytest.mark.parametrize("moment", ["before the enqueue", "before the fetch"])
+def test_no_message_is_lost_if_a_key_has_another_type(
+    broker: FinanceHubBroker, redis_client: "redis.Redis", key: str, moment: str
+):
+    """The script takes back what it has written, and the broker sets the key aside and runs the script again."""
+    names = {
+        "ready": keys.ready("q"),
+        "messages": keys.messages("q"),
+        "acks": keys.acks(broker.broker_id, "q"),
+        "losses": keys.losses("q"),
+        "heartbeats": keys.HEARTBEATS,
+    }
+    if moment == "before the enqueue":
+        redis_client.set(names[key], b"another program's value")
+        broker.do_enqueue("q", "id", b"body")
+    else:
+        broker.do_enqueue("q", "id", b"body")
+        entries = redis_client.lrange(keys.ready("q"), 0, -1), redis_client.hgetall(keys.messages("q"))
+        redis_client.set(names[key], b"another program's value")
+        assert broker.do_fetch("q", 0) == []  # a heartbeat alone takes no message
+        if key in {"ready", "messages"}:
+            assert broker.do_fetch("q", 10) == []  # the other program has replaced a part of the message
+            assert redis_client.hgetall(keys.messages("q")) == (entries[1] if key == "ready" else {})
+            return
+    assert broker.do_fetch("q", 10) == [b"id", b"body", b"0"]
+    assert redis_client.get(ASIDE + names[key]) == b"another program's value"
+    assert redis_client.smembers(names["acks"]) == {b"id"}
+
+
+def test_enqueue_that_fails_leaves_no_message(broker: FinanceHubBroker, redis_client: "redis.Redis"):
+    """A message without an entry in its queue would wait until the janitor finds it."""
+    redis_client.set(keys.ready("q"), b"another program's value")
+    script = redis_client.register_script(queue_scripts.ENQUEUE)
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        script(keys=[keys.ready("q"), keys.messages("q")], args=["id", b"body"])
+    assert redis_client.exists(keys.messages("q")) == 0
+
+
+def test_fetch_that_fails_leaves_the_message_in_its_queue(broker: FinanceHubBroker, redis_client: "redis.Redis"):
+    """The id returns to the place that it had."""
+    redis_client.rpush(keys.ready("q"), "id", "other")
+    redis_client.set(keys.messages("q"), b"another program's value")
+    script = redis_client.register_script(queue_scripts.FETCH)
+    names = [keys.ready("q"), keys.messages("q"), "acks", keys.losses("q"), keys.HEARTBEATS]
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        script(keys=names, args=["worker", 10, 1_000, 1_000])
+    assert redis_client.lrange(keys.ready("q"), 0, -1) == [b"id", b"other"]

@@ -7,7 +7,8 @@ when it is out of memory, because Redis then allows the script's later writes to
 and acknowledge, which frees the memory.
 
 Redis does not undo the writes of a script that fails, and any key may have been replaced by one of another type. A
-script that could strand a message therefore reads its keys with commands of their types before its first write.
+script that could strand a message therefore reads its keys with commands of their types before its first write, or, in
+the two scripts that run most often, takes back its write if the next command fails.
 """
 
 from financehub_shared.redis.scripts import REDIS_NOW
@@ -21,8 +22,13 @@ _LONGEST_ID = f"local longest_id = {ID_BYTES}\n"
 #: Appends a message. KEYS: ready, messages. ARGV: id, message. Does not append it again if a process repeats an enqueue
 #: whose reply was lost, and the message still waits or is in flight.
 ENQUEUE = """
-redis.call("llen", KEYS[1])
-if redis.call("hset", KEYS[2], ARGV[1], ARGV[2]) == 1 then redis.call("rpush", KEYS[1], ARGV[1]) end
+if redis.call("hset", KEYS[2], ARGV[1], ARGV[2]) == 1 then
+  local reply = redis.pcall("rpush", KEYS[1], ARGV[1])
+  if type(reply) == "table" then
+    redis.call("hdel", KEYS[2], ARGV[1])
+    return reply
+  end
+end
 """
 
 #: Takes messages and sends a heartbeat. KEYS: ready, messages, acks, losses, heartbeats. ARGV: worker, maximum number
@@ -34,30 +40,33 @@ FETCH = (
     REDIS_NOW
     + _LONGEST_ID
     + """
-redis.call("hlen", KEYS[2])
-redis.call("scard", KEYS[3])
-redis.call("zcard", KEYS[5])
-redis.call("hdel", KEYS[4], "")
+local call = redis.call
+call("srem", KEYS[3], "")
+local has_losses = call("hlen", KEYS[4]) > 0
+call("zadd", KEYS[5], now, ARGV[1])
+local longest, enough = tonumber(ARGV[3]), tonumber(ARGV[4])
 local fetched, size = {}, 0
 for _ = 1, tonumber(ARGV[2]) do
-  local id = redis.call("lpop", KEYS[1])
+  local id = call("lpop", KEYS[1])
   if not id then break end
-  local message = redis.call("hget", KEYS[2], id)
-  if message and #id > longest_id then
-    redis.call("hdel", KEYS[2], id)
-    id = redis.sha1hex(id)
-    redis.call("hset", KEYS[2], id, message)
+  local message = redis.pcall("hget", KEYS[2], id)
+  if type(message) == "table" then
+    call("lpush", KEYS[1], id)
+    return message
   end
-  if message and redis.call("sadd", KEYS[3], id) == 1 then
-    fetched[#fetched + 1] = id
-    if #message > tonumber(ARGV[3]) then message = string.sub(message, 1, ARGV[3] + 1) end
-    fetched[#fetched + 1] = message
-    fetched[#fetched + 1] = redis.call("hget", KEYS[4], id) or "0"
+  if message and #id > longest_id then
+    call("hdel", KEYS[2], id)
+    id = redis.sha1hex(id)
+    call("hset", KEYS[2], id, message)
+  end
+  if message and call("sadd", KEYS[3], id) == 1 then
+    if #message > longest then message = string.sub(message, 1, longest + 1) end
+    fetched[#fetched + 1], fetched[#fetched + 2] = id, message
+    fetched[#fetched + 1] = has_losses and call("hget", KEYS[4], id) or "0"
     size = size + #message
-    if size >= tonumber(ARGV[4]) then break end
+    if size >= enough then break end
   end
 end
-redis.call("zadd", KEYS[5], now, ARGV[1])
 return fetched
 """
 )
