@@ -1,19 +1,17 @@
 """Tests of a fleet that Redis no longer serves at run time: login, rights and connections are refused, and return."""
 
-import json
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
 
-from financehub_shared.monitor import TaskMonitor
-from financehub_shared.schedules import list_schedules
 from integration.fleet.test_acl import documented_rules
+from support import every_second
+from support.every_second import PROCESSES, count_lines
 from support.fleet import Fleet
 from support.redis_server import RedisServer
 from support.simulator import RunningSimulator
@@ -21,8 +19,6 @@ from support.waiting import eventually
 
 pytestmark = pytest.mark.faults
 
-TASK = "cleanup_old_cache_task"
-NAME = "default/every-second"
 USER = "financehub"
 
 Undo = Callable[[], None]
@@ -124,22 +120,6 @@ FAULTS: dict[str, tuple[Callable[[RedisServer], Undo], str, str]] = {
 }
 
 
-def runs(fleet: Fleet) -> dict[str, int]:
-    """Return the numbers of enqueued, missed and succeeded runs, or zeros until the schedule and the task are known."""
-    with fleet.redis() as client:
-        known = [schedule for schedule in list_schedules(client) if schedule.name == NAME]
-        stats = TaskMonitor(client).get_all_stats().get(TASK)
-    if not known or stats is None:
-        return {"enqueued": 0, "missed": 0, "succeeded": 0}
-    return {"enqueued": known[0].runs, "missed": known[0].missed, "succeeded": stats.succeeded}
-
-
-def count(fleet: Fleet, name: str, event: str, problem: str) -> int:
-    """Return how often a process logged the beginning or end of a problem."""
-    lines: list[dict[str, Any]] = [json.loads(line) for line in fleet.log(name).splitlines() if line.startswith("{")]
-    return sum(line["event"] == event and line.get("problem") == problem for line in lines)
-
-
 @pytest.fixture
 def running(tmp_path: Path, simulator: RunningSimulator, redis_server: Callable[..., RedisServer]) -> Iterator[Fleet]:
     """A fleet that logs in as the documented user."""
@@ -156,31 +136,22 @@ def test_fleet_that_redis_does_not_serve_names_the_cause_and_recovers(
     running: Fleet, fault: Callable[[RedisServer], Undo], words: str, code: str
 ) -> None:
     """Readiness, health and log name the cause, no process is restarted, and each due time runs afterwards."""
-    running.schedule("every-second", TASK, "@every 1s", "  catchUp: All\n  concurrencyPolicy: Allow\n")
-    running.start_scheduler()
-    running.start_tier("low")
-    eventually(lambda: runs(running)["succeeded"] >= 2, "runs succeed")
+    every_second.start(running)
     undo = fault(running.server)
     try:
-        for name in ("scheduler", "low"):
+        for name in PROCESSES:
             eventually(
                 lambda name=name: words in str(running.get(name, "/readyz").get("problems")), "not ready with the cause"
             )
             eventually(lambda name=name: running.health(name).get("status") == "down", "the fleet is down")
             assert words in str(running.health(name)["problems"])
-            eventually(lambda name=name: count(running, name, "redis_problem_detected", code) == 1, "it is logged")
+            eventually(
+                lambda name=name: count_lines(running, name, "redis_problem_detected", code) == 1, "it is logged"
+            )
         time.sleep(7)  # longer than a check, so that processes that give up have given up
-        for name in ("scheduler", "low"):
+        for name in PROCESSES:
             assert running.get(name, "/livez")["problems"] == []
             assert running.running(name)
     finally:
         undo()
-    before = runs(running)
-    eventually(lambda: runs(running)["succeeded"] >= before["succeeded"] + 5, "runs succeed again")
-    for name in ("scheduler", "low"):
-        eventually(lambda name=name: running.get(name, "/readyz").get("problems") == [], "ready again")
-        eventually(lambda name=name: count(running, name, "redis_problem_ended", code) == 1, "the end is logged")
-        assert running.running(name)
-    counts = runs(running)
-    assert counts["missed"] == 0
-    eventually(lambda: runs(running)["succeeded"] >= counts["enqueued"], "every enqueued run succeeds")
+    every_second.assert_recovers(running, code)
