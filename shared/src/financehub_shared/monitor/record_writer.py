@@ -6,7 +6,7 @@ from collections.abc import Callable
 import redis
 import structlog
 
-from financehub_shared.core.exception_text import exception_message
+from financehub_shared.core.exception_text import describe_exception, exception_message
 from financehub_shared.core.outage import Outage
 from financehub_shared.monitor.event_backlog import Backlog, encode_event
 from financehub_shared.monitor.event_losses import EventLosses, LossReason
@@ -145,6 +145,9 @@ class RecordWriter:
                 except redis.RedisError as error:
                     self._keep(batch, error)
                     return False
+                except Exception as error:  # noqa: BLE001 — boundary: it would end the thread that writes later events
+                    self._losses.count(LossReason.REFUSED, len(batch), describe_exception(error), batch[0])
+                    continue
                 self._outage.succeeded()
 
     def _keep(self, batch: list[str], error: redis.RedisError) -> None:

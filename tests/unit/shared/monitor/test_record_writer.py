@@ -1,0 +1,44 @@
+"""The record writer when its client fails in a way that nobody foresaw."""
+
+import time
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from structlog.testing import capture_logs
+
+from financehub_shared.monitor.event_losses import EventLosses
+from financehub_shared.monitor.record_writer import RecordWriter
+from support.run_events import end_event, start_event
+from support.waiting import eventually
+
+
+def test_unforeseen_error_of_the_client_costs_its_events_and_not_the_later_ones() -> None:
+    """The events are counted and named, the worker thread gets no exception, and the writing thread goes on."""
+    errors: list[Exception] = [ValueError("a reply of another shape")] * 2
+    written: list[str] = []
+    lost: list[tuple[str, int]] = []
+
+    def script(*, keys: Sequence[str], args: Sequence[Any]) -> list[bytes]:
+        if errors:
+            raise errors.pop()
+        written.extend(args[2:])
+        return []
+
+    client: Any = SimpleNamespace(register_script=lambda _: script)
+    losses = EventLosses(time.monotonic, lambda reason, count: lost.append((reason, count)))
+    writer = RecordWriter(client, time.monotonic, 86_400, losses)
+    writer.start()
+    with capture_logs() as logs:
+        writer.record_end(end_event("r-1"))  # in the thread of a worker
+        writer.record_start(start_event("r-2"))  # in the thread of the writer
+        eventually(lambda: len(lost) == 2, "both are lost")
+        writer.record_start(start_event("r-3"))
+        eventually(lambda: written, "the next one is written")
+    writer.stop()
+    assert lost == [("refused", 1)] * 2
+    assert len(written) == 1
+    assert '"id": "r-3"' in written[0]
+    (line,) = logs  # the second one says the same within a minute
+    assert (line["event"], line["run_id"]) == ("run_event_refused", "r-1")
+    assert line["problem"] == "ValueError: a reply of another shape"
