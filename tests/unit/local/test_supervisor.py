@@ -6,9 +6,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from local_run.process import Process
+from local_run.supervisor import Supervisor, _Watched
 from support.processes import end, launch
 from support.redis_server import free_port
 from support.waiting import eventually
@@ -89,6 +93,40 @@ def test_signal_while_redis_starts_ends_the_wait(start: Start, number: signal.Si
 def _commands_of(parent: int) -> str:
     lines = subprocess.run(["ps", "-eo", "ppid=,args="], capture_output=True, text=True, check=True).stdout.splitlines()
     return "\n".join(line for line in lines if line.split()[0] == str(parent))
+
+
+@pytest.mark.parametrize("is_backing", [True, False])
+def test_pause_doubles_with_each_failure_and_redis_is_given_up(tmp_path: Path, is_backing: bool) -> None:
+    """Each pause is twice as long, up to 30 s. Nothing works without Redis, so its sixth failure ends all (F21)."""
+    lines: list[str] = []
+    terminal: Any = SimpleNamespace(line=lambda _, text: lines.append(text))
+    process = Process("redis", "exit 1", os.environ, tmp_path, lambda _: None)
+    supervisor = Supervisor([process] if is_backing else [], [], terminal, lambda *_: "")
+    watched = _Watched(process)
+    codes = []
+    for _ in range(6):
+        process.start()
+        eventually(lambda: process.exit_code() is not None, "it ends")
+        codes.append(supervisor._on_end(watched))
+    pauses = [2, 4, 8, 16, 30] if is_backing else [2, 4, 8, 16, 30, 30]
+    assert lines == [f"redis ended with exit code 1; restarted in {pause} s" for pause in pauses]
+    assert codes == [0] * 5 + [1 if is_backing else 0]
+    expected = "redis ended with exit code 1, for the 6th time in a row; see .data/redis.log" if is_backing else ""
+    assert supervisor.reason == expected
+
+
+def test_pause_after_a_healthy_time_is_the_first_one_again(tmp_path: Path) -> None:
+    """A process that has run for a minute has not failed in a row."""
+    lines: list[str] = []
+    terminal: Any = SimpleNamespace(line=lambda _, text: lines.append(text))
+    process = Process("high", "exit 1", os.environ, tmp_path, lambda _: None)
+    supervisor, watched = Supervisor([], [process], terminal, lambda *_: ""), _Watched(process)
+    for age in (0, 0, 61, 0):
+        process.start()
+        eventually(lambda: process.exit_code() is not None, "it ends")
+        process.started_at -= age
+        supervisor._on_end(watched)
+    assert [line.split()[-2] for line in lines] == ["2", "4", "2", "4"]
 
 
 #: Runs one supervisor after another. Each gets a signal at another call of a function in the main thread.
