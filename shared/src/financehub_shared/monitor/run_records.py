@@ -48,6 +48,8 @@ class RunRecord:
         error: One-line description of the newest attempt's error.
         summary: Summary that the task returned, if it succeeded.
         correlation_id: Id that the log lines of the run share.
+        redis_id: Id in Redis of the message of the newest attempt, and of the dead letter if the run was dead-lettered.
+            Empty if no attempt has started.
     """
 
     message_id: str
@@ -66,6 +68,7 @@ class RunRecord:
     error: str = ""
     summary: Mapping[str, Any] | None = None
     correlation_id: str = ""
+    redis_id: str = ""
 
     @classmethod
     def from_fields(cls, message_id: str, fields: Fields) -> "RunRecord":
@@ -91,6 +94,7 @@ class RunRecord:
             error=fields.get(RunField.ERROR, ""),
             summary=_read_summary(fields.get(RunField.SUMMARY, "")),
             correlation_id=fields.get(RunField.CORRELATION_ID, ""),
+            redis_id=fields.get(RunField.REDIS_ID, ""),
         )
 
 
