@@ -1,6 +1,7 @@
 """The view of a run with its timeline."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -12,8 +13,13 @@ from financehub_shared.views.dead_letters import DeadLetterView, dead_letter_vie
 from financehub_shared.views.formats import Time, iso_time
 from financehub_shared.views.runs import RunView, run_view
 
-#: Steps of a timeline in the order in which those of the same time are shown.
-_ORDER = ("due", "enqueued", "attempt failed", "attempt started", *RunState)
+
+class _Step(NamedTuple):
+    """One step of a run, which is not shown if its time is None."""
+
+    at: float | None
+    name: str
+    detail: str = ""
 
 
 class RunStepView(TypedDict):
@@ -75,27 +81,27 @@ def run_timeline(run: RunRecord, letter: DeadLetter | None = None) -> list[RunSt
         run: The run.
         letter: Its dead letter, whose failures are the attempts that failed.
     """
-    known: list[tuple[float | None, str, str]] = [(run.due_at, "due", ""), (run.enqueued_at, "enqueued", "")]
-    failures = letter.failures if letter else ()
-    known += [
-        (each["at"], "attempt failed", ": ".join(filter(None, (each["exception"], each["error"])))) for each in failures
-    ]
-    known.append((run.started_at, "attempt started", f"attempt {max(1, run.attempts)}"))
+    failures = [_failure(failure) for failure in letter.failures] if letter else []
+    # Without as many failures as attempts, the newest attempt ended in another way, such as too old.
+    earlier = failures[: max(0, run.attempts - 1)]
+    known = [_Step(run.due_at, "due"), _Step(run.enqueued_at, "enqueued"), *earlier]
+    known.append(_Step(run.started_at, "attempt started", f"attempt {max(1, run.attempts)}"))
+    known += failures[len(earlier) :]
     # The end of an earlier attempt remains in the record while the newest one runs.
-    if run.state is not RunState.RUNNING and run.finished_at is not None:
-        known.append((run.finished_at, _end_step(run), run.error))
-    steps = sorted((at, _ORDER.index(step), detail) for at, step, detail in known if at is not None)
-    return [
-        {
-            "step": _ORDER[step],
-            "at": iso_time(at),
-            "seconds": None if number == 0 else round(at - steps[number - 1][0], 3),
-            "detail": detail,
-        }
-        for number, (at, step, detail) in enumerate(steps)
-    ]
+    if run.state is not RunState.RUNNING:
+        state = "attempt failed" if run.state in ACTIVE else run.state.value
+        known.append(_Step(run.finished_at, state, run.error))
+    views: list[RunStepView] = []
+    previous: float | None = None
+    for step in known:
+        if step.at is not None:
+            # The clocks of two machines, and times that are rounded to milliseconds, can differ a little.
+            seconds = None if previous is None else max(0.0, round(step.at - previous, 3))
+            views.append({"step": step.name, "at": iso_time(step.at), "seconds": seconds, "detail": step.detail})
+            previous = step.at
+    return views
 
 
-def _end_step(run: RunRecord) -> str:
-    """Return the step with which the newest attempt ended."""
-    return "attempt failed" if run.state in ACTIVE else run.state.value
+def _failure(failure: Mapping[str, Any]) -> _Step:
+    """Return the step of an attempt that failed."""
+    return _Step(failure["at"], "attempt failed", ": ".join(filter(None, (failure["exception"], failure["error"]))))

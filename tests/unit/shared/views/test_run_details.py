@@ -92,3 +92,12 @@ def test_detail_view_ignores_the_dead_letter_of_another_message() -> None:
     """An id in Redis can be used again by another message, whose letter does not belong to the run."""
     view = run_detail_view(ENDED, letter("other"))
     assert (view["dead_letter"], len(view["timeline"])) == (None, 4)
+
+
+def test_timeline_with_rounded_times_keeps_the_order_of_the_steps() -> None:
+    """The time of a failure is in whole milliseconds, which can be before the start of a short attempt."""
+    at = T + 8.0004
+    run = replace(ENDED, state=RunState.DEAD_LETTERED, attempts=1, started_at=at, finished_at=at)
+    failures = ({"at": T + 8, "exception": "ValueError", "error": "no"},)
+    names = [(step, seconds) for step, seconds, _ in steps(run, replace(letter(), failures=failures))[2:]]
+    assert names == [("attempt started", 7.75), ("attempt failed", 0.0), ("dead-lettered", 0.0)]
