@@ -5,6 +5,7 @@ import contextlib
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
@@ -12,10 +13,10 @@ import pytest
 import redis
 
 from financehub_shared.core.redis_url_parser import parse_redis_url
-from financehub_shared.redis import sentinel
+from financehub_shared.redis import address, sentinel
 from financehub_shared.redis.client import connect, connect_async
 from financehub_shared.redis.sentinel import NoMasterError, Sentinels
-from support.redis_server import free_port
+from support.redis_server import RedisServer, free_port
 
 _TIMEOUT = 2.0
 _HELLO = b"%3\r\n+role\r\n+master\r\n+mode\r\n+sentinel\r\n+proto\r\n:3\r\n"
@@ -62,6 +63,21 @@ def fake_sentinel(answer: Callable[[], bytes], hello: bytes = _HELLO) -> Iterato
         threading.Thread(target=accept, daemon=True).start()
         yield listener.getsockname()[1]
         listener.shutdown(socket.SHUT_RDWR)
+
+
+class ManualTime:
+    """The module `time` in which the monotonic clock is ahead.
+
+    Args:
+        seconds: How far it is ahead.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def monotonic(self) -> float:
+        """Return the monotonic time in seconds."""
+        return time.monotonic() + self._seconds
 
 
 def named(port: int) -> bytes:
@@ -113,6 +129,47 @@ def test_connections_that_fail_together_doubt_one_sentinel():
         for _ in range(4):
             sentinels.doubt(master)
         assert [sentinels.master() for _ in range(3)] == [("127.0.0.1", 2)] * 3
+
+
+@pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "coroutine"])
+def test_promotion_while_the_old_master_works_is_noticed(
+    redis_server: Callable[..., RedisServer], monkeypatch: pytest.MonkeyPatch, blocking: bool
+):
+    """The old master accepts writes until the Sentinels demote it, and these are lost. One connection asks for all."""
+    old, new = redis_server(), redis_server()
+    master, questions = old, 0
+
+    def answer() -> bytes:
+        nonlocal questions
+        questions += 1
+        return named(master.port)
+
+    async def write(client: "redis.asyncio.Redis", key: str) -> None:
+        await client.set(key, 1)
+
+    with fake_sentinel(answer) as port, asyncio.Runner() as runner:
+        url = f"redis+sentinel://127.0.0.1:{port}/service"
+        clients = [connect(url) if blocking else connect_async(url) for _ in range(2)]
+
+        def set_with_each(key: str) -> None:
+            for client in clients:
+                if isinstance(client, redis.Redis):
+                    client.set(key, 1)
+                else:
+                    runner.run(write(client, key))
+
+        monkeypatch.setattr(address, "ASK_SECONDS", 3_600.0)
+        set_with_each("before")
+        set_with_each("again")
+        assert questions <= 3, "one for each new connection, and one for the process"
+        master = new
+        monkeypatch.setattr(address, "time", ManualTime(3_600.0))
+        set_with_each("after")
+        for client in clients:
+            if not isinstance(client, redis.Redis):
+                runner.run(client.aclose())
+    assert old.client().keys() in ([b"before", b"again"], [b"again", b"before"])
+    assert new.client().keys() == [b"after"]
 
 
 @pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "coroutine"])

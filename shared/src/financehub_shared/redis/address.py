@@ -7,8 +7,13 @@ only read, which would otherwise read old data from the former master forever, b
 """
 
 import threading
+import time
 
 from financehub_shared.core.redis_url import RedisUrl
+
+#: Seconds between two questions to the Sentinels. If they promote a replica while the old master works, the writes
+#: that it accepts until its clients notice are lost.
+ASK_SECONDS = 1.0
 
 
 class Address:
@@ -22,6 +27,7 @@ class Address:
         self.place = place
         self._lock = threading.Lock()
         self._lookups = 0
+        self._ask_at = 0.0
 
     @property
     def lookups(self) -> int:
@@ -38,6 +44,17 @@ class Address:
         with self._lock:
             if self._lookups == lookups:
                 self._lookups += 1
+
+    def needs_question(self) -> bool:
+        """Whether a connection has to ask the Sentinels for the master, which it then does for the whole process."""
+        if time.monotonic() < self._ask_at:
+            return False
+        with self._lock:
+            now = time.monotonic()
+            if now < self._ask_at:
+                return False
+            self._ask_at = now + ASK_SECONDS
+            return True
 
 
 _addresses: dict[tuple[object, ...], Address] = {}

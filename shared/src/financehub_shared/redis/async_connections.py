@@ -95,6 +95,13 @@ class _AsyncSentinel(_Async, redis.asyncio.Connection):
         self._sentinels = sentinels
         super().__init__(**parameters)
 
+    async def connect(self) -> None:
+        """Open the connection, unless it is open and its server is still the master."""
+        # a former master that is cut off from the Sentinels does not know yet that it is one
+        if self.is_connected and self._state.address.needs_question():
+            await self._ask()
+        await super().connect()
+
     async def connect_check_health(self, *args: Any, **parameters: Any) -> None:
         """Open the connection. If the named server fails, the next attempt begins with another Sentinel."""
         try:
@@ -108,13 +115,10 @@ class _AsyncSentinel(_Async, redis.asyncio.Connection):
     async def _look_up(self) -> None:
         self.host, self.port = await self._sentinels.master()
 
-    async def _check_or_close(self) -> None:
-        # a former master that is cut off from the Sentinels does not know yet that it is one
-        if await self._sentinels.known_master() in (None, (self.host, self.port)):
-            await super()._check_or_close()
-        else:
+    async def _ask(self) -> None:
+        """Look the address up again if the Sentinels name another server than this connection has."""
+        if await self._sentinels.known_master() not in (None, (self.host, self.port)):
             self._state.address.look_up_again(self._state.lookups)
-            await self.disconnect(nowait=True)
 
 
 class AsyncSentinelConnection(_AsyncSentinel):

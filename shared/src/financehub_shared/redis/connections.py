@@ -101,6 +101,13 @@ class _BlockingSentinel(_Blocking, redis.Connection):
         self._sentinels = sentinels
         super().__init__(**parameters)
 
+    def connect(self) -> None:
+        """Open the connection, unless it is open and its server is still the master."""
+        # a former master that is cut off from the Sentinels does not know yet that it is one
+        if self.is_connected and self._state.address.needs_question():
+            self._ask()
+        super().connect()
+
     def connect_check_health(self, *args: Any, **parameters: Any) -> None:
         """Open the connection. If the named server fails, the next attempt begins with another Sentinel."""
         try:
@@ -115,13 +122,10 @@ class _BlockingSentinel(_Blocking, redis.Connection):
     def _look_up(self) -> None:
         self.host, self.port = self._sentinels.master()
 
-    def _check_or_close(self) -> None:
-        # a former master that is cut off from the Sentinels does not know yet that it is one
-        if self._sentinels.known_master() in (None, (self.host, self.port)):
-            super()._check_or_close()
-        else:
+    def _ask(self) -> None:
+        """Look the address up again if the Sentinels name another server than this connection has."""
+        if self._sentinels.known_master() not in (None, (self.host, self.port)):
             self._state.address.look_up_again(self._state.lookups)
-            self.disconnect()  # type: ignore[no-untyped-call]
 
 
 class SentinelConnection(_BlockingSentinel):
