@@ -128,6 +128,20 @@ def clock(at: Moment) -> Markup:
     return _TIME.format(iso_time(at), utc(at), "clock", utc(at)) if is_calendar_time(at) else _NONE
 
 
+def bytes_(number: float) -> str:
+    """Return a number of bytes in MB or GB."""
+    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.1f} MB"
+
+
+def summary(result: object) -> str:
+    """Return the result of a task in a few words, such as `22 of 22, by yahoo`."""
+    if not isinstance(result, dict) or not isinstance(result.get("requested"), int):
+        return ""
+    providers = result.get("providers")
+    by = f", by {', '.join(map(str, providers))}" if isinstance(providers, dict) and providers else ""
+    return f"{result.get('stored')} of {result['requested']}{by}"
+
+
 def web_address(url: str) -> str | None:
     """Return an address that a page may link to, or None if it is not one of the web (`javascript:`)."""
     try:
@@ -141,6 +155,6 @@ FILTERS = {
     each.__name__: each
     for each in (
         *(lines, price, percent, measure, tendency, count, large, duration),
-        *(utc, ago, until, age, clock, web_address),
+        *(utc, ago, until, age, clock, summary, web_address),
     )
-}
+} | {"bytes": bytes_}

@@ -19,7 +19,7 @@ class Links:
         self._request = request
         self.root = request.scope.get("root_path", "").rstrip("/")
 
-    def page(self, name: str, **parameters: str) -> str:
+    def page(self, name: str, /, **parameters: str) -> str:
         """Return the address of a page.
 
         Args:

@@ -19,7 +19,12 @@ from financehub_web.reading.cache import Reading
 from financehub_web.reading.fleet import Fleet, fleet_of
 
 #: (heading, ((name of the route, label), …)) of the groups of the navigation.
-NAVIGATION = (("", (("overview", "Overview"),)), ("Data", (("quotes", "Quotes"),)))
+NAVIGATION = (
+    ("", (("overview", "Overview"),)),
+    ("Data", (("quotes", "Quotes"), ("news", "News"), ("assets", "Assets"), ("quarantine", "Quarantine"))),
+    ("Work", (("schedules", "Schedules"), ("runs", "Runs"), ("tasks", "Tasks"), ("dead_letters", "Dead letters"))),
+    ("System", (("providers", "Providers"), ("fleet", "Fleet"), ("about", "About"))),
+)
 VERSION = version("financehub-web")
 
 

@@ -2,10 +2,27 @@
 
 from fastapi import APIRouter
 
-from financehub_web.console import overview, quote, quotes
+from financehub_web.console import (
+    about,
+    assets,
+    dead_letters,
+    fleet,
+    news,
+    overview,
+    providers,
+    quarantine,
+    quote,
+    quotes,
+    runs,
+    schedules,
+    tasks,
+)
 from financehub_web.console.static_files import serve_file
 
 router = APIRouter(include_in_schema=False)
-for page in (overview, quotes, quote):
-    router.include_router(page.router)
+for subject in (
+    *(overview, quotes, quote, news, assets, quarantine),
+    *(schedules, runs, tasks, dead_letters, providers, fleet, about),
+):
+    router.include_router(subject.router)
 router.add_api_route("/static/{name:path}", serve_file, methods=["GET", "HEAD"], name="static", response_model=None)

@@ -21,7 +21,10 @@ class Readings:
         self._readers = RedisReaders(settings, clock)
         self._store = self._readers.store
         self._client = self._readers.client
+        self._data_client = self._readers.servers.get("data", self._client)
         self._monitor = TaskMonitor(self._client)
+        #: Reports are made without Redis too, so they have their own cache, which knows no outage.
+        self._reports = ReadingCache(clock)
         self._queues = ReadingCache(clock)
         # One cache for each server, because one of them may answer while the other does not.
         self._data = ReadingCache(clock) if "data" in self._readers.servers else self._queues

@@ -1,12 +1,17 @@
 """`Fleet` reads everything that the pages and the API show. Its methods block; call them from a thread."""
 
+from collections.abc import Sequence
 from typing import cast
 
 from starlette.requests import Request
 
+from financehub_shared.breaker import BreakerInfo, list_breakers
 from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.health.checks import FleetSnapshot
+from financehub_shared.health.processes import ProcessInfo, ProcessRegistry
 from financehub_shared.health.report import HealthReport
+from financehub_shared.metrics import QueueFigures
+from financehub_shared.redis.server_facts import ServerFacts, read_facts
 from financehub_web.reading.cache import Reading
 from financehub_web.reading.market import MarketReadings
 
@@ -26,9 +31,36 @@ class Fleet(MarketReadings):
         """Return the health report. This method never raises, and an outage of Redis is a part of the report."""
         return self._readers.checker.report()
 
+    def health_report(self) -> Reading[HealthReport]:
+        """Return the health report. It is never missing, because an outage of Redis is a part of it."""
+        return self._reports.get("health", self._readers.checker.report)
+
     def snapshot(self) -> Reading[FleetSnapshot]:
         """Return everything from which the health report is made: processes, queues, breakers, freshness."""
         return self._queues.get("snapshot", self._read_snapshot)
+
+    def servers(self) -> Reading[list[ServerFacts]]:
+        """Return the facts of each Redis: its version, memory and persistence."""
+        servers = self._readers.servers.items()
+        return self._queues.get(
+            "servers", lambda: [read_facts(name, client, self.clock, write=False) for name, client in servers]
+        )
+
+    def breakers(self) -> Reading[list[BreakerInfo]]:
+        """Return the circuit breakers that have been used."""
+        return self._data.get("breakers", lambda: list_breakers(self._data_client))
+
+    def last_success(self) -> Reading[dict[tuple[str, str], float]]:
+        """Return (dataset, provider) → time of the last delivery in Unix seconds."""
+        return self._data.get("last-success", self._store.last_success)
+
+    def queues(self) -> Reading[Sequence[QueueFigures]]:
+        """Return the statistics of all queues, sorted by name."""
+        return self._queues.get("queues", self._readers.queues.read_all)
+
+    def processes(self) -> Reading[list[ProcessInfo]]:
+        """Return the live workers and schedulers, sorted by tier."""
+        return self._queues.get("processes", ProcessRegistry(self._client).live)
 
     def _read_snapshot(self) -> FleetSnapshot:
         """Read the snapshot.

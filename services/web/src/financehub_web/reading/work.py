@@ -6,6 +6,8 @@ from financehub_shared.broker.dead_letter import DeadLetter
 from financehub_shared.broker.dead_letter_queue import DeadLetterFilter, DeadLetterQueue
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.monitor import RunRecord, TaskStats
+from financehub_shared.monitor.run_filter import RunFilter, RunPosition
+from financehub_shared.monitor.run_listing import ALL_RUNS, RunPage
 from financehub_shared.schedules import ScheduleInfo, list_schedules, refused_schedules
 from financehub_web.reading.base import Readings
 from financehub_web.reading.cache import Reading
@@ -34,16 +36,17 @@ class WorkReadings(Readings):
         """Return the newest runs of a task, first those in progress, at most 20."""
         return self._queues.get(("task-runs", task), lambda: self._monitor.get_recent_runs(task))
 
-    def run_times(self, task: str | None = None) -> Reading[list[tuple[float, str]]]:
-        """Return the time and the id of each run of all tasks or of one task, newest first.
+    def runs(
+        self, wanted: RunFilter = ALL_RUNS, *, after: RunPosition | None = None, limit: int = 100
+    ) -> Reading[RunPage]:
+        """Return the newest runs that match a filter: by their start while they run, and later by their end."""
+        return self._queues.get(
+            ("runs", wanted, after, limit), lambda: self._monitor.find_runs(wanted, after=after, limit=limit)
+        )
 
-        The time is that of the start while a run is in progress, and later that of the end, in Unix seconds.
-        """
-        return self._queues.get(("run-times", task), lambda: self._monitor.list_runs(None if task is None else [task]))
-
-    def runs(self, ids: Sequence[str]) -> Reading[list[RunRecord]]:
+    def runs_of(self, ids: Sequence[str]) -> Reading[list[RunRecord]]:
         """Return the runs with these ids, in the same order, without those whose record has expired."""
-        return self._queues.get(("runs", tuple(ids)), lambda: self._monitor.get_runs(ids))
+        return self._queues.get(("runs-of", tuple(ids)), lambda: self._monitor.get_runs(ids))
 
     def run(self, id: str) -> Reading[RunRecord | None]:
         """Return one run, or None if it is unknown or its record has expired."""

@@ -1,0 +1,62 @@
+"""The page with the newest headlines."""
+
+from collections import Counter
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from financehub_shared.core.models import NewsItem
+from financehub_shared.views.news import news_view
+from financehub_web.console.page import show
+from financehub_web.console.routing import page
+from financehub_web.reading.fleet import Fleet, fleet_of
+
+router = APIRouter()
+#: Number of headlines that the filter searches, and on one page.
+_SEARCHED, ROWS = 2_000, 50
+
+
+class NewsQuery(BaseModel):
+    """The filter of the page, which its address contains.
+
+    Args:
+        symbol: Asset that the headlines mention. Empty selects all.
+        source: Publisher. Empty selects all.
+        q: Part of a headline.
+        page: Number of the page.
+    """
+
+    symbol: str = Field("", max_length=20)
+    source: str = Field("", max_length=200)
+    q: str = Field("", max_length=100)
+    page: int = Field(1, ge=1)
+
+
+@page(router, "/news", "news")
+def news(
+    request: Request, query: Annotated[NewsQuery, Query()], fleet: Annotated[Fleet, Depends(fleet_of)]
+) -> Response:
+    """Show the newest headlines that match the filter."""
+    symbol = query.symbol.strip().upper()
+    reading = fleet.news(symbol or None, limit=_SEARCHED)
+    found = [item for item in reading.value if _matches(item, query)]
+    first = (query.page - 1) * ROWS
+    now = fleet.clock.now()
+    values = {
+        "query": query,
+        "items": [news_view(item, now) for item in found[first : first + ROWS]],
+        "sources": sorted(Counter(item.source for item in reading.value).items(), key=lambda each: (-each[1], each[0])),
+        "first": first,
+        "total": len(found),
+        "size": ROWS,
+        "stored": len(reading.value),
+        "searched": _SEARCHED,
+    }
+    return show(request, "news.html", "News", "news", values, reading)
+
+
+def _matches(item: NewsItem, query: NewsQuery) -> bool:
+    wanted = query.q.strip().casefold()
+    return (not query.source or item.source == query.source) and (not wanted or wanted in item.title.casefold())

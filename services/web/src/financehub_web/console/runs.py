@@ -1,0 +1,127 @@
+"""The pages with the runs of all tasks, and with one run."""
+
+from http import HTTPStatus
+from math import isfinite, nan
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from financehub_shared.core.text import dump_json
+from financehub_shared.monitor import RunRecord, RunState
+from financehub_shared.monitor.run_filter import LISTED_STATES, RunFilter, RunPosition
+from financehub_web.console.errors import PageError
+from financehub_web.console.links import Links
+from financehub_web.console.page import show
+from financehub_web.console.routing import page
+from financehub_web.reading.fleet import Fleet, fleet_of
+
+router = APIRouter()
+#: Number of rows on one page.
+ROWS = 50
+
+_State = Literal["", *LISTED_STATES]  # type: ignore[valid-type]
+
+
+class RunsQuery(BaseModel):
+    """The filter of the page, which its address contains.
+
+    Args:
+        task, schedule, state: Values that a run must have. Empty selects all.
+        q: A correlation id.
+        before: Where the page begins: the time and the id of the last run of the previous page.
+    """
+
+    task: str = Field("", max_length=200)
+    schedule: str = Field("", max_length=500)
+    state: _State = ""
+    q: str = Field("", max_length=200)
+    before: str = Field("", max_length=300)
+
+
+@page(router, "/runs", "runs")
+def runs(
+    request: Request, query: Annotated[RunsQuery, Query()], fleet: Annotated[Fleet, Depends(fleet_of)]
+) -> Response:
+    """Show the runs that match the filter, newest first."""
+    stats, schedules = fleet.task_stats(), fleet.schedules()
+    wanted = RunFilter(
+        query.task or None,
+        RunState(query.state) if query.state else None,
+        query.schedule or None,
+        query.q.strip() or None,
+    )
+    reading = fleet.runs(wanted, after=_position(query.before), limit=ROWS)
+    last = reading.value.last
+    values = {
+        "query": query,
+        "runs": reading.value.runs,
+        "next_page": f"{last.at!r}~{last.id}" if last else "",
+        "tasks": list(stats.value),
+        "schedules": [info.name for info in schedules.value],
+        "states": LISTED_STATES,
+    }
+    return show(request, "runs.html", "Runs", "runs", values, stats, schedules, reading)
+
+
+def _position(text: str) -> RunPosition | None:
+    """Return the position that the address names.
+
+    Raises:
+        PageError: It is damaged.
+    """
+    if not text:
+        return None
+    at, _, id = text.partition("~")
+    try:
+        position = RunPosition(float(at), id)
+    except ValueError:
+        position = RunPosition(nan, id)
+    if not isfinite(position.at):
+        detail = "The parameter before is the beginning of a page. Open the first page instead."
+        raise PageError(HTTPStatus.BAD_REQUEST, "This address is not valid", detail)
+    return position
+
+
+@page(router, "/runs/{id}", "run")
+def run(request: Request, id: str, fleet: Annotated[Fleet, Depends(fleet_of)]) -> Response:
+    """Show one run with its times, its result and its error."""
+    reading = fleet.run(id)
+    record = reading.value
+    if record is None:
+        detail = "It is unknown, or its record has expired. Records of runs are kept for a week."
+        address = Links(request).page("runs")
+        raise PageError(HTTPStatus.NOT_FOUND, f"The run {id} does not exist", detail, [("All runs", address)])
+    summary = record.summary if isinstance(record.summary, dict) else {}
+    values = {
+        "run": record,
+        "steps": _steps(record),
+        "missing": _mapping(summary.get("missing")),
+        "delivered": _mapping(summary.get("providers")),
+        "details": _mapping(summary.get("details")),
+        "raw": dump_json(record.summary, indent=2) if record.summary else "",
+    }
+    return show(request, "run.html", f"Run {record.message_id[:8]}", "runs", values, reading)
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    """Return a part of a summary, which another program may have written."""
+    return value if isinstance(value, dict) else {}
+
+
+def _steps(record: RunRecord) -> list[tuple[str, float | None, float | None]]:
+    """Return (name, time, seconds since the previous step) of each step of a run."""
+    steps: list[tuple[str, float | None, float | None]] = []
+    previous: float | None = None
+    for name, at in (
+        ("due", record.due_at),
+        ("enqueued", record.enqueued_at),
+        ("newest attempt started", record.started_at),
+        ("newest attempt ended", record.finished_at),
+    ):
+        if at is None:
+            continue
+        steps.append((name, at, None if previous is None else max(0.0, at - previous)))
+        previous = at
+    return steps

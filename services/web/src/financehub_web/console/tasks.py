@@ -1,0 +1,40 @@
+"""The page with the statistics of all tasks."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from financehub_shared.core.catalog import CATALOG
+from financehub_shared.monitor import RunRecord
+from financehub_shared.views.stats import task_stats_view
+from financehub_web.console.page import show
+from financehub_web.console.routing import page
+from financehub_web.console.sparklines import line_path
+from financehub_web.reading.fleet import Fleet, fleet_of
+
+router = APIRouter()
+
+
+@page(router, "/tasks", "tasks")
+def tasks(request: Request, fleet: Annotated[Fleet, Depends(fleet_of)]) -> Response:
+    """Show how often each task succeeded and failed, and how long it took."""
+    stats = fleet.task_stats()
+    recent = [fleet.task_runs(task) for task in stats.value]
+    rows = [
+        _row(task, task_stats_view(task, each), runs.value)
+        for (task, each), runs in zip(stats.value.items(), recent, strict=True)
+    ]
+    return show(request, "tasks.html", "Tasks", "tasks", {"rows": rows}, stats, *recent)
+
+
+def _row(task: str, view: Any, runs: list[RunRecord]) -> dict[str, Any]:
+    spec = CATALOG.get(task)
+    durations = [run.duration for run in reversed(runs) if run.duration is not None]
+    return {
+        **view,
+        "about": spec.summary if spec else "",
+        "path": line_path(durations),
+        "durations": durations,
+        "recent": runs[:10],
+    }
