@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from financehub_shared.core.settings import Settings
 from financehub_shared.health.listeners import listen
 
 
@@ -57,6 +58,14 @@ def test_listen_serves_the_families_of_the_address(host: str, ipv4: bool, ipv6: 
     """`::` is both families. Every other address is served as it is."""
     with listening(host) as port:
         assert (accepts("127.0.0.1", port), accepts("::1", port)) == (ipv4, ipv6)
+
+
+@needs_ipv6
+def test_processes_listen_on_both_families_by_default() -> None:
+    """The kubelet reaches a pod on either of its addresses without a setting (F11)."""
+    with listening(Settings().http_host) as port:
+        assert accepts("127.0.0.1", port)
+        assert accepts("::1", port)
 
 
 @needs_ipv6
