@@ -80,9 +80,14 @@ def test_janitor_after_the_clock_of_redis_was_set_waits_for_heartbeats(
 def test_worker_whose_heartbeat_lies_in_the_future_is_dead(
     ahead: float, reclaimed: int, janitor: Janitor, clock: ManualClock, redis_client: redis.Redis
 ):
-    """A worker that died before the clock of Redis was set back would otherwise keep its messages for that long."""
+    """A worker that died before the clock of Redis was set back would otherwise keep its messages for that long.
+
+    Every round and every report would also read its heartbeat for that long.
+    """
     hold(redis_client, time.time() + ahead)
     janitor.run()
+    assert redis_client.zcard(keys.HEARTBEATS) == 1
     clock.advance(4)
 
     assert janitor.run() == {"q": reclaimed}
+    assert redis_client.zcard(keys.HEARTBEATS) == 1 - reclaimed

@@ -122,6 +122,8 @@ class Janitor:
         # Without reclaiming, this deletes nothing and only finds out whether Redis takes writes.
         if heartbeats:
             self._client.zremrangebyscore(keys.HEARTBEATS, "-inf", alive_since * 1000 if reclaim else "(-inf")
+        if heartbeats and reclaim:  # a live worker has sent a new one since the clock was set back
+            self._client.zremrangebyscore(keys.HEARTBEATS, f"({(now + CLOCK_STEP_SECONDS) * 1000}", "+inf")
         if dropped := self._dead_letters.drop_older(now - self._retention, queues=queues):
             log.info("dead_letters_expired", count=dropped)
         for queue, count in self._dead_letters.drop_beyond(self._max_dead_letters, queues=queues).items():
