@@ -25,6 +25,7 @@ from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.redis import queue_keys as keys
 from financehub_shared.redis.key_types import ASIDE, repaired
+from financehub_shared.redis.scripts import ClientScript
 from financehub_shared.redis.server_clock import ServerClock
 from financehub_shared.redis.text import decode, id_bytes
 
@@ -72,10 +73,10 @@ class FinanceHubBroker(RedisBroker):
         self._sending = threading.local()
         self._in_flight: defaultdict[str, InFlightMessages] = defaultdict(InFlightMessages)
         self._run_end = RunEnd(self._hooks)
-        self._enqueue = client.register_script(queue_scripts.ENQUEUE)
-        self._fetch = client.register_script(queue_scripts.FETCH)
+        self._enqueue = ClientScript(client, queue_scripts.ENQUEUE)
+        self._fetch = ClientScript(client, queue_scripts.FETCH)
         self._keep = client.register_script(queue_scripts.KEEP)
-        self._ack = client.register_script(queue_scripts.ACK)
+        self._ack = ClientScript(client, queue_scripts.ACK)
         self._nack = client.register_script(queue_scripts.NACK)
         self._requeue = client.register_script(queue_scripts.REQUEUE)
         self._requeue_unfinished = client.register_script(queue_scripts.REQUEUE_UNFINISHED)

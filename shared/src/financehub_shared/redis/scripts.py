@@ -49,6 +49,33 @@ class LuaScript:
         self.sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
 
 
+class ClientScript:
+    """A script that a blocking client runs with one command, for scripts that run with every message.
+
+    The class of redis-py does the same in more steps, which take longer than the script takes in Redis.
+
+    Args:
+        client: The client.
+        source: Lua source for Redis 6.2 and later.
+    """
+
+    def __init__(self, client: "redis.Redis", source: str) -> None:
+        self._client = client
+        self._script = LuaScript(source)
+
+    def __call__(self, keys: Sequence[str | bytes], args: Sequence[Argument]) -> Any:
+        """Run the script and return its reply.
+
+        Raises:
+            redis.RedisError: Redis did not answer or refused the script.
+        """
+        client: Any = self._client
+        try:
+            return client.execute_command("EVALSHA", self._script.sha, len(keys), *keys, *args)
+        except redis.exceptions.NoScriptError:  # the first run, or Redis was restarted
+            return client.execute_command("EVAL", self._script.source, len(keys), *keys, *args)
+
+
 class RedisScripts:
     """Runs scripts on one Redis, blocking or in coroutines. It connects on the first run.
 
