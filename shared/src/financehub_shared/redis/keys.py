@@ -132,7 +132,7 @@ def schedule_recent(uid: str) -> str:
 
 
 def schedule_backlog(uid: str) -> str:
-    """List of one schedule's message ids under `concurrencyPolicy: Allow`, at most `max_backlog`, oldest first."""
+    """List of the ids of one schedule's unfinished runs under `Allow` and `Replace`, oldest first; see `enqueue.lua`."""
     return f"financehub:schedule:{uid}:backlog"
 
 
