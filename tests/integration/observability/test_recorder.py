@@ -139,13 +139,6 @@ def test_counters_with_retries_count_attempts_and_runs_separately(
     assert (run.state, run.attempts) == (state, tries)
     assert run.error == (f"ValueError: attempt {len(made)}" if state is RunState.DEAD_LETTERED else "")
     assert [run.message_id for run in fleet.monitor.get_recent_runs("task")] == [message.message_id]
-    ((at, id),) = fleet.monitor.list_runs()
-    assert (id, fleet.monitor.list_runs(["task"]), fleet.monitor.list_runs(["other"])) == (
-        message.message_id,
-        [(at, id)],
-        [],
-    )
-    assert [run.finished_at for run in fleet.monitor.get_runs(["unknown", id])] == [at]
 
 
 def test_record_of_an_old_message_is_skipped_with_the_reason(redis_url: str) -> None:

@@ -4,12 +4,12 @@ import asyncio
 import logging
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 import structlog
 import uvicorn
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 
 from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.errors import ConfigError
@@ -22,11 +22,18 @@ from financehub_shared.redis.server_clock import ServerClock
 from financehub_shared.redis.watch import RedisWatch
 from financehub_web.access.gate import Gate
 from financehub_web.access.hosts import HostFilter, allowed_hosts
-from financehub_web.access.users import load_users
-from financehub_web.api import quotes
-from financehub_web.api.problems import Problem, add_error_handlers
+from financehub_web.access.users import load_users, read_networks
+from financehub_web.api.health import PATH as HEALTH_PATH
+from financehub_web.api.quote_feed import QuoteFeed
+from financehub_web.api.rate_limit import RateLimit, RateLimiter
+from financehub_web.api.setup import add_api
 from financehub_web.console.errors import add_error_pages
 from financehub_web.console.pages import router as pages
+from financehub_web.http.head import HeadRequests
+from financehub_web.http.measuring import Measuring
+from financehub_web.http.origins import ApiOrigins
+from financehub_web.http.request_ids import RequestIds
+from financehub_web.http.threads import limit_threads
 from financehub_web.observability import LoopProbe, WebObservability
 from financehub_web.reading.fleet import Fleet
 
@@ -34,16 +41,17 @@ log = structlog.get_logger(__name__)
 
 #: Seconds for which open requests may end after a signal.
 _DRAIN_SECONDS = 5
-_API = (quotes.router,)
 
 
-def build_app(settings: Settings, fleet: Fleet, loop: LoopProbe) -> FastAPI:
+def build_app(settings: Settings, fleet: Fleet, loop: LoopProbe, metrics: Metrics, feed: QuoteFeed) -> FastAPI:
     """Build the application with its console and API.
 
     Args:
         settings: Settings of the process.
         fleet: Reads the state of the fleet.
         loop: Notices a hung event loop.
+        metrics: Metrics of the process.
+        feed: The source of the event streams.
 
     Raises:
         ConfigError: The users cannot be read, or the mode `write` is open to everybody.
@@ -51,32 +59,40 @@ def build_app(settings: Settings, fleet: Fleet, loop: LoopProbe) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        task = asyncio.create_task(loop.tick())
+        limit_threads()
+        tasks = [asyncio.create_task(loop.tick()), asyncio.create_task(feed.run())]
         yield
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     app = FastAPI(
         lifespan=lifespan,
         title="FinanceHub",
         version=version("financehub-web"),
-        openapi_url="/api/v1/openapi.json",
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         root_path=settings.web_prefix,
     )
     app.state.fleet = fleet
-    api = APIRouter(prefix="/api/v1", responses={code: {"model": Problem} for code in (400, 404, 429, 503)})
-    for router in _API:
-        api.include_router(router)
-    app.include_router(api)
+    add_api(app, feed)
     app.include_router(pages)
-    add_error_handlers(app)
     add_error_pages(app)
     # The one that is added last sees a request first.
+    app.add_middleware(
+        RateLimit,
+        limiter=RateLimiter(settings.web_requests_per_second, fleet.clock.monotonic),
+        proxies=read_networks(settings),
+        prefix="/api/",
+        exempt=HEALTH_PATH,
+    )
     app.add_middleware(Gate, users=load_users(settings), is_writable=settings.web_mode == "write")
+    app.add_middleware(ApiOrigins, origins=settings.web_origins, prefix="/api/")
     app.add_middleware(HostFilter, hosts=allowed_hosts(settings))
+    app.add_middleware(HeadRequests, prefix="/api/")
+    app.add_middleware(Measuring, metrics=metrics)
+    app.add_middleware(RequestIds)
     return app
 
 
@@ -89,10 +105,11 @@ def serve(settings: Settings) -> None:
     configure_logging(settings, "web")
     clock = ServerClock(SystemClock())
     watch = RedisWatch(redis_servers(settings, OBSERVER_TIMEOUT_SECONDS), clock)
-    fleet, loop = Fleet(settings, clock), LoopProbe(clock)
-    app = build_app(settings, fleet, loop)
+    fleet, loop, metrics = Fleet(settings, clock), LoopProbe(clock), Metrics("web", settings.release)
+    feed = QuoteFeed(fleet)
+    app = build_app(settings, fleet, loop, metrics, feed)
     sockets = _bind(settings)
-    WebObservability(settings, clock, Metrics("web", settings.release), loop, fleet.health).start()
+    WebObservability(settings, clock, metrics, loop, fleet.health).start()
     watch.start()
     config = uvicorn.Config(
         app,
@@ -101,15 +118,35 @@ def serve(settings: Settings) -> None:
         access_log=False,
         log_config=None,
         server_header=False,
+        # only our own code reads the headers of proxies, and only from those that are trusted
+        proxy_headers=False,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
     )
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     log.info("web_started", host=settings.web_host, port=sockets[0].getsockname()[1], mode=settings.web_mode)
     try:
-        uvicorn.Server(config).run(sockets)
+        _Server(config, feed).run(sockets)
     finally:
         watch.stop()
     log.info("web_stopped")
+
+
+class _Server(uvicorn.Server):
+    """The server, which ends event streams before it waits for all requests to end.
+
+    Args:
+        config: Configuration of the server.
+        feed: The source of the event streams.
+    """
+
+    def __init__(self, config: uvicorn.Config, feed: QuoteFeed) -> None:
+        super().__init__(config)
+        self._feed = feed
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, and then do what the server always does."""
+        self._feed.close()
+        await super().shutdown(sockets)
 
 
 def _bind(settings: Settings) -> list[socket.socket]:

@@ -27,6 +27,8 @@ REQUEST_BUCKETS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 LAG_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60, 300)
 #: A healthy Redis answers in a fraction of a millisecond; after a second it counts as unavailable.
 REDIS_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
+#: From an answer that nothing has changed, in less than a millisecond, to a Redis that does not answer.
+HTTP_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 
 class Metrics:
@@ -121,6 +123,13 @@ class Metrics:
         self.breaker_transitions = self._counter(
             "circuit_breaker_transitions", "Transitions to a state", ["provider", "state"]
         )
+        route_method = ["route", "method"]
+        self.http_requests = self._counter(
+            "http_requests", "Requests to the console and the API", [*route_method, "status"]
+        )
+        self.http_request_duration = self._histogram(
+            "http_request_duration_seconds", "Time from a request until its response begins", route_method, HTTP_BUCKETS
+        )
         self.build_info = self._gauge("build_info", "1; the label is the version", ["version"])
         self.build_info.labels(version("financehub-shared")).set(1)
 
@@ -199,6 +208,19 @@ class Metrics:
         """Remove a deleted schedule's series."""
         for metric in (self.schedule_lag, self.schedule_missed, self.schedule_skipped, self.schedule_next_run):
             metric.remove_by_labels({"scheduledtask": schedule})
+
+    # console and API ----------------------------------------------------------------------------------
+    def observe_request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count one request to the console or the API.
+
+        Args:
+            route: Template of its path, such as `/api/v1/quotes/{symbol}`.
+            method: Its method.
+            status: Status of the response.
+            seconds: Time until the response began.
+        """
+        self.http_requests.labels(route, method, str(status)).inc()
+        self.http_request_duration.labels(route, method).observe(seconds)
 
     # read at each scrape ------------------------------------------------------------------------------
     def set_redis_probe(self, probe: AvailabilityProbe) -> None:

@@ -1,6 +1,6 @@
 """`TaskMonitor` reads the state and the history of the fleet's tasks from Redis."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from functools import cache, partial
 from typing import Any
 
@@ -30,8 +30,6 @@ log = structlog.get_logger(__name__)
 
 #: Runs that started more recently are never declared lost, because their worker may not have sent a heartbeat yet.
 LOST_AFTER_SECONDS = 60.0
-#: Number of runs that `list_runs` returns for each task and state.
-LISTED_RUNS = 10_000
 #: Maximum number of runs that `get_schedule_runs` returns.
 SCHEDULE_RUNS = 10
 
@@ -79,30 +77,6 @@ class TaskMonitor:
     def find_runs(self, wanted: RunFilter = ALL_RUNS, *, after: RunPosition | None = None, limit: int = 100) -> RunPage:
         """Return the newest runs that match a filter. See `run_listing.find_runs`."""
         return find_runs(self._client, wanted, after=after, limit=limit)
-
-    def list_runs(self, tasks: Collection[str] | None = None, limit: int = LISTED_RUNS) -> list[tuple[float, str]]:
-        """Return the runs in progress by their start, and those that ended by their end, newest first.
-
-        Args:
-            tasks: Names of the tasks. None selects all that ever ran.
-            limit: Largest number of runs per task and state.
-
-        Returns:
-            The time in Unix seconds and the message id of each run. `get_runs` reads the records.
-        """
-        if tasks is None:
-            names: Any = self._or_empty({keys.TASKS: "set"}, lambda: self._client.smembers(keys.TASKS), set())
-            tasks = [decode(name) for name in names]
-        indexes = [index(task) for task in tasks for index in (keys.task_running, keys.task_recent)]
-        pipeline = self._client.pipeline(transaction=False)
-        for index_key in indexes:
-            pipeline.zrevrange(index_key, 0, limit - 1, withscores=True)
-        rows = readable(indexes, pipeline.execute(raise_on_error=False) if indexes else [], [])
-        times: dict[str, float] = {}
-        for row in rows:
-            for id, at in row:
-                times[decode(id)] = max(at, times.get(decode(id), at))
-        return sorted(((at, id) for id, at in times.items()), reverse=True)
 
     def get_runs(self, message_ids: Iterable[str]) -> list[RunRecord]:
         """Return the runs with these message ids, in the same order. Unknown ones are left out."""

@@ -1,31 +1,31 @@
-"""Turns the records of a route into its response: selected fields, JSON or CSV, ETag and 304."""
+"""Turns the records of a route into its response: selected fields, JSON or CSV, ETag and 304, gzip."""
 
-import csv
-import hashlib
-import io
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Generic, TypeVar, get_type_hints
+from typing import Any, Generic, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.core.text import dump_json
 from financehub_shared.views.formats import iso_time
-from financehub_web.api.parameters import Query
-from financehub_web.api.problems import ApiError, near_names
+from financehub_web.api import csv_text
+from financehub_web.api.bodies import Body, BodyCache
+from financehub_web.api.decimals import with_numbers
+from financehub_web.api.errors import ApiError, near_names
+from financehub_web.api.etags import CHANGING, is_known, tag_of
+from financehub_web.api.negotiation import accepts_gzip, best_type
+from financehub_web.api.parameters import Query, TableQuery
+from financehub_web.reading.cache import Reading
 
 T = TypeVar("T")
 
+JSON = "application/json"
 #: A proxy or browser asks again each time, and gets 304 if nothing has changed.
 CACHE_CONTROL = "private, no-cache"
-#: Keys whose values change with every request. Two answers that differ only in them have the same ETag.
-_CHANGING = re.compile(rb'"(?:as_of|age_seconds|next_in_seconds)":[^,}]*')
-#: Text cells that begin with one of these could be run as formulas by a spreadsheet.
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Meta(BaseModel):
@@ -56,55 +56,110 @@ class Answer:
 
     Args:
         data: One view or a list of views.
-        as_of: Time of the reading in Unix seconds.
         view: The class of the views.
-        warnings: What is missing in the records, and why.
+        warnings: What is missing in the records, and why, in addition to the warnings of the readings.
         next_page_token: The token of the next page of a list.
+        rows: The key of a single view that contains the rows of its CSV form, and the class of the rows.
     """
 
     data: Any
-    as_of: float
     view: type[Any]
     warnings: Sequence[str] = field(default_factory=list)
     next_page_token: str | None = None
+    rows: tuple[str, type[Any]] | None = None
 
 
-def respond(request: Request, answer: Answer, query: Query) -> Response:
-    """Return the response to a request.
+def respond(request: Request, query: Query, readings: Sequence[Reading[Any]], make: Callable[[], Answer]) -> Response:
+    """Return the response to a request. Equal requests share it as long as the readings are the same.
+
+    Args:
+        request: The request.
+        query: Its parameters.
+        readings: Everything from which the answer is made.
+        make: Makes the answer.
 
     Raises:
-        ApiError: `fields` contains an unknown key.
+        ApiError: `fields` contains an unknown key, or the client accepts none of the formats.
+        StoreUnavailableError: Redis does not answer, so the readings are from before.
     """
-    names = _selected(query.fields, answer.view)
-    is_list = isinstance(answer.data, list)
-    records = answer.data if is_list else [answer.data]
+    for reading in readings:
+        if reading.problem:
+            raise StoreUnavailableError(reading.problem)
+    is_csv = _is_csv(request, query)
+    bodies: BodyCache = request.app.state.bodies
+    key = (request.url.path, request.scope["query_string"], is_csv)
+    versions = tuple(reading.version for reading in readings)
+    return send_body(request, bodies.get(key, versions, lambda: _encode(make(), query, readings, is_csv=is_csv)))
+
+
+def send_body(request: Request, body: Body) -> Response:
+    """Return a body, or 304 if the client has it already."""
+    headers = {"ETag": body.tag, "Cache-Control": CACHE_CONTROL, "Vary": "Accept, Accept-Encoding"}
+    if is_known(body.tag, request.headers.get("If-None-Match", "")):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    if body.can_be_compressed and accepts_gzip(request.headers.get("Accept-Encoding", "")):
+        headers["Content-Encoding"] = "gzip"
+        return Response(body.compressed(), headers=headers, media_type=body.media_type)
+    return Response(body.content, headers=headers, media_type=body.media_type)
+
+
+def require_type(request: Request, offered: Sequence[str]) -> str:
+    """Return the media type that the client prefers.
+
+    Raises:
+        ApiError: The client accepts none of them.
+    """
+    accept = request.headers.get("Accept", "")
+    chosen = best_type(accept, offered)
+    if chosen is None:
+        detail = f"Accept: {accept}: this path has {' and '.join(offered)}"
+        raise ApiError(HTTPStatus.NOT_ACCEPTABLE, "not-acceptable", detail, near=list(offered))
+    return chosen
+
+
+def _is_csv(request: Request, query: Query) -> bool:
+    """Whether the answer is CSV, because of a parameter or of the header `Accept`."""
+    if not isinstance(query, TableQuery):
+        require_type(request, [JSON])
+        return False
+    if query.format is not None:
+        return query.format == "csv"
+    return require_type(request, [JSON, csv_text.MEDIA_TYPE]) == csv_text.MEDIA_TYPE
+
+
+def _encode(answer: Answer, query: Query, readings: Sequence[Reading[Any]], *, is_csv: bool) -> Body:
+    """Return the encoded answer. Its entity tag is that of its JSON form."""
+    records, view = answer.data, answer.view
+    if is_csv and answer.rows is not None:
+        name, view = answer.rows
+        records = records[name]
+    is_list = isinstance(records, list)
+    rows: list[Mapping[str, Any]] = records if is_list else [records]
+    names = _selected(query.fields, view)
     if query.numbers == "float":
-        decimals = _decimal_keys(answer.view)
-        records = [_with_numbers(record, decimals) for record in records]
+        rows = [with_numbers(row, view) for row in rows]
     if query.fields:
-        records = [{name: record[name] for name in names} for record in records]
-    if getattr(query, "format", "json") == "csv":
-        return _response(request, _csv(records, names).encode(), "text/csv; charset=utf-8; header=present")
-    body: dict[str, Any] = {
-        "data": records if is_list else records[0],
-        "meta": {"as_of": iso_time(answer.as_of), "warnings": list(answer.warnings)},
-    }
+        rows = [{name: row[name] for name in names} for row in rows]
+    if is_csv:
+        text = csv_text.to_csv(rows, names)
+        # the tag is that of the columns that do not change with every request
+        lasting = csv_text.to_csv(rows, [name for name in names if name not in CHANGING])
+        return Body(text.encode(), f"{csv_text.MEDIA_TYPE}; charset=utf-8; header=present", tag_of(lasting.encode()))
+    warnings = dict.fromkeys([*(each for reading in readings for each in reading.warnings), *answer.warnings])
+    as_of = iso_time(min(reading.at for reading in readings))
+    body: dict[str, Any] = {"data": rows if is_list else rows[0], "meta": {"as_of": as_of, "warnings": list(warnings)}}
     if is_list:
         body["next_page_token"] = answer.next_page_token
-    return _response(request, dump_json(body).encode(), "application/json")
-
-
-def _response(request: Request, body: bytes, media_type: str) -> Response:
-    tag = f'W/"{hashlib.blake2b(_CHANGING.sub(b"", body), digest_size=12).hexdigest()}"'
-    headers = {"ETag": tag, "Cache-Control": CACHE_CONTROL, "Vary": "Accept-Encoding"}
-    known = request.headers.get("If-None-Match", "")
-    if tag in known or known.strip() == "*":
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    return Response(body, headers=headers, media_type=media_type)
+    encoded = dump_json(body).encode()
+    return Body(encoded, JSON, tag_of(encoded))
 
 
 def _selected(fields: Sequence[str], view: type[Any]) -> list[str]:
-    """Return the names of the selected keys of a view."""
+    """Return the names of the selected keys of a view, in the order of the view.
+
+    Raises:
+        ApiError: A name is unknown.
+    """
     known = list(view.__annotations__)
     for name in fields:
         if name not in known:
@@ -113,42 +168,3 @@ def _selected(fields: Sequence[str], view: type[Any]) -> list[str]:
             detail = f"fields: unknown field {name!r}; {hint}"
             raise ApiError(HTTPStatus.BAD_REQUEST, "unknown-field", detail, near=near)
     return list(fields) or known
-
-
-def _decimal_keys(view: type[Any]) -> set[str]:
-    """Return the keys of a view that are decimals in strings."""
-    hints = get_type_hints(view, include_extras=True)
-    return {name for name, hint in hints.items() if "'format': 'decimal'" in repr(hint)}
-
-
-def _with_numbers(record: Mapping[str, Any], decimals: set[str]) -> dict[str, Any]:
-    """Return a view with JSON numbers instead of decimal strings."""
-    return {name: float(value) if name in decimals and value is not None else value for name, value in record.items()}
-
-
-def _csv(records: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
-    """Return records as CSV (RFC 4180). Nested values are JSON."""
-    output = io.StringIO()
-    writer = csv.writer(output)
-    writer.writerow(names)
-    for record in records:
-        writer.writerow([_cell(record[name]) for name in names])
-    return output.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULAS) and not _is_number(value) else value
-    return dump_json(value) if isinstance(value, dict | list | tuple) else value
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

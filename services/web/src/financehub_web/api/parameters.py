@@ -1,23 +1,46 @@
 """Query parameters that several routes share. An unknown parameter is refused."""
 
-from typing import Annotated, Literal
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 #: Largest number of records on one page.
 MOST_RECORDS = 10_000
+#: Largest number of names in one parameter.
+MOST_NAMES = 10_000
 
 
 def _split(value: object) -> object:
     """Split a list of names, which may be one text with commas, or several parameters with the same name."""
     parts = value if isinstance(value, list) else [value]
-    return [name.strip() for part in parts if isinstance(part, str) for name in part.split(",") if name.strip()]
+    names = (name.strip() for part in parts if isinstance(part, str) for name in part.split(","))
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def _read_time(value: object) -> object:
+    """Return the Unix seconds of a day or a time in ISO 8601, which is in UTC unless it has an offset."""
+    if not isinstance(value, str):
+        return value
+    # a plus sign that was not encoded arrives as a space
+    text = value.replace(" ", "+") if "T" in value else value
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError) as error:
+        raise ValueError("write a day or a time such as 2026-01-05 or 2026-01-05T12:00:00Z") from error
 
 
 #: A list of names, separated by commas.
-Names = Annotated[list[str], BeforeValidator(_split)]
+Names = Annotated[list[str], BeforeValidator(_split), Field(max_length=MOST_NAMES)]
 #: Symbols in upper or lower case, separated by commas.
 Symbols = Annotated[Names, AfterValidator(lambda symbols: [symbol.upper() for symbol in symbols])]
+#: A day or a time as Unix seconds.
+Moment = Annotated[
+    float,
+    BeforeValidator(_read_time),
+    WithJsonSchema({"type": "string", "examples": ["2026-01-05", "2026-01-05T12:00:00Z"]}),
+]
 
 
 class Query(BaseModel):
@@ -31,11 +54,24 @@ class Query(BaseModel):
     )
 
 
-class ListQuery(Query):
+class TableQuery(Query):
+    """The parameters of every route whose answer is a table."""
+
+    format: Literal["json", "csv"] | None = Field(
+        None,
+        description="`csv` returns the records alone, with a header. The default is what the header Accept asks for.",
+    )
+
+
+class ListQuery(TableQuery):
     """The parameters of every route that returns a list."""
 
     limit: int = Field(1_000, ge=1, le=MOST_RECORDS, description="Largest number of records on one page.")
     page_token: str = Field(
-        "", max_length=2_000, description="The `next_page_token` of the previous page, with the same parameters."
+        "", max_length=4_000, description="The `next_page_token` of the previous page, with the same parameters."
     )
-    format: Literal["json", "csv"] = Field("json", description="`csv` returns the records alone, with a header.")
+
+
+def selected(value: Any, wanted: Any) -> bool:
+    """Whether a value passes a filter. A filter that is None lets everything through."""
+    return wanted is None or value == wanted

@@ -1,7 +1,5 @@
 """Errors of the API as problem documents (RFC 9457), each with what was wrong and what to do."""
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -14,10 +12,14 @@ from starlette.responses import Response
 
 from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.core.text import dump_json
+from financehub_web.api.errors import ApiError
+from financehub_web.api.mistakes import invalid_request, unknown_path
 
 log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+#: The methods of every path of the API.
+ALLOWED = "GET, HEAD, OPTIONS"
 #: Seconds after which a client should try again if Redis does not answer.
 RETRY_SECONDS = 5
 
@@ -32,39 +34,6 @@ class Problem(BaseModel):
     instance: str = Field(description="The path of the request.")
     code: str = Field(description="The kind of problem for programs, such as `unknown-symbol`.")
     near: list[str] = Field([], description="Names that the client may have meant.")
-
-
-class ApiError(Exception):
-    """An error that the client gets as a problem document.
-
-    Args:
-        status: The HTTP status.
-        code: Kind of problem for programs, such as `unknown-symbol`.
-        detail: What was wrong, and what to do.
-        near: Names that the client may have meant.
-        headers: Further headers of the response.
-    """
-
-    def __init__(
-        self,
-        status: HTTPStatus,
-        code: str,
-        detail: str,
-        *,
-        near: Sequence[str] = (),
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.code = code
-        self.detail = detail
-        self.near = list(near)
-        self.headers = dict(headers or {})
-
-
-def near_names(name: str, known: Iterable[str]) -> list[str]:
-    """Return at most three known names that are similar to a name."""
-    return difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
 
 
 def problem_response(request: Request, error: ApiError) -> Response:
@@ -96,46 +65,29 @@ async def _on_api_error(request: Request, error: Exception) -> Response:
 
 
 async def _on_invalid_request(request: Request, error: Exception) -> Response:
-    """Name the first wrong parameter, and for an unknown one the parameters that the client may have meant."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 — it is registered for this class
-    first = error.errors()[0]
-    name = str(first["loc"][-1])
-    if first["type"] == "extra_forbidden":
-        known = sorted(_parameters_of(request))
-        near = near_names(name, known)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known parameters: {', '.join(known) or 'none'}"
-        problem = ApiError(
-            HTTPStatus.BAD_REQUEST, "unknown-parameter", f"unknown query parameter {name!r}; {hint}", near=near
-        )
-    else:
-        place = " ".join(str(part) for part in first["loc"])
-        problem = ApiError(HTTPStatus.BAD_REQUEST, "invalid-parameter", f"{place}: {first['msg']}")
-    return problem_response(request, problem)
-
-
-def _parameters_of(request: Request) -> list[str]:
-    """Return the names of the query parameters of the request's route."""
-    dependant = getattr(request.scope.get("route"), "dependant", None)
-    names: list[str] = []
-    for parameter in getattr(dependant, "query_params", ()):
-        fields = getattr(parameter.field_info.annotation, "model_fields", None)
-        names += [field.alias or name for name, field in fields.items()] if fields else [parameter.alias]
-    return names
+    return problem_response(request, invalid_request(request, error))
 
 
 async def _on_unavailable(request: Request, error: Exception) -> Response:
-    problem = ApiError(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "redis-unavailable",
-        f"{error}; try again later",
-        headers={"Retry-After": str(RETRY_SECONDS)},
+    headers = {"Retry-After": str(RETRY_SECONDS)}
+    detail = f"{error}; try again later"
+    return problem_response(
+        request, ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "redis-unavailable", detail, headers=headers)
     )
-    return problem_response(request, problem)
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
     """Turn the errors of the framework, such as 404 and 405, into problem documents."""
     assert isinstance(error, HTTPException)  # noqa: S101 — it is registered for this class
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        if request.method == "OPTIONS":
+            return Response(status_code=HTTPStatus.NO_CONTENT, headers={"Allow": ALLOWED})
+        detail = f"{request.method} is not possible here; this API is read-only and has {ALLOWED}"
+        problem = ApiError(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", detail, headers={"Allow": ALLOWED})
+        return problem_response(request, problem)
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return problem_response(request, unknown_path(request))
     status = HTTPStatus(error.status_code)
     code = status.phrase.lower().replace(" ", "-")
     detail = f"{request.method} {request.url.path}: {error.detail}"

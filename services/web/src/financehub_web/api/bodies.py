@@ -1,0 +1,81 @@
+"""Encoded answers, which requests share as long as what was read from Redis has not changed."""
+
+import gzip
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+
+#: Smallest body that is compressed. Below it, the headers of gzip cost more than it saves.
+SMALLEST_COMPRESSED = 1_000
+#: Sum of the sizes of the bodies that are kept. All quotes of 1,000 assets take 0.4 MB, and 0.05 MB compressed.
+MOST_BYTES = 4_000_000
+#: Larger bodies are not kept.
+LARGEST_KEPT = 1_000_000
+#: Fast, and within a tenth of the size of the best level for our JSON.
+_LEVEL = 4
+
+
+@dataclass(slots=True)
+class Body:
+    """One encoded answer.
+
+    Args:
+        content: The bytes.
+        media_type: The content type.
+        tag: The entity tag.
+    """
+
+    content: bytes
+    media_type: str
+    tag: str
+    _compressed: bytes | None = field(default=None, init=False)
+
+    @property
+    def size(self) -> int:
+        """Bytes that the body takes."""
+        return len(self.content) + len(self._compressed or b"")
+
+    @property
+    def can_be_compressed(self) -> bool:
+        """Whether compression saves anything."""
+        return len(self.content) >= SMALLEST_COMPRESSED
+
+    def compressed(self) -> bytes:
+        """Return the body compressed with gzip."""
+        if self._compressed is None:
+            self._compressed = gzip.compress(self.content, _LEVEL, mtime=0)
+        return self._compressed
+
+
+class BodyCache:
+    """The newest encoded answers. It can be used by all threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        #: Request → versions of the readings from which its answer was made, and the answer.
+        self._bodies: OrderedDict[Hashable, tuple[Hashable, Body]] = OrderedDict()
+
+    def get(self, request: Hashable, versions: Hashable, make: Callable[[], Body]) -> Body:
+        """Return the answer to a request.
+
+        Args:
+            request: What was requested.
+            versions: Versions of the readings from which the answer is made.
+            make: Makes the answer if there is none of these versions.
+        """
+        with self._lock:
+            known = self._bodies.get(request)
+            if known is not None and known[0] == versions:
+                self._bodies.move_to_end(request)
+                return known[1]
+        body = make()
+        with self._lock:
+            self._bodies.pop(request, None)
+            if len(body.content) <= LARGEST_KEPT:
+                self._bodies[request] = (versions, body)
+            size = sum(each.size for _, each in self._bodies.values())
+            while size > MOST_BYTES:
+                _, (_, oldest) = self._bodies.popitem(last=False)
+                size -= oldest.size
+        return body

@@ -1,0 +1,79 @@
+"""`/api/v1/dead-letters`: the messages that failed permanently."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import Path, Request
+from fastapi import Query as Parameters
+from pydantic import Field
+from starlette.responses import Response
+
+from financehub_shared.broker.dead_letter import DeadLetter
+from financehub_shared.broker.dead_letter_queue import DeadLetterFilter
+from financehub_shared.views.dead_letters import DeadLetterView, dead_letter_view
+from financehub_web.api.answers import Answer, Item, Page, respond
+from financehub_web.api.errors import ApiError
+from financehub_web.api.newest import NewestFirst
+from financehub_web.api.parameters import ListQuery, Moment, Query
+from financehub_web.api.routing import CSV, FleetOf, api_router
+from financehub_web.reading.cache import Reading
+
+router = api_router("work")
+
+LetterId = Annotated[str, Path(description="The id of the dead letter.")]
+
+
+class DeadLettersQuery(ListQuery):
+    """The parameters of the list of dead letters."""
+
+    limit: int = Field(100, ge=1, le=1_000, description="Largest number of dead letters on one page.")
+    queue: str | None = Field(None, max_length=600, description="Only dead letters of this queue.")
+    task: str | None = Field(None, max_length=600, description="Only dead letters of this task.")
+    exception: str | None = Field(None, max_length=600, description="Only those whose last error has this class name.")
+    reason: str | None = Field(
+        None, max_length=600, description="Only those with this reason.", examples=["retries-exhausted"]
+    )
+    since: Moment | None = Field(None, description="Only those that died at this time or later.")
+
+
+@router.get("/dead-letters", response_model=Page[DeadLetterView], responses=CSV)
+def list_dead_letters(request: Request, query: Annotated[DeadLettersQuery, Parameters()], fleet: FleetOf) -> Response:
+    """Return dead letters, newest first."""
+    readings: list[Reading[list[DeadLetter]]] = []
+
+    def read(until: float, count: int) -> list[DeadLetter]:
+        wanted = DeadLetterFilter(None, query.queue, query.task, query.exception, query.reason, died_until=until)
+        readings.append(fleet.dead_letters(wanted, limit=count))
+        return readings[-1].required()
+
+    newest = NewestFirst(read, _key, _every, query.since)
+    page, token = newest.page(query.limit, query.page_token)
+    return respond(
+        request,
+        query,
+        readings,
+        lambda: Answer([dead_letter_view(letter) for letter in page], DeadLetterView, next_page_token=token),
+    )
+
+
+@router.get("/dead-letters/{id}", response_model=Item[DeadLetterView])
+def show_dead_letter(request: Request, id: LetterId, query: Annotated[Query, Parameters()], fleet: FleetOf) -> Response:
+    """Return one dead letter with its arguments, every failed attempt and the traceback."""
+    reading = fleet.dead_letter(id)
+
+    def make() -> Answer:
+        if reading.value is None:
+            detail = f"no dead letter has the id {id[:200]!r}; GET /api/v1/dead-letters lists them"
+            raise ApiError(HTTPStatus.NOT_FOUND, "unknown-dead-letter", detail)
+        return Answer(dead_letter_view(reading.value), DeadLetterView)
+
+    return respond(request, query, [reading], make)
+
+
+def _key(letter: DeadLetter) -> tuple[float, str, str]:
+    return letter.died_at, letter.id, letter.queue
+
+
+def _every(letters: Sequence[DeadLetter]) -> list[tuple[DeadLetter, DeadLetter]]:
+    return [(letter, letter) for letter in letters]

@@ -1,0 +1,38 @@
+"""The error that every module of the API raises, and the names that a client may have meant."""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
+
+
+class ApiError(Exception):
+    """An error that the client gets as a problem document.
+
+    Args:
+        status: The HTTP status.
+        code: Kind of problem for programs, such as `unknown-symbol`.
+        detail: What was wrong, and what to do.
+        near: Names that the client may have meant.
+        headers: Further headers of the response.
+    """
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        code: str,
+        detail: str,
+        *,
+        near: Sequence[str] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.near = list(near)
+        self.headers = dict(headers or {})
+
+
+def near_names(name: str, known: Iterable[str]) -> list[str]:
+    """Return at most three known names that are similar to a name."""
+    return difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)

@@ -1,0 +1,69 @@
+"""The OpenAPI document of the API, which is generated from the models of the views and the parameters."""
+
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
+from starlette.responses import Response
+
+from financehub_shared.core.text import dump_json
+from financehub_web.api.answers import JSON, require_type, send_body
+from financehub_web.api.bodies import Body
+from financehub_web.api.etags import tag_of
+from financehub_web.api.problems import Problem
+from financehub_web.api.routing import API
+
+router = APIRouter(prefix=API, include_in_schema=False)
+
+_DESCRIPTION = """\
+Read-only access to everything that FinanceHub stores.
+
+Times are ISO 8601 in UTC. Decimals are strings, so that no digit is lost; `numbers=float` returns JSON numbers. Lists
+have pages: pass `next_page_token` of one page as `page_token` of the next. `fields` selects keys, and `format=csv` or
+`Accept: text/csv` returns a table. Every answer has a weak ETag; with `If-None-Match`, an unchanged one is 304. Errors
+are problem documents (RFC 9457).
+"""
+
+
+def operation_id(route: APIRoute) -> str:
+    """Return the id of an operation, which is the name of its function."""
+    return route.name
+
+
+def document_of(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document of an application, and keep it in `app.openapi_schema`."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title="FinanceHub read API",
+            version=app.version,
+            openapi_version="3.1.0",
+            description=_DESCRIPTION,
+            routes=app.routes,
+        )
+        _describe_errors(document)
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _describe_errors(document: dict[str, Any]) -> None:
+    """Replace the errors of FastAPI's own validation by ours, and describe lists as texts with commas."""
+    schemas = document["components"]["schemas"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    schemas["Problem"] = TypeAdapter(Problem).json_schema(ref_template="#/components/schemas/{model}")
+    for path in document["paths"].values():
+        for operation in path.values():
+            operation["responses"].pop("422", None)
+            for parameter in operation.get("parameters", []):
+                if parameter["in"] == "query" and parameter["schema"].get("type") == "array":
+                    parameter |= {"style": "form", "explode": False}
+
+
+@router.get("/openapi.json")
+def show_document(request: Request) -> Response:
+    """Return the OpenAPI document."""
+    require_type(request, [JSON])
+    content = dump_json(document_of(request.app)).encode()
+    return send_body(request, Body(content, JSON, tag_of(content)))

@@ -1,0 +1,47 @@
+"""The view of a live process."""
+
+from typing import Annotated
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from financehub_shared.health.processes import ProcessInfo
+from financehub_shared.views.formats import Time, iso_time
+
+
+class ProcessView(TypedDict):
+    """One live worker or scheduler."""
+
+    id: Annotated[str, Field(description="The id, which changes when the process restarts.")]
+    tier: Annotated[str, Field(description="The name of the tier, or `scheduler`.", examples=["high"])]
+    host: Annotated[str, Field(description="The name of the host. In Kubernetes, it is the name of the pod.")]
+    pid: Annotated[int, Field(description="The id of the process on its host.")]
+    started_at: Annotated[Time | None, Field(description="The time at which the process started.")]
+    heartbeat_at: Annotated[
+        Time | None, Field(description="The time of the last heartbeat, of which one is due every 5 s.")
+    ]
+    queues: Annotated[list[str], Field(description="The queues from which it takes messages.", examples=[["high"]])]
+    threads: Annotated[int, Field(description="The number of messages that it can process in parallel.")]
+    busy: Annotated[int, Field(description="The number of messages that it is processing.")]
+    draining: Annotated[bool, Field(description="Whether it is shutting down, so that it takes no new messages.")]
+    clock_skew_seconds: Annotated[
+        float | None,
+        Field(description="The clock of its host minus that of Redis in seconds. Null if it is not known."),
+    ]
+
+
+def process_view(process: ProcessInfo) -> ProcessView:
+    """Return the view of a live process."""
+    return {
+        "id": process.id,
+        "tier": process.tier,
+        "host": process.host,
+        "pid": process.pid,
+        "started_at": iso_time(process.started_at),
+        "heartbeat_at": iso_time(process.heartbeat_at),
+        "queues": list(process.queues),
+        "threads": process.threads,
+        "busy": process.busy,
+        "draining": process.draining,
+        "clock_skew_seconds": process.clock_skew_seconds,
+    }
