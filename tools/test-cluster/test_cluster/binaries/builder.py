@@ -46,7 +46,7 @@ def build(program: Program, go: Path, environment: Mapping[str, str] = os.enviro
         command = [str(go), "build", "-trimpath", "-buildvcs=false", "-ldflags", project.linker_flags]
         # The linker would drop the debugging information, and generating it takes a tenth of the build.
         command.append("-gcflags=all=-dwarf=false")
-        package = "/".join(filter(None, (project.module, program.package)))
+        package = "." if program.package == "." else "/".join(filter(None, (project.module, program.package)))
         try:
             with _with_placeholders(project, go, environment) as options:
                 subprocess.run(

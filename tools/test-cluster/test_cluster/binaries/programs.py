@@ -1,7 +1,7 @@
 """Defines the programs and how each of them is built: one entry per program, one Go module per project.
 
 The folder of each module is next to this file. Its `go.mod` and `go.sum` pin every line of code, and its `tools.go`
-names the commands, so that `go mod tidy` keeps their dependencies.
+names the commands, so that `go mod tidy` keeps their dependencies. CoreDNS has a `main.go` instead.
 """
 
 import re
@@ -60,7 +60,8 @@ class Program:
     Args:
         name: Name of the file.
         project: The project that publishes it. None if it comes from a system package and is never built.
-        package: Path of the package inside the project's module.
+        package: Path of the package inside the project's module. `.` is a package next to go.mod, which contains only
+            the parts of the project that the tests use.
         hint: Instructions to install a program that is never built.
     """
 
@@ -116,7 +117,7 @@ SCHEDULER = Program("kube-scheduler", KUBERNETES, "cmd/kube-scheduler")
 KUBELET = Program("kubelet", KUBERNETES, "cmd/kubelet")
 KUBE_PROXY = Program("kube-proxy", KUBERNETES, "cmd/kube-proxy")
 HELM = Program("helm", HELM_PROJECT, "cmd/helm")
-COREDNS = Program("coredns", COREDNS_PROJECT)
+COREDNS = Program("coredns", COREDNS_PROJECT, ".")
 METRICS_SERVER = Program("metrics-server", METRICS_SERVER_PROJECT, "cmd/metrics-server")
 KEDA_OPERATOR = Program("keda", KEDA, "cmd/operator")
 KEDA_ADAPTER = Program("keda-adapter", KEDA, "cmd/adapter")
