@@ -12,6 +12,8 @@ import redis
 from financehub_scheduler.metrics import FailingSchedules
 from financehub_shared.breaker.admin import force_open, list_breakers
 from financehub_shared.broker import DeadLetterQueue, Janitor, discover_queues, queue_stats
+from financehub_shared.budget.budget import Budget
+from financehub_shared.budget.usage import read_budgets
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Quarantined
@@ -27,8 +29,6 @@ from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.monitor import RunState, TaskMonitor
 from financehub_shared.monitor.record_writer import RecordWriter
 from financehub_shared.monitor.run_filter import RunFilter
-from financehub_shared.providers.budget.budget import Budget
-from financehub_shared.providers.budget.usage import read_budgets
 from financehub_shared.redis import keys, queue_keys
 from financehub_shared.redis.scripts import RedisScripts
 from financehub_shared.schedules import list_schedules, refused_schedules

@@ -7,9 +7,9 @@ from functools import partial
 import pytest
 
 from financehub_shared.breaker import BreakerPolicy, BreakerRegistry, force_open, list_breakers
+from financehub_shared.budget import Budget
 from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.errors import BreakerOpenError, QuotaExceededError, UpstreamError
-from financehub_shared.providers.budget import Budget
 from financehub_shared.redis.client import connect, connect_async
 from financehub_shared.redis.scripts import RedisScripts
 from support.redis_server import RedisServer

@@ -10,11 +10,11 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from financehub_shared.budget import Budget, Limit, sliding_window
+from financehub_shared.budget.usage import read_budgets
 from financehub_shared.core.clock import ManualClock, SystemClock
 from financehub_shared.core.errors import QuotaExceededError
 from financehub_shared.metrics.families import BudgetFigures, budget_metrics
-from financehub_shared.providers.budget import Budget, Limit, sliding_window
-from financehub_shared.providers.budget.usage import read_budgets
 from financehub_shared.redis.scripts import RedisScripts
 from support.redis_server import PATIENT_SECONDS
 
@@ -23,7 +23,7 @@ import asyncio, sys
 from functools import partial
 from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.errors import QuotaExceededError
-from financehub_shared.providers.budget import Budget
+from financehub_shared.budget import Budget
 from financehub_shared.redis.client import connect, connect_async
 from financehub_shared.redis.scripts import RedisScripts
 
@@ -111,7 +111,7 @@ async def test_read_budgets_equals_what_was_spent(redis_url: str, redis_client: 
                 await spending.spend(weight)
         used = [sliding_window.used(of, now, limit) for of, limit in zip(spent, limits, strict=True)]
         for _ in range(2):
-            assert read_budgets(redis_client, [spending]) == [
+            assert read_budgets(redis_client, spending.windows) == [
                 BudgetFigures("upstream", "600s", used[0], 100),
                 BudgetFigures("upstream", "86400s", used[1], 150),
             ]
@@ -123,12 +123,12 @@ async def test_read_budgets_creates_and_extends_no_key(redis_url: str, redis_cli
     """A key that is no longer used expires, no matter how often it is scraped."""
     scripts = RedisScripts.of_url(redis_url, SystemClock(), timeout_seconds=PATIENT_SECONDS)
     budget = Budget("upstream", WINDOWS, scripts, SystemClock())
-    assert [one.used for one in read_budgets(redis_client, [budget])] == [0, 0]
+    assert [one.used for one in read_budgets(redis_client, budget.windows)] == [0, 0]
     assert redis_client.keys("*") == []
     await budget.spend(3)
     for key in redis_client.keys("*"):
         redis_client.pexpire(key, 5_000)
-    assert [one.used for one in read_budgets(redis_client, [budget])] == [3, 3]
+    assert [one.used for one in read_budgets(redis_client, budget.windows)] == [3, 3]
     ttls = [redis_client.pttl(key) for key in redis_client.keys("*")]
     assert len(ttls) == 2
     assert all(0 < ttl <= 5_000 for ttl in ttls)
@@ -142,9 +142,9 @@ async def test_read_budgets_without_redis_raises_and_does_not_affect_calls(
     scripts = RedisScripts.of_url(redis_url, SystemClock(), timeout_seconds=PATIENT_SECONDS)
     budget = Budget("upstream", WINDOWS, scripts, SystemClock())
     with pytest.raises(redis.ConnectionError):
-        read_budgets(redis.Redis.from_url(f"unix://{tmp_path}/nobody.sock"), [budget])
+        read_budgets(redis.Redis.from_url(f"unix://{tmp_path}/nobody.sock"), budget.windows)
     await budget.spend(3)
-    assert [one.used for one in read_budgets(redis_client, [budget])] == [3, 3]
+    assert [one.used for one in read_budgets(redis_client, budget.windows)] == [3, 3]
     await scripts.aclose()
 
 
@@ -178,12 +178,15 @@ async def test_budget_with_a_damaged_entry_continues_and_affects_no_other(
     if damage is None:
         redis_client.delete(key)
         redis_client.rpush(key, "x")
-        assert [one.used for one in read_budgets(redis_client, [damaged])] == [0]
+        assert [one.used for one in read_budgets(redis_client, damaged.windows)] == [0]
     else:
         redis_client.hset(key, "spare", damage)
     await damaged.spend(2)
     await other.spend(5)
-    assert [one.used for one in read_budgets(redis_client, [damaged, other])] == [2 if damage is None else 5, 5]
+    assert [one.used for one in read_budgets(redis_client, [*damaged.windows, *other.windows])] == [
+        2 if damage is None else 5,
+        5,
+    ]
     with pytest.raises(QuotaExceededError):
         await other.spend(1)
     await scripts.aclose()

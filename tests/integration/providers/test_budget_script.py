@@ -7,7 +7,7 @@ import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from financehub_shared.providers.budget import Limit, budget, sliding_window
+from financehub_shared.budget import Limit, budget, sliding_window
 
 NOW = 1_800_000_000_000
 #: Takes the time from the last argument instead of from the Redis clock.

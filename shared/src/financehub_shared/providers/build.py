@@ -19,6 +19,8 @@ from financehub_shared.breaker import (
     count_transitions,
     log_transition,
 )
+from financehub_shared.budget import Budget, Limit
+from financehub_shared.budget.usage import read_budgets
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.kinds import AssetType
@@ -29,8 +31,6 @@ from financehub_shared.core.settings import Settings, exit_on_config_error
 from financehub_shared.metrics import Metrics, MetricSource
 from financehub_shared.metrics.families import budget_metrics
 from financehub_shared.providers.bar_fetcher import BarFetcher
-from financehub_shared.providers.budget import Budget
-from financehub_shared.providers.budget.usage import read_budgets
 from financehub_shared.providers.context import ProviderContext
 from financehub_shared.providers.guard import CallObserver, UpstreamGuard
 from financehub_shared.providers.protocols import BarProvider, NewsProvider, QuoteProvider
@@ -93,7 +93,7 @@ def tier_providers(settings: Settings, clock: Clock, metrics: Metrics) -> "Provi
     except ConfigError as error:
         exit_on_config_error(error)
     client = connect(settings.store_url, retries=0, timeout=SCRAPE_TIMEOUT_SECONDS)
-    metrics.add_source(MetricSource("budgets", lambda: budget_metrics(read_budgets(client, providers.budgets))))
+    metrics.add_source(MetricSource("budgets", lambda: budget_metrics(read_budgets(client, providers.budget_windows))))
     return providers
 
 
@@ -146,9 +146,9 @@ class Providers:
         return self._of(Dataset.NEWS)
 
     @property
-    def budgets(self) -> Sequence[Budget]:
-        """Every budget that this process has used so far."""
-        return list(self._budgets.values())
+    def budget_windows(self) -> Sequence[tuple[str, Limit]]:
+        """The upstream and the limit of each window of the budgets that this process has used so far."""
+        return [window for budget in list(self._budgets.values()) for window in budget.windows]
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from financehub_shared.budget.budget import MAX_WAIT_SECONDS, Budget
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.errors import ProviderError, QuotaExceededError, UpstreamError
 from financehub_shared.core.kinds import AssetType
@@ -17,7 +18,6 @@ from financehub_shared.core.provider_specs import PROVIDERS, Dataset, providers_
 from financehub_shared.market.quality.full_reads import FullRead
 from financehub_shared.providers.bar_fetcher import CONCURRENCY, OVERLAP_DAYS, BarFetcher, BarRequest, last_complete_day
 from financehub_shared.providers.binance.provider import KLINES_WEIGHT
-from financehub_shared.providers.budget.budget import MAX_WAIT_SECONDS, Budget
 
 DAY = 86_400
 EPOCH = date(1970, 1, 1)

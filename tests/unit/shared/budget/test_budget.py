@@ -2,11 +2,11 @@
 
 import pytest
 
+from financehub_shared.budget import Budget
+from financehub_shared.budget.budget import MAX_WAIT_SECONDS
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.errors import QuotaExceededError
 from financehub_shared.core.provider_specs import PROVIDERS
-from financehub_shared.providers.budget import Budget
-from financehub_shared.providers.budget.budget import MAX_WAIT_SECONDS
 
 
 async def test_budget_with_a_used_up_window_raises_the_wait():

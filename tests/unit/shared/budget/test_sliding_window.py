@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from financehub_shared.budget.sliding_window import SLICES, share_of, slice_ms, spend, used, wait
 from financehub_shared.core.provider_specs import Limit
-from financehub_shared.providers.budget.sliding_window import SLICES, share_of, slice_ms, spend, used, wait
 
 NOW = 1_800_000_000_000
 LIMITS = st.builds(Limit, st.sampled_from([0.5, 1.0, 5.0, 60.0, 3_600.0, 2_592_000.0]), st.integers(1, 50))

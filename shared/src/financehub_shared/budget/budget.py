@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
+from financehub_shared.budget import sliding_window
+from financehub_shared.budget.sliding_window import SLICES, slice_ms
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import QuotaExceededError, StoreUnavailableError
 from financehub_shared.core.provider_specs import Limit
-from financehub_shared.providers.budget import sliding_window
-from financehub_shared.providers.budget.sliding_window import SLICES, slice_ms
 from financehub_shared.redis import keys
 from financehub_shared.redis.scripts import REDIS_NOW, LuaScript, RedisScripts
 
@@ -19,6 +19,11 @@ LOCAL_SHARE = 1 / 8
 #: Longest wait in seconds for free units. Per-second limits recover so soon that waiting is better than dropping a
 #: fetch.
 MAX_WAIT_SECONDS = 2.0
+
+
+def window_key(upstream: str, limit: Limit) -> str:
+    """Return the Redis key of the fleet's count for one limit of an upstream."""
+    return keys.budget(upstream, f"{limit.seconds}s")
 
 
 class Budget:
@@ -50,7 +55,7 @@ class Budget:
         self._max_wait_seconds = max_wait_seconds
         share = 1.0 if scripts is None else local_share
         self._local = _LocalCount(tuple(sliding_window.share_of(limit, share) for limit in self._limits))
-        self._keys = [keys.budget(upstream, f"{limit.seconds}s") for limit in self._limits]
+        self._keys = [window_key(upstream, limit) for limit in self._limits]
         self._known_used = [0] * len(self._limits)
 
     async def spend(self, weight: int = 1) -> None:
@@ -94,8 +99,8 @@ class Budget:
 
     @property
     def windows(self) -> Sequence[tuple[str, Limit]]:
-        """The Redis key and the limit of each window."""
-        return tuple(zip(self._keys, self._limits, strict=True))
+        """The name of the upstream and the limit of each window."""
+        return tuple((self.upstream, limit) for limit in self._limits)
 
     async def _try_to_spend(self, weight: int) -> tuple[float, Limit]:
         """Return the seconds until units are free (0 if they were taken), and the limit that requires the wait."""
