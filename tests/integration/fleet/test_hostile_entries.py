@@ -15,7 +15,7 @@ from financehub_shared.broker import DeadLetterFilter, DeadLetterQueue
 from financehub_shared.broker.dead_letter_reason import REFUSED_AT_THE_DOOR
 from financehub_shared.core.settings import Settings
 from financehub_shared.redis import keys, queue_keys
-from financehub_shared.redis.text import printable
+from financehub_shared.redis.text import escaped_text
 from financehub_shared.worker.actors import enqueue
 from financehub_shared.worker.build import build_broker
 from support.fault_counts import QUEUE, TASK
@@ -103,7 +103,7 @@ def test_hostile_entries_among_good_messages_cost_nothing(
     assert Counter(_tags(runs_file)) == Counter(range(GOOD))
     assert max(Counter(_ticks(runs_file)).values()) == 1
     found = letters.find(mine, limit=None)
-    assert {letter.id for letter in found} == {printable(entry.id) for entry in entries}
+    assert {letter.id for letter in found} == {escaped_text(entry.id) for entry in entries}
     assert {letter.reason for letter in found} <= REFUSED_AT_THE_DOOR
     assert all(letter.error for letter in found)
     foreign = letters.find(DeadLetterFilter(queue="letters"), limit=None)

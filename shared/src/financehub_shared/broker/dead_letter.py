@@ -26,7 +26,7 @@ from financehub_shared.core.exception_text import (
     exception_name,
     format_traceback,
 )
-from financehub_shared.redis.text import printable
+from financehub_shared.redis.text import escaped_text
 
 _REASONS: Mapping[type[BaseException], DeadLetterReason] = {
     InvalidArgumentsError: DeadLetterReason.INVALID_ARGUMENTS,
@@ -111,7 +111,7 @@ def refused_letter(data: bytes, redis_id: str, queue: str, error: MessageRefused
         error: The refusal.
         now: Time of the refusal in Unix seconds.
     """
-    details = death_details(error, now, "") | {"raw": printable(data)}
+    details = death_details(error, now, "") | {"raw": escaped_text(data)}
     fields = error.fields
     return Message(
         queue_name=q_name(queue),
@@ -139,10 +139,10 @@ def parse_dead_letter(redis_id: str, queue: str, data: bytes | None, died_at_ms:
     try:
         fields = decode_object(data)
     except MessageRefusedError as error:
-        return _damaged_letter(redis_id, queue, printable(data), died_at, str(error))
+        return _damaged_letter(redis_id, queue, escaped_text(data), died_at, str(error))
     is_refused = fields.get("actor_name") == ""  # from `refused_letter`
     if problem := find_invalid_field(fields | {"actor_name": "-"} if is_refused else fields):
-        return _damaged_letter(redis_id, queue, printable(data), died_at, f"it is not a message: {problem}")
+        return _damaged_letter(redis_id, queue, escaped_text(data), died_at, f"it is not a message: {problem}")
     values = valid_options(fields["options"])
     details = values.get(options.DEAD_LETTER, {})
     failures = values.get(options.FAILURES, [])

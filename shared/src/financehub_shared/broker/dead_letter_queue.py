@@ -20,7 +20,7 @@ from financehub_shared.redis import queue_keys as keys
 from financehub_shared.redis.key_types import readable, repaired, report_wrong_key, wrong_keys
 from financehub_shared.redis.replies import is_wrong_type
 from financehub_shared.redis.server_clock import server_time
-from financehub_shared.redis.text import printable
+from financehub_shared.redis.text import escaped_text
 
 #: Dead letters read per round trip; each is a few kB.
 READ_BATCH = 200
@@ -62,7 +62,7 @@ class DeadLetterFilter:
 
 
 MATCH_ALL = DeadLetterFilter()
-#: A byte that `printable` has escaped.
+#: A byte that `escaped_text` has escaped.
 _ESCAPED_BYTE = re.compile(rb"\\x([0-9a-f]{2})")
 
 
@@ -238,7 +238,7 @@ class DeadLetterQueue:
                 gone = self._gone(queue, [id for (id, _), data in zip(part, stored, strict=True) if data is None])
                 for (id, died_at_ms), data in zip(part, stored, strict=True):
                     if id not in gone:
-                        yield _StoredLetter(parse_dead_letter(printable(id), queue, data, died_at_ms), id, data)
+                        yield _StoredLetter(parse_dead_letter(escaped_text(id), queue, data, died_at_ms), id, data)
 
     def _contents(self, queue: str, ids: list[bytes]) -> list[bytes | None]:
         """Return the contents of letters, or of the first ones if they are large."""
@@ -266,7 +266,7 @@ class DeadLetterQueue:
 
 
 def _stored_ids(id: str) -> list[bytes]:
-    """Return the ids in Redis that a printable id may stand for."""
+    """Return the ids in Redis that an escaped id may stand for."""
     literal = id.encode(errors="surrogateescape")
     escaped = _ESCAPED_BYTE.sub(lambda match: bytes([int(match[1], 16)]), literal)
     return list(dict.fromkeys((literal, escaped)))

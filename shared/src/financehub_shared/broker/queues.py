@@ -16,7 +16,7 @@ from financehub_shared.broker.option_rules import is_time, valid_options
 from financehub_shared.broker.queue_scripts import HEAD
 from financehub_shared.redis import queue_keys as keys
 from financehub_shared.redis.key_types import readable, report_wrong_key
-from financehub_shared.redis.text import printable
+from financehub_shared.redis.text import escaped_text
 
 #: Keys per SCAN call: 1,000 take Redis about 0.3 ms.
 SCAN_COUNT = 1_000
@@ -76,7 +76,7 @@ def queue_stats(
         (seconds, microseconds), heartbeats, *figures = replies
         now = seconds + microseconds / 1e6
         alive_since = now - heartbeat_timeout_seconds
-        dead_workers = [printable(worker) for worker, at_ms in heartbeats or () if at_ms / 1000 <= alive_since]
+        dead_workers = [escaped_text(worker) for worker, at_ms in heartbeats or () if at_ms / 1000 <= alive_since]
         rows = [figures[start : start + 5] for start in range(0, len(figures), 5)]
         names = []
         for queue in queues:

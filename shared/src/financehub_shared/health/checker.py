@@ -28,7 +28,7 @@ from financehub_shared.redis import keys
 from financehub_shared.redis.conditions import RedisProblem, failure_problem, find_problems
 from financehub_shared.redis.explanations import shorten
 from financehub_shared.redis.key_types import readable
-from financehub_shared.redis.server_facts import ServerFacts, address_of, read_facts
+from financehub_shared.redis.server_facts import ServerFacts, place_of, read_facts
 from financehub_shared.schedules import list_schedules
 
 log = structlog.get_logger(__name__)
@@ -126,7 +126,7 @@ class HealthChecker:
             try:
                 facts.append(read_facts(server, client, self._clock))
             except redis.RedisError as error:
-                problem = failure_problem(server, address_of(client), error)
+                problem = failure_problem(server, place_of(client), error)
                 return FleetSnapshot(self._clock.now(), redis_error=problem.text)
         now = self._clock.now()
         problems = [problem for each in facts for problem in find_problems(each)]

@@ -16,7 +16,7 @@ import structlog
 from financehub_shared.core.durations import HOUR_SECONDS, MINUTE_SECONDS
 from financehub_shared.core.left_out import note_left_out
 from financehub_shared.redis.replies import is_wrong_type
-from financehub_shared.redis.text import decode, printable
+from financehub_shared.redis.text import decode, escaped_text
 
 log = structlog.get_logger(__name__)
 
@@ -211,7 +211,7 @@ class WrongKeyLog:
             reason: Why it is left out.
             remedy: What to do. By default, to delete the key.
         """
-        name = printable(key) if isinstance(key, bytes) else key
+        name = escaped_text(key) if isinstance(key, bytes) else key
         shown = name if len(name) <= _SHOWN_CHARACTERS else f"{name[:_SHOWN_CHARACTERS]}…"
         note_left_out(f"{shown}: {reason}")
         if not self._logged.add(name):

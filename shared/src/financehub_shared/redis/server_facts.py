@@ -73,7 +73,7 @@ def describe_server(server: str, address: str) -> str:
     return f"the {TITLES.get(server, server)}{f' at {address}' if address else ''}"
 
 
-def address_of(client: "redis.Redis") -> str:
+def place_of(client: "redis.Redis") -> str:
     """Return where a client connects to, without user and password."""
     options = client.connection_pool.connection_kwargs
     if "address" in options:  # built by `redis.client`
@@ -118,7 +118,7 @@ def read_facts(
         try:
             replies = dict(zip(names, pipeline.execute(raise_on_error=False), strict=True))
         except MALFORMED_REPLY as error:
-            raise NotRedisError(address_of(client)) from error
+            raise NotRedisError(place_of(client)) from error
         seconds = clock.monotonic() - started
     refused = {
         name: reply
@@ -131,4 +131,4 @@ def read_facts(
         skew = wall + seconds / 2 - time
     info = replies["INFO"] if details and "INFO" not in refused else {}
     set_aside = int(replies["EVAL"]) if details and "EVAL" not in refused else 0
-    return ServerFacts(server, address_of(client), time, seconds, skew, info, refused, set_aside)
+    return ServerFacts(server, place_of(client), time, seconds, skew, info, refused, set_aside)

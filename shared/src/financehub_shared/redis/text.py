@@ -74,6 +74,6 @@ def id_bytes(text: str) -> bytes:
     return text.encode(errors="surrogateescape")
 
 
-def printable(raw: bytes) -> str:
+def escaped_text(raw: bytes) -> str:
     r"""Return any bytes for people and JSON: those that are not UTF-8 are shown as `\\xff`."""
     return raw.decode(errors="backslashreplace")

@@ -19,7 +19,7 @@ from financehub_shared.redis.conditions import (
 )
 from financehub_shared.redis.explanations import CONNECTION_CODES, WRITE_CODES
 from financehub_shared.redis.server_clock import ServerClock
-from financehub_shared.redis.server_facts import ServerFacts, address_of, read_facts
+from financehub_shared.redis.server_facts import ServerFacts, place_of, read_facts
 
 log = structlog.get_logger(__name__)
 
@@ -98,7 +98,7 @@ class RedisWatch:
         self._update(server, problems, everything=details)
 
     def _unreachable(self, server: str, client: "redis.Redis", error: redis.RedisError) -> None:
-        self._update(server, [failure_problem(server, address_of(client), error)], everything=False)
+        self._update(server, [failure_problem(server, place_of(client), error)], everything=False)
 
     def _describe(self, facts: ServerFacts) -> None:
         """Log once what the server is."""
