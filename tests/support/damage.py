@@ -8,8 +8,10 @@ from typing import Any
 
 import redis
 
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.market.encoding.records import QUOTE_ORDER_LENGTH
 from financehub_shared.redis import keys
+from support.market_data import T0
 
 #: Values that can replace a stored value that FinanceHub wrote.
 WHOLE_DAMAGES: Mapping[str, Callable[[bytes], bytes]] = {
@@ -105,6 +107,7 @@ KINDS = {
     for kind in (
         RecordKind("asset", lambda _: keys.ASSETS, str, lambda _: 0),
         RecordKind("quote", lambda _: keys.QUOTES, str, lambda _: QUOTE_ORDER_LENGTH),
+        RecordKind("history", lambda symbol: keys.history(symbol, int(T0 // DAY_SECONDS))),
         RecordKind("dispute", lambda _: keys.DISPUTES, str, lambda _: 0),
         RecordKind("bars", keys.bars),
         RecordKind("full read", lambda _: keys.FULL_READS, str, lambda _: 0),

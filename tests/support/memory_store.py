@@ -7,6 +7,7 @@ from dataclasses import replace
 from math import inf
 from threading import RLock
 
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import (
     PAYLOAD_LIMIT,
@@ -16,17 +17,20 @@ from financehub_shared.core.models import (
     Indicators,
     IndicatorValues,
     NewsItem,
+    PriceHistory,
     Quarantined,
     Quote,
 )
 from financehub_shared.market.declared_set import DeclaredSet, digest_of
 from financehub_shared.market.dedupe.identity import identify
 from financehub_shared.market.dedupe.known_news import DroppedNews, KnownNews, KnownStory, StoryPlace
+from financehub_shared.market.encoding.history import decode_points, encode_point
 from financehub_shared.market.encoding.records import QUOTE_ORDER_LENGTH, quote_order
 from financehub_shared.market.encoding.series import newest_values, replace_bars, trim_bars
 from financehub_shared.market.protocols import QUARANTINE_LIMIT, WRONG_CLOCK_SECONDS
 from financehub_shared.market.quality.disputes import Dispute
 from financehub_shared.market.quality.full_reads import FullRead
+from financehub_shared.market.quality.history_points import build_history
 from financehub_shared.market.unreadable import Unreadable
 
 
@@ -38,6 +42,8 @@ class MemoryStore:
         self._assets: dict[str, Asset] = {}
         self._declared_set: DeclaredSet | None = None
         self._quotes: dict[str, Quote] = {}
+        #: Symbol → day → the records of the day.
+        self._history: dict[str, dict[int, list[bytes]]] = {}
         self._disputes: dict[str, Dispute] = {}
         self._bars: dict[str, Bars] = {}
         self._full_reads: dict[str, FullRead] = {}
@@ -67,6 +73,7 @@ class MemoryStore:
                 for records in (
                     self._assets,
                     self._quotes,
+                    self._history,
                     self._disputes,
                     self._bars,
                     self._full_reads,
@@ -98,6 +105,19 @@ class MemoryStore:
                 start = QUOTE_ORDER_LENGTH // 2 if quote.symbol in replaced else 0
                 if stored is None or has_wrong_time or quote_order(stored)[start:] <= quote_order(quote)[start:]:
                     self._quotes[quote.symbol] = quote
+                    day, record = encode_point(quote)
+                    records = self._history.setdefault(quote.symbol, {}).setdefault(day, [])
+                    if records[-1:] != [record]:
+                        records.append(record)
+
+    def history(self, symbol: str, start: float, end: float, *, unreadable: Unreadable | None = None) -> PriceHistory:
+        with self._lock:
+            days = sorted(self._history.get(symbol, {}).items())
+            asset, bars = self._assets.get(symbol), self._bars.get(symbol)
+        first = start // DAY_SECONDS
+        stored = [each for day, records in days if day >= first for each in decode_points(day, b"".join(records))[0]]
+        has_scale = asset is not None and asset.type is AssetType.STOCK
+        return build_history(symbol, stored, bars, has_scale=has_scale, start=start, end=end)
 
     def quotes(self, symbols: Sequence[str] | None = None, *, unreadable: Unreadable | None = None) -> dict[str, Quote]:
         with self._lock:
@@ -251,6 +271,7 @@ class MemoryStore:
         self,
         *,
         quotes_before: float,
+        history_before_day: int,
         bars_before_day: int,
         news_before: float,
         quarantine_before: float,
@@ -266,8 +287,11 @@ class MemoryStore:
             }
             news = [item for item in self._news if item.published_at >= news_before]
             rejected = [record for record in self._quarantined.values() if record.at < quarantine_before]
+            old_days = [(symbol, day) for symbol, days in self._history.items() for day in days]
+            old_days = [(symbol, day) for symbol, day in old_days if day < history_before_day]
             counts = {
                 "quotes": len(self._quotes) - len(quotes),
+                "history": len(old_days),
                 "bars": sum(map(len, self._bars.values())) - sum(map(len, bars.values())),
                 "indicators": len(self._indicators) - len(indicators),
                 "news": len(self._news) - len(news),
@@ -275,5 +299,7 @@ class MemoryStore:
             }
             if not dry_run:
                 self._delete_quarantined(rejected)
+                for symbol, day in old_days:
+                    del self._history[symbol][day]
                 self._quotes, self._bars, self._indicators, self._news = quotes, bars, indicators, news
             return counts

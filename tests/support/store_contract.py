@@ -25,6 +25,7 @@ from financehub_shared.market.protocols import Store
 from financehub_shared.market.quality.disputes import Claim, Dispute
 from financehub_shared.market.quality.full_reads import FullRead
 from support import memory_store
+from support.history_contract import HistoryContract
 from support.market_data import T0, bars, indicators, news, quote
 
 WEEK = 7 * DAY_SECONDS
@@ -421,7 +422,12 @@ class NewsContract:
             now = T0 + day * DAY_SECONDS
             new += store.put_news([replace(news("1", "Welcome to our news"), published_at=now, fetched_at=now)])
             store.drop_older(
-                quotes_before=0, bars_before_day=0, news_before=now - WEEK, quarantine_before=0, dry_run=False
+                quotes_before=0,
+                history_before_day=0,
+                bars_before_day=0,
+                news_before=now - WEEK,
+                quarantine_before=0,
+                dry_run=False,
             )
         assert new == 1
         assert store.news() == []
@@ -539,6 +545,7 @@ class RetentionContract:
 
     LIMITS: ClassVar = {
         "quotes_before": T0,
+        "history_before_day": 0,
         "bars_before_day": 20_000,
         "news_before": T0,
         "quarantine_before": T0,
@@ -557,7 +564,7 @@ class RetentionContract:
         """Records older than the limit are dropped, and records at the limit remain."""
         self.fill(store)
         counts = store.drop_older(**self.LIMITS, dry_run=False)  # type: ignore[arg-type]
-        assert counts == {"quotes": 1, "bars": 7, "indicators": 1, "news": 1, "quarantine": 1}
+        assert counts == {"quotes": 1, "history": 0, "bars": 7, "indicators": 1, "news": 1, "quarantine": 1}
         assert list(store.quotes()) == ["EDGE"]
         assert {symbol: list(stored.days) for symbol, stored in store.bars(["OLD", "BOTH", "NEW"]).items()} == {
             "BOTH": [20_000, 20_001, 20_002],
@@ -598,7 +605,8 @@ class RetentionContract:
         rejected = Quarantined("quote", "", "yahoo", "jump: up", "", T0 - 1)
         store.put_quarantined(replace(rejected, symbol=f"S{number}") for number in range(1_200))
         counts = store.drop_older(**self.LIMITS, dry_run=False)  # type: ignore[arg-type]
-        assert counts == {"quotes": 1_200, "bars": 500, "indicators": 0, "news": 1_200, "quarantine": 1_200}
+        kinds = {"quotes": 1_200, "history": 0, "bars": 500, "indicators": 0, "news": 1_200, "quarantine": 1_200}
+        assert counts == kinds
         assert store.quotes() == {}
         assert store.news() == []
         assert store.quarantined() == []
@@ -607,6 +615,7 @@ class RetentionContract:
 class StoreContract(
     AssetsContract,
     QuotesContract,
+    HistoryContract,
     DisputesContract,
     BarsContract,
     IndicatorsContract,

@@ -10,11 +10,12 @@ import redis
 
 from financehub_shared.core.errors import CorruptDataError
 from financehub_shared.core.kinds import AssetType
-from financehub_shared.core.models import Asset, Quality, Quarantined
+from financehub_shared.core.models import Asset, PriceHistory, PricePoint, Quality, Quarantined
 from financehub_shared.market.quality.disputes import Claim, Dispute
 from financehub_shared.market.quality.full_reads import FullRead
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.redis import keys
+from financehub_shared.redis.key_types import ASIDE
 from support.damage import KINDS, RecordKind, damage_records
 from support.market_data import T0, bars, indicators, news, quote
 
@@ -29,6 +30,10 @@ class Reader(RedisStore):
         self.errors: dict[str, CorruptDataError] = {}
         super().__init__(client, lambda error: self.errors.update({error.key: error}))
 
+    def day_of(self, symbol: str) -> PriceHistory:
+        """Return the history of one day."""
+        return self.history(symbol, T0 - 60, T0 + 60)
+
     def read_all(self, symbols: Iterable[str]) -> dict[str, dict[Any, Any]]:
         """Return the results of all read methods by symbol or id."""
         names = list(symbols)
@@ -37,6 +42,7 @@ class Reader(RedisStore):
             "quotes": self.quotes(),
             "named quotes": self.quotes(names),
             "times of quotes": self.quotes_fetched_at(names),
+            "history": {symbol: found for symbol in names if (found := self.day_of(symbol)).points},
             "disputes": self.disputes(),
             "bars": self.bars(names),
             "last days": self.last_days(names),
@@ -116,7 +122,8 @@ def test_write_with_damaged_records_stores_all_others(reader: Reader, redis_clie
     assert {each.at for each in records["quarantine"].values()} == {T0 + 1}
     assert set(records["freshness"].values()) == {T0 + 1}
     assert set(records["last days"].values()) == {20_011}
-    for method in ("quotes", "disputes", "full reads", "indicators", "series", "quarantine", "freshness"):
+    assert all(PricePoint(T0 + 1, 2) in each.points for each in records["history"].values())
+    for method in ("quotes", "history", "disputes", "full reads", "indicators", "series", "quarantine", "freshness"):
         assert records[method].keys() == {*everything}, method
     assert len(reader.news("ETH-USD")) == 1
     is_kept = kind.name in {"asset", "news item", "bars"}
@@ -137,6 +144,7 @@ def test_drop_older_with_damaged_records_deletes_all_others(
     limit = T0 + 10
     counts = reader.drop_older(
         quotes_before=limit,
+        history_before_day=30_000,
         bars_before_day=30_000,
         news_before=limit,
         quarantine_before=limit,
@@ -157,6 +165,44 @@ def test_drop_older_with_damaged_records_deletes_all_others(
     assert all(redis_client.hexists(*name.split(" ", 1)) for name in found if name.startswith(keys.QUOTES))
 
 
+def test_history_of_another_type_is_set_aside_by_the_next_quote(reader: Reader, redis_client: "redis.Redis"):
+    """It costs only the prices that it replaced: reads name it, the next quote is stored, and nothing is lost."""
+    before, key = reader.read_all(SYMBOLS), KINDS["history"].key("BTC-USD")
+    redis_client.delete(key)
+    redis_client.rpush(key, "x")
+    assert reader.day_of("BTC-USD").points == []
+    assert reader.errors.keys() == {key}
+    for _ in range(2):
+        reader.put_quotes(quote(symbol, "2", T0 + 1) for symbol in SYMBOLS)
+    assert [point.price for point in reader.day_of("BTC-USD").points] == [2]
+    assert [point.price for point in reader.day_of("AAPL").points] == [float(before["quotes"]["AAPL"].price), 2]
+    assert redis_client.lrange(f"{ASIDE}{key}", 0, -1) == [b"x"]
+
+
+@pytest.mark.parametrize("tail", [b"x", b"12 bytes are", bytes(12), bytes(25)])
+def test_history_with_foreign_bytes_loses_none_of_its_own_prices(
+    reader: Reader, redis_client: "redis.Redis", tail: bytes
+):
+    """Bytes that another program appends are skipped and reported, and the prices before and after them are read."""
+    key = KINDS["history"].key("AAPL")
+    for price in (2, 3):
+        redis_client.append(key, tail)
+        reader.put_quotes([quote("AAPL", str(price), T0 + price)])
+    assert [point.price for point in reader.day_of("AAPL").points] == [65_000.1, 2, 3]
+    (error,) = reader.errors.values()
+    assert f"{2 * -(-len(tail) // 12)} of its" in str(error)
+    assert redis_client.strlen(key) % 12 == 0
+
+
+def test_history_key_without_a_day_is_named_by_the_cleanup(reader: Reader, redis_client: "redis.Redis"):
+    """The cleanup deletes keys by the day in their name, and leaves a key whose name is not ours."""
+    redis_client.set(name := keys.history("AAPL", "x"), "1")
+    limits = {"quotes_before": 0.0, "bars_before_day": 0, "news_before": 0.0, "quarantine_before": 0.0}
+    assert reader.drop_older(**limits, history_before_day=30_000, dry_run=False)["history"] == 3  # type: ignore[arg-type]
+    assert reader.errors.keys() == {name}
+    assert redis_client.keys(keys.history("*", "*")) == [name.encode()]
+
+
 @pytest.mark.parametrize("name", ["bars", "series"])
 def test_read_of_a_key_of_another_type_returns_all_others(reader: Reader, redis_client: "redis.Redis", name: str):
     """A key that is not a string does not fail the batch that reads or writes it, and is named."""
@@ -167,7 +213,7 @@ def test_read_of_a_key_of_another_type_returns_all_others(reader: Reader, redis_
     reader.put_bars(bars(symbol, [20_011]) for symbol in [*SYMBOLS, "VICTIM"])
     assert reader.last_days(SYMBOLS) == dict.fromkeys(SYMBOLS, 20_011)
     limits = {"quotes_before": 0.0, "news_before": 0.0, "quarantine_before": 0.0}
-    assert reader.drop_older(**limits, bars_before_day=20_011, dry_run=False)["bars"] == 30  # type: ignore[arg-type]
+    assert reader.drop_older(**limits, history_before_day=0, bars_before_day=20_011, dry_run=False)["bars"] == 30  # type: ignore[arg-type]
     assert redis_client.type(key) == b"list"
 
 
@@ -250,7 +296,13 @@ def test_assets_with_any_name_are_reported_with_a_command_that_removes_only_them
 def test_drop_older_with_a_name_that_is_not_utf_8_deletes_the_record(reader: Reader, redis_client: "redis.Redis"):
     """D13: an old quote under any name is deleted, and a dry run counts it."""
     redis_client.hset(keys.QUOTES, b"\xff", redis_client.hget(keys.QUOTES, "AAPL"))
-    limits = {"quotes_before": T0 + 1, "bars_before_day": 0, "news_before": 0, "quarantine_before": 0}
+    limits = {
+        "quotes_before": T0 + 1,
+        "history_before_day": 0,
+        "bars_before_day": 0,
+        "news_before": 0,
+        "quarantine_before": 0,
+    }
     assert reader.drop_older(**limits, dry_run=True)["quotes"] == 4
     assert reader.drop_older(**limits, dry_run=False)["quotes"] == 4
     assert not redis_client.exists(keys.QUOTES)
@@ -269,7 +321,7 @@ def test_quarantine_with_a_name_that_is_not_utf_8_is_reported_and_cleared(reader
 def test_drop_older_removes_the_stream_of_earlier_releases_once_it_is_old(reader: Reader, redis_client: "redis.Redis"):
     """The stream of the earlier quarantine is not read. It is deleted when its newest record is past the retention."""
     redis_client.xadd(keys.QUARANTINE_STREAM, {"kind": "quote"}, id="1000000-0")
-    limits = {"quotes_before": 0.0, "news_before": 0.0, "bars_before_day": 0}
+    limits = {"quotes_before": 0.0, "news_before": 0.0, "history_before_day": 0, "bars_before_day": 0}
     for before, is_left in ((999.0, 1), (1_001.0, 0)):
         assert reader.quarantined(kind="quote", symbol="NONE") == []
         reader.drop_older(**limits, quarantine_before=before, dry_run=False)  # type: ignore[arg-type]
@@ -295,7 +347,13 @@ def test_shared_key_of_another_type_costs_only_its_own_records_and_is_replaced(
     redis_client.set(key, "x")
     found: dict[str, CorruptDataError] = {}
     counts = reader.drop_older(
-        quotes_before=0, bars_before_day=20_001, news_before=0, quarantine_before=0, dry_run=False, unreadable=found
+        quotes_before=0,
+        history_before_day=0,
+        bars_before_day=20_001,
+        news_before=0,
+        quarantine_before=0,
+        dry_run=False,
+        unreadable=found,
     )
     assert counts["bars"] == 3
     assert found.keys() <= {key}

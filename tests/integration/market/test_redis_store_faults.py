@@ -148,7 +148,9 @@ def test_drop_older_of_all_news_leaves_only_what_recognizes_them(redis_client: r
     store = RedisStore(redis_client)
     told = news("2", "Older hats cost more in Paris", T0 - 2)
     store.put_news([news("1", "Old hat", T0 - 1, "AAPL", guid="1"), told])
-    store.drop_older(quotes_before=T0, bars_before_day=0, news_before=T0, quarantine_before=T0, dry_run=False)
+    store.drop_older(
+        quotes_before=T0, history_before_day=0, bars_before_day=0, news_before=T0, quarantine_before=T0, dry_run=False
+    )
     stories = keys.news_stories(story_bucket(identify(told), T0))
     assert {key.decode() for key in redis_client.keys("financehub:*")} == {keys.NEWS_SEEN, stories}
     assert 0 < redis_client.ttl(stories) <= STORY_SECONDS

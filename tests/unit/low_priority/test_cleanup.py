@@ -20,6 +20,7 @@ def settings() -> Settings:
     return load_settings(
         {
             "FINANCEHUB_QUOTE_RETENTION_DAYS": "2",
+            "FINANCEHUB_HISTORY_RETENTION_DAYS": "1",
             "FINANCEHUB_BAR_RETENTION_DAYS": "100",
             "FINANCEHUB_NEWS_RETENTION_DAYS": "3",
             "FINANCEHUB_DEAD_LETTER_RETENTION_DAYS": "4",
@@ -42,11 +43,11 @@ def store() -> MemoryStore:
 
 
 def test_cleanup_old_cache_applies_the_retention_of_each_kind(store: MemoryStore, settings: Settings):
-    """Quotes, bars and news are each dropped after the number of days in their setting."""
+    """Quotes, price histories, bars and news are each dropped after the number of days in their setting."""
     summary = cleanup_old_cache(store=store, settings=settings, clock=ManualClock(NOW), dry_run=False)
-    dropped = {"quotes": 1, "bars": 2, "indicators": 0, "news": 1, "quarantine": 1}
+    dropped = {"quotes": 1, "history": 1, "bars": 2, "indicators": 0, "news": 1, "quarantine": 1}
     assert summary.details == {"dropped": dropped, "dry_run": False}
-    assert (summary.requested, summary.stored) == (5, 5)
+    assert (summary.requested, summary.stored) == (6, 6)
     assert list(store.quotes()) == ["NEW"]
     assert list(store.bars(["AAPL"])["AAPL"].days) == [20_400, 20_401, 20_402]
     assert [item.title for item in store.news()] == ["Brand new"]
@@ -62,7 +63,7 @@ def test_cleanup_old_cache_run_twice_drops_nothing_more(store: MemoryStore, sett
 def test_cleanup_old_cache_in_a_dry_run_only_counts(store: MemoryStore, settings: Settings):
     """A dry run reports what a real run would drop, and drops nothing."""
     summary = cleanup_old_cache(store=store, settings=settings, clock=ManualClock(NOW), dry_run=True)
-    assert (summary.requested, summary.stored, summary.details["dry_run"]) == (5, 0, True)
+    assert (summary.requested, summary.stored, summary.details["dry_run"]) == (6, 0, True)
     assert len(store.quotes()) == 2
 
 

@@ -20,7 +20,7 @@ class Records(Protocol):
 
 
 def cleanup_old_cache(*, store: Store, settings: Settings, clock: Clock, dry_run: bool) -> TaskSummary:
-    """Delete quotes, bars, indicators, news and quarantine records past their retention.
+    """Delete quotes, price histories, bars, indicators, news and quarantine records past their retention.
 
     Args:
         store: Store of market data.
@@ -35,6 +35,7 @@ def cleanup_old_cache(*, store: Store, settings: Settings, clock: Clock, dry_run
     unreadable: Unreadable = {}
     dropped = store.drop_older(
         quotes_before=now - settings.quote_retention_days * DAY_SECONDS,
+        history_before_day=int(now // DAY_SECONDS) - settings.history_retention_days,
         bars_before_day=int(now // DAY_SECONDS) - settings.bar_retention_days,
         news_before=now - settings.news_retention_days * DAY_SECONDS,
         quarantine_before=now - settings.quarantine_retention_days * DAY_SECONDS,

@@ -19,7 +19,7 @@ checker = health_checker(process.settings, clock=process.clock)
 
 
 def cleanup_cache(*, dry_run: bool = False) -> TaskSummary:
-    """Delete quotes, bars, indicators, news and quarantine records past their retention."""
+    """Delete quotes, price histories, bars, indicators, news and quarantine records past their retention."""
     return cleanup_old_cache(store=process.store, settings=process.settings, clock=process.clock, dry_run=dry_run)
 
 

@@ -1,10 +1,11 @@
 """The market data records. Times are Unix seconds (float, UTC); prices are Decimals in the major currency unit."""
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from financehub_shared.core.kinds import AssetKind, AssetType, derive_kind
 
@@ -144,6 +145,69 @@ class Bars:
 
     def __len__(self) -> int:
         return len(self.days)
+
+
+class PricePoint(NamedTuple):
+    """One accepted price of an asset.
+
+    Args:
+        at: Time of the price in Unix seconds, with milliseconds: the upstream's time, or the fetch time if the upstream
+            reports no time or a later one.
+        price: Price in the major unit of the asset's currency.
+        unconfirmed: Whether the price contradicts known data and the disagreement is not settled yet.
+    """
+
+    at: float
+    price: float
+    unconfirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleChange:
+    """A split, or the correction of a wrong unit, between two price points.
+
+    Args:
+        at: Time of the first price point on the new scale, in Unix seconds.
+        factor: Number by which the earlier prices were divided: 5 for a 5:1 split.
+    """
+
+    at: float
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class PriceHistory:
+    """The accepted prices of one asset in a time range.
+
+    Args:
+        symbol: Canonical symbol.
+        points: The price points in ascending order of time, on the scale of the newest one.
+        scale_changes: What the earlier prices were rescaled for, oldest first.
+        simulated: Whether the prices come from the simulator. Simulated and real prices are never returned together.
+    """
+
+    symbol: str
+    points: Sequence[PricePoint]
+    scale_changes: Sequence[ScaleChange] = ()
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Candle:
+    """The price points in one interval of time.
+
+    Args:
+        at: Begin of the interval in Unix seconds.
+        open, high, low, close: First, highest, lowest and last price.
+        count: Number of price points. It is not a volume.
+    """
+
+    at: float
+    open: float
+    high: float
+    low: float
+    close: float
+    count: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Stores assets in one Redis hash that maps symbols to JSON."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 import redis
@@ -11,6 +11,7 @@ from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset
 from financehub_shared.market.declared_set import DeclaredSet, digest_of
 from financehub_shared.market.encoding.disputes import dispute_record
+from financehub_shared.market.encoding.history import symbol_and_day
 from financehub_shared.market.encoding.record_names import (
     ASSETS_KEY,
     asset_record,
@@ -54,6 +55,7 @@ class AssetRepository(RedisRepository):
     @writes(_REMOVED_TYPES)
     def remove_assets(self, symbols: Iterable[str]) -> int:
         removed = 0
+        gone: set[str] = set()
         for batch in chunks(symbols, BATCH):
             pipe = self._redis.pipeline(transaction=False)
             pipe.hdel(keys.ASSETS, *batch)
@@ -63,7 +65,17 @@ class AssetRepository(RedisRepository):
             pipe.hdel(keys.INDICATORS, *batch)
             pipe.unlink(*(key(symbol) for symbol in batch for key in (keys.bars, keys.indicator_series)))
             removed += pipe.execute()[0]
+            gone.update(batch)
+        if gone:
+            self._remove_histories(gone)
         return removed
+
+    def _remove_histories(self, symbols: Collection[str]) -> None:
+        """Delete the prices of all days. One pass over all keys is enough, because assets are seldom removed."""
+        for page in chunks(self._redis.scan_iter(match=keys.history("*", "*"), count=BATCH), BATCH):
+            names = [name for name in page if symbol_and_day(decode(name))[0] in symbols]
+            if names:
+                self._redis.unlink(*names)
 
     @translate_errors
     def reconcile_assets(self, declared: Sequence[Asset]) -> tuple[int, int]:

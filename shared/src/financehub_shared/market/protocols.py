@@ -6,7 +6,16 @@ from typing import Protocol
 
 from financehub_shared.core.durations import HOUR_SECONDS
 from financehub_shared.core.kinds import AssetType
-from financehub_shared.core.models import Asset, Bars, Indicators, IndicatorValues, NewsItem, Quarantined, Quote
+from financehub_shared.core.models import (
+    Asset,
+    Bars,
+    Indicators,
+    IndicatorValues,
+    NewsItem,
+    PriceHistory,
+    Quarantined,
+    Quote,
+)
 from financehub_shared.market.declared_set import DeclaredSet
 from financehub_shared.market.dedupe.known_news import DroppedNews
 from financehub_shared.market.quality.disputes import Dispute
@@ -42,7 +51,7 @@ class Store(Protocol):
         ...
 
     def remove_assets(self, symbols: Iterable[str]) -> int:
-        """Remove assets with their quotes, bars and indicators; return how many existed."""
+        """Remove assets with their quotes, price histories, bars and indicators; return how many existed."""
         ...
 
     def reconcile_assets(self, declared: Sequence[Asset]) -> tuple[int, int]:
@@ -61,6 +70,8 @@ class Store(Protocol):
     def put_quotes(self, quotes: Iterable[Quote], *, replaced: Collection[str] = ()) -> None:
         """Store the latest quotes in one pipeline; an older quote never replaces a newer one.
 
+        Each accepted price is added to the history of its asset in the same step, and only once.
+
         For the symbols in `replaced`, whose stored prices are wrong or unconfirmed, only the fetch times count. A
         stored quote with the time of a wrong clock (`WRONG_CLOCK_SECONDS`) is always replaced.
         """
@@ -72,6 +83,17 @@ class Store(Protocol):
 
     def quotes_fetched_at(self, symbols: Sequence[str]) -> dict[str, float]:
         """Return the fetch times of quotes in Unix seconds, without decoding the quotes; missing ones are left out."""
+        ...
+
+    def history(self, symbol: str, start: float, end: float, *, unreadable: Unreadable | None = None) -> PriceHistory:
+        """Return the prices of one asset that were accepted and not refuted later, on the scale of the newest one.
+
+        Args:
+            symbol: The symbol of the asset.
+            start: Begin of the range in Unix seconds, inclusive.
+            end: End of the range in Unix seconds, exclusive.
+            unreadable: Receives an error for each day with records that cannot be read, by its key.
+        """
         ...
 
     def disputes(self, *, unreadable: Unreadable | None = None) -> dict[str, Dispute]:
@@ -195,6 +217,7 @@ class Store(Protocol):
         self,
         *,
         quotes_before: float,
+        history_before_day: int,
         bars_before_day: int,
         news_before: float,
         quarantine_before: float,

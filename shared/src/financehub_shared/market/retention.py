@@ -6,9 +6,11 @@ from financehub_shared.core.chunks import chunks
 from financehub_shared.core.errors import CorruptDataError
 from financehub_shared.market.bars import BLOB_BATCH, REPLACE_UNCHANGED, decode_head, read_heads
 from financehub_shared.market.encoding.disputes import decode_dispute, dispute_record
+from financehub_shared.market.encoding.history import symbol_and_day
 from financehub_shared.market.encoding.packing import HEADER_SIZE
 from financehub_shared.market.encoding.record_names import (
     bars_record,
+    history_key,
     indicator_record,
     news_index_record,
     quote_record,
@@ -49,8 +51,8 @@ class Retention(RedisRepository):
     """Deletes data past its retention.
 
     A quote, indicator record or blob that cannot be read is reported and kept, for a person to inspect or for the newer
-    release that wrote it. The age of news items and quarantine records is in an index, so they are deleted in time even
-    if they cannot be read.
+    release that wrote it. The age of prices is in the name of their key, and that of news items and
+    quarantine records is in an index, so they are deleted in time even if they cannot be read.
     """
 
     @translate_errors
@@ -58,6 +60,7 @@ class Retention(RedisRepository):
         self,
         *,
         quotes_before: float,
+        history_before_day: int,
         bars_before_day: int,
         news_before: float,
         quarantine_before: float,
@@ -69,6 +72,7 @@ class Retention(RedisRepository):
             self._drop_disputes(quotes_before, unreadable=found)
         return {
             "quotes": self._drop_quotes(quotes_before, unreadable=found, dry_run=dry_run),
+            "history": self._drop_history(history_before_day, found, dry_run=dry_run),
             "bars": self._drop_bars(bars_before_day, found, dry_run=dry_run),
             "indicators": self._drop_indicators(bars_before_day, unreadable=found, dry_run=dry_run),
             "news": self._drop_news(news_before, unreadable=found, dry_run=dry_run),
@@ -131,6 +135,26 @@ class Retention(RedisRepository):
         pairs = (part for field, raw in read.items() for part in (field, raw[:QUOTE_ORDER_LENGTH]))
         done = self._redis.eval(_DELETE_UNCHANGED, 1, name, *pairs)
         return [field for field, was_done in zip(read, done, strict=True) if was_done]
+
+    def _drop_history(self, before_day: int, unreadable: Unreadable, *, dry_run: bool) -> int:
+        """Delete the prices of old days; return the number of keys. They also expire, but later if the setting changed.
+
+        The name of a key contains its day, so the type and the content do not matter.
+        """
+        dropped: set[bytes] = set()  # a set, because SCAN may return a key twice
+        for page in chunks(self._redis.scan_iter(match=keys.history("*", "*"), count=BATCH), BATCH):
+            old = []
+            for name in page:
+                _, day = symbol_and_day(decode(name))
+                if day is None:
+                    error = history_key(decode(name)).corrupt("does not end with a day")
+                    self._note(error.key, error, unreadable)
+                elif day < before_day:
+                    old.append(name)
+            if old and not dry_run:
+                self._redis.unlink(*old)
+            dropped.update(old)
+        return len(dropped)
 
     def _drop_bars(self, before_day: int, unreadable: Unreadable, *, dry_run: bool) -> int:
         dropped: dict[str, int] = {}  # a dict, because SCAN may return a key twice

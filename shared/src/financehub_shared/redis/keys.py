@@ -18,6 +18,8 @@ QUARANTINE_KINDS = "financehub:quarantine:kinds"
 #: The quarantine of earlier releases, a stream.
 QUARANTINE_STREAM = "financehub:quarantine"
 HEALTH = "financehub:health"
+#: Stream of what operators did in the console, at most about 10,000 entries.
+AUDIT = "financehub:audit"
 #: Key that health checks write to find out whether Redis accepts writes. It expires after a minute.
 WRITE_PROBE = "financehub:write-probe"
 #: Set of the names of upstreams that have a circuit breaker.
@@ -60,6 +62,11 @@ NEWS_TITLES = "financehub:news:titles"
 def bars(symbol: str) -> str:
     """Daily bars of one asset as packed columns."""
     return f"financehub:bars:{symbol}"
+
+
+def history(symbol: str, day: int | str) -> str:
+    """Prices of one asset on one day (days since 1970-01-01 in UTC), as records of 12 bytes. It expires."""
+    return f"financehub:history:{symbol}:{day}"
 
 
 def indicator_series(symbol: str) -> str:

@@ -64,4 +64,5 @@ def start_tier(
     except ConfigError as error:
         exit_on_config_error(error)
     dramatiq.set_broker(broker)
-    return TierProcess(settings, clock, metrics, providers, RedisStore(connect(settings.store_url)), broker)
+    store = RedisStore(connect(settings.store_url), history_days=settings.history_retention_days)
+    return TierProcess(settings, clock, metrics, providers, store, broker)

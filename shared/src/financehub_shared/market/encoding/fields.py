@@ -23,13 +23,18 @@ _DECIMAL = re.compile(r"[+-]?\d{1,40}(?:\.\d{1,40})?(?:[Ee][+-]?\d{1,2})?", re.A
 _MAX_NUMBER = 1e300
 
 
+#: One encoder, because `json.dumps` would build one for each record. NaN is refused, because other readers could not
+#: parse it.
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
+
 def dumps(record: dict[str, Any]) -> str:
-    """Encode as compact JSON. NaN is refused, because other readers could not parse it.
+    """Encode as compact JSON.
 
     Half of a surrogate pair, which an upstream's JSON may contain, becomes a question mark, because UTF-8 cannot
     encode it.
     """
-    text = json.dumps(record, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    text = _encode(record)
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 

@@ -90,6 +90,16 @@ def bars_record(symbol: str) -> RecordName:
     return RecordName(keys.bars(symbol), None, _BARS_REPAIR, _BARS_REPAIR)
 
 
+def history_key(key: str) -> RecordName:
+    """Name a key with the prices of an asset on one day."""
+    return RecordName(key, None, "its other prices are served, and it expires; {remove} now")
+
+
+def history_record(symbol: str, day: int) -> RecordName:
+    """Name the prices of an asset on one day."""
+    return history_key(keys.history(symbol, day))
+
+
 def indicator_record(symbol: str) -> RecordName:
     """Name the record of an asset's newest indicator values."""
     return RecordName(keys.INDICATORS, symbol, _INDICATOR_REPAIR)

@@ -4,6 +4,8 @@ import re
 from dataclasses import asdict, replace
 from typing import Any
 
+from financehub_shared.core.durations import DAY_SECONDS
+from financehub_shared.core.errors import CorruptDataError
 from financehub_shared.core.kinds import AssetKind, AssetType
 from financehub_shared.core.models import Asset, IndicatorValues, NewsItem, Quality, Quote
 from financehub_shared.market.encoding.fields import Fields, dumps
@@ -12,13 +14,16 @@ from financehub_shared.market.quality.quotes import PRICE_RANGE
 
 #: Digits of one timestamp in a quote's order prefix: microseconds, sufficient until the year 2286.
 _TIME_DIGITS = 16
+#: The first digits of a timestamp, which state its milliseconds.
+MILLISECOND_DIGITS = _TIME_DIGITS - 3
+_ORDER = f"%0{_TIME_DIGITS}d" * 2
 #: Length of the prefix that `quotes` compares inside Redis.
 QUOTE_ORDER_LENGTH = 2 * _TIME_DIGITS
 #: A comma would turn a provider's own symbol into two, and a long one would make the request for many symbols fail. An
 #: empty one counts as missing.
 _OWN_SYMBOL = re.compile(r"[^\s,]{0,60}")
 #: Prices that FinanceHub may have written. The range is checked before a price in a minor unit is divided.
-_PRICES = (PRICE_RANGE[0] / 1_000, PRICE_RANGE[1])
+STORED_PRICES = (PRICE_RANGE[0] / 1_000, PRICE_RANGE[1])
 #: The value of the qualities `corrected` and `unconfirmed` in Redis; the latter also has the field `unconfirmed`.
 #: Earlier releases, which run during an upgrade and after a rollback, accept only this value, and ignore the field.
 _CORRECTED = "mended"
@@ -73,31 +78,39 @@ def decode_asset(symbol: str, raw: bytes) -> Asset:
     )
 
 
-def quote_order(quote: Quote) -> str:
-    """Return a string that sorts quotes from old to new: by upstream time, then by fetch time.
+def price_time(quote: Quote) -> int:
+    """Return the time of a quote's price in microseconds: the upstream's time, or else the fetch time.
 
     An upstream time after the fetch time comes from a wrong clock and counts as the fetch time. Otherwise it would
     block all later quotes.
     """
     made = quote.fetched_at if quote.upstream_at is None else min(quote.upstream_at, quote.fetched_at)
-    return "".join(f"{max(0, round(at * 1e6)):0{_TIME_DIGITS}d}" for at in (made, quote.fetched_at))
+    return max(0, round(made * 1e6))
+
+
+def quote_order(quote: Quote) -> str:
+    """Return a string that sorts quotes from old to new: by the time of the price, then by fetch time."""
+    return _ORDER % (price_time(quote), max(0, round(quote.fetched_at * 1e6)))
 
 
 def encode_quote(quote: Quote) -> str:
     """Encode a quote as an order prefix and JSON, without its symbol, which is the hash field."""
-    record: dict[str, Any] = {
-        "price": str(quote.price),
-        "currency": quote.currency,
-        "upstream_at": quote.upstream_at,
-        "fetched_at": quote.fetched_at,
-        "provider": quote.provider,
-        "change_percent": None if quote.change_percent is None else str(quote.change_percent),
-        "volume": None if quote.volume is None else str(quote.volume),
-        "quality": None if quote.quality is Quality.GOOD else _CORRECTED,
-        "unconfirmed": True if quote.quality is Quality.UNCONFIRMED else None,
-        "note": quote.note or None,
-    }
-    return quote_order(quote) + dumps({name: value for name, value in record.items() if value is not None})
+    record: dict[str, Any] = {"price": str(quote.price), "currency": quote.currency}
+    if quote.upstream_at is not None:
+        record["upstream_at"] = quote.upstream_at
+    record["fetched_at"] = quote.fetched_at
+    record["provider"] = quote.provider
+    if quote.change_percent is not None:
+        record["change_percent"] = str(quote.change_percent)
+    if quote.volume is not None:
+        record["volume"] = str(quote.volume)
+    if quote.quality is not Quality.GOOD:
+        record["quality"] = _CORRECTED
+        if quote.quality is Quality.UNCONFIRMED:
+            record["unconfirmed"] = True
+    if quote.note:
+        record["note"] = quote.note
+    return quote_order(quote) + dumps(record)
 
 
 def has_order(raw: bytes) -> bool:
@@ -111,6 +124,21 @@ def quote_fetched_at(raw: bytes) -> float:
     return int(raw[_TIME_DIGITS:QUOTE_ORDER_LENGTH]) / 1e6
 
 
+def price_day(symbol: str, raw: bytes) -> int:
+    """Return the day of an encoded quote's price, since 1970-01-01 in UTC.
+
+    Raises:
+        CorruptDataError: The order prefix is missing.
+    """
+    if not has_order(raw):
+        raise _without_order(symbol)
+    return int(raw[:_TIME_DIGITS]) // (DAY_SECONDS * 1_000_000)
+
+
+def _without_order(symbol: str) -> CorruptDataError:
+    return quote_record(symbol).corrupt(f"does not begin with {QUOTE_ORDER_LENGTH} digits")
+
+
 def decode_quote(symbol: str, raw: bytes) -> Quote:
     """Decode a quote. A quality that only a newer release knows counts as unconfirmed.
 
@@ -119,10 +147,10 @@ def decode_quote(symbol: str, raw: bytes) -> Quote:
     """
     name = quote_record(symbol)
     if not has_order(raw):
-        raise name.corrupt(f"does not begin with {QUOTE_ORDER_LENGTH} digits")
+        raise _without_order(symbol)
     fields = Fields(name, raw[QUOTE_ORDER_LENGTH:])
     price = fields.decimal("price")
-    if not _PRICES[0] <= price <= _PRICES[1]:
+    if not STORED_PRICES[0] <= price <= STORED_PRICES[1]:
         raise name.corrupt(f"has the price {price:.3E}, which is outside the plausible range")
     quality, note = _quality(fields)
     return Quote(

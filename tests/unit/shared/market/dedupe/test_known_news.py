@@ -109,7 +109,12 @@ def fetches(days: int, *changes: Change, age: float = HOUR_SECONDS) -> list[int]
         new += [hour // 24] * store.put_news([item], oldest=now - RETENTION)
         if hour % 24 == 0:
             store.drop_older(
-                quotes_before=0, bars_before_day=0, news_before=now - RETENTION, quarantine_before=0, dry_run=False
+                quotes_before=0,
+                history_before_day=0,
+                bars_before_day=0,
+                news_before=now - RETENTION,
+                quarantine_before=0,
+                dry_run=False,
             )
     return new
 
