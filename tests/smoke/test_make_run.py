@@ -69,6 +69,13 @@ def test_health_of_a_fresh_start_is_ok() -> None:
     assert report["checks"]
 
 
+def test_console_is_served() -> None:
+    """The address that `make run` prints first is that of the console, which says whether everything is all right."""
+    done = subprocess.run(["curl", "--silent", "--fail", "http://localhost:8000/"], capture_output=True, check=True)
+    assert "Everything is all right." in done.stdout.decode()
+    assert "Simulated data." in done.stdout.decode()
+
+
 def test_quotes_of_all_assets_are_simulated() -> None:
     """Every active asset has a quote, and every quote is marked as simulated."""
     quotes = cli("quotes")
@@ -102,8 +109,8 @@ def test_run_command_reports_the_outcome() -> None:
 
 
 def test_metrics_of_every_process_are_served() -> None:
-    """The scheduler and the tiers serve Prometheus metrics on consecutive ports."""
-    for port in range(8000, 8004):
+    """The tiers, the scheduler and the console serve Prometheus metrics on consecutive ports."""
+    for port in range(8001, 8006):
         done = subprocess.run(
             ["curl", "--silent", "--fail", f"http://localhost:{port}/metrics"],
             capture_output=True,
@@ -120,6 +127,6 @@ def test_ctrl_c_ends_all_processes(running: "subprocess.Popen[bytes]", output: P
     text = output.read_text(errors="replace")
     assert "sending SIGKILL" not in text
     started = {int(pid) for pid in re.findall(r"started \(pid=(\d+)\)", text)}
-    assert len(started) == 4
+    assert len(started) == 5
     assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
     assert health() is None

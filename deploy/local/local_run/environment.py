@@ -22,7 +22,7 @@ def environment_for(upstream: str) -> dict[str, str]:
         PortError: A port is invalid or in use.
     """
     env = dict(os.environ)
-    ports = {"REDIS_PORT": (6379, 1, "Redis"), "HTTP_PORT": (8000, 4, "health and metrics")}
+    ports = {"REDIS_PORT": (6379, 1, "Redis"), "HTTP_PORT": (8000, 6, "console, health and metrics")}
     if upstream == "simulator":
         ports["SIMULATOR_PORT"] = (8099, 1, "simulator")
     for variable, (default, count, purpose) in ports.items():

@@ -7,7 +7,7 @@ import threading
 import time
 
 SYSTEM = "system"
-_COLORS = {SYSTEM: 37, "scheduler": 36, "high": 33, "medium": 32, "low": 35}
+_COLORS = {SYSTEM: 37, "scheduler": 36, "high": 33, "medium": 32, "low": 35, "web": 34}
 
 
 class Terminal:

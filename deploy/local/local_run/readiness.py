@@ -22,7 +22,8 @@ _ANNOUNCE_LIMIT_SECONDS = 60
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 HINTS = """
-FinanceHub is {state}. In another terminal:
+FinanceHub is {state}. Open {console} in a browser: it shows prices with charts, schedules, runs and problems.
+In another terminal:
   {cli} status             the state of the fleet
   {cli} quotes             prices with their age and provider (--watch updates them)
   {cli} indicators AAPL    the 24 technical indicators
@@ -70,7 +71,8 @@ def _health_of(url: str) -> str:
 
 def announce(terminal: Terminal, env: Mapping[str, str], upstream: str) -> None:
     """Print the hints once the fleet is healthy, or print its state if it does not become healthy in time."""
-    url = f"http://localhost:{env['HTTP_PORT']}/api/health/"
+    console = f"http://localhost:{env['HTTP_PORT']}/"
+    url = f"{console}api/health/"
     limit = time.monotonic() + _ANNOUNCE_LIMIT_SECONDS
     while (health := _health_of(url)) != "ok" and time.monotonic() < limit:
         time.sleep(0.25)
@@ -78,6 +80,7 @@ def announce(terminal: Terminal, env: Mapping[str, str], upstream: str) -> None:
     terminal.write(
         HINTS.format(
             state="up" if health == "ok" else f"{health} after {_ANNOUNCE_LIMIT_SECONDS} s; the health URL says why",
+            console=console,
             cli=f"{redis_port}.venv/bin/financehub",
             health=url,
             upstream="simulated, stored with provider simulated/<name>" if upstream == "simulator" else "live",

@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from monitoring.config import COMPOSE_PORT, DASHBOARDS, PORT, PROCESSES, ROOT, to_yaml
+from monitoring.config import COMPOSE_PORT, DASHBOARDS, PORT, PORTS, ROOT, to_yaml
 from monitoring.launch import Launch, MissingPrometheusError, find
 from ports import PortError, port_of, require_free
 
@@ -54,8 +54,8 @@ def hints(port: int, http_port: int) -> str:
     """Return the greeting, with a hint if `make run` is not running."""
     greeting = HINTS.format(
         url=f"http://localhost:{port}",
-        first=http_port,
-        last=http_port + len(PROCESSES) - 1,
+        first=http_port + 1,
+        last=http_port + PORTS - 1,
         dashboards=_relative(DASHBOARDS),
         folder=_relative(FOLDER),
         compose=COMPOSE_PORT,
@@ -141,7 +141,7 @@ def main() -> int:
         signal.signal(number, lambda number, _frame: signals.append(number))
     try:
         port = port_of(os.environ, "PROMETHEUS_PORT", PORT)
-        http_port = port_of(os.environ, "HTTP_PORT", 8000, len(PROCESSES))
+        http_port = port_of(os.environ, "HTTP_PORT", 8000, PORTS)
         require_free(port, "Prometheus", "PROMETHEUS_PORT")
         serve(find(FOLDER, port, http_port), signals, port, http_port)
     except (PortError, MissingPrometheusError, StartError) as error:

@@ -8,8 +8,11 @@ import yaml
 ROOT = Path(__file__).parents[3]
 RULES = ROOT / "deploy/helm/financehub/files/rules"
 DASHBOARDS = ROOT / "deploy/helm/financehub/files/dashboards"
-#: The processes of `make run`, in the order of their ports.
-PROCESSES = ("scheduler", "high", "medium", "low")
+#: The processes of `make run` that serve metrics, in the order of their ports. The first port of `make run` is that of
+#: the console, which serves none.
+PROCESSES = ("high", "medium", "low", "scheduler", "web")
+#: Number of consecutive ports of `make run`.
+PORTS = 1 + len(PROCESSES)
 #: Ports of `make monitoring` and of the Prometheus in compose.yaml. They differ, so that both can run together.
 PORT = 9090
 COMPOSE_PORT = 9091
@@ -28,7 +31,7 @@ def configuration(http_port: int, host: str, rules: str) -> dict[str, Any]:
         host: Host name of the processes as Prometheus sees it.
         rules: Folder of the rule files as Prometheus sees it.
     """
-    targets = [f"{host}:{http_port + index}" for index in range(len(PROCESSES))]
+    targets = [f"{host}:{http_port + index}" for index in range(1, PORTS)]
     return {
         "global": {"scrape_interval": INTERVAL, "evaluation_interval": INTERVAL},
         "rule_files": [f"{rules}/*.yaml"],

@@ -23,8 +23,8 @@ from support.waiting import eventually
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[3]
-SERVICES = ("scheduler", "high", "medium", "low")
-#: Includes the start of six processes on a busy machine.
+SERVICES = ("scheduler", "high", "medium", "low", "web")
+#: Includes the start of seven processes on a busy machine.
 START_SECONDS = 120.0
 STOP_SECONDS = 180.0
 
@@ -40,7 +40,7 @@ class MakeRun:
     def __init__(self, folder: Path, **environment: str) -> None:
         self.output = folder / "output"
         self.redis_port, self.simulator_port = free_port(), free_port()
-        self.http_port = free_ports(4)
+        self.http_port = free_ports(6)
         #: Process id → when the process was started, which no later process with the same id has.
         self._seen: dict[int, str] = {}
         (folder / "redis").mkdir(exist_ok=True)
@@ -63,7 +63,7 @@ class MakeRun:
     @property
     def ports(self) -> set[int]:
         """The ports of all processes."""
-        return {self.redis_port, self.simulator_port, *range(self.http_port, self.http_port + 4)}
+        return {self.redis_port, self.simulator_port, *range(self.http_port, self.http_port + 6)}
 
     def text(self) -> str:
         """Return the output."""

@@ -17,9 +17,9 @@ PROCFILE = Path(__file__).parents[3] / "deploy/local/Procfile"
 
 
 def test_procfile_has_the_processes_of_a_fleet() -> None:
-    """Redis, the simulator, the scheduler and a worker of each tier run."""
+    """Redis, the simulator, the scheduler, a worker of each tier and the console run."""
     commands = read_procfile(PROCFILE)
-    assert list(commands) == ["redis", "simulator", "scheduler", "high", "medium", "low"]
+    assert list(commands) == ["redis", "simulator", "scheduler", "high", "medium", "low", "web"]
     assert all("exec " in command for command in commands.values()), "a shell would stay and keep signals from them"
 
 
@@ -45,7 +45,7 @@ def test_line_that_the_terminal_cannot_encode_is_written_with_escapes() -> None:
 
 def test_simulator_is_reached_without_the_proxy_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy of a company's network cannot reach this machine, and its exceptions stay."""
-    ports = {"REDIS_PORT": free_port(), "HTTP_PORT": free_ports(4), "SIMULATOR_PORT": free_port()}
+    ports = {"REDIS_PORT": free_port(), "HTTP_PORT": free_ports(6), "SIMULATOR_PORT": free_port()}
     for name, value in {**ports, "http_proxy": "http://proxy:1", "no_proxy": "intranet", "REDIS_DIR": "data"}.items():
         monkeypatch.setenv(name, str(value))
     environment = environment_for("simulator")

@@ -50,7 +50,7 @@ def test_configuration_scrapes_every_process_of_make_run(first: int):
         for line in (ROOT / "deploy/local/Procfile").read_text(encoding="utf-8").splitlines()
         if "FINANCEHUB_HTTP_PORT" in line
     ]
-    assert [line.partition(":")[0] for line in served] == list(PROCESSES)
+    assert {line.partition(":")[0] for line in served} == set(PROCESSES)
     ports = [
         subprocess.run(
             ["bash", "-c", f"{line.partition(': ')[2].partition(' exec ')[0]}; echo $FINANCEHUB_HTTP_PORT"],
@@ -61,7 +61,7 @@ def test_configuration_scrapes_every_process_of_make_run(first: int):
         ).stdout.strip()
         for line in served
     ]
-    assert job["static_configs"] == [{"targets": [f"localhost:{port}" for port in ports]}]
+    assert job["static_configs"] == [{"targets": [f"localhost:{port}" for port in sorted(ports)]}]
 
 
 def test_from_path_listens_on_loopback_only():
@@ -148,10 +148,10 @@ def test_make_monitoring_with_a_used_port_names_port_and_variable():
 
 @pytest.mark.parametrize(
     ("variable", "value", "last"),
-    [("PROMETHEUS_PORT", "nine", 65_535), ("PROMETHEUS_PORT", "65536", 65_535), ("HTTP_PORT", "65533", 65_532)],
+    [("PROMETHEUS_PORT", "nine", 65_535), ("PROMETHEUS_PORT", "65536", 65_535), ("HTTP_PORT", "65531", 65_530)],
 )
 def test_make_monitoring_with_an_invalid_port_refuses_it(variable: str, value: str, last: int):
-    """Non-numeric ports and ports above the maximum are refused. `make run` needs four consecutive ports."""
+    """Non-numeric ports and ports above the maximum are refused. `make run` needs six consecutive ports."""
     done = run(**{variable: value})
     assert (done.returncode, done.stderr) == (
         2,
@@ -171,7 +171,7 @@ def test_readme_shows_the_output_of_make_monitoring(monkeypatch: pytest.MonkeyPa
         printed = command.hints(PORT, port)
     missing = command.MISSING.format(port=port)
     assert printed.endswith(missing) is free
-    shown = printed.removesuffix(missing).replace(f"{port} to {port + 3}", "8000 to 8003")
+    shown = printed.removesuffix(missing).replace(f"{port + 1} to {port + 5}", "8001 to 8005")
     assert f"$ make monitoring\n{shown}```\n" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
