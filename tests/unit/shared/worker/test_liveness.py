@@ -172,3 +172,16 @@ def test_outage_line_of_a_consumer_is_logged_once_per_outage(line: str) -> None:
     assert [liveness._is_news(record) for _ in range(3)] == [True, False, False]
     liveness.record_turn("high", connected=True)
     assert liveness._is_news(record)
+
+
+def test_readiness_while_redis_cannot_be_used_is_its_problem() -> None:
+    """The cause is named, and not the missing connection that it causes (F9)."""
+    clock = ManualClock()
+    problems = ["the queue Redis is full"]
+    liveness = Liveness(AttemptTracker(clock, 300), clock, lambda: problems)
+    worker: Any = SimpleNamespace(workers=[], consumers={})
+    liveness.after_worker_boot(None, worker)  # type: ignore[arg-type]
+    liveness.record_turn("high", connected=False)
+    assert liveness.ready() == ["the queue Redis is full"]
+    problems.clear()
+    assert liveness.ready() == ["the consumer of high has no connection to Redis; see the log for the reason"]

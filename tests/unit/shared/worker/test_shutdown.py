@@ -47,3 +47,42 @@ def test_shutdown_signals_with_any_command_line_stop_the_worker_once(argv: list[
     command = [sys.executable, "-c", PROGRAM.format(argv=argv)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "stopping\ngoes on\n", "")
+
+
+#: Two signals, of which the second one arrives at another call of a function in the handler of the first one.
+NESTED = """
+import signal, sys
+from financehub_shared.worker.middleware.shutdown import ShutdownSignals
+
+def build(stopped):
+    running = True
+    def stop(number, frame):
+        nonlocal running
+        if not running:
+            raise SystemExit("killed")
+        running = False
+        stopped.append(number)
+    stop.__module__ = "dramatiq.cli"
+    return stop
+
+for number in range(1, 100):
+    stopped, calls = [], 0
+    signal.signal(signal.SIGTERM, build(stopped))
+    ShutdownSignals().after_process_boot(None)
+    def interrupt(frame, event, argument):
+        global calls
+        calls += 1
+        if calls == number:
+            signal.raise_signal(signal.SIGTERM)
+    sys.setprofile(interrupt)
+    signal.raise_signal(signal.SIGTERM)
+    sys.setprofile(None)
+    assert len(stopped) == 1
+print("done", calls > 0)
+"""
+
+
+def test_signal_that_interrupts_the_handler_of_another_one_has_no_effect() -> None:
+    """Signals to a process and its group arrive at almost the same time. Dramatiq takes the second one for a kill."""
+    done = subprocess.run([sys.executable, "-c", NESTED], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done True\n", "")
