@@ -2,7 +2,7 @@
 
 from math import nan
 
-from financehub_web.console.sparklines import line_path
+from financehub_web.console.sparklines import line_path, outcome_bars
 
 
 def test_line_path_covers_the_whole_area() -> None:
@@ -26,3 +26,16 @@ def test_line_path_of_a_long_series_is_short() -> None:
     path = line_path(list(range(10_000)))
     assert path.count("L") == 399
     assert path.endswith("L100.00 1.00")
+
+
+def test_outcome_bars_show_a_single_failure() -> None:
+    """A failure among many runs is visible, and is a part of the bar of its hour."""
+    few, none, many = outcome_bars([(10, 0), (0, 0), (1_000, 1)])
+    assert (few.height, few.failed_height) == (0.3, 0.0)
+    assert none.height == none.failed_height == 0.0
+    assert (many.failed_y, many.failed_height, many.y, many.height) == (0.0, 2.0, 2.0, 28.0)
+
+
+def test_outcome_bars_without_runs_are_not_drawn() -> None:
+    """A new fleet has no bars."""
+    assert outcome_bars([(0, 0)] * 24) == []

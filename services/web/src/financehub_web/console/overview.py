@@ -14,6 +14,7 @@ from financehub_shared.views.fleet import queue_view, tier_views
 from financehub_shared.views.quotes import QuoteView
 from financehub_web.console.page import show
 from financehub_web.console.routing import page
+from financehub_web.console.sparklines import outcome_bars
 from financehub_web.reading.fleet import Fleet, fleet_of
 
 router = APIRouter()
@@ -37,6 +38,7 @@ class DatasetRow:
 def overview(request: Request, fleet: Annotated[Fleet, Depends(fleet_of)]) -> Response:
     """Answer whether everything is all right, with the reasons and the most important figures."""
     snapshot, schedules, quotes = fleet.snapshot(), fleet.schedules(), fleet.quote_views()
+    outcomes = fleet.outcomes()
     now = fleet.clock.now()
     active = [info for info in schedules.value if not info.suspended and not info.problem]
     values = {
@@ -49,9 +51,11 @@ def overview(request: Request, fleet: Annotated[Fleet, Depends(fleet_of)]) -> Re
         "queues": [queue_view(figures) for figures in snapshot.value.queues],
         "attention": [info for info in schedules.value if _needs_attention(info, now)],
         "schedules": schedules.value,
+        "hours": outcomes.value,
+        "bars": outcome_bars([(hour.ended, hour.failed) for hour in outcomes.value]),
         "movers": _movers(quotes.value),
     }
-    return show(request, "overview.html", "Overview", "overview", values, snapshot, schedules, quotes)
+    return show(request, "overview.html", "Overview", "overview", values, snapshot, schedules, quotes, outcomes)
 
 
 def _datasets(snapshot: FleetSnapshot) -> list[DatasetRow]:

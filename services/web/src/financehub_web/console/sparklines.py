@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 #: Width and height of the coordinate system of a line.
 WIDTH, HEIGHT = 100.0, 30.0
@@ -29,3 +30,41 @@ def line_path(values: Sequence[float]) -> str:
         f"{index * step:.2f} {HEIGHT - 1 - (value - low) * scale if scale else middle:.2f}"
         for index, value in enumerate(points)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeBar:
+    """One bar of runs, with those that failed at its top. All values are in the coordinates of the drawing.
+
+    Args:
+        x, width: Its left edge and its width.
+        y, height: Upper edge and height of the part of runs that did not fail.
+        failed_y, failed_height: The same of the part of runs that failed.
+    """
+
+    x: float
+    width: float
+    y: float
+    height: float
+    failed_y: float
+    failed_height: float
+
+
+def outcome_bars(counts: Sequence[tuple[int, int]]) -> list[OutcomeBar]:
+    """Return one bar for each pair of (runs that ended, those that failed).
+
+    A failure among thousands of runs is still visible.
+    """
+    highest = max((ended for ended, _ in counts), default=0)
+    if not highest:
+        return []
+    step = WIDTH / len(counts)
+    bars = []
+    for number, (ended, failed) in enumerate(counts):
+        height = ended / highest * HEIGHT
+        failed_height = min(height, max(failed / highest * HEIGHT, 2.0)) if failed else 0.0
+        top = HEIGHT - height
+        bars.append(
+            OutcomeBar(number * step, step * 0.8, top + failed_height, height - failed_height, top, failed_height)
+        )
+    return bars

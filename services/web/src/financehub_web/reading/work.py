@@ -6,6 +6,7 @@ from financehub_shared.broker.dead_letter import DeadLetter
 from financehub_shared.broker.dead_letter_queue import DeadLetterFilter, DeadLetterQueue
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.monitor import RunRecord, TaskStats
+from financehub_shared.monitor.outcome_history import OutcomeHour, outcomes_by_hour
 from financehub_shared.monitor.run_filter import RunFilter, RunPosition
 from financehub_shared.monitor.run_listing import ALL_RUNS, RunPage
 from financehub_shared.schedules import ScheduleInfo, list_schedules, refused_schedules
@@ -47,6 +48,10 @@ class WorkReadings(Readings):
     def runs_of(self, ids: Sequence[str]) -> Reading[list[RunRecord]]:
         """Return the runs with these ids, in the same order, without those whose record has expired."""
         return self._queues.get(("runs-of", tuple(ids)), lambda: self._monitor.get_runs(ids))
+
+    def outcomes(self) -> Reading[list[OutcomeHour]]:
+        """Return the number of runs that ended and failed in each of the last 24 hours, oldest first."""
+        return self._queues.get("outcomes", lambda: outcomes_by_hour(self._client, self.clock.now()))
 
     def run(self, id: str) -> Reading[RunRecord | None]:
         """Return one run, or None if it is unknown or its record has expired."""
