@@ -22,10 +22,10 @@ log = structlog.get_logger(__name__)
 #: Seconds between checks that this process holds every message that Redis assigns to it. The two can diverge, because a
 #: command that seemed lost in the network may still run after its connection was replaced.
 RECONCILE_SECONDS = 30.0
-#: The dead letter of an entry that is too large to read contains so many of its first bytes.
+#: Number of first bytes that the dead letter of an entry contains if the entry is too large to read.
 SHOWN_BYTES = 1_000
-#: A process fetches no further message of a queue while it holds so many bytes of it. Dramatiq fetches 1,000 delayed
-#: messages per thread, which could otherwise take several GB. Usual retries have less than 10 kB.
+#: Number of bytes of a queue's messages from which a process that holds them fetches no further one. Dramatiq fetches
+#: 1,000 delayed messages per thread, which could otherwise take several GB. Usual retries have less than 10 kB.
 HELD_BYTES = 32_000_000
 #: A consumer without room does not fetch, but it still sends a heartbeat at this interval, in seconds.
 HEARTBEAT_SECONDS = 1.0

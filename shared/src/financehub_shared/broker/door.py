@@ -22,13 +22,13 @@ MAX_MESSAGE_BYTES = 65_536
 #: The history of its failures, which a retry carries, is not part of the limit. It has 20 failures of 1,000 characters
 #: and a traceback of 8,000, and JSON writes some characters as 12 bytes (`\ud83d\ude00`).
 HISTORY_BYTES = 400_000
-#: A callback carries the message that it follows, which may have the largest size. Its other fields, and an error of
-#: 1,000 characters, may add so many bytes.
+#: Number of bytes that a callback may have beyond the limit. It carries the message that it follows, which may have the
+#: largest size, and an error of 1,000 characters.
 CALLBACK_BYTES = 20_000
 #: Listings and statistics read no more of a message or dead letter. The dead letter of a message that a worker could
 #: read is shorter, even if each of its bytes is escaped.
 MAX_READ_BYTES = 8_000_000
-#: Python may write JSON text of other clients with so many times as many bytes: `ü` as `\u00fc`, or `1e15` in full.
+#: Largest factor by which JSON text of other clients grows when Python writes it: `ü` as `\u00fc`, or `1e15` in full.
 _LONGEST_REWRITING = 4
 #: Options that processing adds to a message or changes. They are short, except the history.
 _PROCESSING = frozenset(

@@ -13,7 +13,8 @@ the two scripts that run most often, takes back its write if the next command fa
 
 from financehub_shared.redis.scripts import REDIS_NOW
 
-#: A fetch takes no further message once its reply has so many bytes. Redis and the worker each hold a reply in memory.
+#: Number of bytes of a reply from which a fetch takes no further message. Redis and the worker each hold a reply in
+#: memory.
 REPLY_BYTES = 8_000_000
 #: Bytes of the longest id that a script returns. The door accepts ids of 512 characters, each of up to 4 bytes.
 ID_BYTES = 2_048

@@ -201,7 +201,7 @@ class FinanceHubBroker(RedisBroker):
         return fetched
 
     def do_keep(self, queue_name: str, redis_id: str) -> str:
-        """Copy a message to a key of its own for the time for which dead letters are kept, and return the key."""
+        """Copy a message to a separate key for the time for which dead letters are kept, and return the key."""
         key = f"{ASIDE}{keys.messages(queue_name)}:".encode() + id_bytes(redis_id)
         names: list[str | bytes] = [keys.messages(queue_name), key]
         self._run(self._keep, names, (id_bytes(redis_id), KEPT_SECONDS), queue_name)
