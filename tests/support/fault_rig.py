@@ -19,7 +19,6 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import redis
@@ -32,7 +31,7 @@ from financehub_shared.redis.client import connect
 from financehub_shared.worker.actors import enqueue
 from financehub_shared.worker.build import build_broker
 from support.fault_counts import QUEUE, TASK, Counts
-from support.processes import end, launch
+from support.processes import Started, end, launch
 from support.redis_server import free_port
 from support.schedules import resource, write
 from support.waiting import eventually
@@ -51,7 +50,7 @@ _MAX_AGE_MS = 300_000
 _SETTLE_SECONDS = 90.0
 
 
-class FaultRig:
+class FaultRig(Started):
     """Processes, which a context manager starts and stops.
 
     Args:
@@ -91,18 +90,6 @@ class FaultRig:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.ports: dict[str, int] = {}
         self._sender: _Sender | None = None
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.stop()
-            raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def start(self) -> Self:
         """Start the processes and the sender."""

@@ -5,9 +5,11 @@ import shutil
 import signal
 import subprocess
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 _SETPRIV = shutil.which("setpriv")
 
@@ -33,3 +35,27 @@ def end(process: "subprocess.Popen[Any]") -> None:
         else:
             process.kill()
         process.wait()
+
+
+class Started(ABC):
+    """Processes that a `with` block starts and stops. They are also stopped if the start fails."""
+
+    @abstractmethod
+    def start(self) -> Self:
+        """Start everything."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Stop everything in any state."""
+
+    def __enter__(self) -> Self:
+        try:
+            return self.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

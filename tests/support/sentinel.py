@@ -9,12 +9,11 @@ redis_set.rejoin(killed)              # starts it as a replica of the new master
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import redis
 
-from support.processes import end, launch
+from support.processes import Started, end, launch
 from support.redis_binaries import redis_server_binary
 from support.redis_server import RedisServer, free_port
 from support.waiting import eventually
@@ -27,7 +26,7 @@ _SENTINELS = 3
 _PATIENT_SECONDS = 60.0
 
 
-class SentinelSet:
+class SentinelSet(Started):
     """Servers and three sentinels on free ports.
 
     Args:
@@ -127,18 +126,6 @@ class SentinelSet:
             end(process)
         for server in self.servers:
             server.stop()
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.stop()
-            raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _lose_master(self, lose: Callable[[RedisServer], None]) -> RedisServer:
         old = self.master()
