@@ -4,6 +4,7 @@ import typer
 
 from financehub_cli.commands import assets, breakers, dead_letters, schedules
 from financehub_cli.commands.bars import bars
+from financehub_cli.commands.history import history
 from financehub_cli.commands.indicators import indicators
 from financehub_cli.commands.news import news
 from financehub_cli.commands.quarantine import quarantine
@@ -42,6 +43,7 @@ app.add_typer(schedules.app, name="schedules", rich_help_panel="Fleet")
 app.add_typer(dead_letters.app, name="dead-letters", rich_help_panel="Fleet")
 app.add_typer(breakers.app, name="breakers", rich_help_panel="Fleet")
 app.command(rich_help_panel="Data")(quotes)
+app.command(rich_help_panel="Data")(history)
 app.command(rich_help_panel="Data")(indicators)
 app.command(rich_help_panel="Data")(bars)
 app.command(rich_help_panel="Data")(news)

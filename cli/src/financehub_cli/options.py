@@ -1,10 +1,12 @@
-"""Arguments and options that several commands share."""
+"""Arguments and options that several commands share, and how they are parsed."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from financehub_cli.completion import complete_symbols
+from financehub_shared.core.errors import ConfigError
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with ISO 8601 times instead of tables.")]
 Watch = Annotated[
@@ -31,3 +33,20 @@ Timeout = Annotated[
         help="Time after which the command stops following. The work continues.",
     ),
 ]
+
+
+def parse_time(option: str, text: str) -> float:
+    """Parse an ISO 8601 day or timestamp, in UTC unless it has an offset, and return its Unix seconds.
+
+    Args:
+        option: The option, for the error message.
+        text: What the user wrote.
+
+    Raises:
+        ConfigError: It is neither a day nor a time.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f"{option} {text!r}: write a day or time such as 2026-01-05 or 2026-01-05T12:00Z") from error
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -41,6 +41,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("quotes",),
     ("indicators", "BTC-USD"),
     ("bars", "BTC-USD"),
+    ("history", "BTC-USD"),
     ("bars", "BTC-USD", "--refetch"),
     ("news",),
     ("quarantine",),

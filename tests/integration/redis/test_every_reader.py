@@ -33,6 +33,7 @@ COMMANDS = (
     ["breakers", "reset", "yahoo"],
     ["quotes"],
     ["bars", "--last", "3"],
+    ["history", "AAPL"],
     ["indicators"],
     ["indicators", "--last", "3"],
     ["news"],

@@ -1,6 +1,5 @@
 """`financehub schedules`: lists schedules, runs one now, and runs the due times of a past time range."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -10,14 +9,13 @@ from financehub_cli.completion import complete_schedules
 from financehub_cli.exit_codes import ExitCode, print_message
 from financehub_cli.follow import follow_backfill, follow_run
 from financehub_cli.groups import new_group
-from financehub_cli.options import AsJson, NoWait, Timeout
+from financehub_cli.options import AsJson, NoWait, Timeout, parse_time
 from financehub_cli.output.formats import readable_time
 from financehub_cli.output.result import CommandResult, print_result
 from financehub_cli.output.runs import runs_table
 from financehub_cli.output.terminal import build_table
 from financehub_cli.session import Session
 from financehub_shared.core.durations import format_age, format_duration
-from financehub_shared.core.errors import ConfigError
 from financehub_shared.monitor import RunRecord
 from financehub_shared.redis.server_clock import server_time
 from financehub_shared.schedules import (
@@ -122,9 +120,9 @@ def backfill(
     - `financehub schedules backfill fetch-news --from 2026-01-05 --to 2026-01-05T12:00`
     """
     session = Session()
-    first = _parse_time("--from", start)
+    first = parse_time("--from", start)
     # the clock of the session is an estimate, and the end must not be in the future
-    last = _parse_time("--to", end) if end else server_time(session.broker_client)
+    last = parse_time("--to", end) if end else server_time(session.broker_client)
     id = request_backfill(session.broker_client, name, first, last)
     progress = show_backfill(session.broker_client, id)
     if not no_wait:
@@ -139,15 +137,6 @@ def backfill(
     line = f"backfill {id} {progress.state}: {counts} {progress.message}".rstrip()
     result = CommandResult(backfill_view(progress), line, [], ExitCode.OK if succeeded else ExitCode.FAILED)
     print_result(result, as_json=as_json)
-
-
-def _parse_time(option: str, text: str) -> float:
-    """Parse an ISO 8601 day or timestamp, in UTC unless it has an offset, and return its Unix seconds."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigError(f"{option} {text!r}: write a day or time such as 2026-01-05 or 2026-01-05T12:00Z") from error
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _row(info: ScheduleInfo, now: float) -> list[object]:

@@ -197,7 +197,7 @@ class Candle:
     """The price points in one interval of time.
 
     Args:
-        at: Begin of the interval in Unix seconds.
+        at: Start of the interval in Unix seconds.
         open, high, low, close: First, highest, lowest and last price.
         count: Number of price points. It is not a volume.
     """

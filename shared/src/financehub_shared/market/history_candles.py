@@ -33,7 +33,7 @@ def check_range(start: float, end: float) -> None:
     """Check a time range.
 
     Args:
-        start: Begin in Unix seconds, inclusive.
+        start: Start in Unix seconds, inclusive.
         end: End in Unix seconds, exclusive.
 
     Raises:
@@ -42,9 +42,9 @@ def check_range(start: float, end: float) -> None:
     if not (math.isfinite(start) and math.isfinite(end)):
         raise ValueError("the times of a range must be finite numbers")
     if start >= end:
-        raise ValueError("the begin of the range must be before its end")
+        raise ValueError("the start of the range must be before its end")
     if end - start > MAX_RANGE_DAYS * DAY_SECONDS:
-        raise ValueError(f"the range is longer than {MAX_RANGE_DAYS} days; choose a later begin or an earlier end")
+        raise ValueError(f"the range is longer than {MAX_RANGE_DAYS} days; choose a later start or an earlier end")
 
 
 def fold(points: Sequence[PricePoint], seconds: int) -> list[Candle]:

@@ -90,7 +90,7 @@ class Store(Protocol):
 
         Args:
             symbol: The symbol of the asset.
-            start: Begin of the range in Unix seconds, inclusive.
+            start: Start of the range in Unix seconds, inclusive.
             end: End of the range in Unix seconds, exclusive.
             unreadable: Receives an error for each day with records that cannot be read, by its key.
         """

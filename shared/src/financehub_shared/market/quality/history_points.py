@@ -25,7 +25,7 @@ def build_history(
         bars: The daily bars of the asset, which are adjusted for splits. None if there are none.
         has_scale: Whether the scale of the prices can change, as that of stocks by a split or a wrong unit. It cannot
             for a coin, whose price can really fall by 99 %.
-        start: Begin of the range in Unix seconds, inclusive.
+        start: Start of the range in Unix seconds, inclusive.
         end: End of the range in Unix seconds, exclusive.
     """
     points = settle_points(stored)
