@@ -1,0 +1,128 @@
+"""The pages of the console as a program sees them: addresses behind a proxy, headers, caching and outages of Redis."""
+
+import re
+import time
+from collections.abc import Callable
+
+import httpx
+import pytest
+import redis
+
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset
+from financehub_shared.market.redis_store import RedisStore
+from support.market_data import quote
+from support.redis_server import RedisServer
+from support.web_server import serving
+
+PAGES = (
+    "/",
+    "/quotes",
+    "/quotes/AAPL",
+    "/quotes/AAPL/chart.json",
+    "/news",
+    "/assets",
+    "/quarantine",
+    "/schedules",
+    "/schedules/default/demo",
+    "/runs",
+    "/runs/task-ended",
+    "/tasks",
+    "/dead-letters",
+    "/dead-letters/letter-q",
+    "/providers",
+    "/fleet",
+    "/about",
+)
+#: Attributes with an address, and the address.
+_ADDRESSES = re.compile(r' (?:href|src|action|data-url)="([^"#?][^"]*)"')
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_page_is_safe_and_never_shared(api: httpx.Client, path: str) -> None:
+    """Each page answers GET and HEAD, allows only its own scripts and styles, and no cache keeps it for others."""
+    response = api.get(path)
+    assert response.status_code == 200
+    policy = response.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Cache-Control"] == "private, no-cache"
+    assert "<script>" not in response.text
+    assert " style=" not in response.text
+    head = api.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+
+
+def test_unchanged_page_is_not_sent_again(api: httpx.Client) -> None:
+    """A page whose texts changed only because time passed has the same ETag, and the client gets 304."""
+    first = api.get("/assets")
+    time.sleep(1.1)
+    second = api.get("/assets", headers={"If-None-Match": first.headers["ETag"]})
+    assert (second.status_code, second.content) == (304, b"")
+    assert api.get("/quotes", headers={"If-None-Match": first.headers["ETag"]}).status_code == 200
+
+
+def test_static_file_with_its_version_is_kept_by_browsers(api: httpx.Client) -> None:
+    """The addresses of files contain their hashes. Without the right hash, a browser asks again."""
+    (address,) = re.findall(r'href="([^"]*console\.css[^"]*)"', api.get("/").text)
+    assert "immutable" in api.get(address).headers["Cache-Control"]
+    assert "no-cache" in api.get("/static/console.css?v=0").headers["Cache-Control"]
+    assert api.get("/static/../pages.py").status_code == 404
+    assert api.get("/static/%2e%2e/pages.py").status_code == 404
+
+
+@pytest.mark.parametrize("is_stripped", [True, False], ids=["stripped", "unstripped"])
+def test_pages_behind_a_prefix_link_only_below_it(filled: redis.Redis, redis_url: str, is_stripped: bool) -> None:
+    """All addresses begin with the prefix, whether the proxy removes it from requests or not."""
+    assert filled.ping()
+    prefix = "/tools/financehub"
+    with serving(redis_url, web_prefix=prefix, web_requests_per_second=1_000) as server, server.client() as client:
+        for path in PAGES:
+            response = client.get(path if is_stripped else prefix + path)
+            assert response.status_code == 200, path
+            for address in _ADDRESSES.findall(response.text):
+                assert address.startswith((f"{prefix}/", "https://")), (path, address)
+                if "/static/" in address:
+                    requested = address.removeprefix(prefix) if is_stripped else address
+                    assert client.get(requested).status_code == 200, address
+
+
+def test_pages_show_the_last_good_data_while_redis_is_away(redis_server: Callable[..., RedisServer]) -> None:
+    """After Redis ends, each page that was read says since when its data is old, and the title begins with a cross."""
+    own_redis = redis_server()
+    with own_redis.client() as client:
+        store = RedisStore(client)
+        store.put_assets([Asset("AAPL", AssetType.STOCK, "Apple")])
+        store.put_quotes([quote("AAPL", "456.06", time.time())])
+    with serving(own_redis.url, web_requests_per_second=1_000) as server, server.client() as client:
+        assert "456.06" in client.get("/quotes").text
+        own_redis.stop()
+        time.sleep(1.1)
+        page = client.get("/quotes")
+        assert page.status_code == 200
+        assert "456.06" in page.text
+        assert "Old data." in page.text
+        assert "<title>✗" in page.text
+        unread = client.get("/news")
+        assert unread.status_code == 503
+        assert "Redis does not answer" in unread.text
+        assert "<title>✗" in unread.text
+
+
+def test_quotes_of_a_thousand_assets_are_fast(redis_client: redis.Redis, redis_url: str) -> None:
+    """The page takes less than 100 ms and 60 kB; the limit here is generous, because the machine may be busy."""
+    store = RedisStore(redis_client)
+    names = [f"T{number:04}" for number in range(1_000)]
+    store.put_assets([Asset(name, AssetType.STOCK, f"Filler {name}") for name in names])
+    store.put_quotes([quote(name, "12.5", time.time()) for name in names])
+    with serving(redis_url, web_requests_per_second=1_000) as server, server.client() as client:
+        client.get("/quotes")
+        times = []
+        for page in range(1, 6):
+            started = time.monotonic()
+            response = client.get(f"/quotes?page={page}")
+            times.append(time.monotonic() - started)
+            assert response.status_code == 200
+        assert min(times) < 0.5
+        assert int(response.headers["Content-Length"]) < 60_000
