@@ -23,6 +23,8 @@ from financehub_shared.redis.watch import RedisWatch
 from financehub_web.access.gate import Gate
 from financehub_web.access.hosts import HostFilter, allowed_hosts
 from financehub_web.access.users import load_users, read_networks
+from financehub_web.actions.controls import Controls
+from financehub_web.actions.registry import Actions
 from financehub_web.api.health import PATH as HEALTH_PATH
 from financehub_web.api.quote_feed import QuoteFeed
 from financehub_web.api.rate_limit import RateLimit, RateLimiter
@@ -76,6 +78,7 @@ def build_app(settings: Settings, fleet: Fleet, loop: LoopProbe, metrics: Metric
         root_path=settings.web_prefix,
     )
     app.state.fleet = fleet
+    app.state.actions = Actions(Controls(settings, fleet.clock))
     add_api(app, feed)
     app.include_router(pages)
     add_error_pages(app)

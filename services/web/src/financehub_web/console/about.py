@@ -9,6 +9,7 @@ from starlette.responses import Response
 from financehub_shared.core.redis_url import RedisUrl
 from financehub_shared.core.settings import Settings, variables
 from financehub_shared.core.url_secrets import mask_urls
+from financehub_web.console.acting import newest_actions
 from financehub_web.console.page import show
 from financehub_web.console.routing import page
 from financehub_web.console.static_files import static_files
@@ -24,6 +25,7 @@ def about(request: Request, fleet: Annotated[Fleet, Depends(fleet_of)]) -> Respo
         "mode": fleet.settings.web_mode,
         "settings": _changed_settings(fleet.settings),
         "packages": _packages(),
+        "audit": newest_actions(request),
     }
     return show(request, "about.html", "About", "about", values, live=False)
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.core.models import is_simulated
+from financehub_web.console.acting import last_action, may_act
 from financehub_web.console.links import Links
 from financehub_web.console.responses import respond
 from financehub_web.console.templates import render
@@ -82,6 +83,8 @@ def show(
         "navigation": NAVIGATION,
         "version": VERSION,
         "now": frame.now,
+        "may_act": may_act(request),
+        "last_action": last_action(request),
     }
     html = render(template, {**variables, **values})
     return respond(request, html, "text/html; charset=utf-8", status)

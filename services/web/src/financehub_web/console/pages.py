@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from financehub_web.console import (
     about,
+    actions,
     assets,
     dead_letters,
     fleet,
@@ -22,7 +23,7 @@ from financehub_web.console.static_files import serve_file
 router = APIRouter(include_in_schema=False)
 for subject in (
     *(overview, quotes, quote, news, assets, quarantine),
-    *(schedules, runs, tasks, dead_letters, providers, fleet, about),
+    *(schedules, runs, tasks, dead_letters, providers, fleet, about, actions),
 ):
     router.include_router(subject.router)
 router.add_api_route("/static/{name:path}", serve_file, methods=["GET", "HEAD"], name="static", response_model=None)

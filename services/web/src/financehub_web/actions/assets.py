@@ -1,0 +1,83 @@
+"""Actions for assets: add one, and remove one, unless the assets file declares it."""
+
+from pydantic import Field as Value
+
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.operations.assets import add_asset, remove_assets
+from financehub_web.actions.base import Action, Field, Form, Outcome, Preview
+from financehub_web.actions.controls import Controls
+
+
+class AddAssetForm(Form):
+    """Describes an asset.
+
+    Args:
+        symbol: Its symbol in upper or lower case.
+        type: Its type.
+        title: A readable name.
+        currency: The ISO 4217 code of its currency, if the symbol does not show it.
+    """
+
+    symbol: str = Value("", max_length=60)
+    type: AssetType = AssetType.STOCK
+    title: str = Value("", max_length=200)
+    currency: str = Value("", max_length=10)
+
+
+class AssetForm(Form):
+    """Names an asset.
+
+    Args:
+        symbol: Its symbol.
+    """
+
+    symbol: str = Value(min_length=1, max_length=60)
+
+
+class AddAsset(Action):
+    """Adds an asset, or replaces one that was added in this way."""
+
+    name, title, section, form = "add-asset", "Add an asset", "assets", AddAssetForm
+
+    def __init__(self, controls: Controls) -> None:
+        self._controls = controls
+
+    def preview(self, form: AddAssetForm) -> Preview:
+        return Preview(
+            "Which asset should FinanceHub follow?",
+            "Add it",
+            fields=[
+                Field("symbol", "Symbol", form.symbol, hint="such as SOL-USD, VOD.L or ^GSPC", is_required=True),
+                Field("type", "Type", form.type.value, "choice", [each.value for each in AssetType]),
+                Field("title", "Name", form.title, hint="such as Solana"),
+                Field("currency", "Currency", form.currency, hint="only if the symbol does not show it"),
+            ],
+            warning="The next run of its task fetches the first price.",
+        )
+
+    def execute(self, form: AddAssetForm) -> Outcome:
+        fields = {"symbol": form.symbol, "type": form.type.value, "name": form.title, "currency": form.currency}
+        asset = add_asset(self._controls.store, fields)
+        return Outcome(f"Added {asset.symbol}.", "assets")
+
+
+class RemoveAsset(Action):
+    """Removes an asset with its quotes, bars and indicators."""
+
+    name, title, section, form = "remove-asset", "Remove an asset", "assets", AssetForm
+
+    def __init__(self, controls: Controls) -> None:
+        self._controls = controls
+
+    def preview(self, form: AssetForm) -> Preview:
+        return Preview(
+            f"Remove {form.symbol}?",
+            "Remove it",
+            hidden={"symbol": form.symbol},
+            is_dangerous=True,
+            warning="Its quotes, bars and indicators are deleted. Its news is kept until its retention ends.",
+        )
+
+    def execute(self, form: AssetForm) -> Outcome:
+        removed = remove_assets(self._controls.store, [form.symbol])
+        return Outcome(f"Removed {', '.join(removed)}.", "assets")

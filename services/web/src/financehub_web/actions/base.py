@@ -1,0 +1,114 @@
+"""What all actions share: their form, what they show before they are executed, and their result."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from financehub_shared.core.errors import FinanceHubError
+
+
+class Form(BaseModel):
+    """The values with which an action is requested. An unknown value is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ActionRefusedError(FinanceHubError):
+    """An action cannot be executed. The message says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A value that the user enters before the action is executed.
+
+    Args:
+        name: Name in the form.
+        label: Label for the user.
+        value: The value in the beginning.
+        kind: Type of the HTML element: `text`, `textarea`, or `choice`.
+        choices: The values of a choice.
+        hint: What to enter.
+        is_required: Whether it must not be empty.
+    """
+
+    name: str
+    label: str
+    value: str = ""
+    kind: str = "text"
+    choices: Sequence[str] = ()
+    hint: str = ""
+    is_required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What the user sees before the action is executed.
+
+    Args:
+        question: What will be done, as a question.
+        button: Label of the button that does it.
+        facts: (name, value) pairs that help to decide.
+        fields: Values that the user enters.
+        hidden: Values of the form that the user does not change. A list has several values with the same name.
+        typed: Text that the user must type to confirm, such as a number of messages; empty if a click is enough.
+        is_dangerous: Whether the action deletes something.
+        warning: What the user should know before; empty if there is nothing.
+    """
+
+    question: str
+    button: str
+    facts: Sequence[tuple[str, str]] = ()
+    fields: Sequence[Field] = ()
+    hidden: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    typed: str = ""
+    is_dangerous: bool = False
+    warning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an action has done.
+
+    Args:
+        text: One sentence for the user and the audit log.
+        page: Name of the page that shows the result.
+        parameters: The parts of its path that vary.
+    """
+
+    text: str
+    page: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+class Action:
+    """Base class of the actions.
+
+    An action is requested with the values of its form. The preview shows what will be done, and `execute` does it.
+    """
+
+    #: Name in addresses and in the audit log.
+    name: ClassVar[str]
+    #: Title of the page with the preview.
+    title: ClassVar[str]
+    #: Name of the section that the navigation marks.
+    section: ClassVar[str]
+    #: The class of the form.
+    form: ClassVar[type[Form]]
+
+    def preview(self, form: Any) -> Preview:
+        """Return what the user sees before the action is executed.
+
+        Raises:
+            FinanceHubError: The action cannot be executed.
+        """
+        raise NotImplementedError
+
+    def execute(self, form: Any) -> Outcome:
+        """Do it.
+
+        Raises:
+            FinanceHubError: The action was refused, and nothing was changed.
+        """
+        raise NotImplementedError

@@ -1,0 +1,33 @@
+"""All actions by name, with the controls of the process."""
+
+from collections.abc import Mapping
+
+from financehub_web.actions.assets import AddAsset, RemoveAsset
+from financehub_web.actions.audit import Audit
+from financehub_web.actions.base import Action
+from financehub_web.actions.breakers import ChangeBreaker
+from financehub_web.actions.controls import Controls
+from financehub_web.actions.dead_letters import Purge, Requeue
+from financehub_web.actions.runs import Fetch, Run
+from financehub_web.actions.schedules import BackfillAction, Trigger
+
+ACTIONS = (Trigger, BackfillAction, Run, Fetch, Requeue, Purge, ChangeBreaker, AddAsset, RemoveAsset)
+
+
+class Actions:
+    """The actions of one process.
+
+    Args:
+        controls: The connections with which they change the fleet.
+    """
+
+    def __init__(self, controls: Controls) -> None:
+        self._controls = controls
+        #: Whether the process runs in the mode `write`.
+        self.are_enabled = controls.settings.web_mode == "write"
+        self.by_name: Mapping[str, Action] = {each.name: each(controls) for each in ACTIONS}
+
+    @property
+    def audit(self) -> Audit:
+        """The audit log."""
+        return Audit(self._controls.queues)

@@ -1,0 +1,100 @@
+"""Actions that start a run of a task: with arguments, again with those of a dead run, or for one asset."""
+
+import json
+from typing import Any
+
+from pydantic import Field as Value
+
+from financehub_shared.core.catalog import CATALOG
+from financehub_shared.core.errors import ConfigError
+from financehub_shared.core.near_names import require_known, require_symbol
+from financehub_shared.operations.runs import start_run
+from financehub_web.actions.base import Action, Field, Form, Outcome, Preview
+from financehub_web.actions.controls import Controls
+
+
+class RunForm(Form):
+    """Names a task and its arguments.
+
+    Args:
+        task: Name of a task of the catalog.
+        arguments: A JSON object. Empty for none.
+    """
+
+    task: str = Value(min_length=1, max_length=200)
+    arguments: str = Value("", max_length=20_000)
+
+
+class FetchForm(Form):
+    """Names an asset.
+
+    Args:
+        symbol: Its symbol.
+    """
+
+    symbol: str = Value(min_length=1, max_length=60)
+
+
+class Run(Action):
+    """Runs a task."""
+
+    name, title, section, form = "run", "Run a task", "tasks", RunForm
+
+    def __init__(self, controls: Controls) -> None:
+        self._controls = controls
+
+    def preview(self, form: RunForm) -> Preview:
+        require_known("task", form.task, CATALOG)
+        spec = CATALOG[form.task]
+        known = ", ".join(spec.arguments.model_fields) or "none"
+        hint = f"a JSON object; possible arguments: {known}"
+        return Preview(
+            f"Run {form.task} now?",
+            "Run it",
+            facts=[("Queue", str(spec.queue))],
+            fields=[Field("arguments", "Arguments", form.arguments, "textarea", hint=hint)],
+            hidden={"task": form.task},
+        )
+
+    def execute(self, form: RunForm) -> Outcome:
+        controls = self._controls
+        arguments = _read_arguments(form.arguments)
+        message = start_run(controls.broker, controls.monitor, controls.store, form.task, arguments)
+        return Outcome(f"Started the run {message.message_id} of {form.task}.", "run", {"id": message.message_id})
+
+
+class Fetch(Action):
+    """Fetches the price of one asset now."""
+
+    name, title, section, form = "fetch", "Fetch a price now", "quotes", FetchForm
+
+    def __init__(self, controls: Controls) -> None:
+        self._controls = controls
+
+    def preview(self, form: FetchForm) -> Preview:
+        symbol, task = self._task_of(form.symbol)
+        return Preview(
+            f"Fetch the price of {symbol} now?", "Fetch it", facts=[("Task", task)], hidden={"symbol": symbol}
+        )
+
+    def execute(self, form: FetchForm) -> Outcome:
+        controls = self._controls
+        symbol, task = self._task_of(form.symbol)
+        message = start_run(controls.broker, controls.monitor, controls.store, task, {"symbols": [symbol]})
+        return Outcome(f"Started the run {message.message_id} for {symbol}.", "run", {"id": message.message_id})
+
+    def _task_of(self, symbol: str) -> tuple[str, str]:
+        """Return the symbol and the price task of an asset."""
+        assets = {asset.symbol: asset for asset in self._controls.store.assets(active_only=False)}
+        asset = assets[require_symbol(symbol, assets)]
+        return asset.symbol, next(spec.name for spec in CATALOG.values() if spec.asset_type is asset.type)
+
+
+def _read_arguments(text: str) -> dict[str, Any]:
+    try:
+        arguments = json.loads(text) if text.strip() else {}
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"Arguments: not valid JSON ({error})") from None
+    if not isinstance(arguments, dict):
+        raise ConfigError('Arguments: write a JSON object such as {"symbols": ["BTC-USD"]}')
+    return arguments

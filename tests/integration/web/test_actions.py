@@ -1,0 +1,245 @@
+"""Tests the actions of the console with a real server and a real Redis: what they change, ask, refuse and record."""
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+import redis
+
+from financehub_shared.breaker import list_breakers
+from financehub_shared.broker.dead_letter_queue import DeadLetterQueue
+from financehub_shared.market.redis_store import RedisStore
+from financehub_shared.monitor import RunState, TaskMonitor
+from financehub_shared.redis import keys
+from financehub_shared.schedules import list_schedules
+from financehub_web.actions.audit import Audit
+from financehub_web.actions.registry import ACTIONS
+from support.web_server import serving
+
+SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
+
+
+@pytest.fixture
+def console(filled: redis.Redis, redis_url: str) -> Iterator[httpx.Client]:
+    """A browser's client of a console on loopback in the mode `write`."""
+    with (
+        serving(redis_url, web_mode="write", web_host="localhost", web_requests_per_second=1_000) as server,
+        server.client(headers=SAME_ORIGIN) as client,
+    ):
+        yield client
+
+
+def form_of(page: httpx.Response) -> dict[str, list[str]]:
+    """Return the values of the form on the page of an action, as a browser without JavaScript would send them."""
+    assert page.status_code == 200, page.text
+    form = page.text.partition('<form class="action"')[2].partition("</form>")[0]
+    values: dict[str, list[str]] = {}
+    for tag in re.findall(r"<(?:input|select|textarea) [^>]*>(?:[^<]*(?=</textarea>))?", form):
+        name = re.search(r'name="([^"]*)"', tag)
+        value = re.search(r'value="([^"]*)"', tag)
+        assert name
+        values.setdefault(name[1], []).append(unescape(value[1]) if value else "")
+    return values
+
+
+def confirm(console: httpx.Client, address: str, **entered: str) -> httpx.Response:
+    """Open the page of an action, enter values, and press its button."""
+    values = form_of(console.get(address)) | {name: [value] for name, value in entered.items()}
+    return console.post(urlsplit(address).path, data=values)
+
+
+def done(console: httpx.Client, response: httpx.Response) -> str:
+    """Return the text that the console shows after an action was executed."""
+    assert response.status_code == 303, response.text
+    page = console.get(response.headers["location"])
+    assert page.status_code in {200, 404}  # the run of a request has no record until a scheduler has carried it out
+    entry = parse_qs(urlsplit(response.headers["location"]).query)["done"][0]
+    if page.status_code == 200:
+        assert "<strong>Done.</strong>" in page.text
+    return entry
+
+
+def test_trigger_requests_a_run(console: httpx.Client, filled: redis.Redis) -> None:
+    """Triggering a schedule leaves one request for the schedulers, with the id that the console names."""
+    name = list_schedules(filled)[0].name
+    filled.delete(keys.SCHEDULE_TRIGGERS)
+    entry = done(console, confirm(console, f"/actions/trigger?schedule={name}"))
+    assert filled.hlen(keys.SCHEDULE_TRIGGERS) == 1
+    recorded = Audit(filled).find(entry)
+    assert recorded
+    assert (recorded.user, recorded.action, recorded.details) == (
+        "anonymous",
+        "trigger",
+        {"schedule": name},
+    )
+
+
+def test_backfill_requests_the_range(console: httpx.Client, filled: redis.Redis) -> None:
+    """A backfill is requested with the range that the user entered, and a wrong range is refused with the reason."""
+    name = list_schedules(filled)[0].name
+    filled.delete(keys.SCHEDULE_BACKFILLS)
+    address = f"/actions/backfill?schedule={name}"
+    done(console, confirm(console, address, start="2026-01-01", end="2026-01-02T12:00Z"))
+    assert filled.scard(keys.SCHEDULE_BACKFILLS) == 1
+    for start, end, reason in (("tomorrow", "", "not a day or time"), ("2026-01-02", "2026-01-01", "must end in")):
+        refused = confirm(console, address, start=start, end=end)
+        assert refused.status_code == 409
+        assert reason in refused.text
+    assert filled.scard(keys.SCHEDULE_BACKFILLS) == 1
+
+
+def test_run_starts_a_task_with_its_arguments(console: httpx.Client, filled: redis.Redis) -> None:
+    """A run is enqueued and recorded as queued. Wrong arguments are refused and enqueue nothing."""
+    response = confirm(console, "/actions/run?task=cleanup_old_cache_task", arguments='{"dry_run": true}')
+    done(console, response)
+    id = urlsplit(response.headers["location"]).path.rpartition("/")[2]
+    run = TaskMonitor(filled).get_run(id)
+    assert run
+    assert run.state is RunState.QUEUED
+    before = filled.hlen("dramatiq:low.msgs")
+    for arguments in ("{", "[]", '{"dry_run": "maybe"}', '{"unknown": 1}', '{"symbols": ["BTC-USD"]}'):
+        refused = confirm(console, "/actions/run?task=cleanup_old_cache_task", arguments=arguments)
+        assert refused.status_code == 409, arguments
+    assert filled.hlen("dramatiq:low.msgs") == before
+
+
+def test_fetch_starts_the_price_task_for_one_asset(console: httpx.Client, filled: redis.Redis) -> None:
+    """The price task of the asset's type runs for this asset only."""
+    asset = RedisStore(filled).assets()[0]
+    before = filled.hlen("dramatiq:high.msgs")
+    done(console, confirm(console, f"/actions/fetch?symbol={asset.symbol.lower()}"))
+    assert filled.hlen("dramatiq:high.msgs") == before + 1
+
+
+def test_dead_letters_are_requeued_or_purged_by_selection(console: httpx.Client, filled: redis.Redis) -> None:
+    """Only the selected letters are changed."""
+    letters = DeadLetterQueue(filled)
+    ids = [letter.id for letter in letters.find()]
+    assert len(ids) >= 2
+    done(console, confirm(console, f"/actions/purge?id={ids[0]}"))
+    assert [letter.id for letter in letters.find()] == ids[1:]
+    done(console, confirm(console, f"/actions/requeue?id={ids[1]}"))
+    assert [letter.id for letter in letters.find()] == ids[2:]
+
+
+def test_purge_of_all_needs_the_number_that_the_user_has_seen(console: httpx.Client, filled: redis.Redis) -> None:
+    """Nothing is purged if the typed number is wrong, missing, or no longer that of the matching letters."""
+    letters = DeadLetterQueue(filled)
+    count = len(letters.find(limit=None))
+    for typed in ("", "0", str(count + 1)):
+        refused = confirm(console, "/actions/purge?every=1", count=typed)
+        assert refused.status_code in {400, 409}, typed
+    assert len(letters.find(limit=None)) == count
+    done(console, confirm(console, "/actions/purge?every=1", count=str(count)))
+    assert letters.find() == []
+
+
+def test_nothing_selected_is_refused(console: httpx.Client) -> None:
+    """An action without a selection is never an action on everything."""
+    for action in ("requeue", "purge"):
+        assert console.get(f"/actions/{action}").status_code == 400
+        assert console.post(f"/actions/{action}", data={"count": "2"}).status_code in {400, 409}
+
+
+@pytest.mark.parametrize(("change", "state"), [("open", "open"), ("close", "closed"), ("reset", "closed")])
+def test_breaker_is_changed_with_a_reason(console: httpx.Client, filled: redis.Redis, change: str, state: str) -> None:
+    """A breaker gets the state, and the audit log has the reason."""
+    response = confirm(console, f"/actions/breaker?upstream=binance&change={change}", note="maintenance until noon")
+    entry = Audit(filled).find(done(console, response))
+    assert entry
+    assert "maintenance until noon" in entry.text
+    assert {info.upstream: info.state for info in list_breakers(filled)}["binance"] == state
+
+
+def test_asset_is_added_and_removed(console: httpx.Client, filled: redis.Redis) -> None:
+    """An asset of the console can be removed, a wrong symbol is refused with the reason, and so is a declared one."""
+    store = RedisStore(filled)
+    done(console, confirm(console, "/actions/add-asset", symbol="sol-usd", type="crypto", title="Solana"))
+    assert "SOL-USD" in {asset.symbol for asset in store.assets()}
+    done(console, confirm(console, "/actions/remove-asset?symbol=SOL-USD"))
+    assert "SOL-USD" not in {asset.symbol for asset in store.assets()}
+    refused = confirm(console, "/actions/add-asset", symbol="BTCUSDT", type="crypto")
+    assert refused.status_code == 409
+    assert "BTC-USD" in refused.text
+    assert console.post("/actions/remove-asset", data={"symbol": "NOPE"}).status_code == 409
+
+
+@pytest.mark.parametrize("mode", ["read-only", "write"])
+@pytest.mark.parametrize("origin", ["same-origin", "cross-site", ""])
+def test_no_action_is_executed_read_only_or_from_another_site(
+    filled: redis.Redis, redis_url: str, mode: str, origin: str
+) -> None:
+    """Each action is refused with 403 in the mode read-only, and in the mode write unless it comes from the console."""
+    headers = {"Sec-Fetch-Site": origin} if origin else {}
+    may_pass = mode == "write" and origin == "same-origin"
+    with serving(redis_url, web_mode=mode, web_host="localhost") as server, server.client(headers=headers) as client:
+        for action in (each.name for each in ACTIONS):
+            response = client.post(f"/actions/{action}", data={"unknown": "1"})
+            # With 400, it has passed the gate, and its form is wrong.
+            assert response.status_code == (400 if may_pass else 403), action
+            shown = client.get(f"/actions/{action}").status_code
+            assert shown == (403 if mode == "read-only" else response_of_get(action)), action
+    assert not filled.exists(keys.AUDIT)
+
+
+def response_of_get(action: str) -> int:
+    """Return the status of the page of an action without values."""
+    return 200 if action == "add-asset" else 400
+
+
+def test_read_only_console_offers_no_action(filled: redis.Redis, redis_url: str) -> None:
+    """No page of a read-only console contains a link to an action, and the pages of one that is writable do."""
+    name = list_schedules(filled)[0].name
+    pages = ["/assets", "/providers", "/tasks", "/dead-letters", f"/schedules/{name}", "/quotes/BTC-USD"]
+    for mode in ("read-only", "write"):
+        with serving(redis_url, web_mode=mode, web_host="localhost") as server, server.client() as client:
+            for path in pages:
+                assert ("/actions/" in client.get(path).text) == (mode == "write"), path
+
+
+def test_hostile_values_are_shown_as_text(console: httpx.Client) -> None:
+    """A value with markup from the address or a form never becomes an element."""
+    hostile = "<script>alert(1)</script>\u202e"
+    for path in (
+        "/actions/breaker?change=open&upstream=",
+        "/actions/remove-asset?symbol=",
+        "/actions/add-asset?title=",
+        "/actions/run?task=",
+        "/?done=",
+    ):
+        page = console.get(path + hostile)
+        assert "<script>alert" not in page.text
+        assert "\u202e" not in page.text
+
+
+def test_large_form_is_refused(console: httpx.Client) -> None:
+    """A form of many megabytes ends in a clear error."""
+    response = console.post("/actions/add-asset", content=b"symbol=" + b"a" * 1_000_000)
+    assert response.status_code == 413
+    assert "Select fewer rows" in response.text
+
+
+def test_notice_shows_only_entries_of_the_audit_log(console: httpx.Client, filled: redis.Redis) -> None:
+    """A link cannot make the console show a text that is not in the audit log."""
+    entry = Audit(filled).record("alice", "trigger", "Requested the run.")
+    assert "Requested the run." in console.get(f"/?done={entry.id}").text
+    for id in ("1-1", "x", "-", "+", "9" * 30 + "-0", f"{entry.id}9", ""):
+        assert "Requested the run." not in console.get(f"/?done={id}").text, id
+
+
+def test_audit_log_is_shown_and_survives_foreign_entries(console: httpx.Client, filled: redis.Redis) -> None:
+    """About shows the newest actions, leaves out what it cannot read, and a key of another type costs nothing else."""
+    Audit(filled).record("alice", "purge", "Purged 3 dead letters.", details={"every": True})
+    filled.xadd(keys.AUDIT, {"foreign": b"\xff"})
+    filled.xadd(keys.AUDIT, {"user": b"\xff", "action": "x", "text": "<b>bold</b>", "details": "{"})
+    page = console.get("/about").text
+    assert "Purged 3 dead letters." in page
+    assert "<b>bold" not in page
+    filled.delete(keys.AUDIT)
+    filled.set(keys.AUDIT, "a text")
+    assert console.get("/about").status_code == 200
+    done(console, confirm(console, "/actions/breaker?upstream=binance&change=close"))
+    assert len(Audit(filled).newest()) == 1
