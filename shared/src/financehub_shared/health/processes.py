@@ -8,6 +8,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from typing import Any, cast
 
 import redis
@@ -60,6 +61,7 @@ class ProcessInfo:
         busy: Number of messages that it is processing.
         draining: Whether it is shutting down and takes no new messages.
         clock_skew_seconds: Its machine's clock minus that of Redis; None if it is not known.
+        version: Its release of FinanceHub; empty if it is older than this field.
     """
 
     id: str
@@ -73,12 +75,14 @@ class ProcessInfo:
     busy: int = 0
     draining: bool = False
     clock_skew_seconds: float | None = None
+    version: str = ""
 
     @classmethod
     def of_this_process(cls, tier: str, now: float) -> "ProcessInfo":
         """Describe the calling process. Call this method after the fork, because the pid is part of the id."""
         host, pid = socket.gethostname(), os.getpid()
-        return cls(f"{host}:{pid}:{uuid.uuid4().hex[:8]}", tier, host, pid, now)
+        id = f"{host}:{pid}:{uuid.uuid4().hex[:8]}"
+        return cls(id, tier, host, pid, now, version=version("financehub-shared"))
 
     @classmethod
     def from_json(cls, raw: bytes) -> "ProcessInfo":
@@ -100,6 +104,7 @@ class ProcessInfo:
             busy=_count(fields.get("busy", 0)),
             draining=bool(fields.get("draining", False)),
             clock_skew_seconds=_optional_skew(fields.get("clock_skew_seconds")),
+            version=str(fields.get("version", "")),
         )
 
 

@@ -6,9 +6,11 @@ from fastapi import Query as Parameters
 from fastapi import Request
 from starlette.responses import Response
 
-from financehub_shared.core.provider_specs import PROVIDERS
+from financehub_shared.core.provider_specs import PROVIDERS, Dataset
 from financehub_shared.health.checks import evaluate
 from financehub_shared.health.freshness import dataset_limits
+from financehub_shared.monitor import RunState
+from financehub_shared.monitor.run_filter import RunFilter
 from financehub_shared.views.breakers import BreakerView, breaker_view
 from financehub_shared.views.fleet import QueueView, queue_view
 from financehub_shared.views.freshness import FreshnessView, freshness_views
@@ -22,6 +24,9 @@ from financehub_web.api.parameters import ListQuery, Query
 from financehub_web.api.routing import CSV, FleetOf, api_router
 
 router = api_router("fleet")
+
+#: Number of runs in progress that are listed with their workers. A fleet has fewer threads.
+_MOST_RUNNING = 1_000
 
 ListParameters = Annotated[ListQuery, Parameters()]
 
@@ -62,17 +67,22 @@ def list_freshness(request: Request, query: ListParameters, fleet: FleetOf) -> R
 
 @router.get("/providers", response_model=Page[ProviderView], responses=CSV)
 def list_providers(request: Request, query: ListParameters, fleet: FleetOf) -> Response:
-    """Return all providers with their limits, circuit breakers and last deliveries, sorted by name."""
+    """Return all providers with their order, budgets, circuit breakers and last deliveries, sorted by name."""
     breakers, deliveries, schedules = fleet.breakers(), fleet.last_success(), fleet.schedules()
+    budgets = fleet.budgets()
+    orders = {dataset.value: fleet.settings.provider_order(dataset) for dataset in Dataset}
 
     def make() -> Answer:
         now = deliveries.at
         limits = dataset_limits(schedules.value, now)
-        views = [provider_view(spec, breakers.value, deliveries.value, limits, now) for spec in PROVIDERS.values()]
+        views = [
+            provider_view(spec, breakers.value, deliveries.value, limits, now, orders=orders, budgets=budgets.value)
+            for spec in PROVIDERS.values()
+        ]
         page, token = page_of(views, lambda view: (view["name"],), limit=query.limit, token=query.page_token)
         return Answer(page, ProviderView, next_page_token=token)
 
-    return respond(request, query, [breakers, deliveries, schedules], make)
+    return respond(request, query, [breakers, deliveries, schedules, budgets], make)
 
 
 @router.get("/queues", response_model=Page[QueueView], responses=CSV)
@@ -91,16 +101,18 @@ def list_queues(request: Request, query: ListParameters, fleet: FleetOf) -> Resp
 
 @router.get("/workers", response_model=Page[ProcessView], responses=CSV)
 def list_workers(request: Request, query: ListParameters, fleet: FleetOf) -> Response:
-    """Return the live workers and schedulers, sorted by tier."""
-    reading = fleet.processes()
+    """Return the live workers and schedulers with the runs that they have in progress, sorted by tier."""
+    reading, running = fleet.processes(), fleet.runs(RunFilter(state=RunState.RUNNING), limit=_MOST_RUNNING)
 
     def make() -> Answer:
         page, token = page_of(
             reading.value, lambda process: (process.tier, process.id), limit=query.limit, token=query.page_token
         )
-        return Answer([process_view(process) for process in page], ProcessView, next_page_token=token)
+        return Answer(
+            [process_view(process, running.value.runs) for process in page], ProcessView, next_page_token=token
+        )
 
-    return respond(request, query, [reading], make)
+    return respond(request, query, [reading, running], make)
 
 
 @router.get("/breakers", response_model=Page[BreakerView], responses=CSV)

@@ -9,7 +9,9 @@ from fastapi import Query as Parameters
 from pydantic import Field
 from starlette.responses import Response
 
+from financehub_shared.monitor import RunState
 from financehub_shared.monitor.run_filter import LISTED_STATES, RunFilter, RunPosition
+from financehub_shared.views.run_details import RunDetailView, run_detail_view
 from financehub_shared.views.runs import RunView, run_view
 from financehub_shared.views.stats import (
     TaskStatsView,
@@ -59,20 +61,22 @@ def list_runs(request: Request, query: Annotated[RunsQuery, Parameters()], fleet
     return respond(request, query, [reading], make)
 
 
-@router.get("/runs/{id}", response_model=Item[RunView])
+@router.get("/runs/{id}", response_model=Item[RunDetailView])
 def show_run(request: Request, id: RunId, query: Annotated[Query, Parameters()], fleet: FleetOf) -> Response:
-    """Return one run."""
+    """Return one run with its timeline and, if it failed permanently, its dead letter."""
     reading = fleet.run(id)
+    run = reading.value
+    letter = fleet.dead_letter(run.redis_id) if run and run.state is RunState.DEAD_LETTERED else None
 
     def make() -> Answer:
-        if reading.value is None:
+        if run is None:
             detail = (
                 f"no run has the id {id[:200]!r}, or its record has expired; GET /api/v1/runs lists the newest runs"
             )
             raise ApiError(HTTPStatus.NOT_FOUND, "unknown-run", detail)
-        return Answer(run_view(reading.value), RunView)
+        return Answer(run_detail_view(run, letter.value if letter else None), RunDetailView)
 
-    return respond(request, query, [reading], make)
+    return respond(request, query, [reading, letter] if letter else [reading], make)
 
 
 @router.get("/tasks", response_model=Page[TaskStatsView], responses=CSV)

@@ -6,11 +6,12 @@ from typing import cast
 from starlette.requests import Request
 
 from financehub_shared.breaker import BreakerInfo, list_breakers
+from financehub_shared.budget.usage import fleet_windows, read_budgets
 from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.health.checks import FleetSnapshot
 from financehub_shared.health.processes import ProcessInfo, ProcessRegistry
 from financehub_shared.health.report import HealthReport
-from financehub_shared.metrics import QueueFigures
+from financehub_shared.metrics import BudgetFigures, QueueFigures
 from financehub_shared.redis.server_facts import ServerFacts, read_facts
 from financehub_web.reading.cache import Reading
 from financehub_web.reading.market import MarketReadings
@@ -50,6 +51,10 @@ class Fleet(MarketReadings):
         """Return the circuit breakers that have been used."""
         return self._data.get("breakers", lambda: list_breakers(self._data_client))
 
+    def budgets(self) -> Reading[list[BudgetFigures]]:
+        """Return the use of the budgets of all upstreams."""
+        return self._data.get("budgets", self._read_budgets)
+
     def last_success(self) -> Reading[dict[tuple[str, str], float]]:
         """Return (dataset, provider) → time of the last delivery in Unix seconds."""
         return self._data.get("last-success", self._store.last_success)
@@ -61,6 +66,10 @@ class Fleet(MarketReadings):
     def processes(self) -> Reading[list[ProcessInfo]]:
         """Return the live workers and schedulers, sorted by tier."""
         return self._queues.get("processes", ProcessRegistry(self._client).live)
+
+    def _read_budgets(self) -> list[BudgetFigures]:
+        used = [info.upstream for info in self.breakers().required()]
+        return read_budgets(self._data_client, fleet_windows(used))
 
     def _read_snapshot(self) -> FleetSnapshot:
         """Read the snapshot.
