@@ -14,7 +14,6 @@ from financehub_shared.monitor.record_scripts import RECORD
 from financehub_shared.monitor.run_events import RunEvent
 from financehub_shared.redis import keys
 from financehub_shared.redis.faults import fault_code
-from financehub_shared.redis.scripts import ClientScript
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +55,7 @@ class RecordWriter:
         retention_seconds: int,
         losses: EventLosses | None = None,
     ) -> None:
-        self._script = ClientScript(client, RECORD)
+        self._script = client.register_script(RECORD)
         self._arguments = [retention_seconds, RUNS_KEPT]
         self._losses = losses or EventLosses(monotonic)
         self._starts: dict[str, RunEvent] = {}
