@@ -89,7 +89,7 @@ def test_consumer_holds_a_limited_number_of_bytes(
     assert consumer.HELD_BYTES == 32_000_000
     monkeypatch.setattr(consumer, "HELD_BYTES", 100_000)
     monkeypatch.setattr("financehub_shared.broker.queue_scripts.REPLY_BYTES", 20_000)
-    message = Message("q.DQ", "task", ("x" * 10_000,), {}, {"eta": (time.time() + 3_600) * 1_000})
+    message = Message("q.DQ", "task", ("x" * 10_000,), {}, {"eta": (time.time() + 60) * 1_000})
     for number in range(30):
         broker.do_enqueue("q.DQ", str(number), message.encode())
     with capture_logs() as logs:
@@ -153,3 +153,18 @@ def test_fetch_that_fails_leaves_the_message_in_its_queue(broker: FinanceHubBrok
     with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
         script(keys=names, args=["worker", 10, 1_000, 1_000])
     assert redis_client.lrange(keys.ready("q"), 0, -1) == [b"id", b"other"]
+
+
+def test_messages_that_are_due_much_later_block_no_retry(broker: FinanceHubBroker, redis_client: "redis.Redis"):
+    """A consumer that holds half of what it may gives them back, until it finds those that are due soon."""
+    now = time.time() * 1_000
+    for number in range(150):
+        broker.do_enqueue("q.DQ", f"late-{number}", Message("q.DQ", "task", (), {}, {"eta": now + 3_600_000}).encode())
+    for number in range(5):
+        broker.do_enqueue("q.DQ", f"soon-{number}", Message("q.DQ", "task", (), {}, {"eta": now + 60_000}).encode())
+    deliveries = broker.consume("q.DQ", prefetch=20, timeout=1)
+    held = [each.options["redis_message_id"] for each in itertools.islice(deliveries, 400) if each]
+    assert {id for id in held if id.startswith("soon")} == {f"soon-{number}" for number in range(5)}
+    assert len(held) == len(set(held)) <= 20
+    assert redis_client.hlen(keys.messages("q.DQ")) == 155
+    assert redis_client.llen(keys.ready("q.DQ")) + redis_client.scard(keys.acks(broker.broker_id, "q.DQ")) == 155

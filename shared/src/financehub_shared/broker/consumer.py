@@ -27,6 +27,11 @@ SHOWN_BYTES = 1_000
 #: Number of bytes of a queue's messages from which a process that holds them fetches no further one. Dramatiq fetches
 #: 1,000 delayed messages per thread, which could otherwise take several GB. Usual retries have less than 10 kB.
 HELD_BYTES = 32_000_000
+#: Once a process holds half of the delayed messages that it may, it gives back those that are due later than this, in
+#: seconds. Otherwise, thousands of them would block the retries that are due in the meantime.
+FAR_SECONDS = 600.0
+#: Number of delayed messages that it then fetches at once. After it has given some back, it waits for its timeout.
+FAR_BATCH = 100
 #: A consumer without room does not fetch, but it still sends a heartbeat at this interval, in seconds.
 HEARTBEAT_SECONDS = 1.0
 
@@ -66,6 +71,7 @@ class FinanceHubConsumer(Consumer):
     ) -> None:
         self._broker = broker
         self._queue_name = queue_name
+        self._is_delay_queue = queue_name == dq_name(queue_name)
         self._prefetch = prefetch
         self._timeout = timeout
         self._in_flight = in_flight
@@ -73,11 +79,16 @@ class FinanceHubConsumer(Consumer):
         self._misses = 0
         self._heartbeat_at = self._reconciled_at = time.monotonic()
         self._is_full_logged = False
+        self._has_given_back = False
 
     def __next__(self) -> MessageProxy | None:
         while not self._fetched:
             self._reconcile()
-            room = 0 if self._broker.draining or self._is_full() else self._prefetch - len(self._in_flight)
+            if self._has_given_back:
+                self._has_given_back = False
+                time.sleep(self._timeout / 1000)
+                return None
+            room = self._room()
             if room > 0:
                 self._fetch(room)
                 if not self._fetched:
@@ -113,7 +124,7 @@ class FinanceHubConsumer(Consumer):
         except MessageRefusedError as error:
             self._refuse(redis_id, data, error)
             return None
-        if "eta" in message.options and self._queue_name != dq_name(self._queue_name):
+        if "eta" in message.options and not self._is_delay_queue:
             # Only a delay queue has room for messages that are not due. Here, they would block the ones that are.
             wait = message.options.pop("eta") - now * 1000
             if wait > 0:
@@ -121,6 +132,11 @@ class FinanceHubConsumer(Consumer):
                 self._broker.do_ack(self._queue_name, redis_id)
                 self._in_flight.remove(redis_id)
                 return None
+        elif self._is_crowded() and message.options["eta"] > (now + FAR_SECONDS) * 1000:
+            self._broker.do_requeue(self._queue_name, redis_id)
+            self._in_flight.remove(redis_id)
+            self._has_given_back = True
+            return None
         return Delivery(message, losses)
 
     def _refuse(self, redis_id: str, data: bytes, error: MessageRefusedError) -> None:
@@ -145,8 +161,7 @@ class FinanceHubConsumer(Consumer):
         redis_id = message.options["redis_message_id"]
         self._broker.do_ack(self._queue_name, redis_id)
         # A delayed message is acknowledged after its move to its own queue. A failover may undo both.
-        is_delayed = self._queue_name == dq_name(self._queue_name)
-        if isinstance(message, Delivery) and not message.has_follow_ups and not is_delayed:
+        if isinstance(message, Delivery) and not message.has_follow_ups and not self._is_delay_queue:
             self._in_flight.finish(redis_id)
         else:
             self._in_flight.remove(redis_id)
@@ -170,6 +185,19 @@ class FinanceHubConsumer(Consumer):
         while isinstance(message, Delivery) and message.pending:
             self._broker.do_enqueue(*message.pending[0])
             message.pending.pop(0)
+
+    def _room(self) -> int:
+        """Return the number of messages that may be fetched now."""
+        if self._broker.draining or self._is_full():
+            return 0
+        room = self._prefetch - len(self._in_flight)
+        return min(room, FAR_BATCH) if self._is_crowded() else room
+
+    def _is_crowded(self) -> bool:
+        """Whether this process holds half of the delayed messages that it may, without the one that it looks at."""
+        if not self._is_delay_queue:
+            return False
+        return 2 * (len(self._in_flight) - 1) >= self._prefetch or 2 * self._in_flight.bytes >= HELD_BYTES
 
     def _is_full(self) -> bool:
         """Whether this process holds as many bytes of the queue as it may."""
