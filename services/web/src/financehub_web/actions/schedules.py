@@ -63,7 +63,8 @@ class Trigger(Action):
     def execute(self, form: ScheduleForm) -> Outcome:
         info = show_schedule(self._controls.queues, form.schedule)
         id = request_trigger(self._controls.queues, info.name)
-        return Outcome(f"Requested the run {id} of {info.name}.", "run", {"id": id})
+        # The run has no record until a scheduler has carried out the request, which takes about a second.
+        return Outcome(f"Requested the run {id} of {info.name}.", *_page_of(info))
 
 
 class BackfillAction(Action):
@@ -97,9 +98,14 @@ class BackfillAction(Action):
         # The clock of the process is an estimate, and the end must not be in the future.
         end = _parse_time("To", form.end) if form.end.strip() else server_time(client)
         id = request_backfill(client, info.name, start, end)
-        namespace, _, name = info.name.partition("/")
         text = f"Requested the backfill {id} of {info.name} from {iso_time(start)} to {iso_time(end)}."
-        return Outcome(text, "schedule", {"namespace": namespace, "name": name})
+        return Outcome(text, *_page_of(info))
+
+
+def _page_of(info: ScheduleInfo) -> tuple[str, dict[str, str]]:
+    """Return the name and the parameters of the page of a schedule."""
+    namespace, _, name = info.name.partition("/")
+    return "schedule", {"namespace": namespace, "name": name}
 
 
 def _liveness_warning(info: ScheduleInfo, now: float) -> str:
