@@ -11,6 +11,8 @@ from financehub_shared.monitor.run_events import RunEvent
 MAX_CHARACTERS = 16_000_000
 #: Redis refuses nothing that is smaller, and an event of a task is far smaller: it is truncated where it is made.
 MAX_EVENT_CHARACTERS = 1_000_000
+#: `json.dumps` would build an encoder for each event.
+_ENCODER = json.JSONEncoder(allow_nan=False)
 
 
 def encode_event(event: RunEvent) -> str:
@@ -24,7 +26,7 @@ def encode_event(event: RunEvent) -> str:
         ValueError: A value is not a finite number, or the event is too large.
     """
     safe = {name: storable(value) if isinstance(value, str) else value for name, value in event.items()}
-    encoded = json.dumps(safe, allow_nan=False)
+    encoded = _ENCODER.encode(safe)
     if len(encoded) > MAX_EVENT_CHARACTERS:
         raise ValueError(f"it has {len(encoded):,} characters; the limit is {MAX_EVENT_CHARACTERS:,}")
     return encoded

@@ -77,7 +77,7 @@ local function enqueue(schedule, run, ...)
   queue.bodies[#queue.bodies + 1], queue.bodies[#queue.bodies + 2] = run.id, run.message
   if #queue.ids == 500 then flush(run.queue) end
   fresh[run.id] = true
-  if is_bounded(run) then redis.call('rpush', backlog_key(run.uid), run.id) end
+  if is_bounded(run) then schedule.backlog = redis.call('rpush', backlog_key(run.uid), run.id) end
   redis.call('hset', schedule.record, field.last_message_id, run.id, ...)
   schedule.last_id, schedule.changed = run.id, true
   return 'enqueued'
@@ -119,10 +119,10 @@ local function is_waiting(id, queue)
 end
 
 -- Removes a waiting run from its queue.
-local function replace(id, run)
+local function replace(schedule, id, run)
   redis.call('lrem', queue_key(run.queue), -1, id)
   redis.call('hdel', messages_key(run.queue), id)
-  redis.call('lrem', backlog_key(run.uid), -1, id)
+  schedule.backlog = schedule.backlog - redis.call('lrem', backlog_key(run.uid), -1, id)
   queues[run.queue].stored = nil
   end_skipped(id, run_field.error, 'replaced by the next run')
 end
@@ -130,14 +130,9 @@ end
 -- Whether the schedule may have another unfinished run: one whose message is in its queue, or waits for a retry in the
 -- delay queue. Its list of runs also has those that have ended, until it is full. `replaced` is the id of a run that
 -- leaves the queue if there is room.
-local function has_room(run, replaced)
+local function has_room(schedule, run, replaced)
   local key, limit = backlog_key(run.uid), backlog_limit(run)
-  local length = redis.pcall('llen', key)
-  if type(length) ~= 'number' then
-    redis.call('del', key) -- a key of another type
-    return true
-  end
-  if length < limit then return true end
+  if schedule.backlog < limit then return true end
   flush(run.queue)
   if replaced then limit = limit + 1 end
   local waiting = {}
@@ -151,6 +146,7 @@ local function has_room(run, replaced)
   end
   redis.call('del', key)
   if #waiting > 0 then redis.call('rpush', key, unpack(waiting)) end
+  schedule.backlog = #waiting
   return #waiting < limit
 end
 
@@ -164,8 +160,8 @@ local function admit(schedule, run)
     if state == 'queued' and is_waiting(schedule.last_id, run.queue) then replaced = schedule.last_id end
   end
   if run.max_depth and depth(run.queue) - (replaced and 1 or 0) > run.max_depth then return 'backlog' end
-  if is_bounded(run) and not has_room(run, replaced) then return 'backlog' end
-  if replaced then replace(replaced, run) end
+  if is_bounded(run) and not has_room(schedule, run, replaced) then return 'backlog' end
+  if replaced then replace(schedule, replaced, run) end
   return 'go'
 end
 
@@ -254,7 +250,8 @@ end
 -- pass 1: the schedules and their high-water marks ------------------------------------------------
 
 -- Uid → {record (key), fingerprint, last_id (newest message), runs (number of scheduled runs), last_due (s), mark (ms),
--- passed (runs that passed the mark), mark_moved, plan_is_void, changed (its status must be checked)}
+-- passed (runs that passed the mark), mark_moved, plan_is_void, backlog (length of its list of runs, if it is bounded),
+-- changed (its status must be checked)}
 local schedules, uids, outcomes = {}, {}, {}
 
 local function read_schedule(uid)
@@ -296,7 +293,9 @@ end
 for index, run in ipairs(runs) do
   run.message = ARGV[index + 2]
   schedules[run.uid] = schedules[run.uid] or read_schedule(run.uid)
-  if is_bounded(run) then redis.call('llen', backlog_key(run.uid)) end
+  if is_bounded(run) and not schedules[run.uid].backlog then
+    schedules[run.uid].backlog = redis.call('llen', backlog_key(run.uid))
+  end
   if not queues[run.queue] then
     redis.call('llen', queue_key(run.queue))
     queues[run.queue] = {ids = {}, bodies = {}, stored = redis.call('hlen', messages_key(run.queue))}
