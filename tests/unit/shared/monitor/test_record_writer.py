@@ -1,14 +1,15 @@
-"""The record writer when its client fails in a way that nobody foresaw."""
+"""The record writer when its client fails in a way that nobody foresaw, and when the process stops in an outage."""
 
 import time
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import redis
 from structlog.testing import capture_logs
 
 from financehub_shared.monitor.event_losses import EventLosses
-from financehub_shared.monitor.record_writer import RecordWriter
+from financehub_shared.monitor.record_writer import BATCH, RecordWriter
 from support.run_events import end_event, start_event
 from support.waiting import eventually
 
@@ -42,3 +43,32 @@ def test_unforeseen_error_of_the_client_costs_its_events_and_not_the_later_ones(
     (line,) = logs  # the second one says the same within a minute
     assert (line["event"], line["run_id"]) == ("run_event_refused", "r-1")
     assert line["problem"] == "ValueError: a reply of another shape"
+
+
+def test_every_event_of_a_process_that_stops_in_an_outage_is_written_or_counted() -> None:
+    """Starts without an end, ends that waited, and ends of tasks that outlive the stop are counted or written (F3)."""
+    unavailable = True
+    written: list[str] = []
+    lost: list[tuple[str, int]] = []
+
+    def script(*, keys: Sequence[str], args: Sequence[Any]) -> list[bytes]:
+        if unavailable:
+            raise redis.ConnectionError("no answer")
+        written.extend(args[2:])
+        return []
+
+    client: Any = SimpleNamespace(register_script=lambda _: script)
+    losses = EventLosses(time.monotonic, lambda reason, count: lost.append((reason, count)))
+    writer = RecordWriter(client, time.monotonic, 86_400, losses)
+    writer.record_start(start_event("runs on"))
+    for number in range(BATCH + 50):
+        writer.record_end(end_event(f"waits-{number}"))
+    assert lost == []
+    writer.stop()
+    assert lost == [("exit", BATCH + 51)]
+    writer.record_end(end_event("ends in the outage"))
+    assert lost == [("exit", BATCH + 51), ("exit", 1)]
+    unavailable = False
+    writer.record_end(end_event("ends after the outage"))
+    assert ['"id": "ends after the outage"' in event for event in written] == [True]
+    assert lost == [("exit", BATCH + 51), ("exit", 1)]
