@@ -119,6 +119,10 @@ test-docker: install ## Run the integration tests that share a Redis, with this 
 test-monitoring: install ## Test the rules with promtool, and with a real Prometheus and injected faults (4 minutes)
 	$(BIN)/pytest $(or $(ARGS),tests/prometheus --numprocesses 3)
 
+.PHONY: test-browser
+test-browser: install ## Look at every page of the console with Debian's chromium (a part: ARGS=tests/browser/test_chart.py)
+	$(BIN)/pytest $(or $(ARGS),tests/browser)
+
 .PHONY: smoke
 smoke: install ## Start `make run` on its default ports, check every endpoint, stop it
 	$(BIN)/pytest tests/smoke

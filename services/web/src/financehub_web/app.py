@@ -31,6 +31,7 @@ from financehub_web.api.rate_limit import RateLimit, RateLimiter
 from financehub_web.api.setup import add_api
 from financehub_web.console.errors import add_error_pages
 from financehub_web.console.pages import router as pages
+from financehub_web.http.failures import Failures
 from financehub_web.http.head import HeadRequests
 from financehub_web.http.measuring import Measuring
 from financehub_web.http.origins import ApiOrigins
@@ -83,6 +84,7 @@ def build_app(settings: Settings, fleet: Fleet, loop: LoopProbe, metrics: Metric
     app.include_router(pages)
     add_error_pages(app)
     # The one that is added last sees a request first.
+    app.add_middleware(Failures, handlers=app.exception_handlers)
     app.add_middleware(
         RateLimit,
         limiter=RateLimiter(settings.web_requests_per_second, fleet.clock.monotonic),
@@ -114,6 +116,23 @@ def serve(settings: Settings) -> None:
     sockets = _bind(settings)
     WebObservability(settings, clock, metrics, loop, fleet.health).start()
     watch.start()
+    server = build_server(app, feed)
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    log.info("web_started", host=settings.web_host, port=sockets[0].getsockname()[1], mode=settings.web_mode)
+    try:
+        server.run(sockets)
+    finally:
+        watch.stop()
+    log.info("web_stopped")
+
+
+def build_server(app: FastAPI, feed: QuoteFeed) -> uvicorn.Server:
+    """Build the server of the application.
+
+    Args:
+        app: The application.
+        feed: The source of its event streams.
+    """
     config = uvicorn.Config(
         app,
         http="h11",
@@ -125,13 +144,7 @@ def serve(settings: Settings) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
     )
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    log.info("web_started", host=settings.web_host, port=sockets[0].getsockname()[1], mode=settings.web_mode)
-    try:
-        _Server(config, feed).run(sockets)
-    finally:
-        watch.stop()
-    log.info("web_stopped")
+    return _Server(config, feed)
 
 
 class _Server(uvicorn.Server):

@@ -155,6 +155,22 @@ def test_required_reading_passes_its_problem_and_its_warnings_on(cache: ReadingC
     assert "refused" in stale.problem
 
 
+def test_reading_that_needs_others_ends_an_outage(cache: ReadingCache, clock: ManualClock, source: Source) -> None:
+    """The attempt that finds out whether Redis answers again includes all readings that the first one needs."""
+
+    def derived() -> int:
+        return cache.get("inner", source.read).required() + cache.get("second", source.read).required()
+
+    source.error = redis.TimeoutError("timed out")
+    for _ in range(3):
+        clock.advance(RETRY_SECONDS)
+        with pytest.raises(StoreUnavailableError):
+            cache.get("outer", derived)
+    source.error = None
+    clock.advance(RETRY_SECONDS)
+    assert cache.get("outer", derived).value == 4 + 5
+
+
 def test_number_of_readings_is_bounded(cache: ReadingCache, source: Source):
     """The least recently used readings are forgotten."""
     for number in range(MOST_READINGS + 1):

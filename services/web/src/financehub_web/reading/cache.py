@@ -99,6 +99,9 @@ class ReadingCache:
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
         self._outage = Outage("reading", clock.monotonic, log, pause_seconds=RETRY_SECONDS)
         self._problem = ""
+        #: Whether the thread makes the attempt that finds out whether an outage has ended. What it reads may need other
+        #: readings, which are a part of the same attempt.
+        self._attempt = threading.local()
         self._background = ThreadPoolExecutor(2, thread_name_prefix="reading")
 
     def get(self, name: Hashable, read: Callable[[], T]) -> Reading[T]:
@@ -117,7 +120,8 @@ class ReadingCache:
             return last
         if self._outage.active:
             # the one request that tries again waits for Redis, and no other one waits for that request
-            is_free = not self._outage.remaining_seconds() and entry.lock.acquire(blocking=False)
+            may_try = self._is_attempt or not self._outage.remaining_seconds()
+            is_free = may_try and entry.lock.acquire(blocking=False)
             return self._read_and_release(entry, read) if is_free else self._failed(entry, self._problem)
         if last is None or last.problem or age > STALE_SECONDS:
             is_free = entry.lock.acquire(timeout=WAIT_SECONDS)
@@ -153,11 +157,21 @@ class ReadingCache:
             last = entry.reading
             if last is not None and not last.problem and self._age(entry) <= FRESH_SECONDS:
                 return last
+            if self._is_attempt:
+                return self._read(entry, read)
             if not self._outage.may_try():
                 return self._failed(entry, self._problem)
-            return self._read(entry, read)
+            self._attempt.active = True
+            try:
+                return self._read(entry, read)
+            finally:
+                self._attempt.active = False
         finally:
             entry.lock.release()
+
+    @property
+    def _is_attempt(self) -> bool:
+        return getattr(self._attempt, "active", False)
 
     def _read(self, entry: _Entry, read: Callable[[], T]) -> Reading[T]:
         try:
