@@ -159,6 +159,10 @@ vendor: install ## Download the JavaScript libraries of the console with npm, an
 manifests: install ## Generate the Kubernetes manifests and the chart's generated files from the models
 	$(BIN)/python services/scheduler/tools/make_manifests.py
 
+.PHONY: openapi
+openapi: install ## Generate docs/openapi.json, the description of the read API, from the models
+	$(BIN)/python services/web/tools/make_openapi.py
+
 .PHONY: dashboards
 dashboards: install ## Generate the chart's Grafana dashboards from deploy/dashboards
 	PYTHONPATH=deploy $(BIN)/python -m dashboards

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 #: Largest number of records on one page.
 MOST_RECORDS = 10_000
 #: Largest number of names in one parameter.
-MOST_NAMES = 10_000
+MOST_NAMES = 1_000
 
 
 def _split(value: object) -> object:
