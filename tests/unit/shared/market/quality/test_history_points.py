@@ -194,6 +194,21 @@ def test_history_of_an_exchange_whose_session_contains_midnight_has_no_jump():
     assert max(point.price for point in history.points) == pytest.approx(101.0)
 
 
+def test_history_of_an_exchange_whose_session_contains_midnight_keeps_its_gaps():
+    """H5: the last price of a day in UTC may belong to the session of the next day, so both bars count."""
+    closes = {MONDAY: 100.0, MONDAY + 1: 113.0, MONDAY + 2: 100.0, MONDAY + 3: 113.0}
+    records = trading_days(closes, hours=(-3_600.0, 5 * 3_600.0))
+    assert read(records, daily_bars(closes))[1] == []
+
+
+def test_history_whose_days_are_off_by_different_factors_is_not_scaled():
+    """H4: if no step explains why the days before a step disagree with their bars differently, nothing is certain."""
+    days = {MONDAY - 4: 150.0, MONDAY - 3: 200.0, MONDAY: 100.0}
+    rise = [StoredPoint((MONDAY - 3) * DAY_SECONDS + 40_000 + n, 150.0 + n, False, False) for n in range(49)]
+    records = sorted([*trading_days(days), *rise])
+    assert read(records, daily_bars({MONDAY - 4: 100.0, MONDAY - 3: 100.0}))[1] == []
+
+
 @pytest.mark.parametrize("wrong", [0.6, 1.7, 10.0])
 def test_history_with_a_wrong_price_at_the_end_of_a_day_is_not_scaled(wrong: float):
     """H5: the bars of the day before contradict a split, so one wrong price cannot move all earlier ones."""
