@@ -119,10 +119,10 @@ local function is_waiting(id, queue)
 end
 
 -- Removes a waiting run from its queue.
-local function replace(schedule, id, run)
+local function replace(id, run)
   redis.call('lrem', queue_key(run.queue), -1, id)
   redis.call('hdel', messages_key(run.queue), id)
-  schedule.backlog = schedule.backlog - redis.call('lrem', backlog_key(run.uid), -1, id)
+  redis.call('lrem', backlog_key(run.uid), -1, id)
   queues[run.queue].stored = nil
   end_skipped(id, run_field.error, 'replaced by the next run')
 end
@@ -146,7 +146,6 @@ local function has_room(schedule, run, replaced)
   end
   redis.call('del', key)
   if #waiting > 0 then redis.call('rpush', key, unpack(waiting)) end
-  schedule.backlog = #waiting
   return #waiting < limit
 end
 
@@ -161,7 +160,7 @@ local function admit(schedule, run)
   end
   if run.max_depth and depth(run.queue) - (replaced and 1 or 0) > run.max_depth then return 'backlog' end
   if is_bounded(run) and not has_room(schedule, run, replaced) then return 'backlog' end
-  if replaced then replace(schedule, replaced, run) end
+  if replaced then replace(replaced, run) end
   return 'go'
 end
 
