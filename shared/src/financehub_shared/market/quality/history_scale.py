@@ -102,22 +102,23 @@ def _samples(points: Sequence[PricePoint], steps: dict[int, float], bars: Bars) 
 def _by_bars(samples: Sequence[_Sample], steps: dict[int, float], count: int) -> list[tuple[int, float]]:
     """Return the changes that the bars show, newest first."""
     changes = []
-    scale, bound = 0.0, count - 1
+    scale, bound, enough = 0.0, count - 1, 1
     for place, sample in enumerate(samples):
         if not sample.fits(scale):
-            factor = _factor(samples[place : place + DAYS], steps, scale)
+            factor = _factor(samples[place : place + DAYS], steps, scale, enough)
             candidates = [index for index in steps if sample.index < index <= bound]
             best = min(candidates, key=lambda index: abs(steps[index] + factor), default=None)
             if not factor or best is None or abs(steps[best] + factor) > max(jump_limit(0.0), abs(steps[best])):
+                enough = 2  # a single day cannot prove what this day contradicts
                 continue
             ratio = _exact(math.exp(factor))
             changes.append((best, ratio))
             scale += math.log(ratio)
-        bound = sample.index
+        bound, enough = sample.index, 1
     return changes
 
 
-def _factor(samples: Sequence[_Sample], steps: dict[int, float], scale: float) -> float:
+def _factor(samples: Sequence[_Sample], steps: dict[int, float], scale: float, enough: int) -> float:
     """Return ln of the factor by which the prices of some days are off from their bars. 0 if it is not certain.
 
     One wrong price at the end of a day is also off from the bar, but then the day before is not off. If the days before
@@ -127,11 +128,14 @@ def _factor(samples: Sequence[_Sample], steps: dict[int, float], scale: float) -
         samples: The sample, and those before it, newest first.
         steps: All steps.
         scale: ln of the changes of scale after the samples.
+        enough: Number of samples that must have the same factor.
     """
     if any(sample.fits(scale) for sample in samples):
         return 0.0
     factors = [sample.factor(scale) for sample in samples]
     agreeing = [each for each in factors if abs(each - factors[0]) <= SAME_FACTOR]
+    if len(agreeing) < enough:
+        return 0.0
     if len(agreeing) == 1 < len(factors):
         between = [step for index, step in steps.items() if samples[1].index < index <= samples[0].index]
         if not any(abs(step + factors[1] - factors[0]) <= SAME_FACTOR for step in between):

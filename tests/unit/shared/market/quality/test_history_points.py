@@ -196,7 +196,7 @@ def test_history_of_an_exchange_whose_session_contains_midnight_has_no_jump():
 
 def test_history_of_an_exchange_whose_session_contains_midnight_keeps_its_gaps():
     """H5: the last price of a day in UTC may belong to the session of the next day, so both bars count."""
-    closes = {MONDAY: 100.0, MONDAY + 1: 113.0, MONDAY + 2: 100.0, MONDAY + 3: 113.0}
+    closes = {MONDAY + number: close for number, close in enumerate((100.0, 112.0, 125.0, 140.0, 123.0))}
     records = trading_days(closes, hours=(-3_600.0, 5 * 3_600.0))
     assert read(records, daily_bars(closes))[1] == []
 
