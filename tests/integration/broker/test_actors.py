@@ -182,9 +182,9 @@ def test_task_interrupted_by_the_shutdown_is_requeued_unchanged(
             time.sleep(0.01)
 
     declare(broker, CRYPTO, crypto)
-    enqueue(broker, CRYPTO, options={"notify_shutdown": True})
+    enqueue(broker, CRYPTO, options={"notify_shutdown": True, "on_failure": CRYPTO})
     with serving(broker):
         eventually(lambda: started)
-    [data] = redis_client.hvals(keys.messages("high"))
+    [data] = redis_client.hvals(keys.messages("high"))  # and no callback
     assert redis_client.llen(keys.ready("high")) == 1
     assert not {"retries", "failures"} & set(dramatiq.Message.decode(data).options)
