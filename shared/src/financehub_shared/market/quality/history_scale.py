@@ -18,7 +18,10 @@ from financehub_shared.market.quality.quote_moves import jump_limit, may_be_unit
 RATIO_MIN = 1.1
 #: Smallest ratio of two successive prices that can be a change of scale, since the market moves at the same time.
 STEP_MIN = 1.05
-#: |ln| by which a price may be outside the range of the bars around its day: providers differ by less.
+#: Number of steps beyond which no change of scale is searched, because the price jumps all the time, such as between the
+#: two lowest price steps of an exchange. Reading stays fast whatever is stored.
+MAX_STEPS = 500
+#: |ln| by which a price may be outside the range of the bar of its day: providers differ by less.
 RANGE_TOLERANCE = math.log(1.02)
 #: Largest |ln| of the difference between the factors of two days that have the same scale.
 SAME_FACTOR = math.log(1.05)
@@ -37,8 +40,7 @@ class _Sample:
         index: Index of the point.
         price: The price.
         close: The close of the bar.
-        low, high: The range of the bars of the day and of the days before and after it, because some exchanges have
-            sessions that contain midnight in UTC.
+        low, high: The range of the bar.
     """
 
     index: int
@@ -52,7 +54,7 @@ class _Sample:
         return self.price - scale - self.close
 
     def fits(self, scale: float) -> bool:
-        """Whether the price is in the range of the bars, after a change of scale."""
+        """Whether the price is in the range of the bar, after a change of scale."""
         return self.low - RANGE_TOLERANCE <= self.price - scale <= self.high + RANGE_TOLERANCE
 
 
@@ -64,7 +66,7 @@ def find_scale_changes(points: Sequence[PricePoint], bars: Bars | None) -> list[
         bars: The daily bars of the asset. None if there are none.
     """
     steps = _steps(points)
-    if not steps:
+    if not steps or len(steps) > MAX_STEPS:
         return []
     samples = _samples(points, steps, bars) if bars is not None else []
     changes = _by_bars(samples, steps, len(points))
@@ -89,12 +91,11 @@ def _samples(points: Sequence[PricePoint], steps: dict[int, float], bars: Bars) 
     later_day = math.inf
     for index in reversed(range(len(points))):
         day = int(points[index].at // DAY_SECONDS)
-        if (day != later_day or index + 1 in steps) and (row := rows.get(day)) is not None and bars.close[row] > 0:
-            around = [at for each in (day - 1, day, day + 1) if (at := rows.get(each)) is not None]
-            low, high = min(bars.low[at] for at in around), max(bars.high[at] for at in around)
-            if 0 < low <= high:
-                price, close = math.log(points[index].price), math.log(bars.close[row])
-                samples.append(_Sample(index, price, close, math.log(low), math.log(high)))
+        if (day != later_day or index + 1 in steps) and (row := rows.get(day)) is not None:
+            low, high, close = bars.low[row], bars.high[row], bars.close[row]
+            if 0 < low <= close <= high:
+                price = math.log(points[index].price)
+                samples.append(_Sample(index, price, math.log(close), math.log(low), math.log(high)))
         later_day = day
     return samples
 

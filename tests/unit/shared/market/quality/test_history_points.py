@@ -241,6 +241,14 @@ def test_history_with_a_period_in_a_wrong_unit_keeps_the_prices_before_it(has_ba
     assert factors == [0.01, 100.0]
 
 
+def test_history_of_a_price_that_jumps_all_the_time_is_not_searched_for_splits():
+    """The work is bounded: a price that alternates between two price steps for a month is read as it was stored."""
+    records = [StoredPoint(MONDAY * DAY_SECONDS + 120.0 * n, 0.0001 * (1 + n % 2), False, False) for n in range(21_600)]
+    bars = daily_bars({MONDAY + number: 1.0 for number in range(31)})
+    history = build_history("PENNY", records, bars, has_scale=True, start=0, end=math.inf)
+    assert [point.price for point in history.points] == [record.price for record in records]
+
+
 @given(st.lists(st.floats(50, 200), min_size=1, max_size=30), st.floats(1.2, 50), st.integers(0, 29))
 def test_history_never_changes_prices_that_the_bars_contain(prices: list[float], factor: float, split: int):
     """H5: if the bars of every day contain its prices, nothing is scaled, however wild the prices are."""
