@@ -58,6 +58,15 @@
     }
   }
 
+  // Tables that are wider than the window can be scrolled with the keyboard.
+  function showScrollable() {
+    for (const element of document.querySelectorAll(".scroll, main pre")) {
+      const isWide = element.scrollWidth > element.clientWidth || element.scrollHeight > element.clientHeight;
+      if (isWide) element.tabIndex = 0;
+      else element.removeAttribute("tabindex");
+    }
+  }
+
   // Updates ---------------------------------------------------------------------------------------------------------
   const SECONDS = 5;
   let tag = "";
@@ -107,6 +116,7 @@
   document.addEventListener("htmx:after:swap", () => {
     readClock();
     showTimes();
+    showScrollable();
     document.dispatchEvent(new Event("console:updated"));
   });
   document.addEventListener("visibilitychange", () => {
@@ -165,6 +175,8 @@
   });
 
   readClock();
+  showScrollable();
+  addEventListener("resize", showScrollable);
   showPause();
   showTimes();
   setInterval(showTimes, 1000);

@@ -1,0 +1,58 @@
+"""A browser, and a web process with a filled Redis."""
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+from playwright.sync_api import Browser, sync_playwright
+
+from support.console import Console, fill_for_console
+from support.redis_server import RedisServer
+from support.tabs import OpenTab, Tab
+
+CHROMIUM = "/usr/bin/chromium"
+
+
+@pytest.fixture(scope="session")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """A web process whose Redis contains everything that the pages show, some of it hostile."""
+    folder = tmp_path_factory.mktemp("console")
+    server = RedisServer(folder).start()
+    with redis.Redis.from_url(server.url) as client:
+        fill_for_console(client, server.url)
+    process = Console(server.url, folder)
+    try:
+        yield process.await_ready()
+    finally:
+        process.stop()
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def browser(console: Console) -> Iterator[Browser]:
+    """Debian's chromium without a window."""
+    arguments = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def open_tab(browser: Browser, console: Console) -> Iterator[OpenTab]:
+    """A function that opens a tab of a given size, theme and so on."""
+    contexts = []
+
+    def open_(width: int = 1280, height: int = 900, **options: object) -> Tab:
+        settings = {"timezone_id": "America/New_York", "base_url": console.url, **options}
+        context = browser.new_context(viewport={"width": width, "height": height}, **settings)  # type: ignore[arg-type]
+        contexts.append(context)
+        tab = Tab(context.new_page())
+        tab.page.on("console", lambda message: tab.problems.append(message.text) if message.type == "error" else None)
+        tab.page.on("pageerror", lambda error: tab.problems.append(str(error)))
+        tab.page.on("requestfailed", lambda request: tab.problems.append(f"{request.url}: {request.failure}"))
+        return tab
+
+    yield open_
+    for context in contexts:
+        context.close()

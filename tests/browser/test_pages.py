@@ -1,0 +1,93 @@
+"""Every page at every size, in both themes, with and without JavaScript."""
+
+import pytest
+
+from support.axe import axe_script
+from support.console import HOSTILE_END
+from support.tabs import PAGES, OpenTab
+
+#: Whether anything reaches beyond the right edge of the page.
+_OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@pytest.mark.parametrize("has_script", [True, False], ids=["script", "no-script"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 768, 1280])
+def test_pages_fit_and_raise_no_error(open_tab: OpenTab, width: int, theme: str, has_script: bool) -> None:
+    """Each page has its title and its heading, fits the window, and no script and no policy complains."""
+    tab = open_tab(width, color_scheme=theme, java_script_enabled=has_script)
+    for path, title in PAGES.items():
+        response = tab.page.goto(path)
+        assert response is not None, path
+        assert response.ok, path
+        tab.page.wait_for_load_state("networkidle")
+        assert tab.page.title() in {f"{mark} {title} – FinanceHub" for mark in "▲✗"}, path
+        assert tab.page.locator("h1").count() == 1, path
+        if has_script:
+            assert tab.page.evaluate(_OVERFLOW) == 0, path
+        else:
+            assert tab.page.locator(".script:visible").count() == 0, path
+        assert tab.problems == [], path
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1280])
+def test_pages_have_no_barriers(open_tab: OpenTab, width: int, theme: str) -> None:
+    """A checker finds nothing serious for readers who need a screen reader, a keyboard or contrast."""
+    tab = open_tab(width, color_scheme=theme, bypass_csp=True)
+    found = {}
+    for path in PAGES:
+        tab.page.goto(path)
+        tab.page.wait_for_load_state("networkidle")
+        tab.page.add_script_tag(path=axe_script())
+        violations = tab.page.evaluate("axe.run({resultTypes: ['violations']}).then((result) => result.violations)")
+        found[path] = [
+            (each["id"], [node["html"][:160] for node in each["nodes"][:3]])
+            for each in violations
+            if each["impact"] in {"serious", "critical"}
+        ]
+    assert {path: each for path, each in found.items() if each} == {}
+
+
+@pytest.mark.parametrize("has_script", [True, False], ids=["script", "no-script"])
+def test_hostile_data_is_text(open_tab: OpenTab, has_script: bool) -> None:
+    """No headline, name, note, error or traceback becomes a part of the page, and no mark changes its direction."""
+    tab = open_tab(java_script_enabled=has_script)
+    shown = set()
+    for path in PAGES:
+        tab.page.goto(path)
+        text = tab.page.locator("body").inner_text()
+        assert "owned" not in tab.page.title(), path
+        assert tab.page.locator("main img, main script").count() == 0, path
+        assert tab.page.locator("a[href^='javascript']").count() == 0, path
+        assert "\u202e" not in tab.page.content(), path
+        if HOSTILE_END in text:
+            shown.add(path)
+    assert shown >= {
+        "/quotes/AAPL",
+        "/quotes/BTC-USD",
+        "/news",
+        "/quarantine",
+        "/schedules",
+        "/runs",
+        "/runs/hostile-run",
+        "/dead-letters",
+        "/dead-letters/hostile-letter",
+    }
+
+
+def test_errors_are_pages(open_tab: OpenTab) -> None:
+    """A wrong address leads to a page with the menu, which says what was wrong."""
+    tab = open_tab()
+    for path, status, text in (
+        ("/nope", 404, "There is no such page"),
+        ("/quotes/APPL", 404, "AAPL"),
+        ("/quotes?sort=nothing", 400, "sort"),
+        ("/runs/nope", 404, "does not exist"),
+        ("/dead-letters?older_than=soon", 400, "older_than"),
+    ):
+        response = tab.page.goto(path)
+        assert response is not None
+        assert response.status == status
+        assert text in tab.page.locator("main").inner_text()
+        assert tab.page.locator("nav a").count() > 10

@@ -1,0 +1,130 @@
+"""What a reader does: filter, sort, turn pages, pause, use keys, choose a time zone."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from support.tabs import OpenTab
+
+
+def _symbols(page: Page) -> list[str]:
+    return page.locator("table.quotes tbody th a").all_inner_texts()
+
+
+def test_filter_and_order_are_in_the_address(open_tab: OpenTab) -> None:
+    """The filter survives a reload, a click on a heading sorts, and a second click reverses the order."""
+    page = open_tab().page
+    page.goto("/quotes")
+    page.fill("main input[name=q]", "filler 1")
+    page.press("main input[name=q]", "Enter")
+    assert "q=filler+1" in page.url
+    page.click("th a:has-text('Change')")
+    assert "sort=-change_percent" in page.url
+    assert "q=filler+1" in page.url
+    assert _symbols(page)[0] == "T199"
+    page.click("th a:has-text('Change')")
+    assert _symbols(page)[:2] == ["T001", "T010"]
+    page.reload()
+    assert _symbols(page)[:2] == ["T001", "T010"]
+    expect(page.locator("th[aria-sort=ascending]")).to_contain_text("Change")
+
+
+def test_pages_of_a_table_contain_each_row_once(open_tab: OpenTab) -> None:
+    """The pages of the quotes are together all quotes."""
+    page = open_tab(java_script_enabled=False).page
+    page.goto("/quotes")
+    symbols = _symbols(page)
+    while page.locator("a[rel=next]").count():
+        page.click("a[rel=next]")
+        symbols += _symbols(page)
+    assert len(symbols) == len(set(symbols)) > 450
+
+
+def test_older_runs_follow_on_the_next_page(open_tab: OpenTab) -> None:
+    """The pages of the runs of one state do not overlap."""
+    page = open_tab().page
+    page.goto("/runs?task=fetch_news_task&state=succeeded")
+    first = page.locator("tbody th").all_inner_texts()
+    page.click("a[rel=next]")
+    second = page.locator("tbody th").all_inner_texts()
+    assert len(first) == 50
+    assert len(second) == 50
+    assert not set(first) & set(second)
+    assert set(page.locator("tbody .state").all_inner_texts()) == {"✓ succeeded"}
+
+
+def test_search_leads_to_the_asset(open_tab: OpenTab) -> None:
+    """The slash focuses the search, and an exact symbol opens the page of its asset."""
+    page = open_tab().page
+    page.goto("/runs")
+    page.keyboard.press("/")
+    page.keyboard.type("aapl")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/quotes/AAPL")
+
+
+def test_question_mark_lists_the_keys(open_tab: OpenTab) -> None:
+    """The list opens and closes with keys only."""
+    page = open_tab().page
+    page.goto("/")
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#keys")).to_be_hidden()
+
+
+def test_menu_of_a_small_window_works_without_script(open_tab: OpenTab) -> None:
+    """The menu opens by a button and leads to each page."""
+    page = open_tab(320, java_script_enabled=False).page
+    page.goto("/")
+    assert page.locator("#nav").is_hidden()
+    page.click("text=Menu")
+    page.click("#nav >> text=Fleet")
+    assert page.url.endswith("/fleet")
+
+
+def test_page_updates_itself_until_it_is_paused(open_tab: OpenTab) -> None:
+    """The page asks again every few seconds, gets 304 if nothing changed, and stops when a reader pauses it."""
+    tab = open_tab()
+    statuses = []
+    tab.page.on("response", lambda response: statuses.append(response.status) if "/assets" in response.url else None)
+    tab.page.clock.install()
+    tab.page.goto("/assets")
+    for _ in range(3):
+        tab.page.clock.run_for(5_100)
+        tab.page.wait_for_timeout(400)
+    assert statuses[0] == 200
+    assert 304 in statuses[1:]
+    tab.page.click("#pause")
+    expect(tab.page.locator("#pause")).to_have_text("Continue")
+    count = len(statuses)
+    tab.page.clock.run_for(30_000)
+    tab.page.wait_for_timeout(400)
+    assert len(statuses) == count
+    tab.page.reload()
+    expect(tab.page.locator("#pause")).to_have_text("Continue")
+    tab.page.keyboard.press("p")
+    expect(tab.page.locator("#pause")).to_have_text("Pause")
+    assert tab.problems == []
+
+
+def test_times_are_in_the_zone_of_the_reader(open_tab: OpenTab) -> None:
+    """Times are local, their UTC is a tooltip, and a reader can choose UTC, which the next page remembers."""
+    page = open_tab().page
+    page.goto("/runs/hostile-run")
+    time = page.locator("main time[data-time=clock]").first
+    expect(time).to_have_text(re.compile(r"\d\d:\d\d:\d\d E[SD]T"))
+    assert str(time.get_attribute("title")).endswith("UTC")
+    page.select_option("#zone", "utc")
+    expect(time).to_have_text(re.compile(r"UTC$"))
+    page.reload()
+    expect(page.locator("main time[data-time=clock]").first).to_have_text(re.compile(r"UTC$"))
+
+
+def test_theme_is_remembered(open_tab: OpenTab) -> None:
+    """A reader's theme wins over that of the system, also on the next page."""
+    page = open_tab(color_scheme="light").page
+    page.goto("/")
+    page.select_option("#theme", "dark")
+    page.goto("/fleet")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(19, 20, 22)"
