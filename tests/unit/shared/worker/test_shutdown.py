@@ -86,3 +86,17 @@ def test_signal_that_interrupts_the_handler_of_another_one_has_no_effect() -> No
     """Signals to a process and its group arrive at almost the same time. Dramatiq takes the second one for a kill."""
     done = subprocess.run([sys.executable, "-c", NESTED], capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "done True\n", "")
+
+
+#: A worker process that fails after its event loop has started.
+FAILING = """
+from financehub_shared.worker.middleware.shutdown import DaemonEventLoop
+DaemonEventLoop().before_worker_boot(None, None)
+raise SystemExit(3)
+"""
+
+
+def test_event_loop_does_not_keep_a_process_alive_that_fails_while_it_starts() -> None:
+    """Nobody stops the event loop of a worker that has not booted, and the interpreter does not wait for it."""
+    done = subprocess.run([sys.executable, "-c", FAILING], capture_output=True, timeout=60, check=False)
+    assert done.returncode == 3
