@@ -18,8 +18,8 @@ from financehub_shared.market.quality.quote_moves import jump_limit, may_be_unit
 RATIO_MIN = 1.1
 #: Smallest ratio of two successive prices that can be a change of scale, since the market moves at the same time.
 STEP_MIN = 1.05
-#: Number of steps beyond which no change of scale is searched, because the price jumps all the time, such as between two
-#: price steps of a penny stock. Reading stays fast whatever is stored.
+#: Number of steps beyond which no change of scale is searched: the price jumps all the time, such as between two steps
+#: of a penny stock. Reading stays fast whatever is stored.
 MAX_STEPS = 500
 #: |ln| by which a price may be outside the range of the bar of its day: providers differ by less.
 RANGE_TOLERANCE = math.log(1.02)
