@@ -1,12 +1,12 @@
 """Tests of the janitor after an outage, when the heartbeats of live workers are as old as the outage."""
 
-import time
 from collections.abc import Callable
 
 import pytest
 import redis
 
 from financehub_shared.broker.janitor import Janitor
+from financehub_shared.core.clock import ManualClock
 from financehub_shared.redis import queue_keys as keys
 from support.redis_server import RedisServer
 
@@ -19,14 +19,23 @@ def test_janitor_after_an_outage_waits_for_heartbeats(redis_server: Callable[...
     client.hset(keys.messages("q"), "1", "{}")
     client.sadd(keys.acks("worker", "q"), "1")
     client.zadd(keys.HEARTBEATS, {"worker": 1_000})
-    janitor = Janitor(client, heartbeat_timeout_seconds=60, dead_letter_retention_days=7, recovery_seconds=1.0)
+    clock = ManualClock()
+    janitor = Janitor(
+        client,
+        heartbeat_timeout_seconds=60,
+        dead_letter_retention_days=7,
+        recovery_seconds=4,
+        monotonic=clock.monotonic,
+    )
     client.config_set("min-replicas-to-write", "1")
     with pytest.raises(redis.RedisError, match="Not enough good replicas"):
         janitor.run()
     client.config_set("min-replicas-to-write", "0")
 
+    clock.advance(4)
     assert janitor.run() == {"q": 0}
+    clock.advance(3)
     assert janitor.run() == {"q": 0}
-    time.sleep(1)
+    clock.advance(1)
 
     assert janitor.run() == {"q": 1}

@@ -67,12 +67,12 @@ def test_worker_with_a_wrong_clock_starts_delayed_messages_on_time(fleet: StartF
     running = fleet()
     running.start_tier("low", shift=shift)
     broker = build_broker(load_settings({"REDIS_URL": running.server.url}))
+    before = time.monotonic()
     enqueue(broker, TASK, delay=3)
-    enqueued = time.monotonic()
     with running.redis() as client:
         monitor = TaskMonitor(client)
         eventually(lambda: (stats := monitor.get_all_stats().get(TASK)) and stats.succeeded == 1, "the run succeeds")
-    assert time.monotonic() - enqueued > 2
+    assert time.monotonic() - before > 2
 
 
 @pytest.mark.parametrize("shift", [AHEAD, BEHIND])
@@ -106,8 +106,8 @@ def test_clock_that_is_set_while_messages_wait_has_no_effect(fleet: StartFleet) 
     with running.redis() as client:
         monitor = TaskMonitor(client)
         for number, shift in enumerate((BEHIND, AHEAD), start=1):
+            before = time.monotonic()
             enqueue(broker, TASK, delay=3, options={"max_age": 60_000})
-            enqueued = time.monotonic()
             eventually(
                 lambda: client.scard(keys.acks(worker_of(client), "low.DQ")) == 1, "the message waits in the worker"
             )
@@ -116,7 +116,7 @@ def test_clock_that_is_set_while_messages_wait_has_no_effect(fleet: StartFleet) 
                 lambda number=number: (stats := monitor.get_all_stats().get(TASK)) and stats.succeeded == number,
                 "the run succeeds",
             )
-            assert time.monotonic() - enqueued > 2
+            assert time.monotonic() - before > 2
         assert monitor.get_all_stats()[TASK].skipped == 0
 
 

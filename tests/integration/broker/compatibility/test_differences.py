@@ -164,11 +164,12 @@ def test_late_run_is_skipped_and_its_age_counts_from_the_time_at_which_it_is_due
 ):
     """Dramatiq dead-letters a run that is too old, and counts a delay as age."""
     runs: list[str] = []
-    task = dramatiq.actor(runs.append, actor_name="task", max_age=400)
-    task.send("late")
+    task = dramatiq.actor(runs.append, actor_name="task", max_age=60_000)
+    task.send_with_options(args=("late",), max_age=100)
     time.sleep(0.5)
+    created = dramatiq.common.current_millis() - 120_000
     with working(our_broker):
-        task.send_with_options(args=("delayed",), delay=500)
+        our_broker.enqueue(task.message("delayed").copy(message_timestamp=created), delay=200)
     assert (runs, redis_client.zcard(keys.dead("default"))) == (["delayed"], 0)
 
 
