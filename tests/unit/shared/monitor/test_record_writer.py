@@ -45,6 +45,30 @@ def test_unforeseen_error_of_the_client_costs_its_events_and_not_the_later_ones(
     assert line["problem"] == "ValueError: a reply of another shape"
 
 
+def test_error_of_a_whole_call_costs_only_the_event_that_causes_it() -> None:
+    """If the script itself fails, the events of the call are sent one by one, and only the refused one is lost (F3)."""
+    written: list[str] = []
+    lost: list[tuple[str, int]] = []
+
+    def script(*, keys: Sequence[str], args: Sequence[Any]) -> list[bytes]:
+        if any('"id": "r-2"' in event for event in args[2:]):
+            raise redis.ResponseError("the script failed")
+        written.extend(args[2:])
+        return []
+
+    client: Any = SimpleNamespace(register_script=lambda _: script)
+    losses = EventLosses(time.monotonic, lambda reason, count: lost.append((reason, count)))
+    writer = RecordWriter(client, time.monotonic, 86_400, losses)
+    for number in range(1, 4):
+        writer.record_start(start_event(f"r-{number}"))
+    with capture_logs() as logs:
+        writer.flush()
+    assert [number for number in range(1, 4) for event in written if f'"id": "r-{number}"' in event] == [1, 3]
+    assert lost == [("refused", 1)]
+    (line,) = logs
+    assert (line["run_id"], line["problem"]) == ("r-2", "the script failed")
+
+
 def test_every_event_of_a_process_that_stops_in_an_outage_is_written_or_counted() -> None:
     """Starts without an end, ends that waited, and ends of tasks that outlive the stop are counted or written (F3)."""
     unavailable = True
