@@ -5,9 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from financehub_shared.core.days import iso_day
+from financehub_shared.core.durations import DAY_SECONDS, WEEK_SECONDS
 from financehub_shared.core.models import Bars, Indicators
+from financehub_web.console.price_series import PriceSeries
 
-#: Range in the address → number of days that the chart shows at first. 0 is all.
+#: Range in the address → (seconds, interval of the candles), for the ranges that show intraday prices.
+INTRADAY: Mapping[str, tuple[float, str]] = {"1d": (DAY_SECONDS, "15m"), "1w": (WEEK_SECONDS, "1h")}
+#: Range in the address → number of days that the chart shows at first, for the ranges that show daily bars. 0 is all.
 RANGES: Mapping[str, int] = {"1m": 31, "3m": 92, "6m": 183, "1y": 366, "all": 0}
 
 #: Line over the prices → (label, indicators).
@@ -71,6 +75,14 @@ def chart_columns(bars: Bars, indicators: Indicators | None) -> dict[str, Any]:
             "series": {name: _finite(column) for name, column in indicators.series.items()} if indicators else {},
         },
     }
+
+
+def candle_columns(series: PriceSeries) -> dict[str, Any]:
+    """Return intraday prices in the same form, with times in Unix seconds and without volumes and indicators."""
+    columns: dict[str, Any] = {"days": list(series.seconds or ()), "volume": [None] * len(series.times)}
+    for name in ("open", "high", "low", "close"):
+        columns[name] = _finite(getattr(series, name))
+    return {"bars": columns, "indicators": {"days": [], "series": {}}}
 
 
 def _finite(column: Sequence[float]) -> list[float | None]:

@@ -1,5 +1,6 @@
 """The page of one asset: its price, its chart with indicators, its news and what was rejected."""
 
+from difflib import get_close_matches
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
@@ -7,26 +8,28 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from financehub_shared.core.days import iso_day
-from financehub_shared.core.models import Asset, Bars, Indicators
+from financehub_shared.core.models import Asset, Bars, Indicators, PriceHistory
 from financehub_shared.core.symbols.spelling import suggest_symbols
 from financehub_shared.core.text import dump_json
+from financehub_shared.market.history_candles import INTERVALS, fold
 from financehub_shared.views.news import news_view
 from financehub_shared.views.quarantine import quarantine_view
-from financehub_web.console.chart_data import LABELS, LINES, PANES, RANGES, chart_columns
+from financehub_web.console.chart_data import INTRADAY, LABELS, LINES, PANES, RANGES, candle_columns, chart_columns
 from financehub_web.console.errors import PageError
 from financehub_web.console.links import Links
 from financehub_web.console.page import show
+from financehub_web.console.price_series import PriceSeries, daily_series, intraday_series
 from financehub_web.console.responses import respond
 from financehub_web.console.routing import page
-from financehub_web.console.sparklines import line_path
+from financehub_web.reading.cache import Reading
 from financehub_web.reading.fleet import Fleet, fleet_of
 
 router = APIRouter()
-#: Number of bars in the table next to the chart.
-_TABLE_ROWS = 30
 _NEWS = 10
 _REJECTED = 10
+
+
+Range = Literal["1d", "1w", "1m", "3m", "6m", "1y", "all"]
 
 
 class QuoteQuery(BaseModel):
@@ -37,7 +40,7 @@ class QuoteQuery(BaseModel):
         line, pane: The lines over the prices and the panes below them. `none` selects none.
     """
 
-    range: Literal["1m", "3m", "6m", "1y", "all"] = "3m"
+    range: Range = "3m"
     line: list[str] = ["sma_20", "sma_50"]
     pane: list[str] = []
 
@@ -55,6 +58,7 @@ def quote(
     indicators = fleet.indicators(asset.symbol)
     news = fleet.news(asset.symbol, limit=_NEWS)
     rejected = fleet.quarantined(asset.symbol, limit=_REJECTED)
+    history, series = _series(fleet, asset.symbol, query.range, bars.value)
     now = fleet.clock.now()
     values = {
         "asset": asset,
@@ -63,24 +67,53 @@ def quote(
         "ranges": RANGES,
         "lines": LINES,
         "panes": PANES,
-        "chart": _summary(bars.value, query.range),
-        "rows": _newest_bars(bars.value),
+        "intraday": query.range in INTRADAY,
+        "choices": [*INTRADAY, *RANGES],
+        "has_chart": bars.value is not None or series is not None,
+        "chart": series.summary() if series else None,
+        "rows": series.newest_rows() if series else [],
+        "stored": bars.value,
         "indicators": _newest_indicators(indicators.value),
         "computed": indicators.value,
         "news": [news_view(item, now) for item in news.value],
         "rejected": [quarantine_view(record, now) for record in rejected.value],
     }
-    return show(request, "quote.html", asset.symbol, "quotes", values, assets, quotes, bars, indicators, news, rejected)
+    readings: tuple[Reading[Any], ...] = (assets, quotes, bars, indicators, news, rejected, *history)
+    return show(request, "quote.html", asset.symbol, "quotes", values, *readings)
+
+
+def _series(
+    fleet: Fleet, symbol: str, range_: str, bars: Bars | None
+) -> tuple[list[Reading[PriceHistory]], PriceSeries | None]:
+    """Return the readings of the intraday prices, and the prices that the chart shows. None if there are none."""
+    if range_ not in INTRADAY:
+        return [], daily_series(bars, RANGES[range_])
+    seconds, interval = INTRADAY[range_]
+    reading = fleet.recent_history(symbol, seconds)
+    return [reading], intraday_series(fold(reading.value.points, INTERVALS[interval]))
 
 
 @page(router, "/quotes/{symbol}/chart.json", "chart")
-def chart(request: Request, symbol: str, fleet: Annotated[Fleet, Depends(fleet_of)]) -> Response:
-    """Return the bars and the indicators of an asset as columns, which are a third of the size of records."""
+def chart(
+    request: Request,
+    symbol: str,
+    fleet: Annotated[Fleet, Depends(fleet_of)],
+    range: Annotated[Range, Query()] = "3m",
+) -> Response:
+    """Return the prices and the indicators of an asset as columns, which are a third of the size of records.
+
+    All daily bars are returned for every range that shows them.
+    """
     asset = require_asset(request, fleet, symbol)
-    bars, indicators = fleet.bars(asset.symbol).value, fleet.indicators(asset.symbol).value
-    if bars is None:
-        raise PageError(HTTPStatus.NOT_FOUND, "There are no bars yet", f"{asset.symbol} has no daily bars yet.")
-    return respond(request, dump_json(chart_columns(bars, indicators)), "application/json")
+    bars = fleet.bars(asset.symbol).value
+    _, series = _series(fleet, asset.symbol, range, bars)
+    if series is None:
+        detail = f"{asset.symbol} has no stored prices in this range yet."
+        raise PageError(HTTPStatus.NOT_FOUND, "There are no prices yet", detail)
+    if range in INTRADAY or bars is None:
+        return respond(request, dump_json(candle_columns(series)), "application/json")
+    columns = chart_columns(bars, fleet.indicators(asset.symbol).value)
+    return respond(request, dump_json(columns), "application/json")
 
 
 def require_asset(request: Request, fleet: Fleet, symbol: str) -> Asset:
@@ -93,43 +126,11 @@ def require_asset(request: Request, fleet: Fleet, symbol: str) -> Asset:
     asset = assets.get(symbol.upper())
     if asset is None:
         links = Links(request)
-        near = [(each, links.page("quote", symbol=each)) for each in suggest_symbols(symbol, assets)]
+        similar = suggest_symbols(symbol, assets) or get_close_matches(symbol.upper(), assets, cutoff=0.7)
+        near = [(each, links.page("quote", symbol=each)) for each in similar]
         detail = "Did you mean one of these?" if near else "The page Assets lists all symbols."
         raise PageError(HTTPStatus.NOT_FOUND, f"The symbol {symbol} is unknown", detail, near)
     return asset
-
-
-def _summary(bars: Bars | None, range_: str) -> dict[str, Any] | None:
-    """Return the figures of the visible days and the line that is drawn without JavaScript."""
-    if bars is None or not len(bars):
-        return None
-    days = RANGES[range_]
-    first = next(row for row, day in enumerate(bars.days) if not days or day > bars.days[-1] - days)
-    closes = bars.close[first:]
-    return {
-        "path": line_path(closes),
-        "count": len(closes),
-        "from": iso_day(bars.days[first]),
-        "to": iso_day(bars.days[-1]),
-        "low": min(bars.low[first:]),
-        "high": max(bars.high[first:]),
-        "last": closes[-1],
-        "provider": bars.provider,
-        "stored": len(bars),
-    }
-
-
-def _newest_bars(bars: Bars | None) -> list[dict[str, Any]]:
-    if bars is None:
-        return []
-    rows = range(len(bars) - 1, max(-1, len(bars) - 1 - _TABLE_ROWS), -1)
-    return [
-        {
-            "day": iso_day(bars.days[row]),
-            **{name: getattr(bars, name)[row] for name in ("open", "high", "low", "close", "volume")},
-        }
-        for row in rows
-    ]
 
 
 def _newest_indicators(indicators: Indicators | None) -> list[tuple[str, str, float]]:

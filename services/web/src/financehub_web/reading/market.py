@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from math import inf
 
-from financehub_shared.core.models import Asset, Bars, Indicators, IndicatorValues, NewsItem, Quarantined
+from financehub_shared.core.durations import DAY_SECONDS, MINUTE_SECONDS
+from financehub_shared.core.models import Asset, Bars, Indicators, IndicatorValues, NewsItem, PriceHistory, Quarantined
 from financehub_shared.health.freshness import dataset_limits
+from financehub_shared.market.history_candles import MAX_RANGE_DAYS
 from financehub_shared.views.quotes import QuoteView, quote_view
 from financehub_web.reading.cache import Reading
 from financehub_web.reading.work import WorkReadings
@@ -28,6 +30,27 @@ class MarketReadings(WorkReadings):
     def bars_of(self, symbols: Sequence[str]) -> Reading[dict[str, Bars]]:
         """Return symbol → all daily bars, for the assets that have any."""
         return self._data.get(("bars", tuple(symbols)), lambda: self._store.bars(symbols))
+
+    def history(self, symbol: str, start: float | None, end: float | None) -> Reading[PriceHistory]:
+        """Return the intraday prices of an asset in a range. See `history_range` for the defaults."""
+        return self._data.get(
+            ("history", symbol, start, end), lambda: self._store.history(symbol, *self.history_range(start, end))
+        )
+
+    def history_range(self, start: float | None, end: float | None) -> tuple[float, float]:
+        """Return a range in Unix seconds, which contains every price by default."""
+        # the clock of the process is an estimate, so the newest price may be a little later
+        last = self.clock.now() + 1 if end is None else end
+        return last - MAX_RANGE_DAYS * DAY_SECONDS if start is None else start, last
+
+    def recent_history(self, symbol: str, seconds: float) -> Reading[PriceHistory]:
+        """Return the intraday prices of an asset of the last `seconds`."""
+
+        def read() -> PriceHistory:
+            now = self.clock.now()
+            return self._store.history(symbol, now - seconds, now + MINUTE_SECONDS)
+
+        return self._data.get(("recent-history", symbol, seconds), read)
 
     def indicators(self, symbol: str) -> Reading[Indicators | None]:
         """Return the stored series of an asset's indicators, or None if it has none."""

@@ -31,6 +31,15 @@
   let series = [];
   let tag = "";
 
+  // Times of intraday prices are Unix seconds, and are shown in the zone that the reader has chosen.
+  const isIntraday = /range=1[dw]$/.test(place.dataset.url);
+  const inZone = (options) => (seconds) => new Intl.DateTimeFormat("en-CA", {
+    ...options, hourCycle: "h23", timeZone: document.getElementById("zone").value === "utc" ? "UTC" : undefined,
+  }).format(seconds * 1000);
+  const clock = inZone({ month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" });
+  const tick = inZone({ hour: "2-digit", minute: "2-digit" });
+  const tickDay = inZone({ month: "short", day: "numeric" });
+
   // A color of the theme in the form that the library can parse.
   const painter = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   function color(name) {
@@ -69,6 +78,12 @@
     series.push({ label, variable, added });
   }
 
+  function addVolume(bars) {
+    const volume = chart.addSeries(HistogramSeries, { priceFormat: { type: "volume" }, priceScaleId: "volume", priceLineVisible: false, lastValueVisible: false });
+    volume.priceScale().applyOptions({ scaleMargins: { top: 0.84, bottom: 0 } });
+    volume.setData(rows(bars.days, bars.volume, (row) => ({ color: color(bars.close[row] < bars.open[row] ? "--volume-down" : "--volume-up") })));
+  }
+
   function draw() {
     const visible = chart?.timeScale().getVisibleLogicalRange();
     chart?.remove();
@@ -86,21 +101,19 @@
       grid: { vertLines: { visible: false }, horzLines: { color: line } },
       crosshair: { mode: CrosshairMode.Normal, vertLine: { color: color("--line-strong"), labelBackgroundColor: color("--ink") }, horzLine: { color: color("--line-strong"), labelBackgroundColor: color("--ink") } },
       rightPriceScale: { borderVisible: false },
-      timeScale: { borderColor: line, rightOffset: 2, minBarSpacing: 0.2 },
-      localization: { locale: document.documentElement.lang, dateFormat: "yyyy-MM-dd" },
+      timeScale: { borderColor: line, rightOffset: 2, minBarSpacing: 0.2, maxBarSpacing: 30, timeVisible: isIntraday, ...(isIntraday && { tickMarkFormatter: (seconds, kind) => (kind < 3 ? tickDay : tick)(seconds) }) },
+      localization: isIntraday ? { timeFormatter: clock } : { locale: document.documentElement.lang, dateFormat: "yyyy-MM-dd" },
       handleScroll: { mouseWheel: false, vertTouchDrag: false },
       handleScale: { mouseWheel: false },
     });
     const { bars } = data;
     const digits = precision();
-    const volume = chart.addSeries(HistogramSeries, { priceFormat: { type: "volume" }, priceScaleId: "volume", priceLineVisible: false, lastValueVisible: false });
-    volume.priceScale().applyOptions({ scaleMargins: { top: 0.84, bottom: 0 } });
-    volume.setData(rows(bars.days, bars.volume, (row) => ({ color: color(bars.close[row] < bars.open[row] ? "--volume-down" : "--volume-up") })));
+    if (!isIntraday) addVolume(bars);
     candles = chart.addSeries(CandlestickSeries, {
       upColor: color("--up"), downColor: color("--down"), wickUpColor: color("--up"), wickDownColor: color("--down"), borderVisible: false,
       priceFormat: { type: "price", precision: digits, minMove: 10 ** -digits }, priceLineVisible: false, lastValueVisible: false,
     });
-    candles.priceScale().applyOptions({ scaleMargins: { top: 0.06, bottom: 0.2 } });
+    candles.priceScale().applyOptions({ scaleMargins: { top: 0.06, bottom: isIntraday ? 0.06 : 0.2 } });
     candles.setData(bars.days.map((time, row) => ({ time, open: bars.open[row], high: bars.high[row], low: bars.low[row], close: bars.close[row] })));
     for (const name of chosen("line")) for (const each of LINES[name] ?? []) addIndicator(each, 0);
     panes.forEach((name, index) => { for (const each of PANES[name] ?? []) addIndicator(each, index + 1); });
@@ -136,9 +149,9 @@
     const at = row === null || row < 0 || row >= bars.days.length ? bars.days.length - 1 : row;
     const format = new Intl.NumberFormat("en", { minimumFractionDigits: precision(), maximumFractionDigits: precision() });
     const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 2 });
-    const parts = [["", bars.days[at]]];
+    const parts = [["", isIntraday ? clock(bars.days[at]) : bars.days[at]]];
     for (const name of ["open", "high", "low", "close"]) parts.push([name[0].toUpperCase(), format.format(bars[name][at])]);
-    parts.push(["V", short.format(bars.volume[at])]);
+    if (!isIntraday) parts.push(["V", short.format(bars.volume[at])]);
     for (const { label, variable, added } of series) {
       const found = added.dataByIndex(at)?.value;
       if (found !== undefined) parts.push([label, Math.abs(found) >= 1e6 ? short.format(found) : Math.abs(found) < 1 ? String(Number(found.toPrecision(4))) : found.toFixed(2), variable]);
@@ -180,12 +193,12 @@
     for (const each of document.querySelectorAll("a[data-range]")) each.removeAttribute("aria-current");
     link.setAttribute("aria-current", "true");
     form.elements.range.value = link.dataset.range;
-    place.dataset.range = link.dataset.range;
     place.dataset.days = link.dataset.days;
     history.replaceState(null, "", link.href);
     document.getElementById("live").setAttribute("hx-get", link.search);
     showRange();
   });
+  document.getElementById("zone").addEventListener("change", () => { if (data && isIntraday) draw(); });
   document.addEventListener("console:theme", () => { if (data) draw(); });
   document.addEventListener("console:updated", () => { if (data) showPrice(); });
   setInterval(() => { if (!document.hidden) load(); }, 60000);
