@@ -33,8 +33,8 @@ for _number in (signal.SIGHUP, signal.SIGQUIT):
         signal.signal(_number, signal.SIG_DFL)
 
 
-#: Number of pytest workers, as in the Makefile.
-_WORKERS = 6
+#: Number of pytest workers.
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 #: Tests that take half a minute or more, mostly spent waiting.
 _LONGEST_TESTS = {
     "test_every_due_time_runs_once_despite_kills",
