@@ -30,9 +30,10 @@ LISTS = [
 #: Routes that return one object.
 ITEMS = [
     *("/assets/AAPL", "/quotes/btc-usd", "/bars/AAPL", "/indicators/AAPL", "/schedules/default/demo", "/health"),
+    "/quotes/AAPL/history",
     *("/runs/task-ended", "/tasks/task", "/dead-letters/letter-q", "/status"),
 ]
-TABLES = [*LISTS, "/bars/AAPL", "/indicators/AAPL?last=2"]
+TABLES = [*LISTS, "/quotes/AAPL/history", "/bars/AAPL", "/indicators/AAPL?last=2"]
 
 
 def test_every_route_is_tested(api: httpx.Client) -> None:
@@ -98,7 +99,7 @@ def test_csv_has_the_same_records(api: httpx.Client, path: str) -> None:
     assert by_parameter.headers["content-type"].startswith("text/csv")
     assert by_parameter.headers["etag"] == by_accept.headers["etag"]
     data = api.get(V1 + path).json()["data"]
-    rows = data if isinstance(data, list) else data.get("bars") or data["series"]
+    rows = data if isinstance(data, list) else data.get("candles") or data.get("bars") or data["series"]
     lines = list(csv.reader(io.StringIO(by_parameter.text, newline="")))
     assert lines[0] == list(rows[0])
     assert len(lines) == len(rows) + 1
@@ -145,6 +146,9 @@ def test_large_answers_are_compressed_if_the_client_accepts_it(redis_client: red
         ("/runs?state=failed", 400, "invalid-parameter", "dead-lettered"),
         ("/runs?page_token=WzEsMl0", 400, "invalid-page-token", "next_page_token"),
         ("/indicators/AAPL?names=rsi", 400, "unknown-indicator", "did you mean rsi_14?"),
+        ("/quotes/AAPL/history?start=2026-01-05&end=2026-01-05", 400, "invalid-range", "before its end"),
+        ("/quotes/AAPL/history?interval=2m", 400, "invalid-parameter", "'1m', '5m'"),
+        ("/quotes/NOPE/history", 404, "unknown-symbol", "NOPE"),
         ("/quotes/BTCUSD", 404, "unknown-symbol", "did you mean BTC-USD?"),
         ("/quotes?symbols=AAPL,NOPE", 404, "unknown-symbol", "'NOPE'"),
         ("/quotes/ETH-USD", 404, "no-data-yet", "ETH-USD has no price yet"),
@@ -294,7 +298,7 @@ def test_damaged_record_is_named_and_does_not_affect_others(
 
 
 def test_damaged_record_of_one_asset_is_explained(filled: redis.Redis, redis_url: str) -> None:
-    """Whoever asks for an asset whose record is damaged learns that, and not that the asset does not exist."""
+    """A client that asks for an asset whose record is damaged learns that, and not that the asset does not exist."""
     filled.hset(keys.ASSETS, "BTC-USD", b"\xff{")
     filled.hset(keys.QUOTES, "AAPL", b"\xff{")
     with serving(redis_url) as server, server.client() as client:

@@ -26,6 +26,8 @@ from financehub_shared.metrics.label_limit import MAX_VALUES
 from financehub_shared.monitor.record_writer import RUNS_KEPT
 from financehub_shared.providers.rss.provider import FEED_BYTES_MAX
 from financehub_shared.schedules.requests import MAX_BACKFILLS, MAX_TRIGGERS
+from financehub_web.api.parameters import MOST_RECORDS
+from financehub_web.api.quote_feed import MOST_STREAMS
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/limits.md").read_text(encoding="utf-8")
@@ -63,6 +65,9 @@ NUMBERS: Mapping[str, str] = {
     "P6": f"{MAX_HEAD_BYTES // 1_024} kB within {READ_SECONDS:.0f} s",
     "P7": f"{MAX_WAITING} different ones",
     "P8": f"{HELD_BYTES // 1_000_000} MB",
+    "P9": f"{DEFAULTS.web_requests_per_second:.0f} per second",
+    "P10": str(MOST_STREAMS),
+    "P11": f"{MOST_RECORDS:,}",
 }
 
 #: Row → the test that hits the limit: file below `tests/` and name.
@@ -123,6 +128,9 @@ TESTS: Mapping[str, tuple[str, str]] = {
     ),
     "P7": ("unit/shared/health/test_lane.py", "test_lane_with_too_many_results_refuses_more"),
     "P8": ("integration/broker/test_queue_scripts.py", "test_consumer_holds_a_limited_number_of_bytes"),
+    "P9": ("integration/web/test_api.py", "test_client_that_sends_too_many_requests_gets_429"),
+    "P10": ("integration/web/test_stream.py", "test_streams_beyond_the_limit_get_503"),
+    "P11": ("integration/web/test_api.py", "test_mistake_of_the_client_is_explained"),
 }
 
 

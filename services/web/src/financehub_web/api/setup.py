@@ -11,6 +11,7 @@ from financehub_web.api import (
     docs_page,
     fleet,
     health,
+    history,
     indicators,
     news,
     openapi,
@@ -25,7 +26,7 @@ from financehub_web.api.problems import add_error_handlers
 from financehub_web.api.quote_feed import QuoteFeed
 
 _SUBJECTS = (
-    *(assets, quotes, bars, indicators, stream, news, quarantine),
+    *(assets, quotes, history, bars, indicators, stream, news, quarantine),
     *(schedules, runs, dead_letters, fleet, health, openapi, docs_page),
 )
 
