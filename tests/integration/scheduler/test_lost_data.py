@@ -7,6 +7,7 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
+from financehub_scheduler.core.claims import Claims
 from financehub_scheduler.declared_assets import _STEPS_FOR_THE_OTHER, DeclaredAssets
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset
@@ -179,10 +180,10 @@ async def test_claim_after_a_loss_restores_the_schedule(scheduler: Scheduler, lo
     await scheduler.pass_time(60)
     mark = scheduler.client.hget(keys.HIGH_WATER_MARKS, UID)
     SCHEDULE_LOSSES[loss](scheduler.client)
-    lost = await scheduler.registry.claim(list(scheduler.engine.states), scheduler.clock.now())
-    assert lost == [UID]
-    scheduler.engine.restore(lost)
-    scheduler.publisher.publish_again()
+    parts = scheduler.registry, scheduler.engine, scheduler.publisher, scheduler.engine.states, scheduler.clock
+    with capture_logs() as logs:
+        await Claims(*parts).renew()
+    assert [(line["event"], line["count"]) for line in logs] == [("schedules_lost", 1)]
     await scheduler.step_until_idle()
     await scheduler.publisher.step()
     (listed,) = list_schedules(scheduler.client)
