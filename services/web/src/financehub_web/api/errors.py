@@ -4,8 +4,10 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 
+from financehub_shared.core.errors import FinanceHubError
 
-class ApiError(Exception):
+
+class ApiError(FinanceHubError):
     """An error that the client gets as a problem document.
 
     Args:

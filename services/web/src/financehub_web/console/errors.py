@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from financehub_shared.core.errors import StoreUnavailableError
+from financehub_shared.core.errors import FinanceHubError, StoreUnavailableError
 from financehub_web.console.page import show
 
 log = structlog.get_logger(__name__)
@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 Handler = Callable[[Request, Any], Awaitable[Response]]
 
 
-class PageError(Exception):
+class PageError(FinanceHubError):
     """An error that the reader sees as a page.
 
     Args:
