@@ -34,7 +34,7 @@ WAYS: dict[str, tuple[signal.Signals, ...]] = {
 
 
 def start(process: str, url: str, directory: Path) -> "subprocess.Popen[bytes]":
-    """Start a scheduler, a tier or the simulator in its own process group."""
+    """Start a scheduler, a tier, the web process or the simulator in its own process group."""
     local = ROOT / "deploy/local"
     command: list[str | Path] = [
         *(BIN / "dramatiq", f"financehub_{process}_priority.worker", "-p", "1", "-t", "2", "--skip-logging"),
@@ -44,7 +44,15 @@ def start(process: str, url: str, directory: Path) -> "subprocess.Popen[bytes]":
         command = [BIN / "financehub-scheduler", "--schedules", local / "schedules"]
     elif process == "simulator":
         command = [BIN / "financehub-simulator", "--port", "0"]
-    environment = {"REDIS_URL": url, "FINANCEHUB_HTTP_PORT": str(free_port()), "FINANCEHUB_HTTP_HOST": "127.0.0.1"}
+    elif process == "web":
+        command = [BIN / "financehub-web"]
+    environment = {
+        "REDIS_URL": url,
+        "FINANCEHUB_HTTP_PORT": str(free_port()),
+        "FINANCEHUB_HTTP_HOST": "127.0.0.1",
+        "FINANCEHUB_WEB_PORT": "0",
+        "FINANCEHUB_WEB_HOST": "127.0.0.1",
+    }
     with (directory / "log").open("wb") as log:
         return launch(command, env=os.environ | environment, stdout=log, stderr=log, start_new_session=True)
 
@@ -75,7 +83,8 @@ def end_with(process: "subprocess.Popen[bytes]", signals: tuple[signal.Signals, 
 
 def is_ready(directory: Path, process: str) -> bool:
     """Whether the process has started."""
-    return ("scheduler_started" if process == "scheduler" else "ready for action") in (directory / "log").read_text()
+    line = {"scheduler": "scheduler_started", "web": "web_started"}.get(process, "ready for action")
+    return line in (directory / "log").read_text()
 
 
 def handles_terminate(pid: int) -> bool:
@@ -94,7 +103,7 @@ def server(redis_server: Callable[..., RedisServer]) -> Iterator[RedisServer]:
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("process", ["scheduler", *TIERS])
+@pytest.mark.parametrize("process", ["scheduler", "web", *TIERS])
 def test_process_with_signals_to_its_group_ends(server: RedisServer, tmp_path: Path, process: str, way: str) -> None:
     """A whole group gets the signals of a service manager while the process works: it drains and exits with 0."""
     running = start(process, server.url, tmp_path)
@@ -137,7 +146,7 @@ def test_scheduler_with_a_signal_while_it_waits_for_redis_exits_with_0(server: R
     assert running.returncode == 0, (tmp_path / "log").read_text()[-2_000:]
 
 
-@pytest.mark.parametrize("process", ["scheduler", "high", "simulator"])
+@pytest.mark.parametrize("process", ["scheduler", "high", "web", "simulator"])
 def test_process_of_a_container_keeps_a_signal_from_before_its_handler(
     server: RedisServer, tmp_path: Path, process: str
 ) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import signal
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
 
 import structlog
@@ -161,6 +163,16 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, feed: QuoteFeed) -> None:
         super().__init__(config)
         self._feed = feed
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Drain at a signal, and exit with 0. Uvicorn would raise the signal again, which looks like a failure."""
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, self.handle_exit)
+            # Containers start with SIGTERM blocked, so that one that arrives during the start waits for the handler.
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, and then do what the server always does."""
