@@ -47,7 +47,6 @@ local digits = '^' .. string.rep('%d', length)
 local from, ttl, records = tonumber(ARGV[1]), ARGV[2], ARGV[4]
 local before_symbol, after_symbol = '{keys.history("", "")[:-1]}', ':' .. ARGV[3]
 local function fetched_at(order) return tonumber(string.sub(order, length / 2 + 1)) end
-local function milliseconds(order) return string.sub(order, 1, {MILLISECOND_DIGITS}) end
 local function append(key, record)
   local total = redis.pcall('APPEND', key, record)
   if type(total) == 'table' then
@@ -75,7 +74,7 @@ for i, symbol in ipairs(symbols) do
     accepted[#accepted + 1] = quote
     if records ~= '' then
       local key, record = before_symbol .. symbol .. after_symbol, string.sub(records, size * (i - 1) + 1, size * i)
-      local may_repeat = old and milliseconds(old) == milliseconds(new)
+      local may_repeat = old and string.sub(old, 1, {MILLISECOND_DIGITS}) == string.sub(new, 1, {MILLISECOND_DIGITS})
       if not (may_repeat and redis.pcall('GETRANGE', key, -size, -1) == record) and not append(key, record) then
         wrong[#wrong + 1] = symbol
       end
