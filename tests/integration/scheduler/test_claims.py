@@ -38,14 +38,21 @@ async def test_find_loss_after_a_deletion_by_another_scheduler_claims_once(
 
 
 async def test_find_loss_after_each_loss_restores_the_schedules(scheduler: Scheduler, claims: Claims):
-    """Every loss is found at once, even one that follows another, and one after a deletion by another scheduler."""
+    """Every loss is found at once, even one that follows another, and one after a deletion by another scheduler.
+
+    The list of refused schedules returns too.
+    """
     await scheduler.load(schedule(), schedule("other", OTHER_UID))
+    scheduler.publisher.refused = {"schedules.yaml:7": "the task is unknown"}
     await claims.renew()
     for _ in range(3):
+        await scheduler.publisher.step()
         scheduler.client.flushall()
         await claims.find_loss()
         await scheduler.step_until_idle()
+        await scheduler.publisher.step()
         assert scheduler.client.zcard(keys.SCHEDULES) == 2
+        assert scheduler.client.hkeys(keys.SCHEDULES_REFUSED) == [b"schedules.yaml:7"]
     await scheduler.registry.unregister([UID])
     await claims.find_loss()
     scheduler.client.flushall()

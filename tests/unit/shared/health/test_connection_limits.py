@@ -7,10 +7,11 @@ from http import HTTPStatus
 
 import pytest
 
-from financehub_shared.health import connection_loop
+from financehub_shared.health import connection, connection_loop
 from financehub_shared.health.app import Pending
 from financehub_shared.health.http_messages import Request, Response
 from financehub_shared.health.server import HealthServer
+from support.redis_server import PATIENT_SECONDS
 from support.waiting import eventually
 
 LIMIT = 5
@@ -63,6 +64,27 @@ def test_server_with_too_many_connections_closes_the_oldest(port: int, sent: byt
     eventually(lambda: [client for client in clients if not is_closed(client)] == clients[-kept:], "the newest")
     for client in clients:
         client.close()
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /li", GET[:-2] % b"/livez"], ids=["nothing", "half a line", "half a head"])
+def test_client_that_sends_no_whole_request_in_time_is_disconnected(
+    port: int, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    """The time counts from the beginning of the connection, so further bytes do not extend it."""
+    monkeypatch.setattr(connection, "READ_SECONDS", 0.1)
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+        client.sendall(sent)
+        eventually(lambda: is_closed(client), "the server closes the connection")
+
+
+def test_client_of_a_response_that_is_not_made_in_time_gets_the_answer_for_it(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client does not wait forever for a report, whatever its thread waits for."""
+    monkeypatch.setattr(connection, "WAIT_SECONDS", 0.1)
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENT_SECONDS) as client:
+        client.sendall(GET % b"/report")
+        assert client.recv(4_096).startswith(b"HTTP/1.1 200 OK")
 
 
 def probe(port: int) -> None:
