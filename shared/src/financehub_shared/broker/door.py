@@ -84,13 +84,24 @@ def read_fields(data: bytes, max_bytes: int = MAX_MESSAGE_BYTES) -> dict[str, An
     if len(data) > max_bytes + HISTORY_BYTES:
         raise _refused(data, DeadLetterReason.TOO_LARGE, too_large(len(data), max_bytes))
     fields = decode_object(data)
-    if problem := find_invalid_field(fields):
-        raise _refused(data, DeadLetterReason.UNDECODABLE, f"it is not a message: {problem}")
-    if problem := find_invalid_option(fields["options"]):
-        raise MessageRefusedError(DeadLetterReason.INVALID_OPTIONS, problem, data, fields)
+    _check_rules(fields, data)
     if len(data) * _LONGEST_REWRITING > max_bytes and (size := _size(fields)) > max_bytes + _callback_bytes(fields):
         raise MessageRefusedError(DeadLetterReason.TOO_LARGE, too_large(size, max_bytes), data, fields)
     return fields
+
+
+def check_fields(fields: dict[str, Any], data: bytes) -> None:
+    """Check the fields of messages that will be sent later. Their size is not checked.
+
+    Args:
+        fields: The fields that the messages share, as JSON would decode them.
+        data: The fields as JSON, at least those that contain nested lists and objects.
+
+    Raises:
+        MessageRefusedError: A worker would refuse the messages.
+    """
+    _check_depth(data)
+    _check_rules(fields, data)
 
 
 def check_size(fields: dict[str, Any], max_bytes: int) -> None:
@@ -142,8 +153,7 @@ def decode_object(data: bytes) -> dict[str, Any]:
     Raises:
         MessageRefusedError: The data is not a JSON object.
     """
-    if (data.count(b"[") + data.count(b"{") > MAX_DEPTH) and _depth(data) > MAX_DEPTH:
-        raise _refused(data, DeadLetterReason.UNDECODABLE, f"it is nested deeper than {MAX_DEPTH} levels")
+    _check_depth(data)
     try:
         fields = json.loads(data.decode())
     except (ValueError, RecursionError) as error:
@@ -151,6 +161,18 @@ def decode_object(data: bytes) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise _refused(data, DeadLetterReason.UNDECODABLE, "it is not a JSON object")
     return fields
+
+
+def _check_rules(fields: dict[str, Any], data: bytes) -> None:
+    if problem := find_invalid_field(fields):
+        raise _refused(data, DeadLetterReason.UNDECODABLE, f"it is not a message: {problem}")
+    if problem := find_invalid_option(fields["options"]):
+        raise MessageRefusedError(DeadLetterReason.INVALID_OPTIONS, problem, data, fields)
+
+
+def _check_depth(data: bytes) -> None:
+    if (data.count(b"[") + data.count(b"{") > MAX_DEPTH) and _depth(data) > MAX_DEPTH:
+        raise _refused(data, DeadLetterReason.UNDECODABLE, f"it is nested deeper than {MAX_DEPTH} levels")
 
 
 def _depth(data: bytes) -> int:

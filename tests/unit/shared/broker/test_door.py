@@ -23,6 +23,7 @@ from financehub_shared.broker.door import (
     HISTORY_BYTES,
     MAX_MESSAGE_BYTES,
     _depth,
+    check_fields,
     check_size,
     read_message,
 )
@@ -108,6 +109,23 @@ def test_read_message_with_any_options_is_refused_or_safe(values: dict[str, Any]
     except MessageRefusedError:
         return
     use(received)
+
+
+@EXAMPLES
+@given(st.dictionaries(st.sampled_from(sorted(FIELDS)), json_values), option_values)
+@example({"args": json.loads("[" * 250 + "]" * 250)}, {})
+def test_check_fields_refuses_what_read_message_refuses(fields: dict[str, Any], values: dict[str, Any]):
+    """What a sender checks once for all its messages has the same result as the check of each message by a worker."""
+    fields = FIELDS | {"options": values} | fields
+    data = json.dumps(fields).encode()
+    problems = []
+    for check in (lambda: read_message(data, "r", "high"), lambda: check_fields(json.loads(data), data)):
+        try:
+            check()
+            problems.append("")
+        except MessageRefusedError as error:
+            problems.append(str(error))
+    assert problems[0] == problems[1]
 
 
 def test_read_message_of_each_hostile_body_is_refused():

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
@@ -22,7 +22,7 @@ from financehub_scheduler.recurrence.recurrence import Recurrence, jitter_offset
 from financehub_scheduler.recurrence.rules import parse_rule, parse_zone
 from financehub_shared.broker import options
 from financehub_shared.broker.dead_letter_reason import MessageRefusedError
-from financehub_shared.broker.door import read_fields, too_large
+from financehub_shared.broker.door import check_fields, too_large
 from financehub_shared.core.catalog import CATALOG
 
 
@@ -55,7 +55,6 @@ class Schedule:
         trigger: Value of the trigger annotation; empty if there is none.
         backfill: The request in the backfill annotation.
         message_head: The JSON prefix that all messages of the schedule share.
-        message_bytes: Size of one message.
         symbols: Assets to which the arguments restrict a catalog task; empty if they do not.
     """
 
@@ -75,8 +74,13 @@ class Schedule:
     trigger: str
     backfill: Backfill | None
     message_head: str
-    message_bytes: int
     symbols: tuple[str, ...]
+
+    @property
+    def message_bytes(self) -> int:
+        """Size of one message."""
+        # It is ASCII, as all JSON that we write.
+        return len(self.message(self.uid, 0, 0))
 
     def size_problem(self, max_bytes: int) -> str:
         """Return why the messages are too large, or an empty string.
@@ -84,9 +88,8 @@ class Schedule:
         Args:
             max_bytes: Largest size of a message.
         """
-        if self.message_bytes <= max_bytes:
-            return ""
-        return f"args and kwargs: {too_large(self.message_bytes, max_bytes)}"
+        size = self.message_bytes
+        return "" if size <= max_bytes else f"args and kwargs: {too_large(size, max_bytes)}"
 
     def message_id(self, occasion: str) -> str:
         """Return a run's id, which every scheduler derives from the same occasion (a due time in ms, a trigger)."""
@@ -143,7 +146,8 @@ def compile_schedule(task: ScheduledTask, uid: str) -> Schedule:
         static["max_retries"] = spec.retries
     if spec.time_limit_seconds is not None:
         static["time_limit"] = spec.time_limit_seconds * 1000
-    head = _json({"queue_name": queue, "actor_name": spec.task, "args": spec.args, "kwargs": spec.kwargs})
+    fields = {"queue_name": queue, "actor_name": spec.task, "args": spec.args, "kwargs": spec.kwargs}
+    head = _json(fields)
     backfill, trigger = task.metadata.annotations.get(BACKFILL), task.metadata.annotations.get(TRIGGER, "")
     if len(trigger) > MAX_TRIGGER:
         raise ValueError(f"{TRIGGER}: the value is longer than {MAX_TRIGGER} characters; write a shorter one")
@@ -164,20 +168,20 @@ def compile_schedule(task: ScheduledTask, uid: str) -> Schedule:
         trigger=trigger,
         backfill=_parse_backfill(uid, backfill) if backfill else None,
         message_head=f'{head[:-1]},"options":{_json(static)[:-1]},',
-        message_bytes=0,
         symbols=tuple(spec.kwargs.get("symbols") or ()) if spec.task in CATALOG else (),
     )
-    message = schedule.message(uid, 0, 0).encode()
+    # The other options of a message are computed, and always valid.
+    max_age = None if spec.starting_deadline_seconds is None else spec.starting_deadline_seconds * 1000
     try:
         # The size limit is a setting, and this module has no settings. The engine checks the size.
-        read_fields(message, len(message))
+        check_fields(fields | {"options": {**static, "max_age": max_age}}, schedule.message_head.encode())
     except MessageRefusedError as error:
         raise ValueError(f"workers would refuse its messages: {error}") from error
-    return replace(schedule, message_bytes=len(message))
+    return schedule
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))
+#: `json.dumps` would make a new encoder for each call, and a scheduler starts with thousands of schedules.
+_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _parse_backfill(uid: str, text: str) -> Backfill:
