@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 import redis
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Request, sync_playwright
 
 from support.console import Console, fill_for_console
 from support.redis_server import RedisServer
@@ -50,9 +50,15 @@ def open_tab(browser: Browser, console: Console) -> Iterator[OpenTab]:
         tab = Tab(context.new_page())
         tab.page.on("console", lambda message: tab.problems.append(message.text) if message.type == "error" else None)
         tab.page.on("pageerror", lambda error: tab.problems.append(str(error)))
-        tab.page.on("requestfailed", lambda request: tab.problems.append(f"{request.url}: {request.failure}"))
+        tab.page.on("requestfailed", lambda request: _add_failure(tab, request))
         return tab
 
     yield open_
     for context in contexts:
         context.close()
+
+
+def _add_failure(tab: Tab, request: Request) -> None:
+    # An update that is in progress while the tab goes to the next page is aborted.
+    if request.failure != "net::ERR_ABORTED":
+        tab.problems.append(f"{request.url}: {request.failure}")
