@@ -94,6 +94,13 @@ class Fleet:
         flags = ["-p", "1", "-t", str(threads), "--skip-logging", "--worker-shutdown-timeout", "5000"]
         self._start(name or tier, [str(BIN / "dramatiq"), module, *flags], shift)
 
+    def start_web(self) -> str:
+        """Start the console and the API, and return their URL."""
+        port = free_port()
+        settings = {"FINANCEHUB_WEB_HOST": "127.0.0.1", "FINANCEHUB_WEB_PORT": str(port)}
+        self._start("web", [str(BIN / "financehub-web")], environment=settings)
+        return f"http://127.0.0.1:{port}"
+
     def set_clock(self, name: str, shift: float) -> None:
         """Set the wall clock of a process, which must have been started with a shift.
 

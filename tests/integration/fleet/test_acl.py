@@ -1,10 +1,11 @@
-"""The ACL of docs/redis.md is sufficient for every process and every command."""
+"""The ACL of docs/redis.md is sufficient for every process, every command and every list of the API."""
 
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
@@ -17,7 +18,7 @@ from financehub_shared.worker.actors import enqueue
 from financehub_shared.worker.build import build_broker
 from support.fleet import Fleet
 from support.redis_binaries import SERVERS
-from support.redis_server import RedisServer
+from support.redis_server import PATIENT_SECONDS, RedisServer
 from support.simulator import RunningSimulator
 from support.waiting import eventually
 
@@ -97,11 +98,25 @@ def assets_file(folder: Path) -> Path:
     return file
 
 
+def read_everything(url: str) -> None:
+    """Read the pages of the console and each list of the API."""
+    with httpx.Client(base_url=url, timeout=PATIENT_SECONDS, follow_redirects=True) as client:
+        eventually(lambda: client.get("/").is_success, "the console answers", ignored=httpx.TransportError)
+        paths = client.get("/api/v1/openapi.json").json()["paths"]
+        lists = [path for path, methods in paths.items() if "get" in methods and "{" not in path]
+        assert len(lists) > 10
+        for path in lists:
+            # One of them is a stream, which has no end.
+            with client.stream("GET", path) as answer:
+                next(answer.iter_bytes(), b"")
+                assert not answer.is_server_error, (path, answer.status_code)
+
+
 @pytest.mark.parametrize("version", SERVERS)
 def test_documented_acl_is_sufficient_for_the_fleet(
     tmp_path: Path, simulator: RunningSimulator, redis_server: Callable[..., RedisServer], version: str
 ) -> None:
-    """No process and no command of the CLI is denied a command or a key."""
+    """No process, no command of the CLI and no list of the API is denied a command or a key."""
     server = redis_server(server=version)
     with server.client() as admin:
         admin.execute_command(*documented_rules())
@@ -130,6 +145,7 @@ def test_documented_acl_is_sufficient_for_the_fleet(
                 # 2 is an invalid argument, 3 a refusal of Redis, and any other exception is a traceback
                 assert done.exit_code in {0, 1}, (command, done.output, done.exception)
                 assert done.exception is None or isinstance(done.exception, SystemExit), (command, done.exception)
+            read_everything(running.start_web())
             running.terminate("high")  # requeues, and removes its heartbeat
             denied = [(entry["reason"], entry["object"], entry["context"]) for entry in admin.acl_log()]
         finally:
