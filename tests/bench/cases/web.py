@@ -28,6 +28,13 @@ DAYS = 1_095
 RATE = 50
 SECONDS = 15
 STREAMS = 100
+#: Starts the process without the packages that the image does not have, and that libraries import if they are there.
+_AS_IN_THE_IMAGE = """
+import sys
+sys.modules |= dict.fromkeys(("rich", "pygments", "cryptography", "attr", "greenlet"))
+from financehub_web.__main__ import main
+main()
+"""
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -52,7 +59,7 @@ class Process:
         }
         began = time.perf_counter()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "financehub_web"], env=environment, stdout=subprocess.DEVNULL
+            [sys.executable, "-c", _AS_IN_THE_IMAGE], env=environment, stdout=subprocess.DEVNULL
         )
         while not self._is_ready():
             time.sleep(0.005)
@@ -60,7 +67,7 @@ class Process:
 
     def _is_ready(self) -> bool:
         try:
-            return self.get("/api/v1/openapi.json")[0] == 200
+            return self.get("/api/v1/queues")[0] == 200
         except OSError:
             return False
 
@@ -121,7 +128,8 @@ def _quote(symbol: str, random: Random, at: float):
 
 
 def _rows(process: Process, symbols: list[str]) -> Iterator[Row]:
-    yield Row("web.ready", process.ready_seconds, "s", goal="< 1 s", ok=process.ready_seconds < 1)
+    used = f"processor {process.cpu_seconds:.2f}"
+    yield Row("web.ready", process.ready_seconds, "s", peer=used, goal="< 1 s", ok=process.ready_seconds < 1)
     yield Row("web.memory.idle", process.rss_mb, "MB", goal="< 80 MB", ok=process.rss_mb < 80)
     every = _paced(process, "/api/v1/quotes?limit=1000", RATE, SECONDS)
     yield _latency("web.quotes_1000", every, 30)

@@ -39,7 +39,7 @@ from financehub_web.http.measuring import Measuring
 from financehub_web.http.memory import limit_heaps, release_memory_of_start
 from financehub_web.http.origins import ApiOrigins
 from financehub_web.http.request_ids import RequestIds
-from financehub_web.http.threads import limit_threads
+from financehub_web.http.threads import prepare_threads
 from financehub_web.observability import LoopProbe, WebObservability
 from financehub_web.reading.fleet import Fleet
 
@@ -65,7 +65,7 @@ def build_app(settings: Settings, fleet: Fleet, loop: LoopProbe, metrics: Metric
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        limit_threads()
+        prepare_threads()
         tasks = [asyncio.create_task(loop.tick()), asyncio.create_task(feed.run())]
         release_memory_of_start()
         yield
