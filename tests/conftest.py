@@ -17,7 +17,7 @@ from support.redis_server import RedisServer
 ROOT = Path(__file__).parent.parent
 RECORDED_ANSWERS = ROOT.parent / "shared" / "real"
 _REDIS_IMAGE = "redis:7"
-_FAULT_TABLE = ROOT.parent / "build" / "fault-table.txt"
+_FAULT_TABLE = ROOT / "build" / "fault-table.txt"
 
 # A slow example is not a failure, because the machine may be busy.
 hypothesis.settings.register_profile(
@@ -75,7 +75,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reports = [report for key in ("passed", "failed") for report in terminalreporter.stats.get(key, [])]
     rows = [value for report in reports for name, value in report.user_properties if name == PROPERTY]
     if rows:
-        terminalreporter.section(f"counts of the faults (in {_FAULT_TABLE.relative_to(ROOT.parent)})")
+        terminalreporter.section(f"counts of the faults (in {_FAULT_TABLE.relative_to(ROOT)})")
         terminalreporter.write_line(write_table(rows, _FAULT_TABLE))
 
 
