@@ -139,7 +139,7 @@ def schedule_recent(uid: str) -> str:
 
 
 def schedule_backlog(uid: str) -> str:
-    """List of the ids of one schedule's unfinished runs under `Allow` and `Replace`, oldest first; see `enqueue.lua`."""
+    """Ids of one schedule's unfinished runs under `Allow` and `Replace`, oldest first. See `enqueue.lua`."""
     return f"financehub:schedule:{uid}:backlog"
 
 
