@@ -139,7 +139,7 @@ def schedule_recent(uid: str) -> str:
 
 
 def schedule_backlog(uid: str) -> str:
-    """Ids of one schedule's unfinished runs under `Allow` and `Replace`, oldest first. See `enqueue.lua`."""
+    """List of one schedule's unfinished run ids under `Allow` and `Replace`, oldest first. See `enqueue.lua`."""
     return f"financehub:schedule:{uid}:backlog"
 
 
