@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from financehub_scheduler.core.claims import Claims
 from financehub_scheduler.declared_assets import _STEPS_FOR_THE_OTHER, DeclaredAssets
+from financehub_scheduler.redis.registry import Registration
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset
 from financehub_shared.market.redis_store import RedisStore
@@ -156,6 +157,7 @@ def test_assets_of_the_cli_do_not_return(rig: Rig):
     assert rig.symbols() == {"BTC-USD", "AAPL"}
 
 
+OTHER_UID = "00000000-0000-4000-8000-000000000002"
 SCHEDULE_LOSSES: dict[str, Callable[[redis.Redis], object]] = {
     "everything": lambda client: client.flushall(),
     "claims": lambda client: client.unlink(keys.SCHEDULES),
@@ -193,6 +195,20 @@ async def test_claim_after_a_loss_restores_the_schedule(scheduler: Scheduler, lo
     scheduler.client.unlink("dramatiq:q", "dramatiq:q.msgs")
     await scheduler.pass_time(60)
     assert scheduler.due() == ([] if suspended else [120.0])
+
+
+@pytest.mark.parametrize("new_first", [False, True], ids=["known first", "new first"])
+async def test_register_after_a_loss_of_names_gives_a_name_to_the_newest_schedule(
+    scheduler: Scheduler, new_first: bool
+):
+    """If a schedule was created again under a new uid, its name leads to the new one, in any order of a batch."""
+    now = scheduler.clock.now()
+    known, new = (Registration(schedule(uid=uid), now, True) for uid in (UID, OTHER_UID))
+    await scheduler.registry.register([known], now)
+    scheduler.client.unlink(keys.SCHEDULE_NAMES)
+    await scheduler.registry.register([new, known] if new_first else [known, new], now)
+    assert scheduler.client.hget(keys.SCHEDULE_NAMES, "default/demo") == OTHER_UID.encode()
+    assert scheduler.client.zcard(keys.SCHEDULES) == 2
 
 
 async def test_claim_after_a_deletion_by_another_scheduler_restores_nothing(scheduler: Scheduler):

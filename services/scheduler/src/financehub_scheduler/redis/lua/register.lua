@@ -15,44 +15,61 @@ local field = schedule_field
 local replies = {}
 local entries = cjson.decode(ARGV[2])
 check_types()
-for _, entry in ipairs(entries) do redis.call('hlen', schedule_key(entry.uid)) end
+
+-- All reads come first. If the type of a key is wrong, the script fails before its first write.
+local uids, names, known = {}, {}, {}
+for index, entry in ipairs(entries) do
+  uids[index], names[index] = entry.uid, entry.name
+  known[index] = redis.call('hmget', schedule_key(entry.uid), field.fingerprint, field.changed_at, field.last_due_at)
+end
+if #entries == 0 then return replies end
+local claims = redis.call('zmscore', keys.schedules, unpack(uids))
+local marks = redis.call('hmget', keys.high_water_marks, unpack(uids))
+local named = redis.call('hmget', keys.names, unpack(names))
+local new_marks, new_names, is_named, new_claims, outdated = {}, {}, {}, {}, {}
+local function add(list, first, second) list[#list + 1], list[#list + 2] = first, second end
 
 for index, entry in ipairs(entries) do
   local record = schedule_key(entry.uid)
-  local known = redis.call('hmget', record, field.fingerprint, field.changed_at)
-  local claimed = tonumber(redis.call('zscore', keys.schedules, entry.uid) or 0)
+  local fingerprint, changed_at, last_due = unpack(known[index], 1, 3)
   -- Redis still has the record, but no scheduler has run the schedule lately: it was deleted some time ago and created
   -- again.
-  local abandoned = not entry.keep_known_state and claimed < now - context.unclaimed
-  local changed_at = number(known[2]) * 1000
+  local abandoned = not entry.keep_known_state and number(claims[index]) < now - context.unclaimed
+  changed_at = number(changed_at) * 1000
   local result, changed = 'known', changed_at > 0 and not is_ahead(changed_at) and seconds(changed_at) or now
-  if not known[1] or known[1] == fingerprints.deleted or abandoned then
+  local since = limited(entry.since)
+  -- Redis may have lost the mark of a known schedule, and another program may have damaged it. The scheduler's own mark
+  -- is in `since`.
+  local mark = checked_mark(marks[index], last_due, since, redis_now, context.ahead_limit)
+  if not fingerprint or fingerprint == fingerprints.deleted or abandoned then
     redis.call('del', record, recent_runs_key(entry.uid), backlog_key(entry.uid))
     -- Earlier due times are never caught up.
-    local since = limited(entry.since)
-    redis.call('hset', keys.high_water_marks, entry.uid, integer(since))
-    redis.call('hdel', keys.buffered, entry.uid)
+    mark = since
     result, changed = 'created', seconds(since)
-    redis.call('hset', record, field.created_at, changed)
-  elseif known[1] ~= entry.fingerprint then
-    -- The buffered run belongs to the old spec.
-    redis.call('hdel', keys.buffered, entry.uid)
+  elseif fingerprint ~= entry.fingerprint then
     result, changed = 'changed', now
   end
   if result ~= 'known' then
+    -- The buffered run belongs to the old spec.
+    outdated[#outdated + 1] = entry.uid
     redis.call('hset', record, field.uid, entry.uid, field.name, entry.name, field.fingerprint, entry.fingerprint,
       field.spec, entry.spec, field.task, entry.task, field.queue, entry.queue, field.suspended, entry.suspended,
       field.changed_at, changed)
-    redis.call('hset', keys.names, entry.name, entry.uid)
+    if result == 'created' then redis.call('hset', record, field.created_at, changed) end
   end
-  -- Redis may have lost the mark and the name of a known schedule, and another program may have damaged the mark. The
-  -- scheduler's own mark is in `since`.
-  local stored = redis.call('hget', keys.high_water_marks, entry.uid)
-  local last_due = redis.call('hget', record, field.last_due_at)
-  local mark = checked_mark(stored, last_due, limited(entry.since), redis_now, context.ahead_limit)
-  if mark ~= number(stored) then redis.call('hset', keys.high_water_marks, entry.uid, integer(mark)) end
-  redis.call('hsetnx', keys.names, entry.name, entry.uid)
-  redis.call('zadd', keys.schedules, now, entry.uid)
-  replies[index] = {result, integer(mark), changed}
+  -- Redis may have lost the name of a known schedule, and a new schedule may have the same name.
+  if result ~= 'known' or not (named[index] or is_named[entry.name]) then
+    add(new_names, entry.name, entry.uid)
+    is_named[entry.name] = true
+  end
+  local mark_text = integer(mark)
+  if mark_text ~= marks[index] then add(new_marks, entry.uid, mark_text) end
+  add(new_claims, now, entry.uid)
+  replies[index] = {result, mark_text, changed}
 end
+
+if #outdated > 0 then redis.call('hdel', keys.buffered, unpack(outdated)) end
+if #new_marks > 0 then redis.call('hset', keys.high_water_marks, unpack(new_marks)) end
+if #new_names > 0 then redis.call('hset', keys.names, unpack(new_names)) end
+redis.call('zadd', keys.schedules, unpack(new_claims))
 return replies
