@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 
 from fastapi import Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from financehub_shared.core.errors import StoreUnavailableError
@@ -28,6 +28,10 @@ JSON = "application/json"
 CACHE_CONTROL = "private, no-cache"
 
 
+#: These models only document the answers, so they are built when somebody asks for the document, and not at the start.
+_DOCUMENTED = ConfigDict(defer_build=True)
+
+
 class Meta(BaseModel):
     """What is known about the records of an answer."""
 
@@ -38,6 +42,7 @@ class Meta(BaseModel):
 class Page(BaseModel, Generic[T]):
     """One page of a list."""
 
+    model_config = _DOCUMENTED
     data: list[T]
     meta: Meta
     next_page_token: str | None = Field(description="The `page_token` of the next page. Null at the end of the list.")
@@ -46,6 +51,7 @@ class Page(BaseModel, Generic[T]):
 class Item(BaseModel, Generic[T]):
     """One object."""
 
+    model_config = _DOCUMENTED
     data: T
     meta: Meta
 
