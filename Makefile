@@ -12,7 +12,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 DISTRIBUTIONS := shared cli services/high-priority services/medium-priority services/low-priority services/scheduler services/simulator services/web
 # Each is a folder of services/, a stage of deploy/docker/Dockerfile and a file of requirements/.
-IMAGES := high-priority medium-priority low-priority scheduler simulator
+IMAGES := high-priority medium-priority low-priority scheduler simulator web
 ARGS ?=
 ONLY ?=
 

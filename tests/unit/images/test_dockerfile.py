@@ -53,16 +53,17 @@ def test_stage_of_a_service_adds_no_layer(service: str):
 @pytest.mark.parametrize("service", IMAGES)
 def test_command_of_a_service_exists(service: str):
     """The command starts without a shell, so that it receives signals, and its program and module exist."""
-    program, argument, *_ = _command(service)
+    program, *arguments = _command(service)
     assert program in entry_points(group="console_scripts").names
-    assert program != "dramatiq" or find_spec(argument) is not None
+    assert program != "dramatiq" or find_spec(arguments[0]) is not None
 
 
 @pytest.mark.parametrize("service", IMAGES)
 def test_port_of_a_service_is_the_one_it_listens_on(service: str):
-    """The exposed port is the default of `FINANCEHUB_HTTP_PORT`, or the one in the simulator's command."""
-    (port,) = _instructions(service, "EXPOSE")
-    assert port == (_command(service)[4] if service == "simulator" else "8000")
+    """The exposed ports are the default ports of the settings, or the port in the simulator's command."""
+    (ports,) = _instructions(service, "EXPOSE")
+    others = {"simulator": _command(service)[4:5], "web": ["8000", "8080"]}
+    assert ports.split() == others.get(service, ["8000"])
 
 
 def test_default_version_is_that_of_every_distribution():

@@ -8,7 +8,7 @@ from test_cluster.images.base import OWN_PYTHON, python_image, redis_image
 from test_cluster.images.engine import Engine, EngineError
 
 _ROOT = Path(__file__).parents[4]
-IMAGES = ("high-priority", "medium-priority", "low-priority", "scheduler", "simulator")
+IMAGES = ("high-priority", "medium-priority", "low-priority", "scheduler", "simulator", "web")
 
 
 def build_all(engine: Engine, tag: str) -> list[str]:

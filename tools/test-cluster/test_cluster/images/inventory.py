@@ -21,6 +21,7 @@ OWN = (
     "financehub_low_priority",
     "financehub_scheduler",
     "financehub_simulator",
+    "financehub_web",
 )
 #: Modules that are composition roots. Importing one starts its process.
 STARTS = ("worker", "__main__")

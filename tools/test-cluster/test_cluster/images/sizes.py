@@ -4,7 +4,14 @@ from test_cluster.images.base import python_image
 from test_cluster.images.engine import Engine
 
 #: The maximum size in MB that an image may add to its base.
-LIMITS = {"high-priority": 200, "medium-priority": 250, "low-priority": 60, "scheduler": 150, "simulator": 60}
+LIMITS = {
+    "high-priority": 200,
+    "medium-priority": 250,
+    "low-priority": 60,
+    "scheduler": 150,
+    "simulator": 60,
+    "web": 60,
+}
 
 
 def layers_over_base(engine: Engine, image: str) -> list[float]:
