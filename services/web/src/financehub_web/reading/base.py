@@ -5,6 +5,7 @@ from financehub_shared.core.settings import Settings
 from financehub_shared.health.readers import RedisReaders
 from financehub_shared.monitor import TaskMonitor
 from financehub_web.reading.cache import ReadingCache
+from financehub_web.reading.remembering_store import RememberingStore
 
 
 class Readings:
@@ -19,9 +20,9 @@ class Readings:
         self.settings = settings
         self.clock = clock
         self._readers = RedisReaders(settings, clock)
-        self._store = self._readers.store
         self._client = self._readers.client
         self._data_client = self._readers.servers.get("data", self._client)
+        self._store = RememberingStore(self._data_client)
         self._monitor = TaskMonitor(self._client)
         #: Reports are made without Redis too, so they have their own cache, which knows no outage.
         self._reports = ReadingCache(clock)
