@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, BeforeValidator, Field, SecretStr, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, create_model
 
 from financehub_shared.core.provider_specs import PROVIDERS, Dataset, default_order, providers_of
 from financehub_shared.core.setting_types import HttpUrl, split_list
@@ -42,7 +42,8 @@ def _fields() -> dict[str, Any]:
 if TYPE_CHECKING:
     _ProviderFields = BaseModel
 else:
-    _ProviderFields = create_model("_ProviderFields", **_fields())
+    # Only `Settings`, which inherits the fields, is ever validated.
+    _ProviderFields = create_model("_ProviderFields", __config__=ConfigDict(defer_build=True), **_fields())
 
 
 class ProviderSettings(_ProviderFields):

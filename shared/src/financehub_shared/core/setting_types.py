@@ -4,8 +4,8 @@ import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, SecretStr
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BeforeValidator, Field, GetPydanticSchema, SecretStr
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from financehub_shared.core.redis_url import RedisUrl
 from financehub_shared.core.redis_url_parser import (
@@ -40,6 +40,12 @@ def _parse_redis_url(value: object) -> RedisUrl:
         return parse_redis_url(str(value))
     except RedisUrlError as error:
         raise _custom_error(error) from None
+
+
+def _redis_url_schema(*_: object) -> CoreSchema:
+    """Return how pydantic reads and writes an address. `PlainValidator` would also compile its dataclasses, unused."""
+    text = core_schema.plain_serializer_function_ser_schema(str)
+    return core_schema.no_info_plain_validator_function(_parse_redis_url, serialization=text)
 
 
 def _check_redis_host(host: str) -> str:
@@ -114,7 +120,7 @@ RedisHost = Annotated[str, AfterValidator(_check_redis_host)]
 RedisPort = Annotated[int, Field(ge=1, le=65_535)]
 RedisDatabase = Annotated[int, Field(ge=0, le=LARGEST_DATABASE)]
 RedisPassword = Annotated[SecretStr, AfterValidator(_check_password)]
-RedisUrlSetting = Annotated[RedisUrl, PlainValidator(_parse_redis_url), PlainSerializer(str)]
+RedisUrlSetting = Annotated[RedisUrl, GetPydanticSchema(_redis_url_schema)]
 #: A base URL, to which paths are appended. A query would end up in the middle of the address.
 HttpUrl = Annotated[str, AfterValidator(_without_query), Field(pattern=r"^https?://[^\s/]+(/\S*)?$")]
 Urls = Annotated[list[str], BeforeValidator(_split_urls)]

@@ -53,7 +53,8 @@ SECRET_FIELDS = (*API_KEY_FIELDS, "redis_password", "secret_rss_feeds")
 class Settings(ProviderSettings, WebSettings):
     """All settings of all processes. A process ignores the settings that it does not use."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # The base classes defer their validators, because they never need them.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=False)
 
     # --- names that the requirements fix -------------------------------------------------------------
     redis_host: RedisHost = "localhost"

@@ -8,8 +8,11 @@ from pydantic import BaseModel, Field
 from financehub_shared.core.setting_types import Names, Port
 
 
-class WebSettings(BaseModel):
-    """Settings that only the web process uses. docs/console.md explains them together."""
+class WebSettings(BaseModel, defer_build=True):
+    """Settings that only the web process uses. docs/console.md explains them together.
+
+    Only `Settings`, which inherits the fields, is ever validated, so no validator is built for this class.
+    """
 
     web_host: str = Field(
         "::",
