@@ -170,9 +170,6 @@
     document.dispatchEvent(new Event("console:theme"));
   });
   byId("pause")?.addEventListener("click", togglePause);
-  document.addEventListener("change", (event) => {
-    if (event.target.matches("form[data-auto] select, form[data-auto] input[type=checkbox]")) event.target.form.requestSubmit();
-  });
 
   readClock();
   showScrollable();
