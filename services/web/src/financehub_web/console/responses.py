@@ -11,7 +11,8 @@ from starlette.responses import Response
 from financehub_web.console.headers import SAFE_HEADERS
 
 #: Texts that change with every second. They do not count for the ETag, because the script of the console updates them.
-_CHANGING = re.compile(r"(<time [^>]*>)[^<]*|data-(?:now|at)=\"[^\"]*\"")
+#: So does the time at which the data was read.
+_CHANGING = re.compile(r"(<time [^>]*>)[^<]*|data-(?:now|at)=\"[^\"]*\"|<span id=\"updated\">.*?</span>")
 
 
 def respond(request: Request, text: str, media_type: str, status: HTTPStatus = HTTPStatus.OK) -> Response:
