@@ -16,7 +16,7 @@ from support.waiting import eventually
 pytestmark = pytest.mark.faults
 
 #: Prefixes of our keys, by Redis. All dramatiq keys belong in the queue Redis.
-DATA = ("assets", "quotes", "bars:", "full-reads", "indicators", "news", "quarantine", "freshness")
+DATA = ("assets", "quotes", "history:", "bars:", "full-reads", "indicators", "news", "quarantine", "freshness")
 RESILIENCE = ("breaker", "budget:", "validators:")
 QUEUES = ("run:", "task", "process", "health", "schedule", "backfill:")
 #: The key with which every process checks that a server accepts writes.
