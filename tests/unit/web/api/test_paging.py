@@ -63,6 +63,18 @@ def test_damaged_token_is_refused(token: str) -> None:
         read_token(token)
 
 
+@pytest.mark.parametrize("key", [[10**400, "x"], [-(10**400), "x"], [1, "\ud800"], [1, "x", {}]])
+def test_token_with_a_part_that_no_record_has_is_refused(key: list[Any]) -> None:
+    """Numbers that are too large to be sorted and texts that cannot be encoded are refused like other damage."""
+    with pytest.raises(ApiError, match="use the next_page_token"):
+        read_token(make_token(tuple(key)))
+
+
+def test_token_may_contain_the_id_of_a_run_that_is_not_utf_8() -> None:
+    """Such an id is escaped so that its bytes can be restored (`redis.text.id_text`)."""
+    assert read_token(make_token((1.5, "\udcff"))) == (1.5, "\udcff")
+
+
 @given(st.lists(PARTS, min_size=1, max_size=4))
 def test_token_contains_the_key(key: list[Any]) -> None:
     """Reading a token returns the key from which it was made, in characters that a URL may contain."""

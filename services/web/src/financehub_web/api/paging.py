@@ -12,9 +12,12 @@ from functools import total_ordering
 from http import HTTPStatus
 from typing import Any, TypeVar
 
+from financehub_shared.redis.text import id_bytes
 from financehub_web.api.errors import ApiError
 
 T = TypeVar("T")
+#: Largest integer of the key of a record. Larger ones may not be a number with floating point.
+_LARGEST_INTEGER = 2**63
 #: The parts of the key of a record: texts, numbers, booleans or None.
 Key = tuple[Any, ...]
 
@@ -108,9 +111,27 @@ def read_token(token: str) -> Key:
         key = json.loads(base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True))
     except (ValueError, binascii.Error, RecursionError):
         key = None
-    if not isinstance(key, list) or not key or any(isinstance(part, list | dict) for part in key):
+    if not isinstance(key, list) or not key or not all(map(_is_part, key)):
         raise damaged_token()
     return tuple(key)
+
+
+def _is_part(part: object) -> bool:
+    """Whether a part of a token can be in the key of a record, and can therefore be sorted, and sent to Redis."""
+    if isinstance(part, str):
+        return _is_id(part)
+    if isinstance(part, int):
+        return abs(part) <= _LARGEST_INTEGER
+    return part is None or isinstance(part, float)
+
+
+def _is_id(text: str) -> bool:
+    """Whether a text is one that Redis may have stored. Bytes that are not UTF-8 are escaped in it."""
+    try:
+        id_bytes(text)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def damaged_token() -> ApiError:
