@@ -308,7 +308,7 @@ def test_damaged_record_of_one_asset_is_explained(filled: redis.Redis, redis_url
 
 
 def test_range_of_bars_is_inclusive(redis_client: redis.Redis, redis_url: str) -> None:
-    """`start`, `end` and `last` select bars by their day, whether they are days or times."""
+    """`start`, `end` and `last` select bars by their day, of one asset and of several. `/bars` alone has no bars."""
     store = RedisStore(redis_client)
     store.put_assets([Asset("BTC-USD", AssetType.CRYPTO)])
     store.put_bars([bars("BTC-USD", range(20_454, 20_464))])  # 2026-01-01 to 2026-01-10
@@ -317,6 +317,8 @@ def test_range_of_bars_is_inclusive(redis_client: redis.Redis, redis_url: str) -
         def days(query: str) -> list[str]:
             answer = client.get(f"{V1}/bars/BTC-USD?{query}").json()["data"]
             assert answer["count"] == 10
+            of_several = client.get(f"{V1}/bars?symbols=btc-usd&{query}").json()["data"]
+            assert of_several == [answer if query else {**answer, "bars": []}]
             return [bar["day"][-2:] for bar in answer["bars"]]
 
         assert days("") == [f"{day:02}" for day in range(1, 11)]

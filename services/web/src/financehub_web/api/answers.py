@@ -16,7 +16,7 @@ from financehub_web.api import csv_text
 from financehub_web.api.bodies import Body, BodyCache
 from financehub_web.api.decimals import with_numbers
 from financehub_web.api.errors import ApiError, near_names
-from financehub_web.api.etags import CHANGING, is_known, tag_of
+from financehub_web.api.etags import ignored_keys, is_known, tag_of
 from financehub_web.api.negotiation import accepts_gzip, best_type
 from financehub_web.api.parameters import Query, TableQuery
 from financehub_web.reading.cache import Reading
@@ -95,7 +95,7 @@ def respond(request: Request, query: Query, readings: Sequence[Reading[Any]], ma
     bodies: BodyCache = request.app.state.bodies
     key = (request.url.path, request.scope["query_string"], is_csv)
     versions = tuple(reading.version for reading in readings)
-    return send_body(request, bodies.get(key, versions, lambda: _encode(make(), query, readings, is_csv=is_csv)))
+    return send_body(request, bodies.get(key, versions, lambda: encode(make(), query, readings, is_csv=is_csv)))
 
 
 def send_body(request: Request, body: Body) -> Response:
@@ -133,8 +133,18 @@ def _is_csv(request: Request, query: Query) -> bool:
     return require_type(request, [JSON, csv_text.MEDIA_TYPE]) == csv_text.MEDIA_TYPE
 
 
-def _encode(answer: Answer, query: Query, readings: Sequence[Reading[Any]], *, is_csv: bool) -> Body:
-    """Return the encoded answer. Its entity tag is that of its JSON form."""
+def encode(answer: Answer, query: Query, readings: Sequence[Reading[Any]], *, is_csv: bool) -> Body:
+    """Return the encoded answer.
+
+    Args:
+        answer: The answer.
+        query: The parameters of the request.
+        readings: Everything from which the answer is made.
+        is_csv: Whether the client wants CSV.
+
+    Raises:
+        ApiError: `fields` contains an unknown key.
+    """
     records, view = answer.data, answer.view
     if is_csv and answer.rows is not None:
         name, view = answer.rows
@@ -146,10 +156,10 @@ def _encode(answer: Answer, query: Query, readings: Sequence[Reading[Any]], *, i
         rows = [with_numbers(row, view) for row in rows]
     if query.fields:
         rows = [{name: row[name] for name in names} for row in rows]
+    ignored = ignored_keys(query.fields)
     if is_csv:
         text = csv_text.to_csv(rows, names)
-        # the tag is that of the columns that do not change with every request
-        lasting = csv_text.to_csv(rows, [name for name in names if name not in CHANGING])
+        lasting = csv_text.to_csv(rows, [name for name in names if name not in ignored])
         return Body(text.encode(), f"{csv_text.MEDIA_TYPE}; charset=utf-8; header=present", tag_of(lasting.encode()))
     warnings = dict.fromkeys([*(each for reading in readings for each in reading.warnings), *answer.warnings])
     as_of = iso_time(min(reading.at for reading in readings))
@@ -157,7 +167,7 @@ def _encode(answer: Answer, query: Query, readings: Sequence[Reading[Any]], *, i
     if is_list:
         body["next_page_token"] = answer.next_page_token
     encoded = dump_json(body).encode()
-    return Body(encoded, JSON, tag_of(encoded))
+    return Body(encoded, JSON, tag_of(encoded, ignored))
 
 
 def _selected(fields: Sequence[str], view: type[Any]) -> list[str]:

@@ -1,7 +1,7 @@
 """`/api/v1/bars`: the daily bars."""
 
 from bisect import bisect_left, bisect_right
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Query as Parameters
 from fastapi import Request
@@ -16,6 +16,7 @@ from financehub_web.api.paging import page_of
 from financehub_web.api.parameters import ListQuery, Moment, Symbols, TableQuery
 from financehub_web.api.routing import CSV, FleetOf, Symbol, api_router
 from financehub_web.api.symbols import missing_warnings, no_data_yet, require_asset, require_symbols
+from financehub_web.reading.cache import Reading
 
 router = api_router("prices")
 
@@ -40,25 +41,29 @@ class BarsOfAssetsQuery(ListQuery):
     symbols: Symbols = Field([], description="Only these symbols, separated by commas.", examples=["BTC-USD,AAPL"])
     start: Moment | None = _START
     end: Moment | None = _END
-    last: int = Field(0, ge=0, le=2_000, description="Number of newest bars of each asset within the range.")
+    last: int | None = Field(
+        None,
+        ge=0,
+        le=2_000,
+        description="Number of newest bars of each asset within the range. By default, those of a range that is given.",
+    )
 
 
 @router.get("/bars", response_model=Page[BarsView], responses=CSV)
 def list_bars(request: Request, query: Annotated[BarsOfAssetsQuery, Parameters()], fleet: FleetOf) -> Response:
-    """Return how many bars each asset has, and the newest ones with `last`."""
+    """Return how many bars each asset has. With `start`, `end` or `last`, return these bars too."""
     assets = fleet.assets()
     wanted = require_symbols(fleet, query.symbols)
     symbols, token = page_of(wanted, lambda symbol: (symbol,), limit=query.limit, token=query.page_token)
-    reading = fleet.bars_of(symbols)
+    has_rows = bool(query.last) or (query.last is None and (query.start, query.end) != (None, None))
+    reading: Reading[Any] = fleet.bars_of(symbols) if has_rows else fleet.bar_summaries(symbols)
 
     def make() -> Answer:
-        today = int(reading.at // DAY_SECONDS)
-        views = [
-            bars_view(found, today, _rows(found, query.start, query.end, query.last))
-            for symbol in symbols
-            if (found := reading.value.get(symbol)) is not None
-        ]
-        return Answer(views, BarsView, missing_warnings(symbols, reading.value, "bars"), token)
+        found = [reading.value[symbol] for symbol in symbols if symbol in reading.value]
+        if has_rows:
+            today = int(reading.at // DAY_SECONDS)
+            found = [bars_view(each, today, _rows(each, query.start, query.end, query.last)) for each in found]
+        return Answer(found, BarsView, missing_warnings(symbols, reading.value, "bars"), token)
 
     return respond(request, query, [assets, reading], make)
 

@@ -2,20 +2,36 @@
 
 import hashlib
 import re
+from collections.abc import Collection
 
 #: Keys whose values change with every request. Two answers that differ only in them have the same tag.
 CHANGING = frozenset({"as_of", "age_seconds", "next_in_seconds"})
-_CHANGING_VALUES = re.compile(rb'"(?:' + b"|".join(sorted(name.encode() for name in CHANGING)) + rb')":[^,}]*')
 #: One entity tag in a header. A tag may contain commas, so the header cannot simply be split.
 _TAG = re.compile(r'(?:W/)?("[^"]*")')
 
 
-def tag_of(json_body: bytes) -> str:
-    """Return the weak tag of a JSON document without its changing values.
+def ignored_keys(fields: Collection[str]) -> frozenset[str]:
+    """Return the keys that do not count in the tag of an answer.
 
-    Inside of strings, quotation marks are escaped, so what looks like a changing key there is part of the tag.
+    Args:
+        fields: The keys that the client asked for; empty for all. A changing key that it names counts, because such a
+            client would otherwise never get another value of it.
     """
-    digest = hashlib.blake2b(_CHANGING_VALUES.sub(b"", json_body), digest_size=12).hexdigest()
+    return CHANGING.difference(fields)
+
+
+def tag_of(content: bytes, ignored: frozenset[str] = frozenset()) -> str:
+    """Return the weak tag of a document.
+
+    Args:
+        content: The document.
+        ignored: Keys of a JSON document whose values do not count. Inside of strings, quotation marks are escaped, so
+            what looks like such a key there counts.
+    """
+    if ignored:
+        names = b"|".join(sorted(name.encode() for name in ignored))
+        content = re.sub(rb'"(?:' + names + rb')":[^,}]*', b"", content)
+    digest = hashlib.blake2b(content, digest_size=12).hexdigest()
     return f'W/"{digest}"'
 
 

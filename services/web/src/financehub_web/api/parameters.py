@@ -34,7 +34,7 @@ def _read_time(value: object) -> object:
 #: A list of names, separated by commas.
 Names = Annotated[list[str], BeforeValidator(_split), Field(max_length=MOST_NAMES)]
 #: Symbols in upper or lower case, separated by commas.
-Symbols = Annotated[Names, AfterValidator(lambda symbols: [symbol.upper() for symbol in symbols])]
+Symbols = Annotated[Names, AfterValidator(lambda symbols: list(dict.fromkeys(symbol.upper() for symbol in symbols)))]
 #: A day or a time as Unix seconds.
 Moment = Annotated[
     float,

@@ -3,13 +3,18 @@
 from collections.abc import Sequence
 from math import inf
 
+from financehub_shared.core.chunks import chunks
 from financehub_shared.core.durations import DAY_SECONDS, MINUTE_SECONDS
 from financehub_shared.core.models import Asset, Bars, Indicators, IndicatorValues, NewsItem, PriceHistory, Quarantined
 from financehub_shared.health.freshness import dataset_limits
 from financehub_shared.market.history_candles import MAX_RANGE_DAYS
+from financehub_shared.views.bars import BarsView, bars_view
 from financehub_shared.views.quotes import QuoteView, quote_view
 from financehub_web.reading.cache import Reading
 from financehub_web.reading.work import WorkReadings
+
+#: Assets whose bars are decoded at once to count them. Those of one asset take 0.1 MB.
+_SUMMARIZED = 10
 
 
 class MarketReadings(WorkReadings):
@@ -30,6 +35,19 @@ class MarketReadings(WorkReadings):
     def bars_of(self, symbols: Sequence[str]) -> Reading[dict[str, Bars]]:
         """Return symbol → all daily bars, for the assets that have any."""
         return self._data.get(("bars", tuple(symbols)), lambda: self._store.bars(symbols))
+
+    def bar_summaries(self, symbols: Sequence[str]) -> Reading[dict[str, BarsView]]:
+        """Return symbol → the view of its daily bars without any bar, for the assets that have bars."""
+
+        def read() -> dict[str, BarsView]:
+            today = int(self.clock.now() // DAY_SECONDS)
+            return {
+                symbol: bars_view(bars, today, range(0))
+                for some in chunks(symbols, _SUMMARIZED)
+                for symbol, bars in self._store.bars(some).items()
+            }
+
+        return self._data.get(("bar-summaries", tuple(symbols)), read)
 
     def history(self, symbol: str, start: float | None, end: float | None) -> Reading[PriceHistory]:
         """Return the intraday prices of an asset in a range. See `history_range` for the defaults."""
