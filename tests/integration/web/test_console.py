@@ -105,7 +105,7 @@ def test_pages_show_the_last_good_data_while_redis_is_away(redis_server: Callabl
         page = client.get("/quotes")
         assert page.status_code == 200
         assert "456.06" in page.text
-        assert "Old data." in page.text
+        assert "Not current:" in page.text
         assert "<title>✗" in page.text
         unread = client.get("/news")
         assert unread.status_code == 503

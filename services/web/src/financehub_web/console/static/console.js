@@ -3,17 +3,19 @@
 (() => {
   const root = document.documentElement;
   const byId = (id) => document.getElementById(id);
-  const store = {
-    get(name, otherwise) { try { return localStorage.getItem(name) ?? otherwise; } catch { return otherwise; } },
-    set(name, value) { try { localStorage.setItem(name, value); } catch { /* the choice holds for this page only */ } },
-  };
+  const storeIn = (storage) => ({
+    get(name, otherwise) { try { return storage().getItem(name) ?? otherwise; } catch { return otherwise; } },
+    set(name, value) { try { storage().setItem(name, value); } catch { /* the value holds for this page only */ } },
+  });
+  const store = storeIn(() => localStorage);
+  const session = storeIn(() => sessionStorage);
 
   // Times -----------------------------------------------------------------------------------------------------------
-  // The clock of the server, because that of the reader may be wrong.
+  // The clock of the server, because that of the reader may be wrong. Only a page that has just arrived tells its time.
   let offset = 0;
   function readClock() {
-    const live = byId("live");
-    offset = Number(live.dataset.now) * 1000 - Date.now();
+    offset = Number(byId("live").dataset.now) * 1000 - Date.now();
+    session.set("offset", String(offset));
   }
   const serverNow = () => Date.now() + offset;
 
@@ -54,7 +56,8 @@
     const updated = byId("updated");
     if (byId("live").dataset.live !== undefined) {
       const seconds = Math.max(0, Math.round(serverNow() / 1000 - Number(byId("live").dataset.at)));
-      updated.textContent = failed ? `Not updated: ${failed}` : `Updated ${duration(seconds)} ago`;
+      const text = failed ? `Not updated: ${failed}` : isSelecting() ? "Updates wait for your selection" : `Updated ${duration(seconds)} ago`;
+      if (updated.textContent !== text) updated.textContent = text;
     }
   }
 
@@ -74,10 +77,14 @@
   let isPaused = store.get("paused", "") === "yes";
   let isLoading = false;
 
+  // A list must not change under the hand of a reader who selects some of its rows.
+  function isSelecting() {
+    return document.querySelector("#live .selection :checked") !== null;
+  }
+
   function update() {
     const live = byId("live");
-    if (live.dataset.live === undefined || isLoading) return;
-    isLoading = true;
+    if (live.dataset.live === undefined || isLoading || isSelecting()) return;
     htmx.trigger(live, "refresh");
   }
 
@@ -98,26 +105,41 @@
   }
 
   document.addEventListener("htmx:config:request", (event) => {
-    if (tag) event.detail.ctx.request.headers["If-None-Match"] = tag;
+    const { request } = event.detail.ctx;
+    isLoading = true;
+    request.cache = "no-store"; // The cache of the browser has the page as it was opened.
+    if (tag) request.headers["If-None-Match"] = tag;
   });
   document.addEventListener("htmx:before:response", (event) => {
-    const { response } = event.detail.ctx;
-    if (response.status === 304) byId("live").dataset.at = String(serverNow() / 1000);
-    failed = response.status >= 400 ? `the server answered ${response.status}` : "";
+    const { status } = event.detail.ctx.response;
+    failed = status === 200 || status === 304 ? "" : `the server answered ${status}`;
+    if (status === 304) byId("live").dataset.at = String(serverNow() / 1000);
     if (failed) event.preventDefault();
-    else if (response.status === 200) tag = response.headers.get("ETag") ?? "";
+  });
+  document.addEventListener("htmx:before:swap", (event) => {
+    const { ctx, tasks } = event.detail;
+    if (ctx.response.status !== 200) return;
+    // A proxy may answer with a page of its own, for example with a form to log in.
+    const isOurs = tasks.some(({ type, fragment }) => type === "main" && fragment.querySelector("#live[data-live]"));
+    if (!isOurs) failed = "another page was sent; reload this one";
+    if (!isOurs || isSelecting()) event.preventDefault();
   });
   document.addEventListener("htmx:error", () => { failed = "the server does not answer"; });
   document.addEventListener("htmx:finally:request", () => {
     isLoading = false;
-    if (!failed) readClock();
     showTimes();
   });
-  document.addEventListener("htmx:after:swap", () => {
+  document.addEventListener("htmx:after:swap", (event) => {
+    const { response } = event.detail.ctx;
+    if (response.status !== 200) return;
+    tag = response.headers.get("ETag") ?? "";
     readClock();
     showTimes();
     showScrollable();
     document.dispatchEvent(new Event("console:updated"));
+  });
+  document.addEventListener("change", (event) => {
+    if (event.target.closest?.(".selection")) showTimes();
   });
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && !isPaused) update();
@@ -133,6 +155,7 @@
       if (event.key === "Escape") target.blur();
       return;
     }
+    if (!byId("use-keys").checked) return;
     if (isGoing) {
       isGoing = false;
       if (event.key in pages) location.assign(new URL(pages[event.key], document.querySelector(".brand").href));
@@ -169,9 +192,16 @@
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     document.dispatchEvent(new Event("console:theme"));
   });
+  byId("use-keys").checked = store.get("keys", "yes") === "yes";
+  byId("use-keys").addEventListener("change", ({ target }) => store.set("keys", target.checked ? "yes" : ""));
   byId("pause")?.addEventListener("click", togglePause);
 
-  readClock();
+  // After a step back or forward, the browser may show the page as it was, with the time that it had then.
+  const isOld = performance.getEntriesByType("navigation")[0]?.type === "back_forward";
+  const lastOffset = session.get("offset", "");
+  if (isOld && lastOffset) offset = Number(lastOffset);
+  else readClock();
+  addEventListener("pageshow", ({ persisted }) => { if (persisted || isOld) setTimeout(update); });
   showScrollable();
   addEventListener("resize", showScrollable);
   showPause();
