@@ -61,6 +61,7 @@ VIOLATIONS = [
     Violation("web-layers", "financehub_web/reading/cache.py", "import financehub_web.api.problems"),
     Violation("web-layers", "financehub_web/api/quotes.py", "import financehub_web.console"),
     Violation("web-layers", "financehub_web/http/clients.py", "import financehub_web.api.problems"),
+    Violation("web-layers", "financehub_web/http/clients.py", "import financehub_web.access.users"),
     Violation("web", "financehub_web/app.py", "import financehub_shared.providers.protocols"),
     Violation("scheduler", "financehub_scheduler/app.py", "import financehub_shared.providers.protocols"),
     Violation("scheduler", "financehub_scheduler/app.py", "import pandas"),

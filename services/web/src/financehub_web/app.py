@@ -24,12 +24,12 @@ from financehub_shared.redis.server_clock import ServerClock
 from financehub_shared.redis.watch import RedisWatch
 from financehub_web.access.gate import Gate
 from financehub_web.access.hosts import HostFilter, allowed_hosts
-from financehub_web.access.users import load_users, read_networks
+from financehub_web.access.users import load_users
 from financehub_web.actions.controls import Controls
 from financehub_web.actions.registry import Actions
-from financehub_web.api.health import PATH as HEALTH_PATH
+from financehub_web.api.health import PATHS as HEALTH_PATHS
 from financehub_web.api.quote_feed import QuoteFeed
-from financehub_web.api.rate_limit import RateLimit, RateLimiter
+from financehub_web.api.rate_limit import RateLimit, request_limiter
 from financehub_web.api.setup import add_api
 from financehub_web.console.errors import add_error_pages
 from financehub_web.console.pages import router as pages
@@ -37,8 +37,10 @@ from financehub_web.http.failures import Failures
 from financehub_web.http.head import HeadRequests
 from financehub_web.http.measuring import Measuring
 from financehub_web.http.memory import limit_heaps, release_memory_of_start
+from financehub_web.http.networks import read_networks
 from financehub_web.http.origins import ApiOrigins
 from financehub_web.http.request_ids import RequestIds
+from financehub_web.http.sniffing import NoSniffing
 from financehub_web.http.threads import prepare_threads
 from financehub_web.observability import LoopProbe, WebObservability
 from financehub_web.reading.fleet import Fleet
@@ -89,17 +91,20 @@ def build_app(settings: Settings, fleet: Fleet, loop: LoopProbe, metrics: Metric
     add_error_pages(app)
     # The one that is added last sees a request first.
     app.add_middleware(Failures, handlers=app.exception_handlers)
+    proxies, monotonic = read_networks(settings), fleet.clock.monotonic
+    limiter = request_limiter(settings.web_requests_per_second, monotonic)
+    app.add_middleware(RateLimit, limiter=limiter, proxies=proxies, exempt=HEALTH_PATHS)
     app.add_middleware(
-        RateLimit,
-        limiter=RateLimiter(settings.web_requests_per_second, fleet.clock.monotonic),
-        proxies=read_networks(settings),
-        prefix="/api/",
-        exempt=HEALTH_PATH,
+        Gate,
+        users=load_users(settings),
+        is_writable=settings.web_mode == "write",
+        proxies=proxies,
+        monotonic=monotonic,
     )
-    app.add_middleware(Gate, users=load_users(settings), is_writable=settings.web_mode == "write")
-    app.add_middleware(ApiOrigins, origins=settings.web_origins, prefix="/api/")
+    app.add_middleware(ApiOrigins, origins=settings.web_origins)
     app.add_middleware(HostFilter, hosts=allowed_hosts(settings))
-    app.add_middleware(HeadRequests, prefix="/api/")
+    app.add_middleware(HeadRequests)
+    app.add_middleware(NoSniffing)
     app.add_middleware(Measuring, metrics=metrics)
     app.add_middleware(RequestIds)
     return app
@@ -141,6 +146,8 @@ def build_server(app: FastAPI, feed: QuoteFeed) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         http="h11",
+        # no route is a web socket, so the libraries for them need not be loaded
+        ws="none",
         lifespan="on",
         access_log=False,
         log_config=None,

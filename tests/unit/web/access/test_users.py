@@ -5,10 +5,12 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from starlette.datastructures import Headers
 
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.settings import Settings, load_settings
-from financehub_web.access.users import Role, User, load_users
+from financehub_web.access.tokens import Role
+from financehub_web.access.users import LONGEST_NAME, Stranger, User, Users, load_users
 
 TOKENS = {"alice": ("operator", "token-of-alice-0123456789"), "bob": ("viewer", "token-of-bob-0123456789")}
 
@@ -29,6 +31,16 @@ def settings(**values: object) -> Settings:
     return load_settings({f"FINANCEHUB_WEB_{name.upper()}": str(value) for name, value in values.items()})
 
 
+def find(users: Users, peer: str, *headers: tuple[str, str | bytes]) -> User | str:
+    """Return the user of a request with these headers, or the code of the reason why it has none."""
+    raw = [
+        (name.encode(), value if isinstance(value, bytes) else value.encode("utf-8", "surrogateescape"))
+        for name, value in headers
+    ]
+    found = users.find(Headers(raw=raw), peer)
+    return found.code if isinstance(found, Stranger) else found
+
+
 def basic(password: str, name: str = "anything") -> str:
     return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
 
@@ -38,9 +50,9 @@ def test_token_names_its_user_as_bearer_and_as_password(tokens_file: Path, name:
     """A token gives its user and role as bearer and as basic password, and only a bearer proves a program."""
     users = load_users(settings(tokens_file=tokens_file))
     role, token = Role(TOKENS[name][0]), TOKENS[name][1]
-    assert users.find({"authorization": f"Bearer {token}"}, "10.0.0.1") == User(name, role, has_token=True)
-    assert users.find({"authorization": f"bearer {token}"}, "10.0.0.1") == User(name, role, has_token=True)
-    assert users.find({"authorization": basic(token)}, "10.0.0.1") == User(name, role, has_token=False)
+    assert find(users, "10.0.0.1", ("authorization", f"Bearer {token}")) == User(name, role, has_token=True)
+    assert find(users, "10.0.0.1", ("authorization", f"bearer {token}")) == User(name, role, has_token=True)
+    assert find(users, "10.0.0.1", ("authorization", basic(token))) == User(name, role, has_token=False)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +76,8 @@ def test_token_names_its_user_as_bearer_and_as_password(tokens_file: Path, name:
 )
 def test_request_without_a_valid_token_has_no_user(tokens_file: Path, header: str) -> None:
     """A missing, damaged, foreign or hashed token gives no user."""
-    assert load_users(settings(tokens_file=tokens_file)).find({"authorization": header}, "127.0.0.1") is None
+    found = find(load_users(settings(tokens_file=tokens_file)), "127.0.0.1", ("authorization", header))
+    assert found in {"user-required", "unknown-token"}
 
 
 def test_user_header_counts_only_from_a_trusted_proxy() -> None:
@@ -72,22 +85,88 @@ def test_user_header_counts_only_from_a_trusted_proxy() -> None:
     users = load_users(
         settings(user_header="X-Forwarded-User", trusted_proxies="10.0.0.0/8,fd00::/8", operators="alice")
     )
-    headers = {"x-forwarded-user": "alice"}
-    assert users.find(headers, "10.1.2.3") == User("alice", Role.OPERATOR)
-    assert users.find(headers, "::ffff:10.1.2.3") == User("alice", Role.OPERATOR)
-    assert users.find(headers, "fd00::7") == User("alice", Role.OPERATOR)
-    assert users.find({"x-forwarded-user": "bob"}, "10.1.2.3") == User("bob", Role.VIEWER)
-    assert users.find(headers, "192.0.2.1") is None
-    assert users.find(headers, "") is None
-    assert users.find({"x-forwarded-user": "eve\x1b[2J"}, "10.1.2.3") is None
-    assert users.find({}, "10.1.2.3") is None
+    alice = ("x-forwarded-user", "alice")
+    for peer in ("10.1.2.3", "::ffff:10.1.2.3", "fd00::7"):
+        assert find(users, peer, alice) == User("alice", Role.OPERATOR), peer
+    assert find(users, "10.1.2.3", ("x-forwarded-user", "bob")) == User("bob", Role.VIEWER)
+    for peer in ("192.0.2.1", ""):
+        assert find(users, peer, alice) == "untrusted-proxy", peer
+    for nothing in ((), (("x-forwarded-user", ""),)):
+        assert find(users, "10.1.2.3", *nothing) == "user-required"
+
+
+def behind_proxy(**values: object) -> Users:
+    return load_users(settings(user_header="X-User", trusted_proxies="10.0.0.0/8", **values))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "auth0|5f7c",
+        "DOMAIN\\alice",
+        "Alice Smith",
+        "Jürgen",
+        "Smith, Alice",
+        "山田",
+        "cn=alice,dc=example",
+        "a" * LONGEST_NAME,
+        "a",
+    ],
+)
+def test_every_printable_name_of_a_proxy_is_a_user(name: str) -> None:
+    """Providers of identities use many forms of names. They are UTF-8, and never shown as other characters."""
+    assert find(behind_proxy(), "10.0.0.1", ("x-user", name)) == User(name, Role.VIEWER)
+
+
+def test_name_in_iso_8859_1_is_a_user() -> None:
+    """A proxy that does not send UTF-8 sends what HTTP once defined."""
+    assert find(behind_proxy(), "10.0.0.1", ("x-user", "Jürgen".encode("latin-1"))) == User("Jürgen", Role.VIEWER)
+
+
+@pytest.mark.parametrize("name", ["eve\x1b[2J", "a\u202eb", "a\tb", "a" * (LONGEST_NAME + 1), "\x00"])
+def test_name_that_cannot_be_shown_is_refused(name: str) -> None:
+    """Control characters and endless names would damage the audit log."""
+    assert find(behind_proxy(), "10.0.0.1", ("x-user", name)) == "invalid-user-name"
+
+
+@pytest.mark.parametrize("authorization", [basic("of-nginx", "alice"), "Bearer of-oauth2-proxy", "Digest x", "Basic !"])
+@pytest.mark.parametrize("has_tokens", [True, False])
+def test_login_of_the_proxy_does_not_hide_its_user(tokens_file: Path, authorization: str, *, has_tokens: bool) -> None:
+    """Proxies forward `Authorization`. It is not a token of FinanceHub, so the header of the proxy names the user."""
+    users = behind_proxy(**({"tokens_file": tokens_file} if has_tokens else {}))
+    sent = ("authorization", authorization)
+    assert find(users, "10.0.0.1", sent, ("x-user", "carol")) == User("carol", Role.VIEWER)
+    assert find(users, "192.0.2.1", sent, ("x-user", "carol")) == "untrusted-proxy"
+
+
+def test_token_comes_before_the_user_of_the_proxy(tokens_file: Path) -> None:
+    """A program behind the proxy acts as the user of its token."""
+    token = TOKENS["bob"][1]
+    users = behind_proxy(tokens_file=tokens_file)
+    found = find(users, "10.0.0.1", ("authorization", f"Bearer {token}"), ("x-user", "carol"))
+    assert found == User("bob", Role.VIEWER, has_token=True)
+
+
+@pytest.mark.parametrize("values", [("alice", "bob"), ("alice", "alice"), ("", "alice"), ("alice", "")])
+def test_repeated_user_header_is_refused(values: tuple[str, str]) -> None:
+    """If a client's own header reaches the console with that of the proxy, neither of them is taken."""
+    headers = [("x-user", value) for value in values]
+    assert find(behind_proxy(operators="*"), "10.0.0.1", *headers) == "repeated-header"
+
+
+def test_repeated_authorization_is_refused(tokens_file: Path) -> None:
+    """Two tokens are never one user, and the header of a proxy does not change this."""
+    sent = [("authorization", f"Bearer {token}") for _, token in TOKENS.values()]
+    users = behind_proxy(tokens_file=tokens_file)
+    assert find(users, "10.0.0.1", *sent) == "repeated-header"
+    assert find(users, "10.0.0.1", *sent, ("x-user", "carol")) == "repeated-header"
 
 
 def test_everybody_is_the_anonymous_user_if_no_users_are_configured() -> None:
     """Without tokens and header, everybody may read, and may write on loopback in the mode `write`."""
-    assert load_users(settings()).find({}, "192.0.2.1") == User("anonymous", Role.VIEWER)
+    assert find(load_users(settings()), "192.0.2.1") == User("anonymous", Role.VIEWER)
     users = load_users(settings(mode="write", host="localhost"))
-    assert users.find({}, "127.0.0.1") == User("anonymous", Role.OPERATOR)
+    assert find(users, "127.0.0.1") == User("anonymous", Role.OPERATOR)
 
 
 @pytest.mark.parametrize("host", ["::", "192.0.2.1", "example.com", "localhost.example.com"])

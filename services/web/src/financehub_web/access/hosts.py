@@ -1,13 +1,14 @@
 """Refuses requests for other host names. This stops DNS rebinding, by which a foreign page reads a local server."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from financehub_shared.core.settings import Settings
-from financehub_web.access.users import is_loopback
+from financehub_web.http.networks import is_loopback
+from financehub_web.http.refusals import refusal
 
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
@@ -45,8 +46,9 @@ class HostFilter:
             if name.removesuffix(".") not in self._hosts:
                 text = (
                     f"This FinanceHub is not available under the host name {name[:100]!r}. Open it as "
-                    f"{min(self._hosts)}, or add the name to FINANCEHUB_WEB_HOSTS.\n"
+                    f"{min(self._hosts)}, or add the name to FINANCEHUB_WEB_HOSTS."
                 )
-                await PlainTextResponse(text, status_code=421)(scope, receive, send)
+                response = refusal(scope, HTTPStatus.MISDIRECTED_REQUEST, "unknown-host", text)
+                await response(scope, receive, send)
                 return
         await self._app(scope, receive, send)

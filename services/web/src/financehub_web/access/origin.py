@@ -25,7 +25,7 @@ def origin_problem(headers: Mapping[str, str], user: User) -> str:
         return "" if site == "same-origin" else f"the request comes from another site (Sec-Fetch-Site: {site[:40]!r})"
     origin = headers.get("origin")
     if origin is not None:
-        is_same = urlsplit(origin).netloc.lower() == headers.get("host", "").lower() != ""
+        is_same = _authority(origin) == headers.get("host", "").lower() != ""
         return "" if is_same else f"the request comes from the origin {origin[:100]!r}"
     if user.has_token:
         return ""
@@ -33,3 +33,11 @@ def origin_problem(headers: Mapping[str, str], user: User) -> str:
         "the request does not say where it comes from; programs send a bearer token, or the header "
         "`Sec-Fetch-Site: same-origin`"
     )
+
+
+def _authority(origin: str) -> str:
+    """Return the host and port of an origin; empty if it is not a valid address."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""

@@ -1,34 +1,21 @@
-"""Users and their roles: tokens from a mounted file, or a header from a trusted proxy."""
+"""Finds the user of a request: by a token of a mounted file, or by a header from a trusted proxy."""
 
-import base64
-import binascii
-import hashlib
-import hmac
-import ipaddress
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from pathlib import Path
 
-import yaml
+from starlette.datastructures import Headers
 
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.settings import Settings
+from financehub_web.access.tokens import Role, Token, find_token, read_tokens, token_of
+from financehub_web.http.networks import Network, is_in, is_loopback, read_networks
 
-_HASH = re.compile(r"[0-9a-f]{64}")
-_NAME = re.compile(r"[\w.@+-]{1,100}")
+#: Longest name of a user that a proxy may send, in characters.
+LONGEST_NAME = 200
 #: Every user of a proxy is an operator.
 EVERYONE = "*"
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-class Role(StrEnum):
-    """What a user may do. An operator may do everything that a viewer may do."""
-
-    VIEWER = "viewer"
-    OPERATOR = "operator"
+#: Code of the refusal of a token that no user has.
+UNKNOWN_TOKEN = "unknown-token"  # noqa: S105 — a code for programs
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +34,16 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
-class _Token:
-    name: str
-    role: Role
-    sha256: str
+class Stranger:
+    """A request that has no user.
+
+    Args:
+        code: The reason for programs and the log.
+        text: The reason, and what to do.
+    """
+
+    code: str
+    text: str
 
 
 class Users:
@@ -66,7 +59,7 @@ class Users:
 
     def __init__(
         self,
-        tokens: Sequence[_Token] = (),
+        tokens: Sequence[Token] = (),
         header: str = "",
         proxies: Sequence[Network] = (),
         operators: Sequence[str] = (),
@@ -83,32 +76,66 @@ class Users:
         """Whether a request needs a user, because tokens or a header are configured."""
         return bool(self._tokens or self._header)
 
-    def find(self, headers: Mapping[str, str], peer: str) -> User | None:
-        """Return the user of a request, or None if it has no valid token and no trusted header.
+    @property
+    def have_tokens(self) -> bool:
+        """Whether a user can send a token."""
+        return bool(self._tokens)
+
+    def find(self, headers: Headers, peer: str) -> User | Stranger:
+        """Return the user of a request, or why it has none.
+
+        A proxy may forward the header `Authorization` of its own login. It is not read unless there are tokens, and it
+        does not hide the user whom a trusted proxy names.
 
         Args:
-            headers: The headers of the request, in any case.
+            headers: The headers of the request.
             peer: Address from which the connection comes.
         """
-        if not self.are_required:
+        if not self.are_required and self._anonymous:
             return self._anonymous
-        kind, _, credentials = headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer":
-            return self._of_token(credentials.strip(), has_token=True)
-        if kind.lower() == "basic":
-            return self._of_token(_basic_password(credentials), has_token=False)
-        if self._header and is_in(peer, self._proxies):
-            name = headers.get(self._header.lower(), "").strip()
-            if _NAME.fullmatch(name):
-                is_operator = name in self._operators or EVERYONE in self._operators
-                return User(name, Role.OPERATOR if is_operator else Role.VIEWER)
-        return None
+        by_token = self._by_token(headers) if self._tokens else None
+        if isinstance(by_token, User):
+            return by_token
+        is_repeated = by_token is not None and by_token.code != UNKNOWN_TOKEN
+        by_header = self._by_header(headers, peer) if self._header and not is_repeated else None
+        return by_header or by_token or Stranger("user-required", f"this console needs a user: {self._advice()}")
 
-    def _of_token(self, token: str, *, has_token: bool) -> User | None:
-        given = hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
-        # Every hash is compared in constant time, so that the duration does not tell how close a guess is.
-        found = [each for each in self._tokens if hmac.compare_digest(each.sha256, given)]
-        return User(found[0].name, found[0].role, has_token) if token and found else None
+    def _by_token(self, headers: Headers) -> User | Stranger | None:
+        """Return the user of the token, why there is none, or None if the request has no token."""
+        values = headers.getlist("Authorization")
+        if len(values) > 1:
+            return _repeated("Authorization")
+        given = token_of(values[0]) if values else None
+        if given is None:
+            return None
+        text, is_bearer = given
+        token = find_token(self._tokens, text)
+        if token is None:
+            return Stranger(UNKNOWN_TOKEN, f"no user has this token: {self._advice()}")
+        return User(token.name, token.role, is_bearer)
+
+    def _by_header(self, headers: Headers, peer: str) -> User | Stranger | None:
+        """Return the user whom a proxy names, why it does not count, or None if no proxy names one."""
+        values = headers.getlist(self._header)
+        if values in ([], [""]):
+            return None
+        if not is_in(peer, self._proxies):
+            addresses = "the addresses of FINANCEHUB_WEB_TRUSTED_PROXIES"
+            return Stranger("untrusted-proxy", f"the header {self._header} counts only from {addresses}")
+        if len(values) > 1:
+            return _repeated(self._header)
+        name = _decoded(values[0])
+        if not (name.isprintable() and 0 < len(name) <= LONGEST_NAME):
+            wanted = f"a name of 1 to {LONGEST_NAME} printable characters"
+            return Stranger("invalid-user-name", f"the header {self._header} needs {wanted}")
+        is_operator = name in self._operators or EVERYONE in self._operators
+        return User(name, Role.OPERATOR if is_operator else Role.VIEWER)
+
+    def _advice(self) -> str:
+        """Return how a request gets a user."""
+        send = "send a token as bearer, or as the password of any name"
+        proxy = f"open it through the proxy that sets the header {self._header}"
+        return "; or ".join(text for text, is_possible in ((send, self._tokens), (proxy, self._header)) if is_possible)
 
 
 def load_users(settings: Settings) -> Users:
@@ -117,7 +144,7 @@ def load_users(settings: Settings) -> Users:
     Raises:
         ConfigError: The tokens file or an address of a proxy is invalid, or the mode `write` is open to everybody.
     """
-    tokens = _read_tokens(settings.web_tokens_file) if settings.web_tokens_file else []
+    tokens = read_tokens(settings.web_tokens_file) if settings.web_tokens_file else []
     if settings.web_user_header and not settings.web_trusted_proxies:
         raise ConfigError(
             f"FINANCEHUB_WEB_USER_HEADER={settings.web_user_header}: set FINANCEHUB_WEB_TRUSTED_PROXIES to the "
@@ -135,86 +162,17 @@ def load_users(settings: Settings) -> Users:
     return users
 
 
-def read_networks(settings: Settings) -> list[Network]:
-    """Return the networks of the trusted proxies.
+def _repeated(header: str) -> Stranger:
+    return Stranger("repeated-header", f"the header {header} occurs more than once, so it is not clear who sent it")
 
-    Raises:
-        ConfigError: One of them is neither an address nor a network.
+
+def _decoded(value: str) -> str:
+    """Return the text of a header, which is UTF-8 or, as HTTP once defined it, ISO 8859-1.
+
+    Args:
+        value: Its bytes as ISO 8859-1, as Starlette returns them.
     """
-    networks: list[Network] = []
-    for text in settings.web_trusted_proxies:
-        try:
-            networks.append(ipaddress.ip_network(text))
-        except ValueError as error:
-            raise ConfigError(
-                f"FINANCEHUB_WEB_TRUSTED_PROXIES: {text!r} is not an address or network such as 10.0.0.0/8 ({error})"
-            ) from None
-    return networks
-
-
-def is_in(address: str, networks: Sequence[Network]) -> bool:
-    """Whether an address is in one of the networks. An IPv4 address may be written as IPv6 (`::ffff:10.0.0.1`)."""
     try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-    return any((mapped or parsed) in network for network in networks)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a server that listens on this host is reachable only from this machine."""
-    try:
-        return ipaddress.ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
-    except ValueError:
-        return host.lower().removesuffix(".") == "localhost"
-
-
-def _basic_password(credentials: str) -> str:
-    try:
-        _, _, password = base64.b64decode(credentials, validate=True).decode("utf-8").partition(":")
-    except (binascii.Error, ValueError):
-        return ""
-    return password
-
-
-def _read_tokens(path: Path) -> list[_Token]:
-    """Return the users of a tokens file: a YAML list of {name, role, sha256}.
-
-    Raises:
-        ConfigError: The file cannot be read, or an entry is invalid. The error names the entry, but no hash.
-    """
-    variable = f"FINANCEHUB_WEB_TOKENS_FILE={str(path)!r}"
-    try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{variable}: cannot be read: {type(error).__name__}") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f" in line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{variable}: not valid YAML{place}") from None
-    if not isinstance(entries, list) or not entries:
-        raise ConfigError(f"{variable}: write a list of entries with the keys name, role and sha256")
-    tokens: list[_Token] = []
-    for number, entry in enumerate(entries, 1):
-        problem = _entry_problem(entry, tokens)
-        if problem:
-            raise ConfigError(f"{variable}: entry {number}: {problem}")
-        tokens.append(_Token(entry["name"], Role(entry["role"]), entry["sha256"].lower()))
-    return tokens
-
-
-def _entry_problem(entry: object, others: Sequence[_Token]) -> str:
-    """Return what is wrong with an entry; empty if it is valid."""
-    if not isinstance(entry, dict) or set(entry) != {"name", "role", "sha256"}:
-        return "it needs exactly the keys name, role and sha256"
-    name, role, digest = entry["name"], entry["role"], entry["sha256"]
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        return "name: use letters, digits and . @ + - _, such as alice"
-    if role not in list(Role):
-        return f"role: {role!r} is not valid; use viewer or operator"
-    if not isinstance(digest, str) or not _HASH.fullmatch(digest.lower()):
-        return "sha256: write the SHA-256 hash of the token as 64 hexadecimal digits in quotes"
-    if any(other.name == name or other.sha256 == digest.lower() for other in others):
-        return f"the name {name} or its token occurs twice"
-    return ""
+        return value.encode("latin-1").decode("utf-8").strip()
+    except UnicodeDecodeError:
+        return value.strip()

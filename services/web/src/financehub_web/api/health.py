@@ -9,8 +9,9 @@ from financehub_shared.core.text import dump_json
 from financehub_shared.health.report import HealthStatus
 from financehub_web.api.routing import FleetOf
 
-#: Probes must not be limited, so this path is exempt from the rate limit.
 PATH = "/api/health"
+#: Probes must not be limited, so these paths are exempt from the rate limit.
+PATHS = frozenset({PATH, f"{PATH}/"})
 router = APIRouter(include_in_schema=False)
 
 

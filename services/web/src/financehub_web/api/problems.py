@@ -1,23 +1,22 @@
 """Errors of the API as problem documents (RFC 9457), each with what was wrong and what to do."""
 
 from http import HTTPStatus
-from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from financehub_shared.core.errors import StoreUnavailableError
-from financehub_shared.core.text import dump_json
 from financehub_web.api.errors import ApiError
 from financehub_web.api.mistakes import invalid_request, unknown_path
+from financehub_web.http.refusals import problem_document
 
 log = structlog.get_logger(__name__)
 
-MEDIA_TYPE = "application/problem+json"
 #: The methods of every path of the API.
 ALLOWED = "GET, HEAD, OPTIONS"
 #: Seconds after which a client should try again if Redis does not answer.
@@ -38,16 +37,9 @@ class Problem(BaseModel):
 
 def problem_response(request: Request, error: ApiError) -> Response:
     """Return an error as a problem document."""
-    document: dict[str, Any] = {
-        "type": "about:blank",
-        "title": error.status.phrase,
-        "status": int(error.status),
-        "detail": error.detail,
-        "instance": request.url.path,
-        "code": error.code,
-        "near": error.near,
-    }
-    return Response(dump_json(document) + "\n", error.status, error.headers, MEDIA_TYPE)
+    return problem_document(
+        error.status, error.code, error.detail, request.url.path, near=error.near, headers=error.headers
+    )
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -87,7 +79,8 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
         problem = ApiError(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", detail, headers={"Allow": ALLOWED})
         return problem_response(request, problem)
     if error.status_code == HTTPStatus.NOT_FOUND:
-        return problem_response(request, unknown_path(request))
+        # in a thread, because it compares the path with all others
+        return problem_response(request, await run_in_threadpool(unknown_path, request))
     status = HTTPStatus(error.status_code)
     code = status.phrase.lower().replace(" ", "-")
     detail = f"{request.method} {request.url.path}: {error.detail}"

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request
 
-from financehub_web.api.problems import MEDIA_TYPE
+from financehub_web.http.refusals import MEDIA_TYPE
 from financehub_web.reading.fleet import Fleet, fleet_of
 
 #: Where the API is.

@@ -5,7 +5,8 @@ from typing import cast
 import redis
 from starlette.requests import Request
 
-from financehub_web.access.users import Role, User
+from financehub_web.access.tokens import Role
+from financehub_web.access.users import User
 from financehub_web.actions.audit import AuditEntry
 from financehub_web.actions.registry import Actions
 

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from financehub_shared.core.errors import FinanceHubError, StoreUnavailableError
 from financehub_web.console.page import show
+from financehub_web.http.paths import is_for_api
 
 log = structlog.get_logger(__name__)
 
@@ -47,8 +48,7 @@ def add_error_pages(app: FastAPI) -> None:
 
 def _by_path(api_handler: Handler) -> Handler:
     async def handle(request: Request, error: Exception) -> Response:
-        path = request.url.path.removeprefix(request.scope.get("root_path", ""))
-        if path.startswith("/api/"):
+        if is_for_api(request.scope):
             return await api_handler(request, error)
         return await _show_page(request, error)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from financehub_web.access.users import Network, is_in
+from financehub_web.http.networks import Network, is_in
 
 #: One customer of a provider usually has a whole network of this size of IPv6.
 _IPV6_PREFIX = 64
@@ -27,13 +27,21 @@ def client_of(scope: Scope, proxies: Sequence[Network]) -> str:
     if not is_in(address, proxies):
         return _network(address)
     forwarded = ",".join(Headers(scope=scope).getlist("X-Forwarded-For"))
-    for hop in reversed([each.strip() for each in forwarded.split(",")]):
+    for hop in map(_without_port, reversed(forwarded.split(","))):
         if not _is_address(hop):
             break
         address = hop
         if not is_in(hop, proxies):
             break
     return _network(address)
+
+
+def _without_port(hop: str) -> str:
+    """Return the address of an entry. Some proxies append a port, as in `192.0.2.1:443` and `[2001:db8::1]:443`."""
+    entry = hop.strip()
+    if entry.startswith("["):
+        return entry[1:].partition("]")[0]
+    return entry.partition(":")[0] if entry.count(":") == 1 else entry
 
 
 def _is_address(text: str) -> bool:

@@ -4,6 +4,8 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from financehub_web.http.paths import is_for_api
+
 #: Key of the scope that tells an endless response that its body is not wanted.
 IS_HEAD: Final = "financehub.is_head"
 
@@ -13,16 +15,14 @@ class HeadRequests:
 
     Args:
         app: The application behind it.
-        prefix: Beginning of the paths to which it applies.
     """
 
-    def __init__(self, app: ASGIApp, prefix: str) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._prefix = prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        if scope["type"] != "http" or scope["method"] != "HEAD" or self._prefix not in scope["path"]:
+        if scope["type"] != "http" or scope["method"] != "HEAD" or not is_for_api(scope):
             await self._app(scope, receive, send)
             return
         inner = {**scope, "method": "GET", IS_HEAD: True}

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from financehub_web.http.paths import is_for_api
+
 #: Headers of a response that a page may read.
 _EXPOSED = ("ETag", "Link", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id")
 #: Headers of a request that a page may send.
@@ -17,12 +19,10 @@ class ApiOrigins:
     Args:
         app: The application behind it.
         origins: The origins that may read the API. If there are none, no page of another origin may.
-        prefix: Beginning of the paths of the API.
     """
 
-    def __init__(self, app: ASGIApp, origins: Sequence[str], prefix: str) -> None:
+    def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
         self._app = app
-        self._prefix = prefix
         self._cors: ASGIApp = app
         if origins:
             self._cors = CORSMiddleware(
@@ -35,5 +35,5 @@ class ApiOrigins:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        is_api = scope["type"] == "http" and self._prefix in scope["path"]
+        is_api = scope["type"] == "http" and is_for_api(scope)
         await (self._cors if is_api else self._app)(scope, receive, send)
