@@ -9,7 +9,9 @@ import redis
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.core.left_out import note_left_out
-from financehub_web.reading.cache import FRESH_SECONDS, MOST_READINGS, REFRESHED_SECONDS, RETRY_SECONDS, ReadingCache
+from financehub_web.reading import cache as cache_module
+from financehub_web.reading.cache import FRESH_SECONDS, REFRESHED_SECONDS, RETRY_SECONDS, ReadingCache
+from financehub_web.reading.kept import LARGEST_KEPT, MOST_BYTES
 from support.waiting import eventually
 
 
@@ -171,9 +173,78 @@ def test_reading_that_needs_others_ends_an_outage(cache: ReadingCache, clock: Ma
     assert cache.get("outer", derived).value == 4 + 5
 
 
-def test_number_of_readings_is_bounded(cache: ReadingCache, source: Source):
-    """The least recently used readings are forgotten."""
-    for number in range(MOST_READINGS + 1):
-        cache.get(number, source.read)
-    assert cache.get(1, source.read).value == 2
-    assert cache.get(0, source.read).value == MOST_READINGS + 2
+def test_memory_of_readings_is_bounded(cache: ReadingCache, source: Source):
+    """The readings that were used least recently are forgotten, and lists that always exist are kept."""
+    text = "x" * 1_000_000
+    cache.get("list", lambda: [text] * 5)
+    for number in range(3 * MOST_BYTES // len(text)):
+        cache.get((number,), lambda: text + str(source.read()))
+    last = source.reads
+    assert cache.get((last - 1,), source.read).value == text + str(last)
+    assert cache.get((0,), source.read).value == last + 1
+    assert cache.get("list", source.read).value == [text] * 5
+    assert 0 < cache._kept.bytes <= MOST_BYTES
+
+
+def test_reading_that_takes_much_memory_replaces_no_other(cache: ReadingCache, source: Source):
+    """Readings above the limit of one are returned and not kept, also if a smaller one of that name was kept."""
+    cache.get(("small",), source.read)
+    for number in range(100):
+        assert len(cache.get((number,), lambda: "x" * LARGEST_KEPT).value) == LARGEST_KEPT
+    assert len(cache._kept) == 1
+    assert cache.get(("small",), source.read).value == 1
+
+
+def test_reading_of_one_request_is_not_kept(cache: ReadingCache, source: Source):
+    """A reading that no later request can need is shared only while it is read, and leaves nothing behind."""
+    source.gate.clear()
+    with ThreadPoolExecutor(4) as pool:
+        futures = [pool.submit(cache.get, ("a", 1), source.read, is_kept=False) for _ in range(4)]
+        eventually(lambda: sum(entry.users for entry in cache._begun.values()) == 4)
+        source.gate.set()
+        assert {future.result().value for future in futures} == {1}
+    assert cache.get(("a", 1), source.read, is_kept=False).value == 2
+    assert (len(cache._kept), len(cache._begun)) == (0, 0)
+
+
+def test_names_that_fail_replace_no_good_reading(cache: ReadingCache, clock: ManualClock, source: Source):
+    """During an outage, requests for any number of unknown names leave all readings from before it, and no memory."""
+    names = [("bars", number) for number in range(50)]
+    for name in names:
+        cache.get(name, source.read)
+    source.error = redis.TimeoutError("timed out")
+    for number in range(1_000):
+        clock.advance(RETRY_SECONDS)
+        with pytest.raises(StoreUnavailableError):
+            cache.get(("unknown", number), source.read)
+    assert [cache.get(name, source.read).value for name in names] == list(range(1, 51))
+    assert (len(cache._kept), len(cache._begun)) == (50, 0)
+
+
+def test_request_that_waits_for_another_one_for_too_long_says_so(
+    cache: ReadingCache, source: Source, monkeypatch: pytest.MonkeyPatch
+):
+    """If Redis answers other requests, the problem of a request that waits for a long reading is not Redis."""
+    monkeypatch.setattr(cache_module, "WAIT_SECONDS", 0.01)
+    source.gate.clear()
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(cache.get, "a", source.read)
+        eventually(lambda: source.reads == 1)
+        with pytest.raises(StoreUnavailableError, match="another request"):
+            cache.get("a", source.read)
+        source.gate.set()
+        assert slow.result().value == 1
+
+
+def test_failed_attempt_does_not_replace_a_reading_that_another_thread_made(
+    cache: ReadingCache, clock: ManualClock, source: Source
+):
+    """A request that fails at once during an outage changes nothing, so a good reading made meanwhile stays good."""
+    good = cache.get("a", source.read)
+    source.error = redis.TimeoutError("timed out")
+    clock.advance(60)
+    assert cache.get("a", source.read).problem
+    assert cache.get("a", source.read).problem
+    entry = cache._kept.find("a")
+    assert entry is not None
+    assert entry.reading is good

@@ -2,9 +2,9 @@
 
 import itertools
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
@@ -16,6 +16,7 @@ from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.core.left_out import collect_left_out, note_left_out
 from financehub_shared.core.outage import Outage
 from financehub_shared.redis.explanations import shorten
+from financehub_web.reading.kept import KeptReadings
 
 log = structlog.get_logger(__name__)
 
@@ -32,9 +33,9 @@ STALE_SECONDS = 15.0
 RETRY_SECONDS = 0.5
 #: Longest time for which a request waits for another one that reads the same. It is longer than one command may take.
 WAIT_SECONDS = 2.5
-#: Number of readings that are kept. There is one for each list, and one for each symbol, schedule or run that somebody
-#: looks at. The bars of one asset take 200 kB.
-MOST_READINGS = 100
+
+#: The problem of a request that waited too long for another one.
+_BUSY = "another request has been reading the same records for too long"
 
 _versions = itertools.count(1)
 
@@ -76,18 +77,33 @@ class Reading(Generic[T]):
 
 @dataclass(slots=True)
 class _Entry:
-    """The last reading, the monotonic time at which the last attempt ended, and the lock of the thread that reads."""
+    """The last good reading of a name. Only the thread that holds its lock changes it.
 
+    Args:
+        name: What is read.
+        is_kept: Whether the reading is kept for later requests.
+        reading: The reading; None before the first one.
+        read_at: Monotonic time at which it ended.
+        problem: Why the last attempt after it failed. Empty if it is the last attempt.
+        lock: Lock of the thread that reads.
+        users: Number of threads that use an entry which is not kept yet.
+    """
+
+    name: Hashable
+    is_kept: bool
     reading: Reading[Any] | None = None
-    tried_at: float = float("-inf")
+    read_at: float = float("-inf")
+    problem: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
+    users: int = 0
 
 
 class ReadingCache:
     """Reads each name at most once at a time and at most once per `FRESH_SECONDS`. It can be used by all threads.
 
     If Redis hangs, the first requests wait until their commands time out. From then on, one request at a time tries
-    again, and all others fail at once, so that threads are free for whatever needs no Redis.
+    again, and all others fail at once, so that threads are free for whatever needs no Redis. A reading is kept only
+    after it succeeded, so requests during an outage cannot replace what was read before.
 
     Args:
         clock: Clock of the process, which shows the time of Redis.
@@ -96,7 +112,9 @@ class ReadingCache:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
+        self._kept: KeptReadings[_Entry] = KeptReadings()
+        #: Entries of the names that are read now and that are not kept.
+        self._begun: dict[Hashable, _Entry] = {}
         self._outage = Outage("reading", clock.monotonic, log, pause_seconds=RETRY_SECONDS)
         self._problem = ""
         #: Whether the thread makes the attempt that finds out whether an outage has ended. What it reads may need other
@@ -104,28 +122,33 @@ class ReadingCache:
         self._attempt = threading.local()
         self._background = ThreadPoolExecutor(2, thread_name_prefix="reading")
 
-    def get(self, name: Hashable, read: Callable[[], T]) -> Reading[T]:
+    def get(self, name: Hashable, read: Callable[[], T], *, is_kept: bool = True) -> Reading[T]:
         """Return a reading that is fresh, or the last good one with the problem if Redis does not answer.
 
         Args:
-            name: What is read.
+            name: What is read: a text for a list that always exists, otherwise a tuple.
             read: Reads it.
+            is_kept: Whether later requests may need the reading. Only those that arrive while it is read share one
+                that is not kept, such as a page behind a certain record.
 
         Raises:
             ReadingUnavailableError: Redis does not answer, and has not answered before.
         """
-        entry = self._entry(name)
+        with self._entry(name, is_kept=is_kept) as entry:
+            return self._get(entry, read)
+
+    def _get(self, entry: _Entry, read: Callable[[], T]) -> Reading[T]:
         last, age = entry.reading, self._age(entry)
-        if last is not None and not last.problem and age <= FRESH_SECONDS:
+        if last is not None and not entry.problem and age <= FRESH_SECONDS:
             return last
         if self._outage.active:
             # the one request that tries again waits for Redis, and no other one waits for that request
             may_try = self._is_attempt or not self._outage.remaining_seconds()
             is_free = may_try and entry.lock.acquire(blocking=False)
             return self._read_and_release(entry, read) if is_free else self._failed(entry, self._problem)
-        if last is None or last.problem or age > STALE_SECONDS:
+        if last is None or entry.problem or age > STALE_SECONDS:
             is_free = entry.lock.acquire(timeout=WAIT_SECONDS)
-            problem = "Redis does not answer in time"
+            problem = self._problem if self._outage.active else _BUSY
             return self._read_and_release(entry, read) if is_free else self._failed(entry, problem)
         if entry.lock.acquire(blocking=False):
             if age > REFRESHED_SECONDS:
@@ -134,15 +157,25 @@ class ReadingCache:
         return last
 
     def _age(self, entry: _Entry) -> float:
-        return self._clock.monotonic() - entry.tried_at
+        return self._clock.monotonic() - entry.read_at
 
-    def _entry(self, name: Hashable) -> _Entry:
+    @contextmanager
+    def _entry(self, name: Hashable, *, is_kept: bool) -> Iterator[_Entry]:
+        """Return the entry of a name, which all threads share that need it at the same time."""
         with self._lock:
-            entry = self._entries.setdefault(name, _Entry())
-            self._entries.move_to_end(name)
-            if len(self._entries) > MOST_READINGS:
-                self._entries.popitem(last=False)
-            return entry
+            entry = self._kept.find(name)
+            is_new = entry is None
+            if entry is None:
+                entry = self._begun.setdefault(name, _Entry(name, is_kept))
+                entry.users += 1
+        try:
+            yield entry
+        finally:
+            if is_new:
+                with self._lock:
+                    entry.users -= 1
+                    if not entry.users:
+                        del self._begun[name]
 
     def _refresh(self, entry: _Entry, read: Callable[[], T]) -> None:
         try:
@@ -155,7 +188,7 @@ class ReadingCache:
         """Read, unless another thread has just done it, and release the lock of the entry."""
         try:
             last = entry.reading
-            if last is not None and not last.problem and self._age(entry) <= FRESH_SECONDS:
+            if last is not None and not entry.problem and self._age(entry) <= FRESH_SECONDS:
                 return last
             if self._is_attempt:
                 return self._read(entry, read)
@@ -178,11 +211,16 @@ class ReadingCache:
             with collect_left_out() as left_out:
                 value = read()
         except (redis.RedisError, StoreUnavailableError) as error:
-            return self._failed(entry, self._explain(error))
+            entry.problem = self._explain(error)
+            return self._failed(entry, entry.problem)
         self._outage.succeeded()
-        entry.reading = Reading(value, self._clock.now(), "", left_out.notes)
-        entry.tried_at = self._clock.monotonic()
-        return entry.reading
+        reading = entry.reading = Reading(value, self._clock.now(), "", left_out.notes)
+        entry.read_at = self._clock.monotonic()
+        entry.problem = ""
+        if entry.is_kept:
+            with self._lock:
+                self._kept.keep(entry.name, entry, value)
+        return reading
 
     def _explain(self, error: Exception) -> str:
         """Return the problem for users, and note an outage."""
@@ -202,9 +240,7 @@ class ReadingCache:
         """
         if entry.reading is None:
             raise ReadingUnavailableError(problem)
-        # without a new time of the attempt, so that the next request tries again as soon as Redis may be tried
-        entry.reading = replace(entry.reading, problem=problem, version=next(_versions))
-        return entry.reading
+        return replace(entry.reading, problem=problem, version=next(_versions))
 
 
 def _is_outage(error: Exception) -> bool:

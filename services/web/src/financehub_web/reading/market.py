@@ -52,7 +52,9 @@ class MarketReadings(WorkReadings):
     def history(self, symbol: str, start: float | None, end: float | None) -> Reading[PriceHistory]:
         """Return the intraday prices of an asset in a range. See `history_range` for the defaults."""
         return self._data.get(
-            ("history", symbol, start, end), lambda: self._store.history(symbol, *self.history_range(start, end))
+            ("history", symbol, start, end),
+            lambda: self._store.history(symbol, *self.history_range(start, end)),
+            is_kept=start is None and end is None,
         )
 
     def history_range(self, start: float | None, end: float | None) -> tuple[float, float]:
@@ -81,7 +83,9 @@ class MarketReadings(WorkReadings):
     def news(self, symbol: str | None = None, *, limit: int, until: float = inf) -> Reading[list[NewsItem]]:
         """Return the newest news items of all assets or of one asset, newest first."""
         return self._data.get(
-            ("news", symbol, limit, until), lambda: self._store.news(symbol, limit=limit, until=until)
+            ("news", symbol, limit, until),
+            lambda: self._store.news(symbol, limit=limit, until=until),
+            is_kept=until == inf,
         )
 
     def quarantined(
@@ -91,6 +95,7 @@ class MarketReadings(WorkReadings):
         return self._data.get(
             ("quarantined", symbol, kind, limit, until),
             lambda: self._store.quarantined(kind=kind, symbol=symbol, limit=limit, until=until),
+            is_kept=until == inf,
         )
 
     def _read_quotes(self) -> list[QuoteView]:

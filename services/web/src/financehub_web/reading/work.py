@@ -1,6 +1,7 @@
 """Reads what the fleet does: schedules, runs, tasks and dead letters."""
 
 from collections.abc import Sequence
+from math import inf
 
 from financehub_shared.broker.dead_letter import DeadLetter
 from financehub_shared.broker.dead_letter_queue import DeadLetterFilter, DeadLetterQueue
@@ -42,7 +43,9 @@ class WorkReadings(Readings):
     ) -> Reading[RunPage]:
         """Return the newest runs that match a filter: by their start while they run, and later by their end."""
         return self._queues.get(
-            ("runs", wanted, after, limit), lambda: self._monitor.find_runs(wanted, after=after, limit=limit)
+            ("runs", wanted, after, limit),
+            lambda: self._monitor.find_runs(wanted, after=after, limit=limit),
+            is_kept=after is None and wanted.since is None,
         )
 
     def runs_of(self, ids: Sequence[str]) -> Reading[list[RunRecord]]:
@@ -60,7 +63,9 @@ class WorkReadings(Readings):
     def dead_letters(self, wanted: DeadLetterFilter, *, limit: int) -> Reading[list[DeadLetter]]:
         """Return the dead letters that match a filter, newest first."""
         return self._queues.get(
-            ("dead-letters", wanted, limit), lambda: DeadLetterQueue(self._client).find(wanted, limit=limit)
+            ("dead-letters", wanted, limit),
+            lambda: DeadLetterQueue(self._client).find(wanted, limit=limit),
+            is_kept=wanted.died_until == inf,
         )
 
     def dead_letter(self, id: str) -> Reading[DeadLetter | None]:
