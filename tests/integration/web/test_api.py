@@ -112,6 +112,16 @@ def test_fields_and_numbers_change_the_form(api: httpx.Client) -> None:
     assert api.get(f"{V1}/quotes?fields=symbol&format=csv").text == "symbol\r\nAAPL\r\nBTC-USD\r\n"
 
 
+def test_unlike_spellings_of_a_request_share_one_answer(server: WebServer, api: httpx.Client) -> None:
+    """The order and the spelling of the parameters do not count, and only what changes the answer does."""
+    queries = ("symbols=AAPL&limit=5", "limit=05&symbols=aapl", "symbols=AAPL,aapl&limit=5&format=json&sort=symbol")
+    assert len({api.get(f"{V1}/quotes?{query}").content for query in queries}) == 1
+    assert len(server.app.state.bodies) == 1
+    api.get(f"{V1}/quotes?{queries[0]}&format=csv")
+    api.get(f"{V1}/quotes?{queries[0]}&stale=false")
+    assert len(server.app.state.bodies) == 3
+
+
 def test_large_answers_are_compressed_if_the_client_accepts_it(redis_client: redis.Redis, redis_url: str) -> None:
     """From 1 kB on, gzip is used for clients that accept it; the content is the same."""
     symbols = [f"T{chr(65 + number // 26)}{chr(65 + number % 26)}" for number in range(60)]

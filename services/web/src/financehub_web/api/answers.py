@@ -13,7 +13,7 @@ from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.core.text import dump_json
 from financehub_shared.views.formats import iso_time
 from financehub_web.api import csv_text
-from financehub_web.api.bodies import Body, BodyCache
+from financehub_web.api.bodies import Body, BodyCache, RequestKey
 from financehub_web.api.decimals import with_numbers
 from financehub_web.api.errors import ApiError, near_names
 from financehub_web.api.etags import ignored_keys, is_known, tag_of
@@ -93,7 +93,8 @@ def respond(request: Request, query: Query, readings: Sequence[Reading[Any]], ma
             raise StoreUnavailableError(reading.problem)
     is_csv = _is_csv(request, query)
     bodies: BodyCache = request.app.state.bodies
-    key = (request.url.path, request.scope["query_string"], is_csv)
+    parameters = query.model_dump_json(exclude={"format"}, exclude_defaults=True)
+    key = RequestKey(request.url.path, parameters, is_csv)
     versions = tuple(reading.version for reading in readings)
     return send_body(request, bodies.get(key, versions, lambda: encode(make(), query, readings, is_csv=is_csv)))
 

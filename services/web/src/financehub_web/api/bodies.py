@@ -5,11 +5,16 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 #: Smallest body that is compressed. Below it, the headers of gzip cost more than it saves.
 SMALLEST_COMPRESSED = 1_000
-#: Sum of the sizes of the bodies that are kept. All quotes of 1,000 assets take 0.4 MB, and 0.05 MB compressed.
+#: Memory of the bodies that are kept. All quotes of 1,000 assets take 0.4 MB, and 0.05 MB compressed.
 MOST_BYTES = 4_000_000
+#: Number of bodies that are kept. Programs that poll use far fewer addresses.
+MOST_BODIES = 500
+#: Memory of an entry without its body and without the texts that name its request.
+_ENTRY_BYTES = 1_000
 #: Larger bodies are not kept.
 LARGEST_KEPT = 1_000_000
 #: Fast, and within a tenth of the size of the best level for our JSON.
@@ -48,15 +53,38 @@ class Body:
         return self._compressed
 
 
+class RequestKey(NamedTuple):
+    """What was requested.
+
+    Args:
+        path: The path.
+        parameters: The parameters that were read, so that unlike spellings of the same ones are equal.
+        is_csv: Whether the answer is CSV.
+    """
+
+    path: str
+    parameters: str
+    is_csv: bool
+
+
 class BodyCache:
     """The newest encoded answers. It can be used by all threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         #: Request → versions of the readings from which its answer was made, and the answer.
-        self._bodies: OrderedDict[Hashable, tuple[Hashable, Body]] = OrderedDict()
+        self._bodies: OrderedDict[RequestKey, tuple[Hashable, Body]] = OrderedDict()
 
-    def get(self, request: Hashable, versions: Hashable, make: Callable[[], Body]) -> Body:
+    @property
+    def size(self) -> int:
+        """Estimated bytes that all entries take."""
+        return sum(_size_of(request, body) for request, (_, body) in self._bodies.items())
+
+    def __len__(self) -> int:
+        """Return the number of answers."""
+        return len(self._bodies)
+
+    def get(self, request: RequestKey, versions: Hashable, make: Callable[[], Body]) -> Body:
         """Return the answer to a request.
 
         Args:
@@ -74,8 +102,13 @@ class BodyCache:
             self._bodies.pop(request, None)
             if len(body.content) <= LARGEST_KEPT:
                 self._bodies[request] = (versions, body)
-            size = sum(each.size for _, each in self._bodies.values())
-            while size > MOST_BYTES:
-                _, (_, oldest) = self._bodies.popitem(last=False)
-                size -= oldest.size
+            size = self.size
+            while size > MOST_BYTES or len(self._bodies) > MOST_BODIES:
+                name, (_, oldest) = self._bodies.popitem(last=False)
+                size -= _size_of(name, oldest)
         return body
+
+
+def _size_of(request: RequestKey, body: Body) -> int:
+    # a text takes up to 4 bytes for each character
+    return body.size + 4 * (len(request.path) + len(request.parameters)) + _ENTRY_BYTES
