@@ -35,6 +35,8 @@ def test_history_shows_the_prices_of_each_interval(cli: Any, invoke: Any, store:
     assert [each["count"] for each in cli("history", "BTC-USD", "--interval", "1h")["candles"]] == [5]
     assert [each["close"] for each in cli("history", "BTC-USD", "-i", "1m", "--last", "2")["candles"]] == [11, 13]
     assert [each["count"] for each in cli("history", "BTC-USD", "--from", at, "--to", second["at"])["candles"]] == [4]
+    within = cli("history", "BTC-USD", "--from", at.replace(":00.", ":01."), "--to", at.replace(":00.", ":02."))
+    assert within["candles"] == [{"at": at, **first}]
     text = invoke("history", "BTC-USD").stdout
     assert at[:10] in text
     assert "BTC-USD  5m" in text

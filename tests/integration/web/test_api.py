@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.redis import keys
+from financehub_shared.views.formats import iso_time
 from support.market_data import bars, quote
 from support.web_server import WebServer, serving
 
@@ -337,6 +339,24 @@ def test_range_of_bars_is_inclusive(redis_client: redis.Redis, redis_url: str) -
         assert days("start=2026-01-03T23:00:00-02:00&end=2026-01-04T01:00:00%2B02:00") == []
         assert days("end=2026-01-05&last=2") == ["04", "05"]
         assert days("start=2026-01-05&end=2026-01-03") == []
+
+
+def test_first_and_last_candle_of_a_history_are_complete(redis_client: redis.Redis, redis_url: str) -> None:
+    """A range that begins or ends inside of an interval has whole candles, and so have the charts of the console."""
+    now = time.time()
+    begin = (now - 7_200) // 3_600 * 3_600
+    store = RedisStore(redis_client)
+    store.put_assets([Asset("BTC-USD", AssetType.CRYPTO)])
+    for minute in range(60):
+        store.put_quotes([quote("BTC-USD", str(100 + minute), fetched_at=begin + 60 * minute)])
+    with serving(redis_url) as server, server.client() as client:
+        path = f"{V1}/quotes/BTC-USD/history?interval=1h"
+        (whole,) = client.get(path).json()["data"]["candles"]
+        start, end = (iso_time(begin + seconds) for seconds in (1_200, 1_800))
+        assert client.get(f"{path}&start={start}&end={end}").json()["data"]["candles"] == [whole]
+        assert (whole["open"], whole["close"], whole["count"]) == (100, 159, 60)
+        recent = server.app.state.fleet.recent_history("BTC-USD", now - begin - 1_800, 3_600)
+        assert len(recent.value.points) == 60
 
 
 def test_sorted_quotes_are_ordered_by_value(redis_client: redis.Redis, redis_url: str) -> None:

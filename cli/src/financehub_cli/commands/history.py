@@ -15,7 +15,14 @@ from financehub_cli.session import Session
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.models import Candle, PriceHistory
-from financehub_shared.market.history_candles import INTERVALS, MAX_RANGE_DAYS, check_range, fold, interval_seconds
+from financehub_shared.market.history_candles import (
+    INTERVALS,
+    MAX_RANGE_DAYS,
+    check_range,
+    fold,
+    interval_seconds,
+    whole_intervals,
+)
 from financehub_shared.market.unreadable import Unreadable
 from financehub_shared.views.history import history_view
 
@@ -33,14 +40,16 @@ Start = Annotated[
     str,
     typer.Option(
         "--from",
-        help="Start of the range in ISO 8601, inclusive, in UTC unless it has an offset. The default is the "
-        "oldest price that is kept.",
+        help="Start of the range in ISO 8601, in UTC unless it has an offset. The interval that contains it is "
+        "complete. The default is the oldest price that is kept.",
     ),
 ]
 End = Annotated[
     str,
     typer.Option(
-        "--to", help="End of the range in ISO 8601, exclusive, in UTC unless it has an offset. The default is now."
+        "--to",
+        help="End of the range in ISO 8601, exclusive, in UTC unless it has an offset. The interval that "
+        "contains it is complete. The default is now.",
     ),
 ]
 Last = Annotated[
@@ -106,7 +115,8 @@ def _collect(
         raise ConfigError(str(error)) from None
     unreadable: Unreadable = {}
     names = [asset.symbol for asset in session.find_assets([symbol])]
-    found = [session.store.history(name, *between, unreadable=unreadable) for name in names]
+    whole = whole_intervals(*between, seconds)
+    found = [session.store.history(name, *whole, unreadable=unreadable) for name in names]
     if not found:  # the record of the asset cannot be read, and a note says so
         return CommandResult(None, "", code=ExitCode.FAILED)
     (prices,) = found

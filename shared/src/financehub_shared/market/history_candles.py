@@ -47,6 +47,17 @@ def check_range(start: float, end: float) -> None:
         raise ValueError(f"the range is longer than {MAX_RANGE_DAYS} days; choose a later start or an earlier end")
 
 
+def whole_intervals(start: float, end: float, seconds: int) -> tuple[float, float]:
+    """Return the range of all intervals that a range touches, so that the first and the last candle are complete.
+
+    Args:
+        start: Start of the range in Unix seconds, inclusive.
+        end: End of the range in Unix seconds, exclusive.
+        seconds: Length of an interval in seconds.
+    """
+    return math.floor(start / seconds) * seconds, math.ceil(end / seconds) * seconds
+
+
 def fold(points: Sequence[PricePoint], seconds: int) -> list[Candle]:
     """Return the candles of the intervals that contain a price, in ascending order. The other intervals are left out.
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.models import Candle, PricePoint
-from financehub_shared.market.history_candles import INTERVALS, check_range, fold, interval_seconds
+from financehub_shared.market.history_candles import INTERVALS, check_range, fold, interval_seconds, whole_intervals
 
 series = st.lists(
     st.tuples(st.integers(0, 3 * 86_400_000), st.floats(0.5, 2.0)).map(lambda p: PricePoint(p[0] / 1_000, p[1])),
@@ -37,6 +37,22 @@ def test_fold_of_parts_equals_the_fold_of_the_whole(points: list[PricePoint]):
     days = [[point for point in points if point.at // DAY_SECONDS == day] for day in range(4)]
     for seconds in INTERVALS.values():
         assert [candle for day in days for candle in fold(day, seconds)] == fold(points, seconds)
+
+
+@given(
+    points=series,
+    seconds=st.sampled_from(list(INTERVALS.values())),
+    start=st.floats(0, 259_200),
+    length=st.floats(1, 200_000),
+)
+def test_candles_of_whole_intervals_are_those_of_the_whole_history(
+    points: list[PricePoint], seconds: int, start: float, length: float
+):
+    """Each interval that a range touches has the candle that it has without a range, and no other interval has one."""
+    end = start + length
+    first, last = whole_intervals(start, end, seconds)
+    found = fold([point for point in points if first <= point.at < last], seconds)
+    assert found == [candle for candle in fold(points, seconds) if candle.at + seconds > start and candle.at < end]
 
 
 def test_fold_at_midnight_begins_a_new_day():

@@ -25,8 +25,13 @@ class HistoryQuery(TableQuery):
     interval: Literal["1m", "5m", "15m", "1h", "1d"] = Field(
         "5m", description="Length of an interval. A day is a day in UTC."
     )
-    start: Moment | None = Field(None, description="Start of the range, inclusive. The default is the oldest price.")
-    end: Moment | None = Field(None, description="End of the range, exclusive. The default is now.")
+    start: Moment | None = Field(
+        None,
+        description="Start of the range. The interval that contains it is complete. The default: the oldest price.",
+    )
+    end: Moment | None = Field(
+        None, description="End of the range, exclusive. The interval that contains it is complete. The default is now."
+    )
     last: int | None = Field(None, ge=1, description="Only this number of newest intervals within the range.")
 
 
@@ -43,10 +48,11 @@ def show_history(
         check_range(*fleet.history_range(query.start, query.end))
     except ValueError as error:
         raise ApiError(HTTPStatus.BAD_REQUEST, "invalid-range", f"start and end: {error}") from None
-    reading = fleet.history(asset.symbol, query.start, query.end)
+    seconds = interval_seconds(query.interval)
+    reading = fleet.history(asset.symbol, query.start, query.end, seconds)
 
     def make() -> Answer:
-        candles = fold(reading.value.points, interval_seconds(query.interval))[-(query.last or 0) :]
+        candles = fold(reading.value.points, seconds)[-(query.last or 0) :]
         view = history_view(reading.value, query.interval, candles)
         return Answer(view, HistoryView, rows=("candles", CandleView))
 

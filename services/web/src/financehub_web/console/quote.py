@@ -88,8 +88,8 @@ def _series(
     """Return the readings of the intraday prices, and the prices that the chart shows. None if there are none."""
     if range_ not in INTRADAY:
         return [], daily_series(bars, RANGES[range_])
-    seconds, interval = INTRADAY[range_]
-    reading = fleet.recent_history(symbol, seconds)
+    age, interval = INTRADAY[range_]
+    reading = fleet.recent_history(symbol, age, INTERVALS[interval])
     return [reading], intraday_series(fold(reading.value.points, INTERVALS[interval]))
 
 

@@ -7,7 +7,7 @@ from financehub_shared.core.chunks import chunks
 from financehub_shared.core.durations import DAY_SECONDS, MINUTE_SECONDS
 from financehub_shared.core.models import Asset, Bars, Indicators, IndicatorValues, NewsItem, PriceHistory, Quarantined
 from financehub_shared.health.freshness import dataset_limits
-from financehub_shared.market.history_candles import MAX_RANGE_DAYS
+from financehub_shared.market.history_candles import whole_intervals
 from financehub_shared.views.bars import BarsView, bars_view
 from financehub_shared.views.quotes import QuoteView, quote_view
 from financehub_web.reading.cache import Reading
@@ -49,28 +49,45 @@ class MarketReadings(WorkReadings):
 
         return self._data.get(("bar-summaries", tuple(symbols)), read)
 
-    def history(self, symbol: str, start: float | None, end: float | None) -> Reading[PriceHistory]:
-        """Return the intraday prices of an asset in a range. See `history_range` for the defaults."""
+    def history(self, symbol: str, start: float | None, end: float | None, seconds: int) -> Reading[PriceHistory]:
+        """Return the intraday prices of an asset in all intervals that a range touches.
+
+        Args:
+            symbol: The symbol.
+            start: Start of the range in Unix seconds, inclusive. None for the oldest price.
+            end: End of the range in Unix seconds, exclusive. None for now.
+            seconds: Length of an interval.
+        """
         return self._data.get(
-            ("history", symbol, start, end),
-            lambda: self._store.history(symbol, *self.history_range(start, end)),
+            ("history", symbol, start, end, seconds),
+            lambda: self._store.history(symbol, *whole_intervals(*self.history_range(start, end), seconds)),
             is_kept=start is None and end is None,
         )
 
     def history_range(self, start: float | None, end: float | None) -> tuple[float, float]:
-        """Return a range in Unix seconds, which contains every price by default."""
+        """Return a range in Unix seconds, which contains every price by default.
+
+        The cleanup removes a day of prices when all of it is older than the retention.
+        """
         # the clock of the process is an estimate, so the newest price may be a little later
         last = self.clock.now() + 1 if end is None else end
-        return last - MAX_RANGE_DAYS * DAY_SECONDS if start is None else start, last
+        kept = (self.settings.history_retention_days + 1) * DAY_SECONDS
+        return last - kept if start is None else start, last
 
-    def recent_history(self, symbol: str, seconds: float) -> Reading[PriceHistory]:
-        """Return the intraday prices of an asset of the last `seconds`."""
+    def recent_history(self, symbol: str, age: float, seconds: int) -> Reading[PriceHistory]:
+        """Return the newest intraday prices of an asset.
+
+        Args:
+            symbol: The symbol.
+            age: Age of the oldest prices in seconds, which is rounded up to a whole interval.
+            seconds: Length of an interval.
+        """
 
         def read() -> PriceHistory:
             now = self.clock.now()
-            return self._store.history(symbol, now - seconds, now + MINUTE_SECONDS)
+            return self._store.history(symbol, *whole_intervals(now - age, now + MINUTE_SECONDS, seconds))
 
-        return self._data.get(("recent-history", symbol, seconds), read)
+        return self._data.get(("recent-history", symbol, age, seconds), read)
 
     def indicators(self, symbol: str) -> Reading[Indicators | None]:
         """Return the stored series of an asset's indicators, or None if it has none."""
