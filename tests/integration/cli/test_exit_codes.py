@@ -19,6 +19,7 @@ COMMANDS = [
     ["status"],
     ["stats"],
     ["quotes"],
+    ["history", "X"],
     ["indicators"],
     ["bars"],
     ["news"],

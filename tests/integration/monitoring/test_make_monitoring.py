@@ -48,12 +48,12 @@ class MetricsHandler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def http_port() -> Iterator[int]:
-    """Serve the metrics of four processes in the order of `make run`, and return the first port."""
+    """Serve the metrics of all processes in the order of `make run`, and return the first port, that of the console."""
     while True:
         first = free_port()
         with contextlib.ExitStack() as servers:
             try:
-                for index, name in enumerate(PROCESSES):
+                for index, name in enumerate(PROCESSES, 1):
                     handler = type("Named", (MetricsHandler,), {"component": name})
                     server = http.server.ThreadingHTTPServer(("127.0.0.1", first + index), handler)
                     servers.callback(server.server_close)
@@ -119,7 +119,7 @@ def query_api(port: int, path: str, **query: str) -> Any:
 def test_make_monitoring_scrapes_all_processes_and_loads_all_rules(
     running: "subprocess.Popen[str]", port: int, http_port: int
 ):
-    """All four targets are up with the component that they report, and every rule of the chart is loaded."""
+    """All targets are up with the component that they report, and every rule of the chart is loaded."""
     limit = time.monotonic() + LIMIT_SECONDS
     while True:
         targets = query_api(port, "targets")["activeTargets"]
@@ -129,7 +129,7 @@ def test_make_monitoring_scrapes_all_processes_and_loads_all_rules(
         time.sleep(0.2)
     series = query_api(port, "query", query="financehub_build_info")["result"]
     assert {item["metric"]["instance"]: item["metric"]["component"] for item in series} == {
-        f"localhost:{http_port + index}": name for index, name in enumerate(PROCESSES)
+        f"localhost:{http_port + index}": name for index, name in enumerate(PROCESSES, 1)
     }
     loaded = [
         (group["name"], [rule["name"] for rule in group["rules"]]) for group in query_api(port, "rules")["groups"]
