@@ -14,7 +14,7 @@ from financehub_shared.core.settings import Settings
 from financehub_shared.monitor.record_writer import RUNS_KEPT
 from financehub_shared.redis import keys, queue_keys
 from financehub_shared.schedules import request_backfill, request_trigger
-from financehub_shared.schedules.requests import MAX_BACKFILLS, MAX_TRIGGERS
+from financehub_shared.schedules.requests import EARLIEST_BACKFILL, MAX_BACKFILLS, MAX_TRIGGERS
 from support.observed import ObservedWorker
 from support.schedules import UID
 
@@ -79,9 +79,9 @@ def test_backfill_beyond_the_limit_is_refused(redis_client: redis.Redis):
     """Q11: Schedulers read each backfill every second, so only a limited number may be open."""
     register(redis_client)
     redis_client.sadd(keys.SCHEDULE_BACKFILLS, *(str(number) for number in range(MAX_BACKFILLS - 1)))
-    request_backfill(redis_client, "default/demo", 0, 60)
+    request_backfill(redis_client, "default/demo", EARLIEST_BACKFILL, EARLIEST_BACKFILL + 60)
     with pytest.raises(InvalidArgumentsError, match="100 backfills have not ended yet"):
-        request_backfill(redis_client, "default/demo", 0, 60)
+        request_backfill(redis_client, "default/demo", EARLIEST_BACKFILL, EARLIEST_BACKFILL + 60)
     assert redis_client.scard(keys.SCHEDULE_BACKFILLS) == MAX_BACKFILLS
 
 

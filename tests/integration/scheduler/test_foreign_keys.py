@@ -24,7 +24,7 @@ from financehub_shared.redis import keys, queue_keys
 from financehub_shared.redis.client import connect
 from financehub_shared.redis.key_types import ASIDE
 from financehub_shared.schedules import list_schedules, refused_schedules, show_schedule
-from financehub_shared.schedules.requests import request_backfill, request_trigger
+from financehub_shared.schedules.requests import EARLIEST_BACKFILL, request_backfill, request_trigger
 from support.hand_driven import Scheduler, T, build
 from support.hostile_keys import TYPES, add_foreign_members, add_foreign_names, replace_key
 from support.schedules import UID, messages, schedule
@@ -112,7 +112,7 @@ def read_everything(client: "redis.Redis", url: str) -> None:
     for call in (
         lambda: show_schedule(client, "default/other"),
         lambda: request_trigger(client, "default/other"),
-        lambda: request_backfill(client, "default/other", 1.0, 2.0),
+        lambda: request_backfill(client, "default/other", EARLIEST_BACKFILL, EARLIEST_BACKFILL + 1),
     ):
         _call_or_refuse(call)
 

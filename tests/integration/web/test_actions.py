@@ -1,7 +1,7 @@
 """Tests the actions of the console with a real server and a real Redis: what they change, ask, refuse and record."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,12 +11,14 @@ import redis
 
 from financehub_shared.breaker import list_breakers
 from financehub_shared.broker.dead_letter_queue import DeadLetterQueue
+from financehub_shared.core.text import dump_json
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.monitor import RunState, TaskMonitor
 from financehub_shared.redis import keys
 from financehub_shared.schedules import list_schedules
-from financehub_web.actions.audit import Audit
+from financehub_web.actions.audit import DETAIL_BYTES, Audit
 from financehub_web.actions.registry import ACTIONS
+from support.redis_server import RedisServer
 from support.web_server import serving
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
@@ -82,10 +84,18 @@ def test_backfill_requests_the_range(console: httpx.Client, filled: redis.Redis)
     address = f"/actions/backfill?schedule={name}"
     done(console, confirm(console, address, start="2026-01-01", end="2026-01-02T12:00Z"))
     assert filled.scard(keys.SCHEDULE_BACKFILLS) == 1
-    for start, end, reason in (("tomorrow", "", "not a day or time"), ("2026-01-02", "2026-01-01", "must end in")):
+    for start, end, reason in (
+        ("tomorrow", "", "not a day or time"),
+        ("2026-01-02", "2026-01-01", "must end in"),
+        ("0001-01-01", "", "2000-01-01 or later"),
+        ("0001-01-01T00:00+14:00", "0001-01-02", "2000-01-01 or later"),
+        ("1999-12-31T23:59Z", "", "2000-01-01 or later"),
+        ("2026-01-02", "9999-12-31T23:59-14:00", "must end in"),
+    ):
         refused = confirm(console, address, start=start, end=end)
         assert refused.status_code == 409
         assert reason in refused.text
+        assert "None" not in Audit(filled).newest()[0].text
     assert filled.scard(keys.SCHEDULE_BACKFILLS) == 1
 
 
@@ -213,9 +223,10 @@ def test_hostile_values_are_shown_as_text(console: httpx.Client) -> None:
         assert "\u202e" not in page.text
 
 
-def test_large_form_is_refused(console: httpx.Client) -> None:
-    """A form of many megabytes ends in a clear error."""
-    response = console.post("/actions/add-asset", content=b"symbol=" + b"a" * 1_000_000)
+@pytest.mark.parametrize("content", [b"symbol=" + b"a" * 1_000_000, b"id=a&" * 2_001], ids=["bytes", "values"])
+def test_large_form_is_refused(console: httpx.Client, content: bytes) -> None:
+    """A form of many megabytes or of many values ends in a clear error."""
+    response = console.post("/actions/purge", content=content)
     assert response.status_code == 413
     assert "Select fewer rows" in response.text
 
@@ -241,3 +252,113 @@ def test_audit_log_is_shown_and_survives_foreign_entries(console: httpx.Client, 
     assert console.get("/about").status_code == 200
     done(console, confirm(console, "/actions/breaker?upstream=binance&change=close"))
     assert len(Audit(filled).newest()) == 1
+
+
+def test_form_is_executed_once(console: httpx.Client, filled: redis.Redis) -> None:
+    """A double click sends a form twice. The second one changes nothing, and a new form does."""
+    name = list_schedules(filled)[0].name
+    filled.delete(keys.SCHEDULE_TRIGGERS)
+    values = form_of(console.get(f"/actions/trigger?schedule={name}"))
+    done(console, console.post("/actions/trigger", data=values))
+    second = console.post("/actions/trigger", data=values)
+    assert second.status_code == 409
+    assert "sent before" in second.text
+    assert filled.hlen(keys.SCHEDULE_TRIGGERS) == 1
+    done(console, confirm(console, f"/actions/trigger?schedule={name}"))
+    assert filled.hlen(keys.SCHEDULE_TRIGGERS) == 2
+    assert 0 < filled.ttl(keys.form(values["form_key"][0])) <= 86_400
+
+
+def test_program_needs_no_form_key_but_a_wrong_one_is_refused(console: httpx.Client, filled: redis.Redis) -> None:
+    """A key that no form of the console has is a mistake, and never part of a key of Redis."""
+    change = {"upstream": "binance", "change": "close"}
+    assert console.post("/actions/breaker", data=change).status_code == 303
+    assert console.post("/actions/breaker", data=change | {"form_key": "x" * 32}).status_code == 400
+    assert not filled.exists(keys.form("x" * 32))
+
+
+def fill_up(client: redis.Redis) -> None:
+    """Let Redis refuse every write that needs memory."""
+    client.config_set("maxmemory", 1)
+
+
+def test_purge_of_a_full_redis_shows_its_outcome(console: httpx.Client, filled: redis.Redis) -> None:
+    """What was done is shown with the note that the audit log has no entry, because the purge makes room."""
+    letters = DeadLetterQueue(filled)
+    values = form_of(console.get(f"/actions/purge?id={letters.find()[0].id}"))
+    count = len(letters.find())
+    fill_up(filled)
+    try:
+        response = console.post("/actions/purge", data=values)
+        assert response.status_code == 200
+        assert "Purged 1 dead letters." in response.text
+        assert "The audit log could not be written" in response.text
+        assert len(letters.find()) == count - 1
+        refused = console.post("/actions/purge", data=values)
+        assert refused.status_code == 409
+    finally:
+        filled.config_set("maxmemory", 0)
+
+
+def test_refusal_without_an_audit_log_is_still_explained(console: httpx.Client, filled: redis.Redis) -> None:
+    """A refused action is an error page with the reason and the note, and never an unexpected error."""
+    fill_up(filled)
+    try:
+        refused = console.post("/actions/run", data={"task": "cleanup_old_cache_task", "arguments": "{"})
+        assert refused.status_code == 409
+        assert "not valid JSON" in refused.text
+        assert "The audit log could not be written" in refused.text
+    finally:
+        filled.config_set("maxmemory", 0)
+
+
+def test_notice_is_read_once_and_not_again_with_each_update(console: httpx.Client, filled: redis.Redis) -> None:
+    """No address in the page contains the id of the entry, and the page reads the entry with one command."""
+    entry = Audit(filled).record("alice", "trigger", "Requested the run.")
+    filled.config_resetstat()
+    page = console.get(f"/quotes?done={entry.id}&q=a")
+    assert filled.info("commandstats")["cmdstat_xrevrange"]["calls"] == 1
+    assert page.text.count("Requested the run.") == 1
+    assert "done=" not in page.text
+    live = page.text.partition('<main id="live"')[2].partition("</main>")[0]
+    assert "Requested the run." not in live  # so it stays when the page updates itself
+
+
+def test_viewer_reads_the_audit_log(filled: redis.Redis, redis_url: str) -> None:
+    """Who may read the state of the fleet may read who changed it."""
+    Audit(filled).record("alice", "purge", "Purged 3 dead letters.")
+    with serving(redis_url) as server, server.client() as client:
+        assert "Purged 3 dead letters." in client.get("/about").text
+
+
+def test_details_of_the_audit_log_are_short(filled: redis.Redis) -> None:
+    """Values of any size take about 1 kB in an entry, and its beginning is kept."""
+    ids = [f"id-{number:040}" for number in range(1_000)]
+    for details in (
+        {"id": ids, "queue": "q"},
+        {"arguments": "x" * 20_000},
+        {str(number): "\U0001f4a5" * 500 for number in range(9)},
+    ):
+        audit = Audit(filled)
+        found = audit.find(audit.record("alice", "purge", "p" * 50_000, details=details).id)
+        assert found
+        assert found.details.keys() == details.keys()
+        assert len(dump_json(found.details).encode()) <= DETAIL_BYTES
+        assert len(found.text) <= 1_001
+    audit.record("alice", "purge", "Purged.", details={"id": ids})
+    kept = audit.newest()[0].details["id"]
+    assert isinstance(kept, list)
+    assert kept[0] == ids[0]
+    assert kept[-1] == f"and {1_000 - len(kept) + 1} more"
+
+
+def test_about_says_that_the_audit_log_cannot_be_read(redis_server: Callable[..., RedisServer]) -> None:
+    """An outage is not shown as if nothing had been done."""
+    own_redis = redis_server()
+    with serving(own_redis.url, web_requests_per_second=1_000) as server, server.client() as client:
+        assert "Nothing yet." in client.get("/about").text
+        own_redis.stop()
+        page = client.get("/about?done=1-1")
+        assert page.status_code == 200
+        assert "Nothing yet." not in page.text
+        assert page.text.count("audit log cannot be read") == 2

@@ -26,8 +26,10 @@ from financehub_shared.metrics.label_limit import MAX_VALUES
 from financehub_shared.monitor.record_writer import RUNS_KEPT
 from financehub_shared.providers.rss.provider import FEED_BYTES_MAX
 from financehub_shared.schedules.requests import MAX_BACKFILLS, MAX_TRIGGERS
+from financehub_web.access.gate import WRONG_TOKENS
 from financehub_web.api.parameters import MOST_RECORDS
 from financehub_web.api.quote_feed import MOST_STREAMS
+from financehub_web.console.forms import MOST_BYTES, MOST_VALUES
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/limits.md").read_text(encoding="utf-8")
@@ -68,6 +70,8 @@ NUMBERS: Mapping[str, str] = {
     "P9": f"{DEFAULTS.web_requests_per_second:.0f} per second",
     "P10": str(MOST_STREAMS),
     "P11": f"{MOST_RECORDS:,}",
+    "P12": f"{WRONG_TOKENS} per minute",
+    "P13": f"{MOST_BYTES // 1_000} kB and {MOST_VALUES:,} values",
 }
 
 #: Row → the test that hits the limit: file below `tests/` and name.
@@ -131,6 +135,8 @@ TESTS: Mapping[str, tuple[str, str]] = {
     "P9": ("integration/web/test_api.py", "test_client_that_sends_too_many_requests_gets_429"),
     "P10": ("integration/web/test_stream.py", "test_streams_beyond_the_limit_get_503"),
     "P11": ("integration/web/test_api.py", "test_mistake_of_the_client_is_explained"),
+    "P12": ("unit/web/access/test_gate.py", "test_wrong_tokens_are_limited_and_right_ones_wait_too"),
+    "P13": ("integration/web/test_actions.py", "test_large_form_is_refused"),
 }
 
 

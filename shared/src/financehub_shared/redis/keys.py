@@ -158,6 +158,11 @@ def budget(upstream: str, window: str) -> str:
     return f"financehub:budget:{upstream}:{window}"
 
 
+def form(key: str) -> str:
+    """Return the key that marks a form of the console as sent."""
+    return f"financehub:form:{key}"
+
+
 def validators(url_hash: str) -> str:
     """JSON of one URL's ETag and Last-Modified headers. It expires after a week."""
     return f"financehub:validators:{url_hash}"

@@ -19,6 +19,8 @@ from financehub_shared.schedules.listing import find_schedule
 MAX_TRIGGERS = 1_000
 #: Largest number of backfills that have not ended. Schedulers read the record of each every second.
 MAX_BACKFILLS = 100
+#: Earliest start of a backfill in Unix seconds: 2000-01-01. An earlier one is a mistake.
+EARLIEST_BACKFILL = 946_684_800.0
 #: How long an ended backfill's progress is kept.
 BACKFILL_TTL_SECONDS = 7 * DAY_SECONDS
 
@@ -63,6 +65,8 @@ def request_backfill(client: "redis.Redis", name: str, start: float, end: float)
     Raises:
         InvalidArgumentsError: There is no such schedule, or the range is invalid.
     """
+    if start < EARLIEST_BACKFILL:
+        raise InvalidArgumentsError("backfill", "start", "the range must begin on 2000-01-01 or later")
     if not start <= end <= server_time(client):
         raise InvalidArgumentsError("backfill", "end", "the range must end in the past and not before its start")
     uid, full_name = find_schedule(client, name)

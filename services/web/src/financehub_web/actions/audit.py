@@ -16,6 +16,12 @@ log = structlog.get_logger(__name__)
 
 #: Number of entries that are kept. An entry has about 300 bytes, so all of them take 3 MB.
 KEPT = 10_000
+#: Largest size of the details of an entry as JSON.
+DETAIL_BYTES = 1_000
+#: Largest size of the text of an entry, in characters.
+TEXT_CHARACTERS = 1_000
+#: (characters of a value, values of a list) that are kept, from the most to the least.
+_CUTS = ((200, 20), (80, 5), (20, 3), (0, 0))
 _TYPES = {keys.AUDIT: "stream"}
 
 
@@ -50,20 +56,23 @@ class Audit:
 
     Args:
         client: Client for the queue Redis.
+        reader: Client with which pages read it, with a shorter timeout; None for the same client.
     """
 
-    def __init__(self, client: "redis.Redis") -> None:
+    def __init__(self, client: "redis.Redis", reader: "redis.Redis | None" = None) -> None:
         self._client = client
+        self._reader = reader or client
 
     def record(
         self, user: str, action: str, text: str, *, succeeded: bool = True, details: Mapping[str, object] | None = None
     ) -> AuditEntry:
-        """Write an entry, and return it with its id.
+        """Write an entry to the log of the process and to Redis, and return it with its id.
 
         Raises:
-            redis.RedisError: Redis did not take the entry.
+            redis.RedisError: Redis did not take the entry. The log of the process has it.
         """
-        given = dict(details or {})
+        given, text = _shortened(details or {}), _cut_text(text, TEXT_CHARACTERS)
+        log.info("console_action", user=user, action=action, text=text, succeeded=succeeded, details=given)
         fields = {
             "user": storable(user),
             "action": action,
@@ -71,9 +80,6 @@ class Audit:
             "succeeded": str(int(succeeded)),
             "details": dump_json(given),
         }
-        log.info(
-            "console_action", user=user, action=action, text=text, succeeded=succeeded, details=dict(details or {})
-        )
         id = repaired(
             self._client,
             lambda: _TYPES,
@@ -100,7 +106,7 @@ class Audit:
         return next(iter(self._range(id, id, 1)), None) if is_id else None
 
     def _range(self, last: str, first: str, limit: int) -> list[AuditEntry]:
-        with self._client.pipeline(transaction=False) as pipeline:
+        with self._reader.pipeline(transaction=False) as pipeline:
             pipeline.xrevrange(keys.AUDIT, last, first, count=limit)
             (entries,) = readable([keys.AUDIT], pipeline.execute(raise_on_error=False), [])
         found = []
@@ -111,6 +117,28 @@ class Audit:
                 text, succeeded = fields["text"], fields.get("succeeded") == "1"
                 found.append(AuditEntry(decode(id), fields["user"], fields["action"], text, succeeded, details))
         return found
+
+
+def _shortened(details: Mapping[str, object]) -> dict[str, object]:
+    """Return details that take at most about 1 kB, such as the first ids of a thousand."""
+    given = dict(details)
+    for characters, values in _CUTS:
+        if len(dump_json(given).encode("utf-8", "replace")) <= DETAIL_BYTES:
+            break
+        given = {name: _cut(value, characters, values) for name, value in details.items()}
+    return given
+
+
+def _cut(value: object, characters: int, values: int) -> object:
+    if isinstance(value, str):
+        return _cut_text(value, characters)
+    if isinstance(value, list) and len(value) > values:
+        return [*(_cut(each, characters, 0) for each in value[:values]), f"and {len(value) - values:,} more"]
+    return value
+
+
+def _cut_text(text: str, characters: int) -> str:
+    return text if len(text) <= characters else f"{text[:characters]}…"
 
 
 def _read_details(text: str) -> Mapping[str, object]:

@@ -14,6 +14,8 @@ from financehub_shared.redis.client import connect
 
 #: Seconds that a user waits for one reply of Redis.
 _TIMEOUT_SECONDS = 5.0
+#: Seconds that a page waits for the audit log, which is not what it is about.
+_READ_SECONDS = 1.0
 
 
 class Controls:
@@ -32,6 +34,11 @@ class Controls:
     def queues(self) -> "redis.Redis":
         """The client of the queue Redis."""
         return connect(self.settings.broker_url, retries=0, timeout=_TIMEOUT_SECONDS)
+
+    @cached_property
+    def audit_log(self) -> "redis.Redis":
+        """The client of the queue Redis with which pages read the audit log."""
+        return connect(self.settings.broker_url, retries=0, timeout=_READ_SECONDS)
 
     @cached_property
     def data(self) -> "redis.Redis":

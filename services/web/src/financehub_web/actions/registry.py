@@ -8,6 +8,7 @@ from financehub_web.actions.base import Action
 from financehub_web.actions.breakers import ChangeBreaker
 from financehub_web.actions.controls import Controls
 from financehub_web.actions.dead_letters import Purge, Requeue
+from financehub_web.actions.form_keys import FormKeys
 from financehub_web.actions.runs import Fetch, Run
 from financehub_web.actions.schedules import BackfillAction, Trigger
 
@@ -30,4 +31,9 @@ class Actions:
     @property
     def audit(self) -> Audit:
         """The audit log."""
-        return Audit(self._controls.queues)
+        return Audit(self._controls.queues, self._controls.audit_log)
+
+    @property
+    def form_keys(self) -> FormKeys:
+        """The keys of the forms that were sent."""
+        return FormKeys(self._controls.queues)

@@ -1,14 +1,18 @@
 """What pages need to offer actions: whether the user may act, and what the last action has done."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import redis
 from starlette.requests import Request
 
+from financehub_shared.redis.explanations import shorten
 from financehub_web.access.tokens import Role
 from financehub_web.access.users import User
 from financehub_web.actions.audit import AuditEntry
 from financehub_web.actions.registry import Actions
+from financehub_web.console.links import DONE
 
 
 def actions_of(request: Request) -> Actions:
@@ -22,22 +26,32 @@ def may_act(request: Request) -> bool:
     return actions_of(request).are_enabled and user is not None and user.role is Role.OPERATOR
 
 
-def newest_actions(request: Request) -> list[AuditEntry]:
-    """Return the newest entries of the audit log for an operator, newest first; empty if Redis does not answer."""
-    if not may_act(request):
-        return []
-    try:
-        return actions_of(request).audit.newest()
-    except redis.RedisError:
-        return []
+@dataclass(frozen=True, slots=True)
+class AuditReading:
+    """What a page read from the audit log.
+
+    Args:
+        entries: The entries.
+        problem: Why it could not be read; empty if it could.
+    """
+
+    entries: Sequence[AuditEntry]
+    problem: str = ""
 
 
-def last_action(request: Request) -> AuditEntry | None:
-    """Return the entry of the audit log that the address names, or None if there is none or Redis does not answer."""
-    id = request.query_params.get("done", "")
-    if not id or not may_act(request):
-        return None
+def newest_actions(request: Request) -> AuditReading:
+    """Return the newest entries of the audit log, newest first. Every user may read them."""
+    return _read(actions_of(request).audit.newest)
+
+
+def last_action(request: Request) -> AuditReading:
+    """Return the entry of the audit log that the address names, or none if there is none."""
+    id = request.query_params.get(DONE, "")
+    return _read(lambda: [entry for entry in [actions_of(request).audit.find(id)] if entry]) if id else AuditReading([])
+
+
+def _read(read: Callable[[], Sequence[AuditEntry]]) -> AuditReading:
     try:
-        return actions_of(request).audit.find(id)
-    except redis.RedisError:
-        return None
+        return AuditReading(read())
+    except redis.RedisError as error:
+        return AuditReading([], f"The audit log cannot be read now: {shorten(error)}.")

@@ -4,9 +4,9 @@ After an action, the browser is sent to a page whose address names the entry of 
 entry, so a link cannot make the console show other texts.
 """
 
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
-from urllib.parse import parse_qs
 
 import redis
 import structlog
@@ -18,19 +18,22 @@ from starlette.responses import RedirectResponse, Response
 from financehub_shared.core.errors import FinanceHubError, StoreUnavailableError
 from financehub_shared.redis.explanations import shorten
 from financehub_web.access.users import User
+from financehub_web.actions.audit import AuditEntry
 from financehub_web.actions.base import Action, ActionRefusedError, Form, Preview
+from financehub_web.actions.form_keys import is_form_key, new_form_key
 from financehub_web.actions.registry import Actions
 from financehub_web.console.acting import actions_of, may_act
 from financehub_web.console.errors import PageError
+from financehub_web.console.forms import read_form
 from financehub_web.console.headers import SAFE_HEADERS
-from financehub_web.console.links import Links
+from financehub_web.console.links import DONE, Links
 from financehub_web.console.page import show
 from financehub_web.console.routing import page
 
 log = structlog.get_logger(__name__)
 router = APIRouter()
-#: Largest form in bytes: a thousand ids of dead letters.
-_MOST_BYTES = 100_000
+#: Name of the field with the key of a form.
+_FORM_KEY = "form_key"
 
 
 @page(router, "/actions/{name}", "action")
@@ -48,33 +51,67 @@ def ask(request: Request, name: str, actions: Annotated[Actions, Depends(actions
 @router.post("/actions/{name}", response_class=Response, response_model=None)
 async def execute(request: Request, name: str, actions: Annotated[Actions, Depends(actions_of)]) -> Response:
     """Execute an action. The gate has checked the user and the origin of the request."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MOST_BYTES:
-            detail = f"The form has more than {_MOST_BYTES:,} bytes. Select fewer rows."
-            raise PageError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The form is too large", detail)
-    values = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=2_000)
+    values = await read_form(request)
     return await run_in_threadpool(_execute, request, _find(actions, name), actions, values)
 
 
 def _execute(request: Request, action: Action, actions: Actions, values: dict[str, list[str]]) -> Response:
+    key = values.pop(_FORM_KEY, [""])[-1]
     form = _read(action, values)
+    _take(actions, key)
     user: User = request.state.user
     details = form.model_dump(mode="json", exclude_defaults=True)
+    record = partial(_record, actions, user.name, action.name, details)
     try:
         outcome = action.execute(form)
     except (StoreUnavailableError, redis.RedisError) as error:
-        # The audit log is in the same Redis, so only the log of the process tells about this.
-        log.warning("console_action_unconfirmed", user=user.name, action=action.name, details=details, exc_info=error)
+        log.warning("console_action_unconfirmed", user=user.name, action=action.name, exc_info=error)
         detail = f"Redis did not confirm the action, so it may have been executed: {shorten(error)}. Check its effect."
+        _, note = record(detail, succeeded=False)
+        detail = f"{detail} {note}".rstrip()
         raise PageError(HTTPStatus.SERVICE_UNAVAILABLE, "It is not known whether this was done", detail) from error
     except FinanceHubError as error:
-        actions.audit.record(user.name, action.name, str(error), succeeded=False, details=details)
-        return _show_preview(request, action, _preview(action, form), problem=str(error))
-    entry = actions.audit.record(user.name, action.name, outcome.text, details=details)
+        _, note = record(str(error), succeeded=False)
+        return _show_preview(request, action, _preview(action, form), problem=str(error), note=note)
+    entry, note = record(outcome.text, succeeded=True)
     address = Links(request).page(outcome.page, **outcome.parameters)
-    return RedirectResponse(f"{address}?done={entry.id}", HTTPStatus.SEE_OTHER, SAFE_HEADERS)
+    if entry is None:
+        shown = {"action": action, "outcome": outcome, "note": note, "address": address}
+        return show(request, "outcome.html", action.title, action.section, shown, live=False)
+    return RedirectResponse(f"{address}?{DONE}={entry.id}", HTTPStatus.SEE_OTHER, SAFE_HEADERS)
+
+
+def _take(actions: Actions, key: str) -> None:
+    """Use the key of a form. A program needs none.
+
+    Raises:
+        PageError: The key is wrong or was used before, or Redis did not answer. Nothing was changed.
+    """
+    if not key:
+        return
+    if not is_form_key(key):
+        raise PageError(
+            HTTPStatus.BAD_REQUEST, "This form is not valid", f"{_FORM_KEY}: this is not the key of a form."
+        )
+    try:
+        is_new = actions.form_keys.take(key)
+    except redis.RedisError as error:
+        detail = f"{shorten(error)}. Nothing was changed. Try again when it answers."
+        raise PageError(HTTPStatus.SERVICE_UNAVAILABLE, "Redis does not answer", detail) from error
+    if not is_new:
+        detail = "A form is executed only once, also after a double click. About shows what was done."
+        raise PageError(HTTPStatus.CONFLICT, "This form was sent before", detail)
+
+
+def _record(
+    actions: Actions, user: str, action: str, details: dict[str, Any], text: str, *, succeeded: bool
+) -> tuple[AuditEntry | None, str]:
+    """Record what was done, and return the entry, or None and the note for the user that it could not be written."""
+    try:
+        return actions.audit.record(user, action, text, succeeded=succeeded, details=details), ""
+    except redis.RedisError as error:
+        log.warning("audit_log_not_written", user=user, action=action, exc_info=error)
+        return None, f"The audit log could not be written: {shorten(error)}. The log of the web process has the entry."
 
 
 def _find(actions: Actions, name: str) -> Action:
@@ -113,7 +150,7 @@ def _preview(action: Action, form: Form) -> Preview:
         raise PageError(HTTPStatus.BAD_REQUEST, "This is not possible", f"{error}.") from error
 
 
-def _show_preview(request: Request, action: Action, preview: Preview, *, problem: str = "") -> Response:
-    values = {"action": action, "preview": preview, "problem": problem}
+def _show_preview(request: Request, action: Action, preview: Preview, *, problem: str = "", note: str = "") -> Response:
+    values = {"action": action, "preview": preview, "problem": problem, "note": note, "form_key": new_form_key()}
     status = HTTPStatus.CONFLICT if problem else HTTPStatus.OK
     return show(request, "action.html", action.title, action.section, values, status=status, live=False)

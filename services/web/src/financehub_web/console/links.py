@@ -7,6 +7,9 @@ from starlette.requests import Request
 
 from financehub_web.console.static_files import versioned
 
+#: The query parameter that names the entry of the audit log of the action that was just executed.
+DONE = "done"
+
 
 class Links:
     """The addresses in one response.
@@ -38,7 +41,7 @@ class Links:
         return f"{self.root}/api/v1/{path}"
 
     def current(self, **changes: str | None) -> str:
-        """Return the address of this page with other query parameters.
+        """Return the address of this page with other query parameters, and without the one that names an action.
 
         Args:
             changes: Parameters with their new values. None removes one.
@@ -48,4 +51,4 @@ class Links:
         return f"?{urlencode(pairs)}" if pairs else "?"
 
     def _pairs(self) -> Iterable[tuple[str, str]]:
-        return parse_qsl(self._request.url.query, keep_blank_values=False)
+        return [pair for pair in parse_qsl(self._request.url.query, keep_blank_values=False) if pair[0] != DONE]
