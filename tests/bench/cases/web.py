@@ -174,7 +174,7 @@ def _streams(process: Process, store: RedisStore, symbols: list[str]) -> Row:
     """Measure the processor time for streams of all quotes, of which a twentieth changes every second."""
     random = Random(8)
     with ExitStack() as stack:
-        readers = [stack.enter_context(_stream(process)) for _ in range(STREAMS)]
+        readers = [stack.enter_context(_stream(process, number)) for number in range(STREAMS)]
         for reader in readers:
             reader.read1(1_000_000)
         time.sleep(3)
@@ -190,8 +190,10 @@ def _streams(process: Process, store: RedisStore, symbols: list[str]) -> Row:
 
 
 @contextmanager
-def _stream(process: Process) -> Iterator[http.client.HTTPResponse]:
-    connection = http.client.HTTPConnection("127.0.0.1", process.port, timeout=30)
+def _stream(process: Process, number: int) -> Iterator[http.client.HTTPResponse]:
+    # each one from its own address, because a client may have only a few streams
+    source = (f"127.0.0.{number + 1}", 0)
+    connection = http.client.HTTPConnection("127.0.0.1", process.port, timeout=30, source_address=source)
     connection.request("GET", "/api/v1/stream/quotes")
     try:
         yield connection.getresponse()

@@ -3,17 +3,22 @@
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 import httpx
 import pytest
 import redis
 
+from financehub_shared.core.models import Quality
 from financehub_shared.market.redis_store import RedisStore
+from financehub_shared.redis import keys
 from financehub_web.api import quote_feed, stream
+from support.full_redis import fill
 from support.market_data import quote
+from support.redis_server import RedisServer
 from support.waiting import eventually
 from support.web_server import WebServer, serving
 
@@ -28,12 +33,18 @@ class Events:
         self._lines = response.iter_lines()
 
     def next(self) -> tuple[str, dict[str, str]]:
-        """Return the id and the quote of the next event."""
+        """Return the id and the quote of the next event, which has to be a quote."""
+        fields = self.fields()
+        assert fields["event"] == "quote", fields
+        return fields["id"], json.loads(fields["data"])
+
+    def fields(self) -> dict[str, str]:
+        """Return the fields of the next event."""
         fields: dict[str, str] = {}
         for line in self._lines:
             name, _, value = line.partition(": ")
             if not line and "data" in fields:
-                return fields["id"], json.loads(fields["data"])
+                return fields
             fields[name] = value
         raise AssertionError("the stream has ended")
 
@@ -66,7 +77,7 @@ def test_stream_sends_the_current_quotes_and_then_new_ones(server: WebServer, st
         store.put_quotes([quote("BTC-USD", "70000", fetched_at=time.time())])
         id, view = events.next()
         assert (view["symbol"], view["price"]) == ("BTC-USD", "70000")
-        assert id == f"{view['fetched_at']}-BTC-USD"
+        assert int(id.partition("-")[2]) == 3
 
 
 def test_stream_with_symbols_sends_only_these(server: WebServer, store: RedisStore) -> None:
@@ -78,20 +89,55 @@ def test_stream_with_symbols_sends_only_these(server: WebServer, store: RedisSto
         assert events.next()[1]["price"] == "2"
 
 
-def test_stream_after_a_reconnection_sends_what_was_missed(
-    server: WebServer, store: RedisStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With `Last-Event-ID`, quotes that were fetched well before that event are not sent again."""
-    monkeypatch.setattr(stream, "OVERLAP_SECONDS", 5.0)
-    store.put_quotes([quote("BTC-USD", "2", fetched_at=time.time() + 60)])
+def test_stream_after_a_reconnection_sends_what_has_changed(server: WebServer, store: RedisStore) -> None:
+    """With `Last-Event-ID`, the client gets every quote that has changed since then, and no other one."""
+    store.put_quotes([quote("AAPL", "1", fetched_at=time.time()), quote("BTC-USD", "2", fetched_at=time.time())])
     with streaming(server) as events:
         id = [events.next()[0] for _ in range(2)][-1]
+    store.put_quotes([quote("AAPL", "3", fetched_at=time.time())])
     with streaming(server, **{"Last-Event-ID": id}) as events:
-        assert events.next()[1]["symbol"] == "BTC-USD"
-        store.put_quotes([quote("AAPL", "3", fetched_at=time.time() + 61)])
         assert events.next()[1]["price"] == "3"
-    with streaming(server, **{"Last-Event-ID": "nonsense"}) as events:
+        store.put_quotes([quote("AAPL", "4", fetched_at=time.time())])
+        assert events.next()[1]["price"] == "4"
+
+
+def test_stream_after_a_reconnection_sends_a_change_without_a_new_price(
+    server: WebServer, store: RedisStore, filled: redis.Redis
+) -> None:
+    """A price that was fetched long before the last event, and that became unconfirmed since then, is sent."""
+    filled.delete(keys.QUOTES)
+    old = quote("AAPL", "1", fetched_at=time.time() - 3_600)
+    store.put_quotes([old, quote("BTC-USD", "2", fetched_at=time.time())], replaced={"AAPL"})
+    with streaming(server) as events:
+        id = [events.next()[0] for _ in range(2)][-1]
+    store.put_quotes([replace(old, quality=Quality.UNCONFIRMED, note="too far away")], replaced={"AAPL"})
+    with streaming(server, **{"Last-Event-ID": id}) as events:
+        _, view = events.next()
+        assert (view["symbol"], view["quality"]) == ("AAPL", "unconfirmed")
+
+
+@pytest.mark.parametrize("last_event_id", ["nonsense", "abcdef-2", "-1", "2026-01-05T12:00:00.000Z-AAPL"])
+def test_stream_with_an_id_of_another_process_sends_everything(server: WebServer, last_event_id: str) -> None:
+    """A client that reconnects to another process may have missed anything, so it gets all quotes."""
+    with streaming(server, **{"Last-Event-ID": last_event_id}) as events:
         assert {events.next()[1]["symbol"] for _ in range(2)} == {"AAPL", "BTC-USD"}
+
+
+def test_outage_is_an_event_of_a_stream(redis_server: Callable[..., RedisServer]) -> None:
+    """While Redis is away, the stream says once that its prices may be old, and it says when they are current again."""
+    own_redis = redis_server()
+    fill(own_redis.client(), own_redis.url)
+    with serving(own_redis.url) as server, streaming(server, "?symbols=AAPL") as events:
+        events.next()
+        own_redis.kill()
+        problem = events.fields()
+        assert problem["event"] == "problem"
+        assert "Redis does not answer" in json.loads(problem["data"])["detail"]
+        own_redis.start()
+        assert events.fields()["event"] == "recovered"
+        fill(own_redis.client(), own_redis.url)
+        RedisStore(own_redis.client()).put_quotes([quote("AAPL", "77", fetched_at=time.time())])
+        eventually(lambda: events.next()[1]["price"] == "77")
 
 
 def test_quiet_stream_sends_comments(server: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,6 +161,22 @@ def test_streams_beyond_the_limit_get_503(server: WebServer, monkeypatch: pytest
             assert int(refused.headers["retry-after"]) > 0
     with streaming(server) as events:
         eventually(lambda: events.response.status_code == 200)
+
+
+def test_streams_of_one_client_beyond_its_limit_get_429(server: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One client cannot take the streams of all others. Its older streams go on."""
+    monkeypatch.setattr(quote_feed, "MOST_OF_CLIENT", 2)
+    with ExitStack() as stack:
+        streams = [stack.enter_context(streaming(server)) for _ in range(2)]
+        for events in streams:
+            events.next()
+        with server.client() as client:
+            refused = client.get(PATH)
+            assert (refused.status_code, refused.json()["code"]) == (429, "too-many-streams")
+            assert int(refused.headers["retry-after"]) > 0
+        other = httpx.Client(base_url=server.url, transport=httpx.HTTPTransport(local_address="127.0.0.2"))
+        with stack.enter_context(other).stream("GET", PATH) as response:
+            assert response.status_code == 200
 
 
 def test_mistakes_in_a_stream_are_explained(server: WebServer) -> None:
@@ -166,9 +228,26 @@ def test_slow_clients_do_not_stop_others(server: WebServer, lines: bytes) -> Non
 def test_slow_stream_gets_the_newest_quote_of_each_symbol_only() -> None:
     """What a stream has to send is bounded by the number of symbols, and nothing is sent twice."""
     subscription = quote_feed.Subscription(None)
-    for price in range(5):
-        for symbol in ("AAPL", "BTC-USD"):
-            event = quote_feed.QuoteEvent(symbol, (price,), f"{symbol}={price};".encode())
-            subscription.offer([event, event])
-    assert subscription.take() == b"AAPL=4;BTC-USD=4;"
+    for number in range(1, 11):
+        symbol = ("AAPL", "BTC-USD")[number % 2]
+        event = quote_feed.QuoteEvent(symbol, number, (number,), f"{symbol}={number};".encode())
+        subscription.offer([event, event])
+    assert subscription.take() == b"BTC-USD=9;AAPL=10;"
     assert subscription.take() == b""
+
+
+def test_slow_stream_hears_of_an_outage_only_if_it_lasts() -> None:
+    """A stream gets `problem` behind the prices from before it, and `recovered` before those that come after it."""
+    subscription = quote_feed.Subscription(None)
+    first, second = (quote_feed.QuoteEvent("AAPL", number, (number,), f"{number};".encode()) for number in (1, 2))
+    subscription.report("away")
+    subscription.report("")
+    assert subscription.take() == b""
+    subscription.offer([first])
+    subscription.report("away")
+    assert subscription.take() == b'1;event: problem\ndata: {"detail":"away"}\n\n'
+    subscription.report("still away")
+    assert subscription.take() == b""
+    subscription.report("")
+    subscription.offer([second])
+    assert subscription.take() == b"event: recovered\ndata: {}\n\n2;"

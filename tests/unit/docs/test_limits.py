@@ -28,7 +28,7 @@ from financehub_shared.providers.rss.provider import FEED_BYTES_MAX
 from financehub_shared.schedules.requests import MAX_BACKFILLS, MAX_TRIGGERS
 from financehub_web.access.gate import WRONG_TOKENS
 from financehub_web.api.parameters import MOST_RECORDS
-from financehub_web.api.quote_feed import MOST_STREAMS
+from financehub_web.api.quote_feed import MOST_OF_CLIENT, MOST_STREAMS
 from financehub_web.console.forms import MOST_BYTES, MOST_VALUES
 
 ROOT = Path(__file__).parents[3]
@@ -69,6 +69,7 @@ NUMBERS: Mapping[str, str] = {
     "P8": f"{HELD_BYTES // 1_000_000} MB",
     "P9": f"{DEFAULTS.web_requests_per_second:.0f} per second",
     "P10": str(MOST_STREAMS),
+    "P14": str(MOST_OF_CLIENT),
     "P11": f"{MOST_RECORDS:,}",
     "P12": f"{WRONG_TOKENS} per minute",
     "P13": f"{MOST_BYTES // 1_000} kB and {MOST_VALUES:,} values",
@@ -134,6 +135,7 @@ TESTS: Mapping[str, tuple[str, str]] = {
     "P8": ("integration/broker/test_queue_scripts.py", "test_consumer_holds_a_limited_number_of_bytes"),
     "P9": ("integration/web/test_api.py", "test_client_that_sends_too_many_requests_gets_429"),
     "P10": ("integration/web/test_stream.py", "test_streams_beyond_the_limit_get_503"),
+    "P14": ("integration/web/test_stream.py", "test_streams_of_one_client_beyond_its_limit_get_429"),
     "P11": ("integration/web/test_api.py", "test_mistake_of_the_client_is_explained"),
     "P12": ("unit/web/access/test_gate.py", "test_wrong_tokens_are_limited_and_right_ones_wait_too"),
     "P13": ("integration/web/test_actions.py", "test_large_form_is_refused"),

@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import Collection
-from datetime import datetime
-from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Query as Parameters
@@ -14,16 +12,18 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from financehub_shared.views.formats import iso_time
 from financehub_shared.views.quotes import QuoteView
 from financehub_web.api.answers import require_type
 from financehub_web.api.errors import ApiError
 from financehub_web.api.parameters import Symbols
 from financehub_web.api.problems import problem_response
-from financehub_web.api.quote_feed import MOST_STREAMS, OVERLAP_SECONDS, QuoteFeed, Subscription
+from financehub_web.api.quote_feed import QuoteFeed, Subscription
 from financehub_web.api.routing import FleetOf, api_router
 from financehub_web.api.symbols import require_symbols
+from financehub_web.http.clients import client_of
 from financehub_web.http.head import IS_HEAD
+from financehub_web.http.networks import read_networks
+from financehub_web.reading.cache import Reading
 from financehub_web.reading.fleet import Fleet
 
 router = api_router("prices")
@@ -51,7 +51,7 @@ class StreamQuery(BaseModel):
     response_class=Response,
     responses={
         200: {
-            "description": "An endless stream. Each event `quote` has the keys of `/quotes`.",
+            "description": "An endless stream. Events `quote` have the keys of `/quotes`, and `problem` has `detail`.",
             "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
         }
     },
@@ -59,18 +59,23 @@ class StreamQuery(BaseModel):
 async def stream_quotes(request: Request, query: Annotated[StreamQuery, Parameters()], fleet: FleetOf) -> Response:
     """Send the current prices, and then each new price, as server-sent events.
 
-    The id of an event is the time and the symbol of its price. A client that reconnects with `Last-Event-ID` gets what
-    it missed, and may get a few prices again. A process serves at most 100 streams.
+    A client that reconnects with `Last-Event-ID` gets what has changed since that event, or all prices from a process
+    that did not send it. While the prices cannot be read, the stream has one event `problem`, and `recovered` when they
+    can. A process serves at most 100 streams, and 10 of one client.
     """
     require_type(request, [EVENT_STREAM])
-    symbols, views = await run_in_threadpool(_read, fleet, query.symbols)
-    return EventStream(request.app.state.feed, symbols, views, request.headers.get("Last-Event-ID", ""))
+    symbols, quotes = await run_in_threadpool(_read, fleet, query.symbols)
+    client = client_of(request.scope, read_networks(fleet.settings))
+    last_event_id = request.headers.get("Last-Event-ID", "")
+    return EventStream(request.app.state.feed, symbols, quotes, client, last_event_id)
 
 
-def _read(fleet: Fleet, symbols: list[str]) -> tuple[Collection[str] | None, list[QuoteView]]:
+def _read(fleet: Fleet, symbols: list[str]) -> tuple[Collection[str] | None, Reading[list[QuoteView]]]:
     """Return the symbols of the stream, or None for all, and the current quotes."""
     wanted = frozenset(require_symbols(fleet, symbols)) if symbols else None
-    return wanted, fleet.quote_views().required()
+    quotes = fleet.quote_views()
+    quotes.required()
+    return wanted, quotes
 
 
 class EventStream(Response):
@@ -79,29 +84,35 @@ class EventStream(Response):
     Args:
         feed: The source of the events.
         symbols: Symbols of the stream. None selects all.
-        views: The current quotes.
+        quotes: The current quotes.
+        client: Address of the client.
         last_event_id: The id of the last event that the client got; empty if there is none.
     """
 
     media_type = EVENT_STREAM
 
     def __init__(
-        self, feed: QuoteFeed, symbols: Collection[str] | None, views: list[QuoteView], last_event_id: str
+        self,
+        feed: QuoteFeed,
+        symbols: Collection[str] | None,
+        quotes: Reading[list[QuoteView]],
+        client: str,
+        last_event_id: str,
     ) -> None:
         super().__init__(headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
         del self.headers["Content-Length"]
         self._feed = feed
         self._symbols = symbols
-        self._views = views
-        self._resume_at = _resume_time(last_event_id)
+        self._quotes = quotes
+        self._client = client
+        self._last_event_id = last_event_id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response."""
-        subscription = self._feed.subscribe(self._symbols)
-        if subscription is None:
-            detail = f"this process ends, or it has {MOST_STREAMS} streams already; try again later"
-            busy = ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "too-many-streams", detail, headers={"Retry-After": "30"})
-            await problem_response(Request(scope), busy)(scope, receive, send)
+        try:
+            subscription = self._feed.subscribe(self._symbols, self._client)
+        except ApiError as refusal:
+            await problem_response(Request(scope), refusal)(scope, receive, send)
             return
         tasks = []
         try:
@@ -122,11 +133,10 @@ class EventStream(Response):
 
     async def _send_events(self, subscription: Subscription, send: Send) -> None:
         """Send the current quotes, and then what changes, until the feed is closed or the client stops reading."""
-        known = [view for view in self._views if (view["fetched_at"] or "") < self._resume_at]
-        missing = [view for view in self._views if (view["fetched_at"] or "") >= self._resume_at]
-        subscription.skip(self._feed.encode(known))
-        subscription.offer(self._feed.encode(missing))
-        self._views = []
+        last = self._feed.last_number(self._last_event_id)
+        events = self._feed.events(self._quotes)
+        subscription.skip(event for event in events if event.number <= last)
+        subscription.offer(events)
         with contextlib.suppress(TimeoutError):
             await _write(send, _RETRY)
             while not self._feed.is_closed:
@@ -151,13 +161,3 @@ async def _write(send: Send, content: bytes, seconds: float = _WRITE_SECONDS, *,
 async def _wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-def _resume_time(last_event_id: str) -> str:
-    """Return the time from which the client may lack quotes, in the format of views; empty for all quotes."""
-    time, separator, _ = last_event_id.partition("Z-")
-    try:
-        moment = datetime.fromisoformat(f"{time}+00:00") if separator else None
-    except ValueError:
-        moment = None
-    return "" if moment is None else iso_time(moment.timestamp() - OVERLAP_SECONDS) or ""
