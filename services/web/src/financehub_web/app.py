@@ -39,7 +39,9 @@ from financehub_web.http.measuring import Measuring
 from financehub_web.http.memory import limit_heaps, release_memory_of_start
 from financehub_web.http.networks import read_networks
 from financehub_web.http.origins import ApiOrigins
+from financehub_web.http.prefix import Prefix
 from financehub_web.http.request_ids import RequestIds
+from financehub_web.http.routes import check_prefix
 from financehub_web.http.sniffing import NoSniffing
 from financehub_web.http.threads import prepare_threads
 from financehub_web.observability import LoopProbe, WebObservability
@@ -62,7 +64,8 @@ def build_app(settings: Settings, fleet: Fleet, loop: LoopProbe, metrics: Metric
         feed: The source of the event streams.
 
     Raises:
-        ConfigError: The users cannot be read, or the mode `write` is open to everybody.
+        ConfigError: The users cannot be read, the mode `write` is open to everybody, or the prefix is a path of the
+            console.
     """
 
     @asynccontextmanager
@@ -82,13 +85,14 @@ def build_app(settings: Settings, fleet: Fleet, loop: LoopProbe, metrics: Metric
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
-        root_path=settings.web_prefix,
+        redirect_slashes=False,  # its redirects name a host and a scheme, which only a proxy knows
     )
     app.state.fleet = fleet
     app.state.actions = Actions(Controls(settings, fleet.clock))
     add_api(app, feed)
     app.include_router(pages)
     add_error_pages(app)
+    check_prefix(app, settings.web_prefix)
     # The one that is added last sees a request first.
     app.add_middleware(Failures, handlers=app.exception_handlers)
     proxies, monotonic = read_networks(settings), fleet.clock.monotonic
@@ -107,6 +111,7 @@ def build_app(settings: Settings, fleet: Fleet, loop: LoopProbe, metrics: Metric
     app.add_middleware(NoSniffing)
     app.add_middleware(Measuring, metrics=metrics)
     app.add_middleware(RequestIds)
+    app.add_middleware(Prefix, prefix=settings.web_prefix)
     return app
 
 

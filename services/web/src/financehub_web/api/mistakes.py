@@ -7,6 +7,7 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 
 from financehub_web.api.errors import ApiError, near_names
+from financehub_web.http.paths import path_of
 
 #: Characters of a path or a value that an explanation repeats.
 _SHOWN = 200
@@ -34,7 +35,7 @@ def invalid_request(request: Request, error: RequestValidationError) -> ApiError
 
 def unknown_path(request: Request) -> ApiError:
     """Explain that a path does not exist, with the paths that the client may have meant."""
-    path = request.url.path[:_SHOWN]
+    path = path_of(request.scope)[:_SHOWN]
     known = list(request.app.openapi()["paths"])
     near = near_names(path, known)
     hint = f"did you mean {' or '.join(near)}?" if near else "GET /api/v1/docs lists all paths"

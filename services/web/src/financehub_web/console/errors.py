@@ -9,11 +9,12 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from financehub_shared.core.errors import FinanceHubError, StoreUnavailableError
 from financehub_web.console.page import show
 from financehub_web.http.paths import is_for_api
+from financehub_web.http.routes import address_without_slash
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +40,10 @@ class PageError(FinanceHubError):
 
 
 def add_error_pages(app: FastAPI) -> None:
-    """Let every error outside of the API end in a page. Call this function after the handlers of the API are added."""
+    """Let every error outside of the API end in a page, and an unknown path with a slash at its end in a redirect.
+
+    Call this function after the handlers of the API are added.
+    """
     handlers: dict[Any, Any] = dict(app.exception_handlers)
     for type_ in (StoreUnavailableError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(type_, _by_path(handlers[type_]))
@@ -48,6 +52,9 @@ def add_error_pages(app: FastAPI) -> None:
 
 def _by_path(api_handler: Handler) -> Handler:
     async def handle(request: Request, error: Exception) -> Response:
+        is_unknown = isinstance(error, HTTPException) and error.status_code == HTTPStatus.NOT_FOUND
+        if is_unknown and "endpoint" not in request.scope and (address := address_without_slash(request)):
+            return RedirectResponse(address, HTTPStatus.TEMPORARY_REDIRECT)
         if is_for_api(request.scope):
             return await api_handler(request, error)
         return await _show_page(request, error)
