@@ -171,6 +171,11 @@ def test_large_answers_are_compressed_if_the_client_accepts_it(redis_client: red
         ("/schedules/default/dmo", 404, "unknown-schedule", "did you mean default/demo"),
         ("/schedules/default/dmo/runs", 404, "unknown-schedule", "default/demo"),
         ("/dead-letters/unknown", 404, "unknown-dead-letter", "/api/v1/dead-letters"),
+        ("/docs?zzz=1", 400, "unknown-parameter", "known parameters: none"),
+        ("/docs.css?zzz=1", 400, "unknown-parameter", "known parameters: none"),
+        ("/openapi.json?zzz=1", 400, "unknown-parameter", "known parameters: none"),
+        (f"/assets/{'A' * 601}", 400, "invalid-parameter", "600"),
+        (f"/tasks/{'A' * 601}", 400, "invalid-parameter", "600"),
         ("/quote", 404, "unknown-path", "did you mean /api/v1/quotes"),
     ],
 )

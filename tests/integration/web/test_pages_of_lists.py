@@ -16,6 +16,7 @@ from financehub_shared.core.models import Asset, Quarantined
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.monitor.record_writer import RecordWriter
 from financehub_shared.redis import keys, queue_keys
+from financehub_web.api import newest
 from support.hostile_messages import message
 from support.market_data import T0, bars, indicators, news, quote
 from support.run_events import end_event
@@ -104,3 +105,22 @@ def test_lists_of_the_property_have_several_pages(client: httpx.Client, path: st
     """The property above is tested with lists that do not fit on one page."""
     body = client.get(f"/api/v1{path}?limit=5").json()
     assert (len(body["data"]), body["next_page_token"] is not None) == (5, True)
+
+
+def test_filter_of_dead_letters_examines_a_limited_number_of_them(
+    redis_client: redis.Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page with a filter that matches few letters is short and has a token, and all pages contain each match once."""
+    monkeypatch.setattr(newest, "MOST_EXAMINED", 100)
+    for n in range(250):
+        redis_client.zadd(queue_keys.dead("q"), {f"letter-{n}": (T0 + n) * 1_000})
+        content = message("rare" if n in {0, 20} else "task", id=f"m-{n}")
+        redis_client.hset(queue_keys.dead_messages("q"), f"letter-{n}", content)
+    with serving(redis_url, web_requests_per_second=100_000) as server, server.client() as client:
+        pages, token = [], ""
+        while token is not None:
+            page = client.get("/api/v1/dead-letters", params={"task": "rare", "page_token": token}).json()
+            pages.append([letter["id"] for letter in page["data"]])
+            token = page["next_page_token"]
+        assert pages[0] == []
+        assert [id for page in pages for id in page] == ["letter-20", "letter-0"]

@@ -54,3 +54,13 @@ def test_records_that_have_not_changed_are_not_decoded_again(redis_client: redis
     again = store.quotes()
     assert again["AAPL"] is first["AAPL"]
     assert again["MSFT"].price == 7
+
+
+def test_records_of_removed_assets_are_forgotten(redis_client: redis.Redis) -> None:
+    """What a reading of all records no longer contains takes no memory."""
+    store = RememberingStore(redis_client)
+    store.put_assets(Asset(symbol, AssetType.STOCK) for symbol in SYMBOLS)
+    store.assets()
+    store.remove_assets(SYMBOLS[:1])
+    store.assets()
+    assert {len(known) for known in store._remembered.values()} == {len(SYMBOLS) - 1}

@@ -17,8 +17,9 @@ from financehub_web.api.bodies import Body, BodyCache, RequestKey
 from financehub_web.api.decimals import with_numbers
 from financehub_web.api.errors import ApiError, near_names
 from financehub_web.api.etags import ignored_keys, is_known, tag_of
-from financehub_web.api.negotiation import accepts_gzip, best_type
+from financehub_web.api.negotiation import best_type
 from financehub_web.api.parameters import Query, TableQuery
+from financehub_web.http.encodings import accepts_gzip
 from financehub_web.reading.cache import Reading
 
 T = TypeVar("T")

@@ -16,12 +16,12 @@ from financehub_web.api.answers import Answer, Item, Page, respond
 from financehub_web.api.errors import ApiError
 from financehub_web.api.newest import NewestFirst
 from financehub_web.api.parameters import ListQuery, Moment, Query
-from financehub_web.api.routing import CSV, FleetOf, api_router
+from financehub_web.api.routing import CSV, MOST_CHARACTERS, FleetOf, api_router
 from financehub_web.reading.cache import Reading
 
 router = api_router("work")
 
-LetterId = Annotated[str, Path(description="The id of the dead letter.")]
+LetterId = Annotated[str, Path(max_length=MOST_CHARACTERS, description="The id of the dead letter.")]
 
 
 class DeadLettersQuery(ListQuery):
@@ -43,11 +43,16 @@ def list_dead_letters(request: Request, query: Annotated[DeadLettersQuery, Param
     readings: list[Reading[list[DeadLetter]]] = []
 
     def read(until: float, count: int) -> list[DeadLetter]:
-        wanted = DeadLetterFilter(None, query.queue, query.task, query.exception, query.reason, died_until=until)
-        readings.append(fleet.dead_letters(wanted, limit=count))
+        # The other filters are applied to what was read, so that one request reads a limited number of letters.
+        readings.append(fleet.dead_letters(DeadLetterFilter(queue=query.queue, died_until=until), limit=count))
         return readings[-1].required()
 
-    newest = NewestFirst(read, _key, _every, query.since)
+    wanted = DeadLetterFilter(None, query.queue, query.task, query.exception, query.reason)
+
+    def select(letters: Sequence[DeadLetter]) -> list[tuple[DeadLetter, DeadLetter]]:
+        return [(letter, letter) for letter in letters if wanted.matches(letter)]
+
+    newest = NewestFirst(read, _key, select, query.since)
     page, token = newest.page(query.limit, query.page_token)
     return respond(
         request,
@@ -73,7 +78,3 @@ def show_dead_letter(request: Request, id: LetterId, query: Annotated[Query, Par
 
 def _key(letter: DeadLetter) -> tuple[float, str, str]:
     return letter.died_at, letter.id, letter.queue
-
-
-def _every(letters: Sequence[DeadLetter]) -> list[tuple[DeadLetter, DeadLetter]]:
-    return [(letter, letter) for letter in letters]

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import Response
 
@@ -12,6 +12,7 @@ from financehub_web.api.answers import send_body
 from financehub_web.api.bodies import Body
 from financehub_web.api.etags import tag_of
 from financehub_web.api.openapi import document_of
+from financehub_web.api.parameters import NoQuery
 from financehub_web.api.routing import API
 
 router = APIRouter(prefix=API, include_in_schema=False)
@@ -28,13 +29,13 @@ _SAFE = {
 
 
 @router.get("/docs")
-def show_docs(request: Request) -> Response:
+def show_docs(request: Request, _: Annotated[NoQuery, Query()]) -> Response:
     """Return the page."""
     return _send(request, _page(document_of(request.app)), "text/html; charset=utf-8")
 
 
 @router.get("/docs.css")
-def show_style(request: Request) -> Response:
+def show_style(request: Request, _: Annotated[NoQuery, Query()]) -> Response:
     """Return its style sheet."""
     return _send(request, (_FOLDER / "docs.css").read_bytes(), "text/css; charset=utf-8")
 

@@ -48,7 +48,7 @@ def _parameters_of(request: Request) -> list[str]:
     names: list[str] = []
     for parameter in getattr(dependant, "query_params", ()):
         fields = getattr(parameter.field_info.annotation, "model_fields", None)
-        names += [field.alias or name for name, field in fields.items()] if fields else [parameter.alias]
+        names += [field.alias or name for name, field in fields.items()] if fields is not None else [parameter.alias]
     return names
 
 

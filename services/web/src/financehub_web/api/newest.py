@@ -72,7 +72,7 @@ class NewestFirst(Generic[T, V]):
             start = None if last is None else rank(last, descending=True)
             rest = [row for row in ranked if row[1] != oldest and (start is None or row[0] > start)]
             if not rest and not is_end:
-                count *= 2  # so many records have the same time
+                count *= 2  # all of them have the same time
                 continue
             within = [record for _, at, record in rest if self.since is None or at >= self.since]
             return within, is_end or len(within) < len(rest)

@@ -1,8 +1,8 @@
 """The OpenAPI document of the API, which is generated from the models of the views and the parameters."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
@@ -12,6 +12,7 @@ from financehub_shared.core.text import dump_json
 from financehub_web.api.answers import JSON, require_type, send_body
 from financehub_web.api.bodies import Body
 from financehub_web.api.etags import tag_of
+from financehub_web.api.parameters import NoQuery
 from financehub_web.api.problems import Problem
 from financehub_web.api.routing import API
 
@@ -62,7 +63,7 @@ def _describe_errors(document: dict[str, Any]) -> None:
 
 
 @router.get("/openapi.json")
-def show_document(request: Request) -> Response:
+def show_document(request: Request, _: Annotated[NoQuery, Query()]) -> Response:
     """Return the OpenAPI document."""
     require_type(request, [JSON])
     content = dump_json(document_of(request.app)).encode()

@@ -1,7 +1,8 @@
 """Divides a list into pages.
 
 The token of the next page names the last record of this one. Therefore no record is repeated or left out because others
-are added or removed meanwhile. One total order, `rank`, sorts the records and finds the place of a token among them.
+are added or removed meanwhile. A record whose own key changes meanwhile, such as a price by which a list is sorted, may
+be on two pages or on none. One total order, `rank`, sorts the records and finds the place of a token among them.
 """
 
 import base64

@@ -43,6 +43,12 @@ Moment = Annotated[
 ]
 
 
+class NoQuery(BaseModel):
+    """The parameters of a route that has none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
 class Query(BaseModel):
     """The parameters of every route."""
 

@@ -45,5 +45,7 @@ async def _fleet(request: Request) -> Fleet:
 
 #: The argument of a route that reads the state of the fleet.
 FleetOf = Annotated[Fleet, Depends(_fleet)]
+#: Largest length of a name in a path.
+MOST_CHARACTERS = 600
 #: The symbol in a path.
-Symbol = Annotated[str, Path(description="The symbol of the asset.", examples=["BTC-USD"])]
+Symbol = Annotated[str, Path(max_length=MOST_CHARACTERS, description="The symbol of the asset.", examples=["BTC-USD"])]

@@ -23,12 +23,16 @@ from financehub_web.api.answers import Answer, Item, Page, respond
 from financehub_web.api.errors import ApiError, near_names
 from financehub_web.api.paging import damaged_token, make_token, page_of, read_token
 from financehub_web.api.parameters import ListQuery, Moment, Query
-from financehub_web.api.routing import CSV, FleetOf, api_router
+from financehub_web.api.routing import CSV, MOST_CHARACTERS, FleetOf, api_router
 
 router = api_router("work")
 
-TaskName = Annotated[str, Path(description="The name of the task.", examples=["fetch_news_task"])]
-RunId = Annotated[str, Path(description="The id of the run, which is the id of its message.")]
+TaskName = Annotated[
+    str, Path(max_length=MOST_CHARACTERS, description="The name of the task.", examples=["fetch_news_task"])
+]
+RunId = Annotated[
+    str, Path(max_length=MOST_CHARACTERS, description="The id of the run, which is the id of its message.")
+]
 
 
 class RunsQuery(ListQuery):

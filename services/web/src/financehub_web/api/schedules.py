@@ -15,13 +15,17 @@ from financehub_web.api.answers import Answer, Item, Page, respond
 from financehub_web.api.errors import ApiError, near_names
 from financehub_web.api.paging import page_of
 from financehub_web.api.parameters import ListQuery, Query, selected
-from financehub_web.api.routing import CSV, FleetOf, api_router
+from financehub_web.api.routing import CSV, MOST_CHARACTERS, FleetOf, api_router
 from financehub_web.reading.fleet import Fleet
 
 router = api_router("work")
 
-Namespace = Annotated[str, Path(description="The namespace of the schedule.", examples=["default"])]
-Name = Annotated[str, Path(description="The name of the schedule.", examples=["fetch-news"])]
+Namespace = Annotated[
+    str, Path(max_length=MOST_CHARACTERS, description="The namespace of the schedule.", examples=["default"])
+]
+Name = Annotated[
+    str, Path(max_length=MOST_CHARACTERS, description="The name of the schedule.", examples=["fetch-news"])
+]
 
 
 class SchedulesQuery(ListQuery):

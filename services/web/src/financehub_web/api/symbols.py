@@ -2,14 +2,23 @@
 
 from collections.abc import Collection, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from financehub_shared.core.models import Asset
 from financehub_shared.core.symbols.spelling import suggest_symbols
+from financehub_shared.market.encoding.record_names import (
+    asset_record,
+    bars_record,
+    indicator_record,
+    quote_record,
+    series_record,
+)
 from financehub_web.api.errors import ApiError
 from financehub_web.reading.cache import Reading
 from financehub_web.reading.fleet import Fleet
 
+#: Each returns the name of a record of an asset. A warning about a damaged record begins with its name.
+_RECORDS: Final = (asset_record, quote_record, bars_record, indicator_record, series_record)
 #: Symbols that a warning names. Further ones are counted.
 _MOST_NAMED = 20
 
@@ -68,7 +77,7 @@ def missing_warnings(wanted: Sequence[str], found: Collection[str], what: str) -
 
 def _raise_if_unreadable(symbol: str, reading: Reading[Any]) -> None:
     """Raise an error that says why the record of an asset cannot be read, if it cannot."""
+    names = tuple(f"{record(symbol)}: " for record in _RECORDS)
     for warning in reading.warnings:
-        name = warning.partition(": ")[0]
-        if name.endswith((f" {symbol}", f":{symbol}")):
+        if warning.startswith(names):
             raise ApiError(HTTPStatus.NOT_FOUND, "unreadable-record", warning)

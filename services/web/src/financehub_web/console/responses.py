@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from financehub_web.console.headers import SAFE_HEADERS
+from financehub_web.http.encodings import accepts_gzip
 
 #: Texts that change with every second. They do not count for the ETag, because the script of the console updates them.
 #: So does the time at which the data was read.
@@ -30,7 +31,7 @@ def respond(request: Request, text: str, media_type: str, status: HTTPStatus = H
     if status is HTTPStatus.OK and tag in request.headers.get("If-None-Match", ""):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     body = text.encode()
-    if "gzip" in request.headers.get("Accept-Encoding", ""):
+    if accepts_gzip(request.headers.get("Accept-Encoding", "")):
         body = gzip.compress(body, 5)
         headers["Content-Encoding"] = "gzip"
     return Response(body, status, headers, media_type)

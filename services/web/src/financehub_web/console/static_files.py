@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from financehub_web.console.headers import SAFE_HEADERS
+from financehub_web.http.encodings import accepts_gzip
 
 FOLDER = Path(__file__).parent / "static"
 _TYPES = {
@@ -80,6 +81,6 @@ def serve_file(request: Request, name: str) -> Response:
     }
     if file.version in request.headers.get("If-None-Match", ""):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    if "gzip" in request.headers.get("Accept-Encoding", ""):
+    if accepts_gzip(request.headers.get("Accept-Encoding", "")):
         return Response(file.compressed, headers=headers | {"Content-Encoding": "gzip"}, media_type=file.media_type)
     return Response(file.content, headers=headers, media_type=file.media_type)

@@ -51,6 +51,6 @@ class RememberingStore(RedisStore):
             elif key in decoded:
                 found[key] = decoded[key]
         read = {key: (replies[key], value) for key, value in found.items()}
-        # A reading of a few records does not forget the others, and one of all of them forgets those that are gone.
-        self._remembered[decode] = {**known, **read} if len(replies) < len(known) else read
+        # A reading of a few records does not forget the others, and one of most of them forgets those that are gone.
+        self._remembered[decode] = {**known, **read} if 2 * len(replies) < len(known) else read
         return found
