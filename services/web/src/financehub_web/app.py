@@ -129,9 +129,9 @@ def serve(settings: Settings) -> None:
     feed = QuoteFeed(fleet)
     app = build_app(settings, fleet, loop, metrics, feed)
     sockets = _bind(settings)
-    WebObservability(settings, clock, metrics, loop, fleet.health).start()
-    watch.start()
     server = build_server(app, feed)
+    WebObservability(settings, clock, metrics, loop, fleet.health, lambda: server.should_exit).start()
+    watch.start()
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     log.info("web_started", host=settings.web_host, port=sockets[0].getsockname()[1], mode=settings.web_mode)
     try:

@@ -53,6 +53,7 @@ class WebObservability:
         metrics: Metrics of the process.
         loop: Notices a hung event loop.
         report: Returns the fleet's health report.
+        is_ending: Whether the process has got a signal to end, so that no new connection should reach it.
     """
 
     def __init__(
@@ -62,13 +63,14 @@ class WebObservability:
         metrics: Metrics,
         loop: LoopProbe,
         report: Callable[[], HealthReport],
+        is_ending: Callable[[], bool],
     ) -> None:
         scrape = RedisReaders(settings, clock, SCRAPE_TIMEOUT_SECONDS)
         metrics.set_redis_probe(RedisProbe(scrape.servers, clock.local, metrics.redis_command_duration, details=False))
         app = HealthApp(
             report=report,
             liveness=loop.problems,
-            readiness=loop.problems,
+            readiness=lambda: [*loop.problems(), *(["the process is ending"] if is_ending() else [])],
             metrics=metrics.expose,
             queue=scrape.queues.read,
             clock=clock,

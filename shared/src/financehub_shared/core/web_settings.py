@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from financehub_shared.core.setting_types import Names, Port
+from financehub_shared.core.web_addresses import HostNames, Origins
 
 
 class WebSettings(BaseModel, defer_build=True):
@@ -31,13 +32,13 @@ class WebSettings(BaseModel, defer_build=True):
         description="Path under which a proxy publishes the console, such as `/financehub`. Requests may contain it "
         "or not.",
     )
-    web_hosts: Names = Field(
+    web_hosts: HostNames = Field(
         [],
         description="Host names under which the console may be opened, without ports. If there are none, a process on "
         "a loopback address accepts only loopback names, which stops DNS rebinding, and any other process accepts "
         "all.",
     )
-    web_origins: Names = Field(
+    web_origins: Origins = Field(
         [],
         description="Origins, such as `https://app.example.com`, whose pages may read the API (CORS).",
     )

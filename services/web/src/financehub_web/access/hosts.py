@@ -16,7 +16,7 @@ _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 def allowed_hosts(settings: Settings) -> Sequence[str]:
     """Return the host names that requests may name; empty for all."""
     if settings.web_hosts:
-        return [name.lower() for name in settings.web_hosts]
+        return settings.web_hosts
     return _LOOPBACK_NAMES if is_loopback(settings.web_host) else ()
 
 

@@ -1,0 +1,50 @@
+"""Tests how a web process ends after SIGTERM."""
+
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import httpx
+
+from support.processes import end, launch
+from support.redis_server import free_port
+from support.waiting import eventually
+
+#: A request whose body never arrives, so the process waits for it while it ends.
+UNFINISHED = (
+    b"POST /actions/trigger HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: same-origin\r\nContent-Length: 10\r\n\r\n"
+)
+
+
+def test_process_that_ends_is_alive_and_not_ready(redis_url: str) -> None:
+    """After SIGTERM, Kubernetes sends no new connections, and the open request still has its time."""
+    port, probes = free_port(), free_port()
+    settings = {
+        "REDIS_URL": redis_url,
+        "FINANCEHUB_WEB_HOST": "localhost",
+        "FINANCEHUB_WEB_PORT": str(port),
+        "FINANCEHUB_WEB_MODE": "write",
+        "FINANCEHUB_HTTP_HOST": "localhost",
+        "FINANCEHUB_HTTP_PORT": str(probes),
+    }
+    process = launch([Path(sys.executable).with_name("financehub-web")], env=os.environ | settings)
+
+    def status(path: str) -> int:
+        try:
+            return httpx.get(f"http://localhost:{probes}{path}", timeout=5).status_code
+        except httpx.TransportError:
+            return 0
+
+    try:
+        eventually(lambda: status("/readyz") == 200, "the process is ready")
+        with socket.create_connection(("localhost", port)) as client:
+            client.sendall(UNFINISHED)
+            assert httpx.get(f"http://localhost:{port}/api/health", timeout=5).status_code in {200, 503}
+            process.send_signal(signal.SIGTERM)
+            eventually(lambda: status("/readyz") == 503, "the process is not ready")
+            assert status("/livez") == 200
+        assert process.wait(15) == 0
+    finally:
+        end(process)
