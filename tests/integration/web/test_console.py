@@ -11,6 +11,7 @@ import redis
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset
 from financehub_shared.market.redis_store import RedisStore
+from financehub_shared.redis import keys
 from support.market_data import quote
 from support.redis_server import RedisServer
 from support.web_server import serving
@@ -111,6 +112,16 @@ def test_pages_show_the_last_good_data_while_redis_is_away(redis_server: Callabl
         assert unread.status_code == 503
         assert "Redis does not answer" in unread.text
         assert "<title>✗" in unread.text
+
+
+def test_page_says_which_records_it_cannot_show(filled: redis.Redis, redis_url: str) -> None:
+    """A damaged record is missing on a page, so the page names it. The page of something else does not."""
+    filled.hset(keys.QUOTES, "AAPL", b"\xff{")
+    with serving(redis_url) as server, server.client() as client:
+        page = client.get("/quotes").text
+        assert "Incomplete:" in page
+        assert f"{keys.QUOTES} AAPL" in page
+        assert "Incomplete:" not in client.get("/news").text
 
 
 def test_quotes_of_a_thousand_assets_are_fast(redis_client: redis.Redis, redis_url: str) -> None:

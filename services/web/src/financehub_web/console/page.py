@@ -1,6 +1,6 @@
 """Builds the response with a page: the frame that all pages share, headers and ETag."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.metadata import version
@@ -42,6 +42,7 @@ class Frame:
         at: Time of the data in Unix seconds.
         now: The current time in Unix seconds.
         live: Whether the page updates itself.
+        warnings: The records that cannot be read and are missing on the page, each with the reason.
     """
 
     title: str
@@ -52,6 +53,7 @@ class Frame:
     at: float
     now: float
     live: bool
+    warnings: Sequence[str] = ()
 
 
 def show(
@@ -108,4 +110,5 @@ def _frame(fleet: Fleet, title: str, section: str, readings: tuple[Reading[Any],
         at=min(reading.at for reading in shown),
         now=now,
         live=live,
+        warnings=list(dict.fromkeys(warning for reading in shown for warning in reading.warnings)),
     )
