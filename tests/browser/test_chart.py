@@ -3,9 +3,11 @@
 import json
 import urllib.request
 
-from playwright.sync_api import Page
+import redis
+from playwright.sync_api import Page, expect
 
-from support.console import Console
+from financehub_shared.market.redis_store import RedisStore
+from support.console import Console, walk
 from support.tabs import OpenTab
 
 _UP, _DOWN, _ACCENT = (13, 107, 70), (176, 42, 31), (28, 86, 168)
@@ -106,3 +108,94 @@ def test_chart_without_script_is_a_line_with_a_table(open_tab: OpenTab) -> None:
     assert tab.page.locator("#chart").is_hidden()
     tab.page.click("summary >> text=Table of the newest")
     assert tab.page.locator("details table tbody tr").count() == 30
+
+
+#: Makes the page note the texts that its canvases show, such as the marks of a time axis.
+_NOTE_TEXTS = """
+    window.texts = new Set();
+    const fill = CanvasRenderingContext2D.prototype.fillText;
+    CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
+        window.texts.add(text);
+        return fill.call(this, text, ...rest);
+    };
+"""
+
+
+def _serve_candles(page: Page, start: float, count: int) -> None:
+    """Let the chart get hourly candles of one price."""
+    page.unroute_all()
+    columns: dict[str, list[float | None]] = {name: [10.0] * count for name in ("open", "high", "low", "close")}
+    bars = {"days": [start + 3_600 * number for number in range(count)], "volume": [None] * count, **columns}
+    answer = json.dumps({"bars": bars, "indicators": {"days": [], "series": {}}})
+    page.route("**/chart.json*", lambda route: route.fulfill(status=200, content_type="application/json", body=answer))
+
+
+def _follow(page: Page) -> None:
+    page.evaluate("document.dispatchEvent(new Event('console:updated'))")
+    page.wait_for_timeout(500)
+
+
+def test_days_of_intraday_prices_begin_at_midnight_of_the_reader(open_tab: OpenTab) -> None:
+    """The mark of a day is at the midnight of the reader's zone, which no mark shows as a time of day."""
+    page = open_tab(timezone_id="Asia/Tokyo").page
+    page.add_init_script(_NOTE_TEXTS)
+    _serve_candles(page, 1_767_571_200, 48)  # 2026-01-05 00:00 UTC, which is 09:00 in Tokyo
+    page.goto("/quotes/AAPL?range=1w")
+    page.wait_for_selector("#chart[data-drawn]")
+    page.wait_for_timeout(500)
+    texts = set(page.evaluate("[...window.texts]"))
+    assert {"Jan 6", "Jan 7"} <= texts
+    assert "00:00" not in texts
+    assert "12:00" in texts
+    assert page.locator("#legend b").first.inner_text() == "01-07, 08:00"
+
+
+def test_new_candle_is_visible_if_the_last_one_was(open_tab: OpenTab) -> None:
+    """Candles that arrive do not leave the chart at its right edge."""
+    page = open_tab(timezone_id="UTC").page
+    page.add_init_script(_NOTE_TEXTS)
+    _serve_candles(page, 1_767_571_200, 12)
+    page.goto("/quotes/AAPL?range=1w")
+    page.wait_for_selector("#chart[data-drawn='12']")
+    _serve_candles(page, 1_767_571_200, 60)
+    page.evaluate("window.texts.clear()")
+    _follow(page)
+    assert page.get_attribute("#chart", "data-drawn") == "60"
+    assert "Jan 7" in set(page.evaluate("[...window.texts]"))
+
+
+def test_chart_asks_only_when_the_page_changes(open_tab: OpenTab) -> None:
+    """A page that is paused gets no new prices for its chart."""
+    page = open_tab().page
+    page.clock.install()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if "chart.json" in request.url else None)
+    page.goto("/quotes/AAPL")
+    page.wait_for_selector("#chart[data-drawn]")
+    page.click("#pause")
+    page.clock.run_for(130_000)
+    page.wait_for_timeout(300)
+    assert len(asked) == 1
+
+
+def test_caption_is_that_of_the_chosen_range(open_tab: OpenTab) -> None:
+    """The figures below the chart change with the range, while the chart stays."""
+    page = _open(open_tab, "/quotes/AAPL?range=1m")
+    before = page.locator("#chart-text").inner_text()
+    page.evaluate("document.getElementById('chart').mark = 'same'")
+    page.click("a[data-range=all]")
+    expect(page.locator("#chart-text")).not_to_have_text(before)
+    assert page.evaluate("document.getElementById('chart').mark") == "same"
+
+
+def test_chart_appears_with_the_first_bars(open_tab: OpenTab, console: Console) -> None:
+    """A page that was opened before the asset had bars shows their chart without a reload."""
+    page = open_tab().page
+    page.clock.install()
+    page.goto("/quotes/T449")
+    assert page.locator("#chart").count() == 0
+    with redis.Redis.from_url(console.redis_url) as client:
+        RedisStore(client).put_bars([walk("T449", 20_000)])
+    page.wait_for_timeout(2_500)
+    page.clock.run_for(5_100)
+    page.wait_for_selector("#chart[data-drawn]")

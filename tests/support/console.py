@@ -55,6 +55,7 @@ class Console:
     """
 
     def __init__(self, redis_url: str, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+        self.redis_url = redis_url
         self.port = free_port()
         self.url = f"http://localhost:{self.port}"
         self.log = folder / f"web-{self.port}.log"
@@ -109,9 +110,20 @@ def fill_for_console(client: "redis.Redis", url: str) -> None:
     }
     arguments = json.dumps({"sources": [HOSTILE]})
     letter = message("fetch_news_task", id=HOSTILE_LETTER, kwargs=arguments, options=json.dumps(options))
-    client.zadd(queue_keys.dead("low"), {HOSTILE_LETTER: now * 1000})
-    client.hset(queue_keys.dead_messages("low"), HOSTILE_LETTER, letter)
+    put_letter(client, HOSTILE_LETTER, letter)
     client.hset(keys.SCHEDULES_REFUSED, f"{HOSTILE}.yaml:3", f'{{"message": {json.dumps(HOSTILE)}, "at": 1}}')
+
+
+def put_letter(client: "redis.Redis", id: str, letter: str | bytes) -> None:
+    """Write a dead letter that dies now.
+
+    Args:
+        client: Client of the Redis of the queues.
+        id: Its id.
+        letter: Its message.
+    """
+    client.zadd(queue_keys.dead("low"), {id: time.time() * 1000})
+    client.hset(queue_keys.dead_messages("low"), id, letter)
 
 
 def _put_market_data(store: RedisStore, now: float) -> None:

@@ -1,10 +1,6 @@
 // Draws the chart of an asset: candles, volume, lines over the prices and panes below them.
 "use strict";
 (() => {
-  const place = document.getElementById("chart");
-  if (!place) return;
-  const legend = document.getElementById("legend");
-  const form = document.getElementById("overlays");
   const LINES = {
     sma_20: [["sma_20", "SMA 20", "--accent"]],
     sma_50: [["sma_50", "SMA 50", "--second"]],
@@ -24,15 +20,26 @@
     obv: [["obv", "OBV", "--accent"]],
   };
   const { createChart, CandlestickSeries, HistogramSeries, LineSeries, CrosshairMode, LineStyle } = LightweightCharts;
+  // The element with the chart, or null while the asset has no prices. An update may bring it or remove it.
+  let place = null;
   let data = null;
   let chart = null;
   let candles = null;
   let priceLine = null;
   let series = [];
+  let drawn = [];
   let tag = "";
 
   // Times of intraday prices are Unix seconds, and are shown in the zone that the reader has chosen.
-  const isIntraday = /range=1[dw]$/.test(place.dataset.url);
+  // The library puts the marks of days at midnight in UTC, so it gets times that are shifted by the zone's distance
+  // from UTC. It is that of the newest price, because a clock that is set back would bring times that are not in order.
+  let isIntraday = false;
+  let shift = 0;
+  function zoneShift() {
+    if (!isIntraday || document.getElementById("zone").value === "utc") return 0;
+    const newest = new Date(data.bars.days.at(-1) * 1000);
+    return -60 * newest.getTimezoneOffset();
+  }
   const inZone = (options) => (seconds) => new Intl.DateTimeFormat("en-CA", {
     ...options, hourCycle: "h23", timeZone: document.getElementById("zone").value === "utc" ? "UTC" : undefined,
   }).format(seconds * 1000);
@@ -55,7 +62,7 @@
     return `rgba(${red}, ${green}, ${blue}, ${alpha / 255})`;
   }
 
-  const chosen = (name) => [...form.querySelectorAll(`input[name=${name}]:checked`)].map((input) => input.value);
+  const chosen = (name) => [...document.querySelectorAll(`#overlays input[name=${name}]:checked`)].map((input) => input.value);
   function precision() {
     const last = Math.abs(data.bars.close.at(-1));
     return last >= 100 ? 2 : Math.min(12, Math.max(2, 5 - Math.floor(Math.log10(last || 1))));
@@ -85,8 +92,9 @@
   }
 
   function draw() {
-    const visible = chart?.timeScale().getVisibleLogicalRange();
+    const visible = movedRange();
     chart?.remove();
+    shift = zoneShift();
     series = [];
     const panes = chosen("pane");
     place.classList.toggle("tall", panes.length > 1);
@@ -101,8 +109,8 @@
       grid: { vertLines: { visible: false }, horzLines: { color: line } },
       crosshair: { mode: CrosshairMode.Normal, vertLine: { color: color("--line-strong"), labelBackgroundColor: color("--ink") }, horzLine: { color: color("--line-strong"), labelBackgroundColor: color("--ink") } },
       rightPriceScale: { borderVisible: false },
-      timeScale: { borderColor: line, rightOffset: 2, minBarSpacing: 0.2, maxBarSpacing: 30, timeVisible: isIntraday, ...(isIntraday && { tickMarkFormatter: (seconds, kind) => (kind < 3 ? tickDay : tick)(seconds) }) },
-      localization: isIntraday ? { timeFormatter: clock } : { locale: document.documentElement.lang, dateFormat: "yyyy-MM-dd" },
+      timeScale: { borderColor: line, rightOffset: 2, minBarSpacing: 0.2, maxBarSpacing: 30, timeVisible: isIntraday, ...(isIntraday && { tickMarkFormatter: (seconds, kind) => (kind < 3 ? tickDay : tick)(seconds - shift) }) },
+      localization: isIntraday ? { timeFormatter: (seconds) => clock(seconds - shift) } : { locale: document.documentElement.lang, dateFormat: "yyyy-MM-dd" },
       handleScroll: { mouseWheel: false, vertTouchDrag: false },
       handleScale: { mouseWheel: false },
     });
@@ -114,7 +122,7 @@
       priceFormat: { type: "price", precision: digits, minMove: 10 ** -digits }, priceLineVisible: false, lastValueVisible: false,
     });
     candles.priceScale().applyOptions({ scaleMargins: { top: 0.06, bottom: isIntraday ? 0.06 : 0.2 } });
-    candles.setData(bars.days.map((time, row) => ({ time, open: bars.open[row], high: bars.high[row], low: bars.low[row], close: bars.close[row] })));
+    candles.setData(bars.days.map((day, row) => ({ time: isIntraday ? day + shift : day, open: bars.open[row], high: bars.high[row], low: bars.low[row], close: bars.close[row] })));
     for (const name of chosen("line")) for (const each of LINES[name] ?? []) addIndicator(each, 0);
     panes.forEach((name, index) => { for (const each of PANES[name] ?? []) addIndicator(each, index + 1); });
     chart.panes().forEach((pane, index) => pane.setStretchFactor(index ? 0.28 : 1));
@@ -124,7 +132,21 @@
     if (visible) chart.timeScale().setVisibleLogicalRange(visible);
     else showRange();
     showLegend(null);
+    drawn = bars.days;
     place.dataset.drawn = String(bars.days.length);
+  }
+
+  // The visible range after new prices, or null if all of them should be visible. If the newest price was visible, the
+  // next one is too. Otherwise the same prices stay visible.
+  function movedRange() {
+    const visible = chart?.timeScale().getVisibleLogicalRange();
+    if (!visible) return null;
+    const last = drawn.length - 1;
+    const isAtEnd = visible.to >= last;
+    if (isAtEnd && visible.from <= 0 && data.bars.days !== drawn) return null;
+    const dropped = Math.max(0, drawn.indexOf(data.bars.days[0]));
+    const moved = isAtEnd ? data.bars.days.length - drawn.length : -dropped;
+    return { from: visible.from + moved, to: visible.to + moved };
   }
 
   function showRange() {
@@ -156,7 +178,7 @@
       const found = added.dataByIndex(at)?.value;
       if (found !== undefined) parts.push([label, Math.abs(found) >= 1e6 ? short.format(found) : Math.abs(found) < 1 ? String(Number(found.toPrecision(4))) : found.toFixed(2), variable]);
     }
-    legend.replaceChildren(...parts.map(([label, value, variable]) => {
+    document.getElementById("legend").replaceChildren(...parts.map(([label, value, variable]) => {
       const part = document.createElement("span");
       if (variable) part.style.color = `var(${variable})`;
       const strong = document.createElement("b");
@@ -167,23 +189,40 @@
   }
 
   async function load() {
+    const target = place;
     try {
-      const response = await fetch(place.dataset.url, { headers: tag ? { "If-None-Match": tag } : {} });
-      if (response.status === 304) return;
+      const headers = tag ? { "If-None-Match": tag } : {};
+      const response = await fetch(target.dataset.url, { headers, cache: "no-store" });
+      if (response.status === 304 || target !== place) return;
       if (!response.ok) throw new Error(`the server answered ${response.status}`);
+      const columns = await response.json();
+      if (target !== place) return;
       tag = response.headers.get("ETag") ?? "";
-      data = await response.json();
+      data = columns;
       draw();
     } catch (error) {
-      if (!data) legend.textContent = `The chart cannot be drawn: ${error.message}`;
+      if (!data && target === place) document.getElementById("legend").textContent = `The chart cannot be drawn: ${error.message}`;
     }
   }
 
-  form.addEventListener("change", () => {
+  // Each change of the page may be a new price. A page that is paused or hidden does not change.
+  function follow() {
+    const found = document.getElementById("chart");
+    if (found !== place) {
+      chart?.remove();
+      [place, chart, data, tag] = [found, null, null, ""];
+      isIntraday = found !== null && /range=1[dw]$/.test(found.dataset.url);
+    }
+    if (data) showPrice();
+    if (place) load();
+  }
+
+  document.addEventListener("change", ({ target }) => {
+    const form = target.closest?.("#overlays");
+    if (!form) return;
     const query = new URLSearchParams(new FormData(form));
     history.replaceState(null, "", `?${query}`);
-    const live = document.getElementById("live");
-    live.setAttribute("hx-get", `?${query}`);
+    document.getElementById("live").setAttribute("hx-get", `?${query}`);
     if (data) draw();
   });
   document.addEventListener("click", (event) => {
@@ -192,15 +231,16 @@
     event.preventDefault();
     for (const each of document.querySelectorAll("a[data-range]")) each.removeAttribute("aria-current");
     link.setAttribute("aria-current", "true");
-    form.elements.range.value = link.dataset.range;
+    document.getElementById("overlays").elements.range.value = link.dataset.range;
     place.dataset.days = link.dataset.days;
     history.replaceState(null, "", link.href);
-    document.getElementById("live").setAttribute("hx-get", link.search);
+    const live = document.getElementById("live");
+    live.setAttribute("hx-get", link.search);
     showRange();
+    htmx.trigger(live, "refresh"); // The caption and the table are those of the range.
   });
   document.getElementById("zone").addEventListener("change", () => { if (data && isIntraday) draw(); });
   document.addEventListener("console:theme", () => { if (data) draw(); });
-  document.addEventListener("console:updated", () => { if (data) showPrice(); });
-  setInterval(() => { if (!document.hidden) load(); }, 60000);
-  load();
+  document.addEventListener("console:updated", follow);
+  follow();
 })();
