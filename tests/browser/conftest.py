@@ -1,6 +1,9 @@
 """A browser, and a web process with a filled Redis."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import redis
@@ -16,11 +19,24 @@ CHROMIUM = "/usr/bin/chromium"
 @pytest.fixture(scope="session")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     """A web process whose Redis contains everything that the pages show, some of it hostile."""
-    folder = tmp_path_factory.mktemp("console")
+    with _console(tmp_path_factory.mktemp("console")) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def writable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """The same in the mode `write`, with a separate Redis, which the tests of a module change."""
+    with _console(tmp_path_factory.mktemp("writable"), FINANCEHUB_WEB_MODE="write") as process:
+        yield process
+
+
+@contextmanager
+def _console(folder: Path, **environment: str) -> Iterator[Console]:
     server = RedisServer(folder).start()
-    with redis.Redis.from_url(server.url) as client:
-        fill_for_console(client, server.url)
-    process = Console(server.url, folder)
+    with redis.Redis.from_url(server.url) as client, ThreadPoolExecutor(1) as thread:
+        # The thread of the test has the event loop of the browser, and filling needs one too.
+        thread.submit(fill_for_console, client, server.url).result()
+    process = Console(server.url, folder, environment)
     try:
         yield process.await_ready()
     finally:

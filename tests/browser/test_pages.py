@@ -1,5 +1,7 @@
 """Every page at every size, in both themes, with and without JavaScript."""
 
+import re
+
 import pytest
 
 from support.axe import axe_script
@@ -47,6 +49,43 @@ def test_pages_have_no_barriers(open_tab: OpenTab, width: int, theme: str) -> No
             if each["impact"] in {"serious", "critical"}
         ]
     assert {path: each for path, each in found.items() if each} == {}
+
+
+def test_rows_have_ids_that_are_unique_on_their_page(open_tab: OpenTab) -> None:
+    """An update finds each row by its id, so it never turns a row that the reader uses into another one."""
+    tab = open_tab(java_script_enabled=False)
+    for path in PAGES:
+        tab.page.goto(path)
+        ids = tab.page.locator("[id]").evaluate_all("(all) => all.map((each) => each.id)")
+        assert sorted(ids) == sorted(set(ids)), path
+        assert not any(re.search(r"\s", id) for id in ids), path
+        if tab.page.locator("main[data-live]").count():
+            assert tab.page.locator("main tbody tr:not([id])").count() == 0, path
+
+
+def test_captions_are_not_cut_in_a_small_window(open_tab: OpenTab) -> None:
+    """The caption of a table that can be scrolled sideways ends where the window ends."""
+    tab = open_tab(320)
+    beyond = (
+        "(all) => all.filter((each) => each.getBoundingClientRect().right > innerWidth).map((each) => each.innerText)"
+    )
+    for path in PAGES:
+        tab.page.goto(path)
+        assert tab.page.locator("main caption:not(.hidden)").evaluate_all(beyond) == [], path
+
+
+def test_numbers_and_currencies_are_on_one_line(open_tab: OpenTab) -> None:
+    """In a small window, no number is apart from its unit, and no currency and no duration is broken."""
+    tab = open_tab(320)
+    tall = """(all) => all.filter((each) => {
+        const range = document.createRange();
+        range.selectNodeContents(each);
+        return new Set([...range.getClientRects()].map((box) => Math.round(box.top / 8))).size > 1;
+    }).map((each) => each.innerText)"""
+    for path in ("/quotes", "/quotes/AAPL", "/", "/schedules/default/demo", "/runs"):
+        tab.page.goto(path)
+        cells = tab.page.locator("table.quotes td:visible, td.number:visible, time[data-time=ago]:visible")
+        assert cells.evaluate_all(tall) == [], path
 
 
 @pytest.mark.parametrize("has_script", [True, False], ids=["script", "no-script"])

@@ -86,7 +86,7 @@ def test_open_details_and_focus_survive_an_update(open_tab: OpenTab) -> None:
     page.set_viewport_size({"width": 320, "height": 600})
     table = page.locator(".scroll[tabindex]").first
     table.focus()
-    _change(page, lambda text: text.replace("<h2 id=\"news\">News", "<h2 id=\"news\">Newer news"), "/quotes/AAPL")
+    _change(page, lambda text: text.replace('<h2 id="news">News', '<h2 id="news">Newer news'), "/quotes/AAPL")
     assert _update(page) == 200
     expect(page.locator("#news")).to_have_text("Newer news")
     expect(page.locator("details[open]")).to_have_count(1)

@@ -43,6 +43,21 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """The things that an action will change.
+
+    Args:
+        headings: Headings of the columns.
+        rows: The values of each thing, beginning with its id; at most as many as a person reads.
+        total: Number of all things.
+    """
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
     """What the user sees before the action is executed.
 
@@ -50,6 +65,7 @@ class Preview:
         question: What will be done, as a question.
         button: Label of the button that does it.
         facts: (name, value) pairs that help to decide.
+        listing: What will be changed; None if the question names it.
         fields: Values that the user enters.
         hidden: Values of the form that the user does not change. A list has several values with the same name.
         typed: Text that the user must type to confirm, such as a number of messages; empty if a click is enough.
@@ -60,6 +76,7 @@ class Preview:
     question: str
     button: str
     facts: Sequence[tuple[str, str]] = ()
+    listing: Listing | None = None
     fields: Sequence[Field] = ()
     hidden: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     typed: str = ""

@@ -1,19 +1,23 @@
 """Actions for dead letters: requeue or purge one of them, those that are selected, or all that match a filter."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from pydantic import Field as Value
 
+from financehub_shared.broker.dead_letter import DeadLetter
 from financehub_shared.broker.dead_letter_queue import MATCH_ALL, DeadLetterFilter, DeadLetterQueue
-from financehub_shared.core.durations import parse_duration
+from financehub_shared.core.durations import format_duration, parse_duration
 from financehub_shared.core.errors import ConfigError
-from financehub_web.actions.base import Action, ActionRefusedError, Form, Outcome, Preview
+from financehub_web.actions.base import Action, ActionRefusedError, Form, Listing, Outcome, Preview
 from financehub_web.actions.controls import Controls
 
 #: Number of refusals that the outcome names.
 _REFUSALS_SHOWN = 3
+#: Number of letters that the preview lists, and of characters that it shows of an error.
+_LISTED, _ERROR_SHOWN = 20, 200
 
 
 class DeadLettersForm(Form):
@@ -75,7 +79,8 @@ class _DeadLetterAction(Action):
     def preview(self, form: DeadLettersForm) -> Preview:
         until = self._controls.clock.now() if form.until is None else form.until
         form = form.model_copy(update={"until": until})
-        count = len(self._letters().find(form.selection(), limit=None))
+        letters = self._letters().find(form.selection(), limit=None)
+        count = len(letters)
         if not count:
             raise ActionRefusedError("No dead letter matches. Others may have requeued or purged them meanwhile.")
         names = ("queue", "task", "exception", "reason", "older_than")
@@ -85,11 +90,12 @@ class _DeadLetterAction(Action):
             hidden["id"] = list(form.id)
         if form.every:
             hidden["every"] = "1"
-        letters = "dead letter" if count == 1 else "dead letters"
+        noun = "dead letter" if count == 1 else "dead letters"
         return Preview(
-            f"{self.verb} {count:,} {letters}?",
-            f"{self.verb} {count:,} {letters}",
+            f"{self.verb} {count:,} {noun}?",
+            f"{self.verb} {count:,} {noun}",
             facts=[(name.replace("_", " ").capitalize(), value) for name, value in chosen.items()],
+            listing=_listing(letters, self._controls.clock.now()),
             hidden=hidden | ({} if self._is_typed(form) else {"count": str(count)}),
             typed=str(count) if self._is_typed(form) else "",
             is_dangerous=self.is_dangerous,
@@ -113,6 +119,20 @@ class _DeadLetterAction(Action):
                 "list again."
             )
         return selection
+
+
+def _listing(letters: Sequence[DeadLetter], now: float) -> Listing:
+    """Return the newest letters with what identifies them."""
+    rows = [
+        (
+            letter.id,
+            letter.task or "Unreadable queue entry",
+            ": ".join(part for part in (letter.exception or letter.reason, letter.error) if part)[:_ERROR_SHOWN],
+            format_duration(max(0.0, now - letter.died_at)),
+        )
+        for letter in letters[:_LISTED]
+    ]
+    return Listing(("Letter", "Task", "Error", "Age"), rows, len(letters))
 
 
 class Requeue(_DeadLetterAction):
