@@ -239,7 +239,8 @@ class FaultRig(Started):
             ids = {name: client.hkeys(keys.messages(name)) for name in (QUEUE, f"{QUEUE}.DQ")}
             if not any(ids.values()):
                 return {}
-            acks = client.scan_iter(match=keys.acks("*", "*"), count=1_000)
+            # only sets, because hostile keys may have such a name
+            acks = client.scan_iter(match=keys.acks("*", "*"), count=1_000, _type="set")
             return {
                 "messages": ids,
                 "ready": client.lrange(keys.ready(QUEUE), 0, -1),
