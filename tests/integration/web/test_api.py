@@ -13,12 +13,14 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
+from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.redis import keys
 from financehub_shared.views.formats import iso_time
+from financehub_web.api import answers
 from support.market_data import bars, quote
 from support.web_server import WebServer, serving
 
@@ -67,6 +69,30 @@ def test_unchanged_answer_is_304(api: httpx.Client, path: str) -> None:
     head = api.head(V1 + path)
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-type"] == first.headers["content-type"]
+
+
+def test_quotes_are_not_encoded_to_find_out_that_nothing_has_changed(
+    redis_client: redis.Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later reading without a change is 304 at once, unless the client asks for ages, and a new price is not."""
+    encoded = []
+    encode = answers.encode
+    monkeypatch.setattr(answers, "encode", lambda *args, **rest: encoded.append(1) or encode(*args, **rest))  # type: ignore[func-returns-value]
+    clock = ManualClock(time.time())
+    store = RedisStore(redis_client)
+    store.put_assets([Asset("BTC-USD", AssetType.CRYPTO)])
+    store.put_quotes([quote("BTC-USD", "1", fetched_at=clock.now())])
+    with serving(redis_url, clock=clock) as server, server.client() as client:
+        for fields, is_encoded in (("", False), ("price", False), ("age_seconds", True)):
+            path = f"{V1}/quotes" + (f"?fields={fields}" if fields else "")
+            tag = client.get(path).headers["etag"]
+            encoded.clear()
+            clock.advance(60)
+            again = client.get(path, headers={"If-None-Match": tag})
+            assert (again.status_code, bool(encoded)) == ((200, True) if is_encoded else (304, False))
+        store.put_quotes([quote("BTC-USD", "2", fetched_at=clock.now())])
+        clock.advance(60)
+        assert client.get(f"{V1}/quotes", headers={"If-None-Match": tag}).json()["data"][0]["price"] == "2"
 
 
 @pytest.mark.parametrize("path", LISTS)

@@ -248,3 +248,23 @@ def test_failed_attempt_does_not_replace_a_reading_that_another_thread_made(
     entry = cache._kept.find("a")
     assert entry is not None
     assert entry.reading is good
+
+
+def test_content_changes_only_with_what_the_reader_regards_as_a_change(cache: ReadingCache, clock: ManualClock):
+    """A reading that differs only in ages has a new version and the same content, and a new warning is a change."""
+    contents = []
+    for value, warning in ((10, ""), (11, ""), (20, ""), (21, "damaged"), (22, "damaged")):
+
+        def read(value: int = value, warning: str = warning) -> int:
+            if warning:
+                note_left_out(warning)
+            return value
+
+        clock.advance(60)
+        reading = cache.get("a", read, is_same=lambda old, new: old // 10 == new // 10)
+        assert reading.value == value
+        contents.append(reading.content)
+    first, second, third, fourth, fifth = contents
+    assert first == second
+    assert fourth == fifth
+    assert len({first, third, fourth}) == 3

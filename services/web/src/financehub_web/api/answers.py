@@ -16,7 +16,7 @@ from financehub_web.api import csv_text
 from financehub_web.api.bodies import Body, BodyCache, RequestKey
 from financehub_web.api.decimals import with_numbers
 from financehub_web.api.errors import ApiError, near_names
-from financehub_web.api.etags import ignored_keys, is_known, tag_of
+from financehub_web.api.etags import CHANGING, ignored_keys, is_known, tag_of
 from financehub_web.api.negotiation import best_type
 from financehub_web.api.parameters import Query, TableQuery
 from financehub_web.http.encodings import accepts_gzip
@@ -96,13 +96,23 @@ def respond(request: Request, query: Query, readings: Sequence[Reading[Any]], ma
     bodies: BodyCache = request.app.state.bodies
     parameters = query.model_dump_json(exclude={"format"}, exclude_defaults=True)
     key = RequestKey(request.url.path, parameters, is_csv)
+    contents = tuple(reading.content for reading in readings)
+    # Without the named keys that change, a new reading of the same content has the same tag.
+    tag = bodies.tag(key, contents) if ignored_keys(query.fields) == CHANGING and all(contents) else None
+    if tag is not None and is_known(tag, request.headers.get("If-None-Match", "")):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=_headers(tag))
     versions = tuple(reading.version for reading in readings)
-    return send_body(request, bodies.get(key, versions, lambda: encode(make(), query, readings, is_csv=is_csv)))
+    body = bodies.get(key, versions, lambda: encode(make(), query, readings, is_csv=is_csv), contents)
+    return send_body(request, body)
+
+
+def _headers(tag: str) -> dict[str, str]:
+    return {"ETag": tag, "Cache-Control": CACHE_CONTROL, "Vary": "Accept, Accept-Encoding"}
 
 
 def send_body(request: Request, body: Body) -> Response:
     """Return a body, or 304 if the client has it already."""
-    headers = {"ETag": body.tag, "Cache-Control": CACHE_CONTROL, "Vary": "Accept, Accept-Encoding"}
+    headers = _headers(body.tag)
     if is_known(body.tag, request.headers.get("If-None-Match", "")):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     if body.can_be_compressed and accepts_gzip(request.headers.get("Accept-Encoding", "")):

@@ -72,39 +72,51 @@ class BodyCache:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        #: Request → versions of the readings from which its answer was made, and the answer.
-        self._bodies: OrderedDict[RequestKey, tuple[Hashable, Body]] = OrderedDict()
+        #: Request → versions and contents of the readings from which its answer was made, and the answer.
+        self._bodies: OrderedDict[RequestKey, tuple[Hashable, Hashable, Body]] = OrderedDict()
 
     @property
     def size(self) -> int:
         """Estimated bytes that all entries take."""
-        return sum(_size_of(request, body) for request, (_, body) in self._bodies.items())
+        return sum(_size_of(request, body) for request, (_, _, body) in self._bodies.items())
 
     def __len__(self) -> int:
         """Return the number of answers."""
         return len(self._bodies)
 
-    def get(self, request: RequestKey, versions: Hashable, make: Callable[[], Body]) -> Body:
+    def tag(self, request: RequestKey, contents: Hashable) -> str | None:
+        """Return the tag of the answer to a request, or None if it has to be made to know it.
+
+        Args:
+            request: What was requested.
+            contents: Numbers of the contents of the readings from which the answer is made.
+        """
+        with self._lock:
+            known = self._bodies.get(request)
+            return known[2].tag if known is not None and known[1] == contents else None
+
+    def get(self, request: RequestKey, versions: Hashable, make: Callable[[], Body], contents: Hashable = None) -> Body:
         """Return the answer to a request.
 
         Args:
             request: What was requested.
             versions: Versions of the readings from which the answer is made.
             make: Makes the answer if there is none of these versions.
+            contents: Numbers of the contents of these readings.
         """
         with self._lock:
             known = self._bodies.get(request)
             if known is not None and known[0] == versions:
                 self._bodies.move_to_end(request)
-                return known[1]
+                return known[2]
         body = make()
         with self._lock:
             self._bodies.pop(request, None)
             if len(body.content) <= LARGEST_KEPT:
-                self._bodies[request] = (versions, body)
+                self._bodies[request] = (versions, contents, body)
             size = self.size
             while size > MOST_BYTES or len(self._bodies) > MOST_BODIES:
-                name, (_, oldest) = self._bodies.popitem(last=False)
+                name, (_, _, oldest) = self._bodies.popitem(last=False)
                 size -= _size_of(name, oldest)
         return body
 

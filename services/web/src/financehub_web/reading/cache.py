@@ -54,6 +54,7 @@ class Reading(Generic[T]):
         problem: Why Redis could not be read since then. Empty if it answered.
         warnings: The records that could not be read, each with the reason. They are missing in the value.
         version: Number that no other reading in this process has.
+        content: The version of the first of the readings in a row that differ only in ages.
     """
 
     value: T
@@ -61,6 +62,7 @@ class Reading(Generic[T]):
     problem: str = ""
     warnings: tuple[str, ...] = ()
     version: int = field(default_factory=lambda: next(_versions), compare=False)
+    content: int = field(default=0, compare=False)
 
     def required(self) -> T:
         """Return the value for another reading, which then also has the warnings.
@@ -75,6 +77,10 @@ class Reading(Generic[T]):
         return self.value
 
 
+def _never(_: object, __: object) -> bool:
+    return False
+
+
 @dataclass(slots=True)
 class _Entry:
     """The last good reading of a name. Only the thread that holds its lock changes it.
@@ -87,6 +93,7 @@ class _Entry:
         problem: Why the last attempt after it failed. Empty if it is the last attempt.
         lock: Lock of the thread that reads.
         users: Number of threads that use an entry which is not kept yet.
+        is_same: Whether two values differ only in ages.
     """
 
     name: Hashable
@@ -96,6 +103,7 @@ class _Entry:
     problem: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
     users: int = 0
+    is_same: Callable[[Any, Any], bool] = _never
 
 
 class ReadingCache:
@@ -122,7 +130,14 @@ class ReadingCache:
         self._attempt = threading.local()
         self._background = ThreadPoolExecutor(2, thread_name_prefix="reading")
 
-    def get(self, name: Hashable, read: Callable[[], T], *, is_kept: bool = True) -> Reading[T]:
+    def get(
+        self,
+        name: Hashable,
+        read: Callable[[], T],
+        *,
+        is_kept: bool = True,
+        is_same: Callable[[T, T], bool] = _never,
+    ) -> Reading[T]:
         """Return a reading that is fresh, or the last good one with the problem if Redis does not answer.
 
         Args:
@@ -130,11 +145,13 @@ class ReadingCache:
             read: Reads it.
             is_kept: Whether later requests may need the reading. Only those that arrive while it is read share one
                 that is not kept, such as a page behind a certain record.
+            is_same: Whether two values differ only in ages.
 
         Raises:
             ReadingUnavailableError: Redis does not answer, and has not answered before.
         """
         with self._entry(name, is_kept=is_kept) as entry:
+            entry.is_same = is_same
             return self._get(entry, read)
 
     def _get(self, entry: _Entry, read: Callable[[], T]) -> Reading[T]:
@@ -214,7 +231,10 @@ class ReadingCache:
             entry.problem = self._explain(error)
             return self._failed(entry, entry.problem)
         self._outage.succeeded()
-        reading = entry.reading = Reading(value, self._clock.now(), "", left_out.notes)
+        last, version = entry.reading, next(_versions)
+        is_same = last is not None and last.warnings == left_out.notes and entry.is_same(last.value, value)
+        content = last.content if last is not None and is_same else version
+        reading = entry.reading = Reading(value, self._clock.now(), "", left_out.notes, version, content)
         entry.read_at = self._clock.monotonic()
         entry.problem = ""
         if entry.is_kept:

@@ -26,7 +26,7 @@ class MarketReadings(WorkReadings):
 
     def quote_views(self) -> Reading[list[QuoteView]]:
         """Return the newest prices of all active assets that have one, sorted by symbol."""
-        return self._data.get("quotes", self._read_quotes)
+        return self._data.get("quotes", self._read_quotes, is_same=_differ_in_ages)
 
     def bars(self, symbol: str) -> Reading[Bars | None]:
         """Return all daily bars of an asset, or None if it has none."""
@@ -121,3 +121,10 @@ class MarketReadings(WorkReadings):
         now = self.clock.now()
         limits = dataset_limits(self.schedules().required(), now)
         return [quote_view(asset, quotes[asset.symbol], now, limits) for asset in assets if asset.symbol in quotes]
+
+
+def _differ_in_ages(before: list[QuoteView], after: list[QuoteView]) -> bool:
+    """Whether two lists of quotes are equal but for ages."""
+    return len(before) == len(after) and all(
+        old == {**new, "age_seconds": old["age_seconds"]} for old, new in zip(before, after, strict=True)
+    )
