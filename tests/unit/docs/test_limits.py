@@ -30,6 +30,7 @@ from financehub_web.access.gate import WRONG_TOKENS
 from financehub_web.api.parameters import MOST_RECORDS
 from financehub_web.api.quote_feed import MOST_OF_CLIENT, MOST_STREAMS
 from financehub_web.console.forms import MOST_BYTES, MOST_VALUES
+from financehub_web.http.deadline import HEAD_SECONDS
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/limits.md").read_text(encoding="utf-8")
@@ -73,6 +74,7 @@ NUMBERS: Mapping[str, str] = {
     "P11": f"{MOST_RECORDS:,}",
     "P12": f"{WRONG_TOKENS} per minute",
     "P13": f"{MOST_BYTES // 1_000} kB and {MOST_VALUES:,} values",
+    "P15": f"within {HEAD_SECONDS:.0f} s",
 }
 
 #: Row → the test that hits the limit: file below `tests/` and name.
@@ -139,6 +141,7 @@ TESTS: Mapping[str, tuple[str, str]] = {
     "P11": ("integration/web/test_api.py", "test_mistake_of_the_client_is_explained"),
     "P12": ("unit/web/access/test_gate.py", "test_wrong_tokens_are_limited_and_right_ones_wait_too"),
     "P13": ("integration/web/test_actions.py", "test_large_form_is_refused"),
+    "P15": ("integration/web/test_deadline.py", "test_connection_without_a_complete_request_is_closed"),
 }
 
 

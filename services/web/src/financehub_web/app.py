@@ -33,6 +33,7 @@ from financehub_web.api.rate_limit import RateLimit, request_limiter
 from financehub_web.api.setup import add_api
 from financehub_web.console.errors import add_error_pages
 from financehub_web.console.pages import router as pages
+from financehub_web.http.deadline import HeadDeadline
 from financehub_web.http.failures import Failures
 from financehub_web.http.head import HeadRequests
 from financehub_web.http.measuring import Measuring
@@ -150,7 +151,7 @@ def build_server(app: FastAPI, feed: QuoteFeed) -> uvicorn.Server:
     """
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=HeadDeadline,
         # no route is a web socket, so the libraries for them need not be loaded
         ws="none",
         lifespan="on",

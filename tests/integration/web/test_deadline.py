@@ -1,0 +1,52 @@
+"""Tests that connections without a complete request are closed, and all others are not."""
+
+import socket
+import time
+
+import httpx
+import pytest
+
+from support.web_server import serving
+
+HEAD = b"GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\n"
+
+
+def test_connection_without_a_complete_request_is_closed(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither silence nor a header now and then keeps a connection, before the first request and after one."""
+    monkeypatch.setattr("financehub_web.http.deadline.HEAD_SECONDS", 0.5)
+    with serving(redis_url) as server:
+        for sent in (b"", HEAD, HEAD + b"\r\n" + HEAD):
+            with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
+                client.sendall(sent)
+                began = time.monotonic()
+                while client.recv(65_536):
+                    assert time.monotonic() - began < 15
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
+            client.sendall(HEAD)
+            assert any(is_closed_after(client, f"X-{number}: 1\r\n".encode()) for number in range(200))
+
+
+def is_closed_after(client: socket.socket, data: bytes) -> bool:
+    """Send a part of a head after a short time, and return whether the server has closed the connection."""
+    time.sleep(0.05)
+    try:
+        client.sendall(data)
+    except OSError:
+        return True
+    return False
+
+
+def test_stream_and_idle_client_outlive_the_deadline(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deadline is for the head of a request only."""
+    monkeypatch.setattr("financehub_web.http.deadline.HEAD_SECONDS", 0.2)
+    with serving(redis_url) as server, server.client() as client:
+        with client.stream("GET", "/api/v1/stream/quotes") as stream:
+            lines = stream.iter_lines()
+            next(lines)
+            time.sleep(0.6)
+            assert not stream.is_closed
+            with httpx.Client(base_url=server.url) as other:
+                first = other.get("/api/health")
+                time.sleep(0.6)
+                assert other.get("/api/health").status_code == first.status_code
+        assert server.client().get("/api/health").status_code in {200, 503}
