@@ -66,7 +66,7 @@ def test_selected_letter_stays_selected_while_others_arrive(open_tab: OpenTab, w
         assert page.locator("main tbody th").all_inner_texts() == ["chosen"]
         before = {letter.id for letter in DeadLetterQueue(client).find(limit=None)}
         page.click("button.danger")
-        expect(page.locator(".banner.done")).to_contain_text("Purged 1 dead letters")
+        expect(page.locator(".banner.done")).to_contain_text("Purged 1 dead letter.")
         assert before - {letter.id for letter in DeadLetterQueue(client).find(limit=None)} == {"chosen"}
 
 

@@ -128,3 +128,14 @@ def test_theme_is_remembered(open_tab: OpenTab) -> None:
     page.select_option("#theme", "dark")
     page.goto("/fleet")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(19, 20, 22)"
+
+
+def test_marks_of_runs_differ_by_shape_and_lead_to_failures(open_tab: OpenTab) -> None:
+    """A reader who sees no color finds the failures, and reaches them with few steps of the keyboard."""
+    page = open_tab().page
+    page.goto("/tasks")
+    read = "(all) => all.map((each) => [each.tagName, each.className, each.getBoundingClientRect().height])"
+    marks = {tuple(mark) for mark in page.locator(".squares > *").evaluate_all(read)}
+    assert {mark[:2] for mark in marks} >= {("A", "bad"), ("SPAN", "good")}
+    assert all((tag == "A") == (kind in {"bad", "warn"}) for tag, kind, _ in marks)
+    assert len({height for _, _, height in marks}) == len(marks)

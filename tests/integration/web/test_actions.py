@@ -291,7 +291,7 @@ def test_purge_of_a_full_redis_shows_its_outcome(console: httpx.Client, filled: 
     try:
         response = console.post("/actions/purge", data=values)
         assert response.status_code == 200
-        assert "Purged 1 dead letters." in response.text
+        assert "Purged 1 dead letter." in response.text
         assert "The audit log could not be written" in response.text
         assert len(letters.find()) == count - 1
         refused = console.post("/actions/purge", data=values)

@@ -90,10 +90,9 @@ class _DeadLetterAction(Action):
             hidden["id"] = list(form.id)
         if form.every:
             hidden["every"] = "1"
-        noun = "dead letter" if count == 1 else "dead letters"
         return Preview(
-            f"{self.verb} {count:,} {noun}?",
-            f"{self.verb} {count:,} {noun}",
+            f"{self.verb} {_in_words(count)}?",
+            f"{self.verb} {_in_words(count)}",
             facts=[(name.replace("_", " ").capitalize(), value) for name, value in chosen.items()],
             listing=_listing(letters, self._controls.clock.now()),
             hidden=hidden | ({} if self._is_typed(form) else {"count": str(count)}),
@@ -121,6 +120,10 @@ class _DeadLetterAction(Action):
         return selection
 
 
+def _in_words(count: int) -> str:
+    return f"{count:,} dead letter{'' if count == 1 else 's'}"
+
+
 def _listing(letters: Sequence[DeadLetter], now: float) -> Listing:
     """Return the newest letters with what identifies them."""
     rows = [
@@ -144,7 +147,7 @@ class Requeue(_DeadLetterAction):
     def execute(self, form: DeadLettersForm) -> Outcome:
         refused: dict[str, str] = {}
         requeued = self._letters().requeue(self._confirmed(form), refused)
-        text = f"Requeued {len(requeued):,} dead letters."
+        text = f"Requeued {_in_words(len(requeued))}."
         if refused:
             shown = "; ".join(f"{id}: {why}" for id, why in list(refused.items())[:_REFUSALS_SHOWN])
             text += f" {len(refused):,} stay, because a worker would refuse them: {shown}"
@@ -159,4 +162,4 @@ class Purge(_DeadLetterAction):
 
     def execute(self, form: DeadLettersForm) -> Outcome:
         purged = self._letters().purge(self._confirmed(form))
-        return Outcome(f"Purged {len(purged):,} dead letters.", "dead_letters")
+        return Outcome(f"Purged {_in_words(len(purged))}.", "dead_letters")
