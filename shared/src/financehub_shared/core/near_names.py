@@ -12,6 +12,16 @@ _SUGGESTED = 3
 _LISTED = 12
 
 
+def similar_names(name: str, known_names: Iterable[str]) -> list[str]:
+    """Return the known names that the user may have meant, best first.
+
+    Args:
+        name: The name that the user wrote.
+        known_names: All valid names.
+    """
+    return difflib.get_close_matches(name, list(known_names), n=_SUGGESTED)
+
+
 def require_known(kind: str, name: str, known_names: Iterable[str]) -> str:
     """Return a name if it is known.
 
@@ -26,7 +36,7 @@ def require_known(kind: str, name: str, known_names: Iterable[str]) -> str:
     names = sorted(known_names)
     if name in names:
         return name
-    similar = difflib.get_close_matches(name, names, n=_SUGGESTED)
+    similar = similar_names(name, names)
     if similar:
         raise UnknownNameError(kind, name, similar)
     listed = f"known names: {', '.join(names) or 'none'}"

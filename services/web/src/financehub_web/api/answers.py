@@ -10,12 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from financehub_shared.core.errors import StoreUnavailableError
+from financehub_shared.core.near_names import similar_names
 from financehub_shared.core.text import dump_json
 from financehub_shared.views.formats import iso_time
 from financehub_web.api import csv_text
 from financehub_web.api.bodies import Body, BodyCache, RequestKey
 from financehub_web.api.decimals import with_numbers
-from financehub_web.api.errors import ApiError, near_names
+from financehub_web.api.errors import ApiError
 from financehub_web.api.etags import CHANGING, ignored_keys, is_known, tag_of
 from financehub_web.api.negotiation import best_type
 from financehub_web.api.parameters import Query, TableQuery
@@ -191,7 +192,7 @@ def _selected(fields: Sequence[str], view: type[Any]) -> list[str]:
     known = list(view.__annotations__)
     for name in fields:
         if name not in known:
-            near = near_names(name, known)
+            near = similar_names(name, known)
             hint = f"did you mean {' or '.join(near)}?" if near else f"known fields: {', '.join(known)}"
             detail = f"fields: unknown field {name!r}; {hint}"
             raise ApiError(HTTPStatus.BAD_REQUEST, "unknown-field", detail, near=near)

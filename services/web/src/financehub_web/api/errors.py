@@ -1,7 +1,6 @@
-"""The error that every module of the API raises, and the names that a client may have meant."""
+"""The error that every module of the API raises."""
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 from financehub_shared.core.errors import FinanceHubError
@@ -33,8 +32,3 @@ class ApiError(FinanceHubError):
         self.detail = detail
         self.near = list(near)
         self.headers = dict(headers or {})
-
-
-def near_names(name: str, known: Iterable[str]) -> list[str]:
-    """Return at most three known names that are similar to a name."""
-    return difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)

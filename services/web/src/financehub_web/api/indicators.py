@@ -9,10 +9,11 @@ from fastapi import Request
 from pydantic import Field
 from starlette.responses import Response
 
+from financehub_shared.core.near_names import similar_names
 from financehub_shared.views.bars import last_rows
 from financehub_shared.views.indicators import IndicatorDayView, IndicatorsView, indicators_view
 from financehub_web.api.answers import Answer, Item, Page, respond
-from financehub_web.api.errors import ApiError, near_names
+from financehub_web.api.errors import ApiError
 from financehub_web.api.paging import page_of
 from financehub_web.api.parameters import ListQuery, Names, Symbols, TableQuery
 from financehub_web.api.routing import CSV, FleetOf, Symbol, api_router
@@ -88,7 +89,7 @@ def _select(view: IndicatorsView, names: Sequence[str]) -> IndicatorsView:
     known = {*view["values"], *(name for day in view["series"] for name in day["values"])}
     for name in names:
         if name not in known:
-            near = near_names(name, known)
+            near = similar_names(name, known)
             hint = f"did you mean {' or '.join(near)}?" if near else f"{view['symbol']} has {', '.join(sorted(known))}"
             detail = f"names: unknown indicator {name!r}; {hint}"
             raise ApiError(HTTPStatus.BAD_REQUEST, "unknown-indicator", detail, near=near)

@@ -6,7 +6,8 @@ from typing import Any
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 
-from financehub_web.api.errors import ApiError, near_names
+from financehub_shared.core.near_names import similar_names
+from financehub_web.api.errors import ApiError
 from financehub_web.http.paths import path_of
 
 #: Characters of a path or a value that an explanation repeats.
@@ -19,7 +20,7 @@ def invalid_request(request: Request, error: RequestValidationError) -> ApiError
     name = str(first["loc"][-1])[:_SHOWN]
     if first["type"] == "extra_forbidden":
         known = sorted(_parameters_of(request))
-        near = near_names(name, known)
+        near = similar_names(name, known)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known parameters: {', '.join(known) or 'none'}"
         detail = f"unknown query parameter {name!r}; {hint}"
         return ApiError(HTTPStatus.BAD_REQUEST, "unknown-parameter", detail, near=near)
@@ -27,7 +28,7 @@ def invalid_request(request: Request, error: RequestValidationError) -> ApiError
     problem = first["msg"].removeprefix("Value error, ")
     given = first.get("input")
     allowed = _allowed_values(first)
-    near = near_names(given, allowed) if isinstance(given, str) else []
+    near = similar_names(given, allowed) if isinstance(given, str) else []
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     shown = f" {given[:_SHOWN]!r}" if isinstance(given, str) else ""
     return ApiError(HTTPStatus.BAD_REQUEST, "invalid-parameter", f"{place}{shown}: {problem}{hint}", near=near)
@@ -37,7 +38,7 @@ def unknown_path(request: Request) -> ApiError:
     """Explain that a path does not exist, with the paths that the client may have meant."""
     path = path_of(request.scope)[:_SHOWN]
     known = list(request.app.openapi()["paths"])
-    near = near_names(path, known)
+    near = similar_names(path, known)
     hint = f"did you mean {' or '.join(near)}?" if near else "GET /api/v1/docs lists all paths"
     return ApiError(HTTPStatus.NOT_FOUND, "unknown-path", f"{path} does not exist; {hint}", near=near)
 

@@ -9,6 +9,7 @@ from fastapi import Query as Parameters
 from pydantic import Field
 from starlette.responses import Response
 
+from financehub_shared.core.near_names import similar_names
 from financehub_shared.monitor import RunState
 from financehub_shared.monitor.run_filter import LISTED_STATES, RunFilter, RunPosition
 from financehub_shared.views.run_details import RunDetailView, run_detail_view
@@ -20,7 +21,7 @@ from financehub_shared.views.stats import (
     task_stats_with_runs_view,
 )
 from financehub_web.api.answers import Answer, Item, Page, respond
-from financehub_web.api.errors import ApiError, near_names
+from financehub_web.api.errors import ApiError
 from financehub_web.api.paging import damaged_token, make_token, page_of, read_token
 from financehub_web.api.parameters import ListQuery, Moment, Query
 from financehub_web.api.routing import CSV, MOST_CHARACTERS, FleetOf, api_router
@@ -102,7 +103,7 @@ def show_task(request: Request, task: TaskName, query: Annotated[Query, Paramete
     """Return the statistics of one task with its newest runs."""
     stats = fleet.task_stats()
     if task not in stats.required():
-        near = near_names(task, stats.value)
+        near = similar_names(task, stats.value)
         hint = f"did you mean {' or '.join(near)}?" if near else "GET /api/v1/tasks lists all tasks"
         raise ApiError(HTTPStatus.NOT_FOUND, "unknown-task", f"unknown task {task[:200]!r}; {hint}", near=near)
     runs = fleet.task_runs(task)

@@ -8,12 +8,14 @@ from fastapi import Query as Parameters
 from pydantic import Field
 from starlette.responses import Response
 
+from financehub_shared.core.near_names import similar_names
+from financehub_shared.monitor import RunRecord
 from financehub_shared.schedules import ScheduleInfo
 from financehub_shared.views.runs import RunView, run_view
 from financehub_shared.views.schedules import ScheduleDetailView, ScheduleView, schedule_detail_view, schedule_view
 from financehub_web.api.answers import Answer, Item, Page, respond
-from financehub_web.api.errors import ApiError, near_names
-from financehub_web.api.paging import page_of
+from financehub_web.api.errors import ApiError
+from financehub_web.api.paging import make_token, page_of, read_token
 from financehub_web.api.parameters import ListQuery, Query, selected
 from financehub_web.api.routing import CSV, MOST_CHARACTERS, FleetOf, api_router
 from financehub_web.reading.fleet import Fleet
@@ -80,11 +82,25 @@ def list_schedule_runs(
     runs = fleet.schedule_runs(info.uid)
 
     def make() -> Answer:
-        numbered = list(enumerate(runs.value))
-        page, token = page_of(numbered, lambda row: (row[0],), limit=query.limit, token=query.page_token)
-        return Answer([run_view(run) for _, run in page], RunView, next_page_token=token)
+        rest = behind(runs.value, query.page_token)
+        page = rest[: query.limit]
+        token = make_token((page[-1].message_id,)) if len(rest) > len(page) else None
+        return Answer([run_view(run) for run in page], RunView, next_page_token=token)
 
     return respond(request, query, [reading, runs], make)
+
+
+def behind(runs: list[RunRecord], token: str) -> list[RunRecord]:
+    """Return the runs behind the one that a token names; none if newer runs have replaced it and all older ones.
+
+    Raises:
+        ApiError: The token is damaged.
+    """
+    if not token:
+        return runs
+    (last, *_) = read_token(token)
+    ids = [run.message_id for run in runs]
+    return runs[ids.index(last) + 1 :] if last in ids else []
 
 
 def _require_schedule(fleet: Fleet, namespace: str, name: str) -> ScheduleInfo:
@@ -97,6 +113,6 @@ def _require_schedule(fleet: Fleet, namespace: str, name: str) -> ScheduleInfo:
     schedules = {info.name: info for info in fleet.schedules().required()}
     if wanted in schedules:
         return schedules[wanted]
-    near = near_names(wanted, schedules)
+    near = similar_names(wanted, schedules)
     hint = f"did you mean {' or '.join(near)}?" if near else "GET /api/v1/schedules lists all schedules"
     raise ApiError(HTTPStatus.NOT_FOUND, "unknown-schedule", f"{wanted[:200]!r} is not registered; {hint}", near=near)
