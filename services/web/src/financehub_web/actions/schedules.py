@@ -70,7 +70,7 @@ class Trigger(Action):
 class BackfillAction(Action):
     """Runs the due times of a past time range in order."""
 
-    name, title, section, form = "backfill", "Run past due times", "schedules", BackfillForm
+    name, title, section, form = "backfill", "Backfill a schedule", "schedules", BackfillForm
 
     def __init__(self, controls: Controls) -> None:
         self._controls = controls
