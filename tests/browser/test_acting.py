@@ -47,6 +47,13 @@ def test_confirmation_pages_fit_and_have_no_barriers(open_tab: OpenTab, writable
         assert tab.problems == [], step
 
 
+def test_tasks_with_their_actions_fit_a_window_of_1280_pixels(open_tab: OpenTab, writable: Console) -> None:
+    """An operator sees the buttons of the widest table without scrolling sideways."""
+    page = open_tab(base_url=writable.url).page
+    page.goto("/tasks")
+    assert page.locator("main .scroll").evaluate("(each) => each.scrollWidth - each.clientWidth") == 0
+
+
 def test_selected_letter_stays_selected_while_others_arrive(open_tab: OpenTab, writable: Console) -> None:
     """Updates wait for the selection, and exactly the selected letter is listed and then purged."""
     page = open_tab(base_url=writable.url).page
