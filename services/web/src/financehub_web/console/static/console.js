@@ -119,7 +119,7 @@
   document.addEventListener("htmx:before:swap", (event) => {
     const { ctx, tasks } = event.detail;
     if (ctx.response.status !== 200) return;
-    // A proxy may answer with a page of its own, for example with a form to log in.
+    // A proxy may answer with another page, such as a form to log in.
     const isOurs = tasks.some(({ type, fragment }) => type === "main" && fragment.querySelector("#live[data-live]"));
     if (!isOurs) failed = "another page was sent; reload this one";
     if (!isOurs || isSelecting()) event.preventDefault();
