@@ -84,8 +84,8 @@ class Users:
     def find(self, headers: Headers, peer: str) -> User | Stranger:
         """Return the user of a request, or why it has none.
 
-        A proxy may forward the header `Authorization` of its own login. It is not read unless there are tokens, and it
-        does not hide the user whom a trusted proxy names.
+        A proxy may forward the header `Authorization` of its own login. The header is read only if tokens are
+        configured. If it contains no known token, the user whom a trusted proxy names counts.
 
         Args:
             headers: The headers of the request.
