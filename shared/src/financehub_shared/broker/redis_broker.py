@@ -100,6 +100,7 @@ class FinanceHubBroker(RedisBroker):
             except MiddlewareError:
                 raise
             except Exception:
+                # as in dramatiq: one middleware must not cost the message or the hooks of the others
                 self.logger.critical("Unexpected failure in %s of %r.", name, middleware, exc_info=True)
 
     def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:

@@ -183,6 +183,7 @@ class ConnectionLoop:
         except OSError:
             connection.close()  # the client has gone
         except Exception:
+            # boundary: an error in one connection must not cost the others
             log.exception("health_connection_failed")
             connection.close()
         if connection.is_closed:
