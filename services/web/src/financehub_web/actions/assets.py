@@ -5,7 +5,6 @@ from pydantic import Field as Value
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.operations.assets import add_asset, remove_assets
 from financehub_web.actions.base import Action, Field, Form, Outcome, Preview
-from financehub_web.actions.controls import Controls
 
 
 class AddAssetForm(Form):
@@ -39,9 +38,6 @@ class AddAsset(Action):
 
     name, title, section, form = "add-asset", "Add an asset", "assets", AddAssetForm
 
-    def __init__(self, controls: Controls) -> None:
-        self._controls = controls
-
     def preview(self, form: AddAssetForm) -> Preview:
         return Preview(
             "Which asset should FinanceHub follow?",
@@ -65,9 +61,6 @@ class RemoveAsset(Action):
     """Removes an asset with its quotes, bars and indicators."""
 
     name, title, section, form = "remove-asset", "Remove an asset", "assets", AssetForm
-
-    def __init__(self, controls: Controls) -> None:
-        self._controls = controls
 
     def preview(self, form: AssetForm) -> Preview:
         return Preview(

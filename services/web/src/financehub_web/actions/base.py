@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from financehub_shared.core.errors import FinanceHubError
+from financehub_web.actions.controls import Controls
 
 
 class Form(BaseModel):
@@ -103,6 +104,9 @@ class Action:
     """Base class of the actions.
 
     An action is requested with the values of its form. The preview shows what will be done, and `execute` does it.
+
+    Args:
+        controls: The connections with which it changes the fleet.
     """
 
     #: Name in addresses and in the audit log.
@@ -113,6 +117,9 @@ class Action:
     section: ClassVar[str]
     #: The class of the form.
     form: ClassVar[type[Form]]
+
+    def __init__(self, controls: Controls) -> None:
+        self._controls = controls
 
     def preview(self, form: Any) -> Preview:
         """Return what the user sees before the action is executed.

@@ -7,7 +7,6 @@ from pydantic import Field as Value
 from financehub_shared.breaker import list_breakers
 from financehub_shared.operations.breakers import change_breakers
 from financehub_web.actions.base import Action, Field, Form, Outcome, Preview
-from financehub_web.actions.controls import Controls
 
 _EFFECTS = {
     "open": "FinanceHub makes no call to it until somebody closes or resets the breaker.",
@@ -35,9 +34,6 @@ class ChangeBreaker(Action):
     """Opens, closes or resets a circuit breaker."""
 
     name, title, section, form = "breaker", "Change a circuit breaker", "providers", BreakerForm
-
-    def __init__(self, controls: Controls) -> None:
-        self._controls = controls
 
     def preview(self, form: BreakerForm) -> Preview:
         found = next((info for info in list_breakers(self._controls.data) if info.upstream == form.upstream), None)

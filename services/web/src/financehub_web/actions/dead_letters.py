@@ -12,7 +12,6 @@ from financehub_shared.broker.dead_letter_queue import MATCH_ALL, DeadLetterFilt
 from financehub_shared.core.durations import format_duration, parse_duration
 from financehub_shared.core.errors import ConfigError
 from financehub_web.actions.base import Action, ActionRefusedError, Form, Listing, Outcome, Preview
-from financehub_web.actions.controls import Controls
 
 #: Number of refusals that the outcome names.
 _REFUSALS_SHOWN = 3
@@ -72,9 +71,6 @@ class _DeadLetterAction(Action):
     verb: ClassVar[str]
     consequence: ClassVar[str]
     is_dangerous: ClassVar[bool]
-
-    def __init__(self, controls: Controls) -> None:
-        self._controls = controls
 
     def preview(self, form: DeadLettersForm) -> Preview:
         until = self._controls.clock.now() if form.until is None else form.until

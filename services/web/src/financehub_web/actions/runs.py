@@ -10,7 +10,6 @@ from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.near_names import require_known, require_symbol
 from financehub_shared.operations.runs import start_run
 from financehub_web.actions.base import Action, Field, Form, Outcome, Preview
-from financehub_web.actions.controls import Controls
 
 
 class RunForm(Form):
@@ -40,9 +39,6 @@ class Run(Action):
 
     name, title, section, form = "run", "Run a task", "tasks", RunForm
 
-    def __init__(self, controls: Controls) -> None:
-        self._controls = controls
-
     def preview(self, form: RunForm) -> Preview:
         require_known("task", form.task, CATALOG)
         spec = CATALOG[form.task]
@@ -67,9 +63,6 @@ class Fetch(Action):
     """Fetches the price of one asset now."""
 
     name, title, section, form = "fetch", "Fetch a price now", "quotes", FetchForm
-
-    def __init__(self, controls: Controls) -> None:
-        self._controls = controls
 
     def preview(self, form: FetchForm) -> Preview:
         symbol, task = self._task_of(form.symbol)

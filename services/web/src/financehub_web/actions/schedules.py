@@ -15,7 +15,6 @@ from financehub_shared.schedules import (
 )
 from financehub_shared.views.formats import iso_time
 from financehub_web.actions.base import Action, Field, Form, Outcome, Preview
-from financehub_web.actions.controls import Controls
 
 _DAY = 86_400
 
@@ -47,9 +46,6 @@ class Trigger(Action):
 
     name, title, section, form = "trigger", "Run a schedule now", "schedules", ScheduleForm
 
-    def __init__(self, controls: Controls) -> None:
-        self._controls = controls
-
     def preview(self, form: ScheduleForm) -> Preview:
         info = show_schedule(self._controls.queues, form.schedule)
         return Preview(
@@ -71,9 +67,6 @@ class BackfillAction(Action):
     """Runs the due times of a past time range in order."""
 
     name, title, section, form = "backfill", "Backfill a schedule", "schedules", BackfillForm
-
-    def __init__(self, controls: Controls) -> None:
-        self._controls = controls
 
     def preview(self, form: BackfillForm) -> Preview:
         info = show_schedule(self._controls.queues, form.schedule)
