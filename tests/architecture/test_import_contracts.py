@@ -54,7 +54,7 @@ VIOLATIONS = [
     Violation("simulator-importers", "financehub_high_priority/worker.py", "import financehub_simulator"),
     Violation("shared-layers", "financehub_shared/core/__init__.py", "import financehub_shared.redis.keys"),
     Violation("shared-layers", "financehub_shared/breaker/__init__.py", "import financehub_shared.monitor"),
-    Violation("scheduler-layers", "financehub_scheduler/recurrence/__init__.py", "import financehub_scheduler.core"),
+    Violation("scheduler-layers", "financehub_scheduler/catch_up.py", "import financehub_scheduler.core"),
     Violation("scheduler-layers", "financehub_scheduler/sources/__init__.py", "import financehub_scheduler.kubernetes"),
     Violation("cli-layers", "financehub_cli/session.py", "import financehub_cli.output.result"),
     Violation("cli-commands", "financehub_cli/commands/news.py", "import financehub_cli.commands.quotes"),
@@ -169,7 +169,7 @@ GUARDED = {
     ("financehub_low_priority", "kubernetes"),
     ("financehub_scheduler/kubernetes", "pandas"),
     ("financehub_scheduler/core", "kopf"),
-    ("financehub_scheduler/recurrence", "aiohttp"),
+    ("financehub_scheduler/redis", "aiohttp"),
 }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from financehub_scheduler.recurrence.recurrence import jitter_offset
+from financehub_shared.recurrence.recurrence import jitter_offset
 
 #: Timeout of a burst in seconds, which is also the result if a burst takes longer.
 BURST_TIMEOUT = 30.0

@@ -1,7 +1,7 @@
 # ruff: noqa: INP001 — a script, not a package
 """`make calendars`: generates calendars.json from exchange_calendars.
 
-The scheduler reads this file, because exchange_calendars takes 113 MB of memory.
+Processes that compute due times read this file, because exchange_calendars takes 113 MB of memory.
 
 Usage: make_calendars.py [FIRST LAST], the first and last date to include. The default is from January 1 of last year to
 the end of the fifth year from now.
@@ -22,7 +22,7 @@ EXCHANGES = (
     *("XLON", "XETR", "XPAR", "XAMS", "XBRU", "XLIS", "XMIL", "XMAD", "XSWX", "XSTO"),
     *("XTKS", "XHKG", "XASX"),
 )
-TARGET = Path(__file__).parents[1] / "src/financehub_scheduler/recurrence/calendars.json"
+TARGET = Path(__file__).parents[3] / "shared/src/financehub_shared/recurrence/calendars.json"
 
 EDGES = ("open", "break_start", "break_end", "close")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from financehub_scheduler.api.scheduled_task import MAX_TRIGGER, ScheduledTask
+from financehub_scheduler.catch_up import MAX_CATCH_UP
 from financehub_scheduler.core.on_demand import MAX_BACKFILL_RUNS
 from financehub_scheduler.core.reporter import MAX_LABELS
-from financehub_scheduler.recurrence.catch_up import MAX_CATCH_UP
 from financehub_scheduler.redis.enqueuer import BACKFILL_QUEUE_DEPTH
 from financehub_shared.broker.consumer import HELD_BYTES
 from financehub_shared.broker.door import MAX_READ_BYTES
@@ -96,7 +96,7 @@ TESTS: Mapping[str, tuple[str, str]] = {
         "integration/scheduler/test_on_demand.py",
         "test_backfill_annotations_of_a_schedule_run_one_after_another",
     ),
-    "Q14": ("unit/scheduler/recurrence/test_catch_up.py", "test_plan_after_a_long_outage_runs_at_most_a_hundred"),
+    "Q14": ("unit/scheduler/test_catch_up.py", "test_plan_after_a_long_outage_runs_at_most_a_hundred"),
     "Q15": ("unit/shared/health/test_checks.py", "test_evaluate_returns_status_and_reason"),
     "R1": ("integration/broker/test_limits.py", "test_janitor_deletes_the_oldest_dead_letters_beyond_the_limit"),
     "R2": ("integration/broker/test_dead_letters.py", "test_drop_older_deletes_what_its_dry_run_counted"),

@@ -16,14 +16,14 @@ from financehub_scheduler.api.scheduled_task import (
     ConcurrencyPolicy,
     ScheduledTask,
 )
-from financehub_scheduler.recurrence.calendar import load_calendar
-from financehub_scheduler.recurrence.catch_up import CatchUp
-from financehub_scheduler.recurrence.recurrence import Recurrence, jitter_offset
-from financehub_scheduler.recurrence.rules import parse_rule, parse_zone
+from financehub_scheduler.catch_up import CatchUp
 from financehub_shared.broker import options
 from financehub_shared.broker.dead_letter_reason import MessageRefusedError
 from financehub_shared.broker.door import check_fields, too_large
 from financehub_shared.core.catalog import CATALOG
+from financehub_shared.recurrence.calendar import load_calendar
+from financehub_shared.recurrence.recurrence import Recurrence, jitter_offset
+from financehub_shared.recurrence.rules import parse_rule, parse_zone
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,12 +26,12 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from financehub_scheduler.api import cel
-from financehub_scheduler.recurrence.calendar import exchanges, load_calendar
-from financehub_scheduler.recurrence.catch_up import CatchUp
-from financehub_scheduler.recurrence.rules import parse_rule, parse_zone
+from financehub_scheduler.catch_up import CatchUp
 from financehub_shared.core.catalog import CATALOG, validate_arguments
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import InvalidArgumentsError
+from financehub_shared.recurrence.calendar import exchanges, load_calendar
+from financehub_shared.recurrence.rules import parse_rule, parse_zone
 
 GROUP, VERSION, PLURAL = "financehub.io", "v1alpha1", "scheduledtasks"
 #: Annotation that runs the schedule once, immediately, each time its value changes.

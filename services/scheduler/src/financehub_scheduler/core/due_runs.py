@@ -1,9 +1,9 @@
 """Decides which runs to enqueue for a schedule whose time has come."""
 
+from financehub_scheduler.catch_up import plan_catch_up
 from financehub_scheduler.core.state import ScheduleState
-from financehub_scheduler.recurrence.calendar import CalendarHorizonError
-from financehub_scheduler.recurrence.catch_up import plan_catch_up
 from financehub_scheduler.redis.enqueuer import EncodedRun, RunSubmission, encode
+from financehub_shared.recurrence.calendar import CalendarHorizonError
 
 #: A run that is at most this late counts as on time, because the loop was merely busy. A later one goes through
 #: `plan_catch_up`, which gives up due times according to `catchUp` (see `GRACE_SECONDS`) and `startingDeadlineSeconds`.

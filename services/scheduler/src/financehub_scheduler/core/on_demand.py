@@ -13,11 +13,11 @@ from redis.asyncio import Redis
 from financehub_scheduler.api.schedule import Backfill, Schedule
 from financehub_scheduler.core.listener import SchedulerListener
 from financehub_scheduler.core.state import ScheduleState
-from financehub_scheduler.recurrence.calendar import CalendarHorizonError
 from financehub_scheduler.redis.enqueuer import EnqueueOutcome, Enqueuer, RunSubmission, encode
 from financehub_shared.core.chunks import chunks
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.durations import DAY_SECONDS
+from financehub_shared.recurrence.calendar import CalendarHorizonError
 from financehub_shared.redis import keys
 from financehub_shared.redis.key_types import arepaired, report_wrong_key
 from financehub_shared.redis.schedule_keys import schedule_types

@@ -9,9 +9,9 @@ from financehub_scheduler.core.due_queue import DueQueue
 from financehub_scheduler.core.due_runs import due_runs
 from financehub_scheduler.core.listener import SchedulerListener
 from financehub_scheduler.core.state import ScheduleState
-from financehub_scheduler.recurrence.calendar import CalendarHorizonError
 from financehub_scheduler.redis.enqueuer import EncodedRun, RunSubmission, encode
 from financehub_shared.core.clock import Clock
+from financehub_shared.recurrence.calendar import CalendarHorizonError
 
 log = structlog.get_logger(__name__)
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from financehub_scheduler.api.schedule import Schedule
-from financehub_scheduler.recurrence.calendar import CalendarHorizonError
 from financehub_scheduler.redis.enqueuer import EncodedRun
+from financehub_shared.recurrence.calendar import CalendarHorizonError
 
 
 @dataclass(slots=True)

@@ -10,9 +10,9 @@ from financehub_scheduler.api.status import Condition
 from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.kubernetes.observed_status import ConditionDigest
 from financehub_scheduler.kubernetes.watch.resource import WatchedResource
-from financehub_scheduler.recurrence.calendar import CalendarHorizonError
 from financehub_shared.core.text import one_line as printable_line
 from financehub_shared.monitor import RunState
+from financehub_shared.recurrence.calendar import CalendarHorizonError
 from financehub_shared.redis.schedule_record import ScheduleRecord
 
 #: Maximum length of a run's error message and of a spec's problem; longer ones are truncated.

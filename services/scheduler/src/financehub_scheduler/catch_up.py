@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from financehub_scheduler.recurrence.recurrence import Recurrence
+from financehub_shared.recurrence.recurrence import Recurrence
 
 #: With `catchUp: None`, a due time that is at most this late still runs. A busy loop or a takeover by another scheduler
 #: delays a run by less than a second, so a due time that is later than this passed during an outage.

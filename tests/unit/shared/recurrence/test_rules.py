@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from financehub_scheduler.recurrence.recurrence import Recurrence, jitter_offset
-from financehub_scheduler.recurrence.rules import ALIASES, parse_rule, parse_zone
+from financehub_shared.recurrence.recurrence import Recurrence, jitter_offset
+from financehub_shared.recurrence.rules import ALIASES, parse_rule, parse_zone
 
 UTC_ZONE = ZoneInfo("UTC")
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from financehub_scheduler.recurrence.calendar import Calendar, CalendarHorizonError
-from financehub_scheduler.recurrence.rules import Interval, Rule
 from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS, WEEK_SECONDS
+from financehub_shared.recurrence.calendar import Calendar, CalendarHorizonError
+from financehub_shared.recurrence.rules import Interval, Rule
 
 #: Windows that are searched backward for the newest due times, shortest first. For frequent schedules, the first
 #: windows are enough.

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from financehub_scheduler.recurrence.calendar import CalendarHorizonError, exchanges, load_calendar
-from financehub_scheduler.recurrence.recurrence import Recurrence
-from financehub_scheduler.recurrence.rules import parse_rule
+from financehub_shared.recurrence.calendar import CalendarHorizonError, exchanges, load_calendar
+from financehub_shared.recurrence.recurrence import Recurrence
+from financehub_shared.recurrence.rules import parse_rule
 
 #: exchange_calendars 4.13 uses deprecated parts of pandas 3.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
