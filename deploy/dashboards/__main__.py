@@ -6,7 +6,7 @@ from pathlib import Path
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from dashboards import overview, providers, redis, schedules, tier
+from dashboards import overview, providers, redis, schedules, tier, web
 
 FOLDER = Path(__file__).parents[1] / "helm/financehub/files/dashboards"
 
@@ -18,7 +18,7 @@ def to_json(built: Dashboard) -> str:
 
 def files() -> dict[str, str]:
     """Return file name → content of every dashboard."""
-    built = (overview.build(), tier.build(), schedules.build(), providers.build(), redis.build())
+    built = (overview.build(), tier.build(), schedules.build(), providers.build(), redis.build(), web.build())
     return {f"{str(board.uid).removeprefix('financehub-')}.json": to_json(board) for board in built}
 
 

@@ -9,6 +9,7 @@ DASHBOARDS: Final = {
     "financehub-schedules": "FinanceHub / Schedules",
     "financehub-providers": "FinanceHub / Providers",
     "financehub-redis": "FinanceHub / Redis and processes",
+    "financehub-web": "FinanceHub / Web",
 }
 #: Address of the published runbooks. The alert rules use the same prefix, and the chart replaces it in both.
 RUNBOOKS_URL: Final = "docs/runbooks"

@@ -1,9 +1,13 @@
 """Tests that evaluate every expression of every panel with a real Prometheus that scrapes a real fleet."""
 
+import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
+import httpx
 import pytest
 from dramatiq import Message
 
@@ -82,9 +86,11 @@ def test_panels_on_a_fleet_with_faults_have_results(start_fleet: StartFleet) -> 
     fleet.schedule("news", "fetch_news_task", "@every 5s")
     fleet.schedule("indicators", "calculate_indicators_task", "@every 5s")
     fleet.schedule("health", "health_check_task", "@every 1s", "  catchUp: None\n")
+    console = fleet.start_web()
     running.start("high", "medium", "low")
     eventually(lambda: running.prometheus.query("count(financehub_data_stale == 0) == 5"), "all datasets are there")
-    _wait_until_panels_have_results(running)
+    with _readers(console):
+        _wait_until_panels_have_results(running)
 
     fleet.simulator.set_fault("zero", "yahoo", symbol="AAPL")
     for upstream in ("binance", "coingecko", "kraken"):
@@ -99,7 +105,8 @@ def test_panels_on_a_fleet_with_faults_have_results(start_fleet: StartFleet) -> 
     running.wait_until_firing("FinanceHubTierWithoutWorker", "FinanceHubDatasetStale")
     fleet.start_tier("high")
     running.scrape()
-    _wait_until_panels_have_results(running)
+    with _readers(console):
+        _wait_until_panels_have_results(running)
     assert _values(running, "financehub-overview", "Stale datasets") == [1]
     # the panels that are normally empty are not empty now
     with_faults = [expression for expression in expressions(RATE_INTERVAL) if expression.panel in FILLED_BY_FAULTS]
@@ -115,6 +122,26 @@ def test_panels_on_a_fleet_with_faults_have_results(start_fleet: StartFleet) -> 
     _wait_until_panels_have_results(running, _works_without_redis, GRAPH_SECONDS_WITHOUT_REDIS)
     assert set(_values(running, "financehub-overview", "Redis")) == {0}
     fleet.server.resume()
+
+
+@contextmanager
+def _readers(address: str) -> Iterator[None]:
+    """Request pages and routes of the web process until the end of the block."""
+    finished = threading.Event()
+
+    def read() -> None:
+        with httpx.Client(base_url=address, timeout=30) as client:
+            while not finished.wait(0.2):
+                for path in ("/", "/quotes", "/api/v1/quotes", "/api/v1/unknown"):
+                    client.get(path)
+
+    with ThreadPoolExecutor(1) as threads:
+        reading = threads.submit(read)
+        try:
+            yield
+        finally:
+            finished.set()
+        reading.result()
 
 
 def _values(monitored: MonitoredFleet, dashboard: str, panel: str) -> list[float]:

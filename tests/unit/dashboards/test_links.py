@@ -29,7 +29,7 @@ def links(node: Any) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", COMMITTED)
 def test_links_lead_to_dashboards_or_runbooks(name: str) -> None:
-    """A link within Grafana has the uid of one of the five dashboards. All others lead to the runbooks."""
+    """A link within Grafana has the uid of one of the dashboards. All others lead to the runbooks."""
     for link in links(COMMITTED[name]):
         inside = re.match(r"/d/([\w-]+)", link["url"])
         assert inside is None or inside[1] in DASHBOARDS, link
