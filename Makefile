@@ -159,6 +159,11 @@ vendor: install ## Download the JavaScript libraries of the console with npm, an
 manifests: install ## Generate the Kubernetes manifests and the chart's generated files from the models
 	$(BIN)/python services/scheduler/tools/make_manifests.py
 
+CONSOLE ?= http://localhost:8000
+.PHONY: screenshots
+screenshots: install ## Take the pictures in docs/images from a running `make run` with Debian's chromium (CONSOLE=its URL)
+	$(BIN)/python services/web/tools/make_screenshots.py $(CONSOLE)
+
 .PHONY: openapi
 openapi: install ## Generate docs/openapi.json, the description of the read API, from the models
 	$(BIN)/python services/web/tools/make_openapi.py
