@@ -62,4 +62,4 @@ def test_scrape_configuration_keeps_only_the_processes():
             labels = known | {"__meta_kubernetes_pod_container_port_name": port["name"]}
             if all(re.fullmatch(rule["regex"], labels.get(rule["source_labels"][0], "")) for rule in kept):
                 scraped.add(name)
-    assert scraped == {f"Deployment/financehub-{name}" for name in ("high", "medium", "low", "scheduler")}
+    assert scraped == {f"Deployment/financehub-{name}" for name in ("high", "medium", "low", "scheduler", "web")}

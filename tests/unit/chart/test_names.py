@@ -87,7 +87,7 @@ def test_image_registry_applies_to_all_own_images():
     images = {container["image"] for _, container in manifests.containers()}
     assert images == {
         *(f"mirror.example/hub/financehub/{name}-priority:2.0.0" for name in ("high", "medium", "low")),
-        *(f"mirror.example/hub/financehub/{name}:2.0.0" for name in ("scheduler", "simulator")),
+        *(f"mirror.example/hub/financehub/{name}:2.0.0" for name in ("scheduler", "simulator", "web")),
         "docker.io/library/redis:7.4.7-bookworm",
     }
     for name, pod in manifests.pods().items():

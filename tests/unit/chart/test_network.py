@@ -9,7 +9,7 @@ from support import metric_catalog
 from support.chart import NAMESPACE, Document, Manifests, render
 from support.chart_values import OPTIONS
 
-_COMPONENTS = ("high", "medium", "low", "scheduler")
+_COMPONENTS = ("high", "medium", "low", "scheduler", "web")
 _MONITORING = {"namespaceSelector": {"matchLabels": {"team": "ops"}}}
 _SIMULATOR = {"simulator": {"enabled": True}}
 #: The labels that the Prometheus operator adds to every target of a PodMonitor.
@@ -61,7 +61,7 @@ def test_redis_service_publishes_addresses_of_pods_that_are_not_ready():
 def test_everything_is_served_on_both_families():
     """Each Service has addresses of both families where the cluster has them, and no process listens on IPv4 only."""
     manifests = render(_SIMULATOR)
-    services = [manifests.one("Service", f"financehub-{name}") for name in ("redis", "scheduler", "simulator")]
+    services = [manifests.one("Service", f"financehub-{name}") for name in ("redis", "scheduler", "simulator", "web")]
     assert {service["spec"]["ipFamilyPolicy"] for service in services} == {"PreferDualStack"}
     assert "bind * -::*" in manifests.one("ConfigMap", "financehub-redis")["data"]["redis.conf"].splitlines()
     (simulator,) = manifests.one("Deployment", "financehub-simulator")["spec"]["template"]["spec"]["containers"]
@@ -85,17 +85,17 @@ def _admits(source: Document, namespace: dict[str, str], pod: dict[str, str]) ->
     return _selects(where, namespace) and _selects(source.get("podSelector", {}), pod)
 
 
-def _reaches(manifests: Manifests, component: str, namespace: str, pod: dict[str, str]) -> bool:
-    """Whether the policies let a pod with these labels in this namespace connect to the port `http` of a process."""
+def _reaches(manifests: Manifests, component: str, namespace: str, pod: dict[str, str], *, port: str = "http") -> bool:
+    """Whether the policies let a pod with these labels in this namespace connect to a port of a process."""
     template = manifests.deployment(component)["spec"]["template"]
-    assert [each["name"] for each in template["spec"]["containers"][0]["ports"]] == ["http"]
+    assert port in [each["name"] for each in template["spec"]["containers"][0]["ports"]]
     guards = [
         each["spec"]
         for each in manifests.all("NetworkPolicy")
         if _selects(each["spec"]["podSelector"], template["metadata"]["labels"])
     ]
     named = {"kubernetes.io/metadata.name": namespace}
-    rules = [rule for each in guards for rule in each["ingress"] if {"port": "http"} in rule["ports"]]
+    rules = [rule for each in guards for rule in each["ingress"] if {"port": port} in rule["ports"]]
     return not guards or any(
         "from" not in rule or any(_admits(source, named, pod) for source in rule["from"]) for rule in rules
     )
@@ -117,6 +117,31 @@ def test_prometheus_in_another_namespace_reaches_every_process(component: str):
     assert _reaches(alone, component, NAMESPACE, prometheus)
 
 
+def test_any_source_reaches_the_console_by_default():
+    """Without `ingressFrom`, every source may open the console, because a proxy may run anywhere."""
+    assert _sources(render(), "financehub-web") is None
+    assert _reaches(render(), "web", "elsewhere", {}, port="web")
+
+
+def test_only_sources_in_the_values_reach_the_console():
+    """With `ingressFrom`, only these sources and the release's pods may open the console. Its metrics do not change."""
+    manifests = render({"networkPolicy": {"ingressFrom": [_MONITORING]}})
+    assert _names(_sources(manifests, "financehub-web")) == ["ops", "financehub"]
+    release = manifests.deployment("scheduler")["spec"]["template"]["metadata"]["labels"]
+    assert _reaches(manifests, "web", NAMESPACE, release, port="web")
+    assert not _reaches(manifests, "web", "elsewhere", release, port="web")
+    assert not _reaches(manifests, "web", NAMESPACE, {}, port="web")
+    assert _reaches(manifests, "web", "elsewhere", {})
+
+
+def test_sources_of_metrics_do_not_reach_the_console():
+    """A Prometheus in `metricsFrom` may read metrics, but not the console if `ingressFrom` does not name it."""
+    values = {"metricsFrom": [_MONITORING], "ingressFrom": [{"podSelector": {"matchLabels": {"app": "proxy"}}}]}
+    manifests = render({"networkPolicy": values})
+    assert not _reaches(manifests, "web", "monitoring", {}, port="web")
+    assert _reaches(manifests, "web", NAMESPACE, {"app": "proxy"}, port="web")
+
+
 def test_redis_policy_admits_additional_sources():
     """`redisFrom` adds a source to the Redis policy and removes none."""
     release = [*_names(_sources(render(), "financehub-redis"))]
@@ -125,10 +150,11 @@ def test_redis_policy_admits_additional_sources():
 
 
 def test_policies_open_only_one_port_each():
-    """Each policy opens either the port `http` or the port `redis`."""
+    """Each policy opens one of the ports `http`, `web` and `redis`."""
     for policy in render(_SIMULATOR).all("NetworkPolicy"):
         assert [port for rule in policy["spec"]["ingress"] for port in rule["ports"]] in (
             [{"port": "http"}],
+            [{"port": "web"}],
             [{"port": "redis"}],
         )
 
@@ -156,8 +182,8 @@ def test_metrics_are_advertised_as_configured(metrics: dict[str, Any], annotated
         annotations = template["metadata"]["annotations"]
         assert (annotations.get("prometheus.io/scrape") == "true") is annotated
         if annotated:
-            (port,) = template["spec"]["containers"][0]["ports"]
-            assert annotations["prometheus.io/port"] == str(port["containerPort"])
+            ports = {each["name"]: each["containerPort"] for each in template["spec"]["containers"][0]["ports"]}
+            assert annotations["prometheus.io/port"] == str(ports["http"])
     assert bool(manifests.all("PodMonitor")) is monitored
 
 

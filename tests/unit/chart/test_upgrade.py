@@ -93,12 +93,14 @@ def _restarted(values: dict[str, Any]) -> list[str]:
     [
         ({"tiers": {"high": {"threads": 8}}}, ["high"]),
         ({"tiers": {"low": {"image": {"tag": "0.1.1"}}}}, ["low"]),
-        ({"settings": {"FINANCEHUB_LOG_LEVEL": "DEBUG"}}, ["high", "low", "medium", "scheduler"]),
+        ({"settings": {"FINANCEHUB_LOG_LEVEL": "DEBUG"}}, ["high", "low", "medium", "scheduler", "web"]),
         ({"redis": {"memory": "1Gi"}}, ["redis"]),
         ({"assets": []}, []),
         ({"schedules": {"fetch-news": {"spec": {"schedule": "@hourly"}}}}, []),
         ({"tiers": {"high": {"autoscaling": {"maxReplicas": 9}}}}, ["scheduler"]),
         ({"networkPolicy": {"enabled": False}}, []),
+        ({"web": {"mode": "write", "auth": {"existingSecret": "mine"}}}, ["web"]),
+        ({"web": {"service": {"port": 8080}}}, []),
     ],
     ids=str,
 )

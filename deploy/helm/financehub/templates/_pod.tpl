@@ -89,19 +89,30 @@ envFrom:
   {{- end }}
 env:
   {{- include "financehub.redis.secretEnvironment" .root | nindent 2 }}
+  {{- if include "financehub.mountsProviderKeys" . }}
+  - {name: FINANCEHUB_SECRETS_DIR, value: /etc/financehub/keys}
+  {{- end }}
   {{- if eq .component "scheduler" }}
   # Only the scheduler has this setting, so that a changed maximum does not restart workers.
   - {name: FINANCEHUB_MAX_WORKERS, value: {{ include "financehub.maxWorkers" .root | quote }}}
+  {{- end }}
+  {{- if eq .component "web" }}
+  {{- include "financehub.web.environment" .root | nindent 2 }}
   {{- end }}
   {{- with .pod.extraEnv }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- end -}}
 
+{{/* Whether a process reads the providers' keys: empty if it does not. The console never calls a provider. */}}
+{{- define "financehub.mountsProviderKeys" -}}
+{{- if and .root.Values.providerKeys.existingSecret (ne .component "web") }}yes{{ end -}}
+{{- end -}}
+
 {{- define "financehub.volumeMounts" -}}
 - name: tmp
   mountPath: /tmp
-{{- if .root.Values.providerKeys.existingSecret }}
+{{- if include "financehub.mountsProviderKeys" . }}
 - name: provider-keys
   mountPath: /etc/financehub/keys
   readOnly: true
@@ -120,10 +131,10 @@ env:
 - name: tmp
   emptyDir:
     sizeLimit: 256Mi
-{{- with .root.Values.providerKeys.existingSecret }}
+{{- if include "financehub.mountsProviderKeys" . }}
 - name: provider-keys
   secret:
-    secretName: {{ . }}
+    secretName: {{ .root.Values.providerKeys.existingSecret }}
 {{- end }}
 {{- with .root.Values.externalRedis.tls.caSecret }}
 - name: redis-ca

@@ -9,9 +9,6 @@ REDIS_URL: {{ . | quote }}
 {{- with include "financehub.idleTiers" . }}
 FINANCEHUB_IDLE_TIERS: {{ . }}
 {{- end }}
-{{- if .Values.providerKeys.existingSecret }}
-FINANCEHUB_SECRETS_DIR: /etc/financehub/keys
-{{- end }}
 {{- if .Values.simulator.enabled }}
 {{- $url := printf "http://%s-simulator:8099" (include "financehub.fullname" .) }}
 FINANCEHUB_SIMULATED: "true"
