@@ -1,12 +1,13 @@
 """Reads the accepted prices of an asset, which `put_quotes` appends to one Redis string per asset and day."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import CorruptDataError
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Bars, PriceHistory
+from financehub_shared.market.closes import Closes, closes_of, plain_closes
 from financehub_shared.market.encoding.history import StoredPoint, decode_points
 from financehub_shared.market.encoding.record_names import (
     RecordName,
@@ -40,6 +41,49 @@ class HistoryRepository(RedisRepository):
             stored += self._decode(symbol, day, reply, unreadable)
         has_scale = asset is AssetType.STOCK
         return build_history(symbol, stored, bars, has_scale=has_scale, start=start, end=end)
+
+    @translate_errors
+    def closes(
+        self, symbols: Mapping[str, AssetType], start: float, end: float, *, unreadable: Unreadable | None = None
+    ) -> dict[str, Closes]:
+        """Return the last prices of the intervals in a time range, for the assets that have any.
+
+        They equal those of the candles of `history`, but are read for many assets with one round trip. Assets whose
+        stored prices a rule may change need a second one.
+
+        Args:
+            symbols: Symbol → type of the assets.
+            start: Start of the range in Unix seconds, inclusive. It is the start of an hour.
+            end: End of the range in Unix seconds, exclusive.
+            unreadable: Receives an error for each day with records that cannot be read, by its key.
+        """
+        days = range(int(start // DAY_SECONDS), int(end // DAY_SECONDS) + 1)
+        replies = iter(self._get_each([keys.history(symbol, day) for symbol in symbols for day in days]))
+        found: dict[str, Closes | None] = {}
+        doubtful: dict[str, list[StoredPoint]] = {}
+        for symbol, type in symbols.items():
+            blobs = {day: next(replies) for day in days}
+            if all(reply is None or isinstance(reply, bytes) for reply in blobs.values()):
+                stored = [(day, blob) for day, blob in blobs.items() if blob]
+                plain = plain_closes(stored, start, end, has_scale=type is AssetType.STOCK)
+                if plain is not None or not stored:
+                    found[symbol] = plain
+                    continue
+            doubtful[symbol] = [
+                point for day, reply in blobs.items() for point in self._decode(symbol, day, reply, unreadable)
+            ]
+        stocks = [symbol for symbol in doubtful if symbols[symbol] is AssetType.STOCK]
+        bars = self._bars_of(stocks, unreadable)
+        for symbol, points in doubtful.items():
+            is_stock = symbols[symbol] is AssetType.STOCK
+            history = build_history(symbol, points, bars.get(symbol), has_scale=is_stock, start=start, end=end)
+            found[symbol] = closes_of(history.points)
+        return {symbol: closes for symbol, closes in found.items() if closes}
+
+    def _bars_of(self, symbols: Sequence[str], unreadable: Unreadable | None) -> dict[str, Bars]:
+        replies = self._get_each([keys.bars(symbol) for symbol in symbols])
+        stored = {symbol: reply for symbol, reply in zip(symbols, replies, strict=True) if reply is not None}
+        return self._decode_each(stored, decode_bars, bars_record, unreadable)
 
     def _context(self, symbol: str, unreadable: Unreadable | None) -> tuple[int | None, AssetType | None, Bars | None]:
         """Return the day of the newest price, the type of the asset and its bars. None for what cannot be read."""

@@ -7,6 +7,9 @@ bits are the version. They are such that neither zeros nor ASCII text are ever a
 
 import re
 import struct
+import sys
+from array import array
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from financehub_shared.core.durations import DAY_SECONDS
@@ -76,6 +79,42 @@ def decode_points(day: int, blob: bytes) -> tuple[list[StoredPoint], int]:
     ]
     records = -(-len(blob) // RECORD_SIZE)
     return points, records - len(points)
+
+
+def plain_times(blob: bytes) -> Sequence[int] | None:
+    """Return the times of the records of one day in milliseconds since midnight, if no rule can change these records.
+
+    This takes a hundredth of the time of `decode_points`. It returns None if a record may be damaged, is unconfirmed or
+    older than the one before it, or if only some of the records are simulated.
+    """
+    if len(blob) % RECORD_SIZE:
+        return None
+    words = array("I", blob)
+    if sys.byteorder == "big":
+        words.byteswap()
+    numbers = words[:: RECORD_SIZE // words.itemsize].tolist()
+    if not numbers:
+        return numbers
+    base = _VERSION << _VERSION_SHIFT | numbers[0] & _SIMULATED
+    if numbers[0] < base or numbers[-1] >= base + _DAY_MS or numbers != sorted(numbers):
+        return None
+    return [number - base for number in numbers]
+
+
+def is_simulated_record(blob: bytes) -> bool:
+    """Whether the first record is simulated. All records that `plain_times` accepts are alike in this."""
+    return bool(_RECORD.unpack_from(blob)[0] & _SIMULATED)
+
+
+def price_at(blob: bytes, index: int) -> float | None:
+    """Return the price of a record, or None if it is not a price."""
+    price: float = _RECORD.unpack_from(blob, index * RECORD_SIZE)[1]
+    return price if _LOWEST <= price <= _HIGHEST else None
+
+
+def all_prices(blob: bytes) -> list[float]:
+    """Return the prices of all records, also those that are not prices."""
+    return [price for _, price in _RECORD.iter_unpack(blob)]
 
 
 def symbol_and_day(key: str) -> tuple[str, int | None]:
