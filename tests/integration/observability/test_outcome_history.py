@@ -6,7 +6,7 @@ from typing import Any
 import redis
 
 from financehub_shared.monitor import RunState
-from financehub_shared.monitor.outcome_history import outcomes_by_hour
+from financehub_shared.monitor.outcome_history import outcomes_by_hour, outcomes_by_task
 from financehub_shared.monitor.record_writer import RecordWriter
 from financehub_shared.redis import keys
 from support.run_events import end_event, start_event
@@ -37,6 +37,11 @@ def test_outcomes_are_counted_in_the_hour_of_their_end(redis_client: redis.Redis
         (T - 3_600, 0, 0),
         (T, 1_201, 1),
     ]
+    by_task = outcomes_by_task(redis_client, T + 1_800, hours=3)
+    assert {task: [(hour.ended, hour.failed) for hour in hours] for task, hours in by_task.items()} == {
+        "task": [(2, 1), (0, 0), (1_200, 0)],
+        "other": [(0, 0), (0, 0), (1, 1)],
+    }
 
 
 def test_outcomes_of_a_new_fleet_are_zero(redis_client: redis.Redis) -> None:

@@ -5,9 +5,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 import redis
 
-from financehub_shared.monitor import RunState, TaskMonitor
+from financehub_shared.monitor import RunState, TaskMonitor, run_listing
 from financehub_shared.monitor.record_writer import RecordWriter
 from financehub_shared.monitor.run_filter import LISTED_STATES, RunFilter, RunPosition
 from financehub_shared.redis import keys
@@ -151,3 +152,40 @@ def test_find_runs_without_any_run_returns_an_empty_page(redis_client: redis.Red
     """A new fleet has no run, which is not an error."""
     page = TaskMonitor(redis_client).find_runs(limit=1)
     assert (list(page.runs), page.last) == ([], None)
+
+
+def test_find_runs_with_a_rare_match_searches_a_limited_number_of_runs(
+    redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page stops after its share of the search, and the pages together contain each match once, in order."""
+    monkeypatch.setattr(run_listing, "MOST_SEARCHED", 60)
+    positions = write_runs(redis_client, 400, seed=5)
+    rarest = positions[-1][1]
+    monitor = TaskMonitor(redis_client)
+    redis_client.hset(keys.run(rarest), "correlation_id", "rare")
+    first = monitor.find_runs(RunFilter(correlation_id="rare"))
+    assert list(first.runs) == []
+    assert first.last is not None
+    assert 60 <= first.searched < 120
+    for wanted in (RunFilter(correlation_id="rare"), *FILTERS):
+        ids: list[str] = []
+        after: RunPosition | None = None
+        pages = 0
+        while True:
+            page = monitor.find_runs(wanted, after=after, limit=10)
+            assert len(page.runs) == 10 or page.searched or page.last is None
+            ids += [run.message_id for run in page.runs]
+            pages += 1
+            if (after := page.last) is None:
+                break
+        assert ids == matching(monitor, positions, wanted), wanted
+        assert pages <= 60
+
+
+def test_find_runs_without_a_match_finds_the_end_of_ten_thousand_runs(redis_client: redis.Redis) -> None:
+    """A search of 10,000 runs ends within one page, and says so."""
+    ids = {f"run-{number}": T + number for number in range(10_000)}
+    redis_client.zadd(keys.task_recent("task"), ids)
+    redis_client.sadd(keys.TASKS, "task")
+    page = TaskMonitor(redis_client).find_runs(RunFilter(correlation_id="unknown"))
+    assert (list(page.runs), page.last, page.searched) == ([], None, 0)

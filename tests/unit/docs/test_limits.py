@@ -24,6 +24,7 @@ from financehub_shared.market.assets_file import MAX_ASSETS, MAX_FILE_BYTES
 from financehub_shared.market.protocols import QUARANTINE_LIMIT
 from financehub_shared.metrics.label_limit import MAX_VALUES
 from financehub_shared.monitor.record_writer import RUNS_KEPT
+from financehub_shared.monitor.run_listing import MOST_SEARCHED
 from financehub_shared.providers.rss.provider import FEED_BYTES_MAX
 from financehub_shared.schedules.requests import MAX_BACKFILLS, MAX_TRIGGERS
 from financehub_web.access.gate import WRONG_TOKENS
@@ -75,6 +76,7 @@ NUMBERS: Mapping[str, str] = {
     "P12": f"{WRONG_TOKENS} per minute",
     "P13": f"{MOST_BYTES // 1_000} kB and {MOST_VALUES:,} values",
     "P15": f"within {HEAD_SECONDS:.0f} s",
+    "P16": f"{MOST_SEARCHED:,}",
 }
 
 #: Row → the test that hits the limit: file below `tests/` and name.
@@ -135,6 +137,10 @@ TESTS: Mapping[str, tuple[str, str]] = {
     ),
     "P7": ("unit/shared/health/test_lane.py", "test_lane_with_too_many_results_refuses_more"),
     "P8": ("integration/broker/test_queue_scripts.py", "test_consumer_holds_a_limited_number_of_bytes"),
+    "P16": (
+        "integration/observability/test_run_listing.py",
+        "test_find_runs_with_a_rare_match_searches_a_limited_number_of_runs",
+    ),
     "P9": ("integration/web/test_api.py", "test_client_that_sends_too_many_requests_gets_429"),
     "P10": ("integration/web/test_stream.py", "test_streams_beyond_the_limit_get_503"),
     "P14": ("integration/web/test_stream.py", "test_streams_of_one_client_beyond_its_limit_get_429"),

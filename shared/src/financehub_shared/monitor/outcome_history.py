@@ -1,14 +1,16 @@
 """Counts the runs that ended in each of the last hours, and those of them that failed."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import redis
 
 from financehub_shared.core.durations import HOUR_SECONDS
 from financehub_shared.monitor.run_filter import RunFilter
-from financehub_shared.monitor.run_index import index_keys, read_entries
+from financehub_shared.monitor.run_index import read_indexes, task_names
 from financehub_shared.monitor.run_state import RunState
+from financehub_shared.redis import keys
 
 #: Number of runs that one script call looks at: only times, or also states.
 _PART_OF_TIMES, _PART_OF_STATES = 2_000, 500
@@ -30,27 +32,54 @@ class OutcomeHour:
     failed: int
 
 
-def outcomes_by_hour(client: "redis.Redis", now: float, hours: int = 24) -> list[OutcomeHour]:
-    """Return the last hours, oldest first. The last one is the current hour.
+def outcomes_by_task(
+    client: "redis.Redis", now: float, hours: int = 24, *, tasks: Sequence[str] | None = None
+) -> dict[str, list[OutcomeHour]]:
+    """Return task → its last hours, oldest first. The last one is the current hour.
+
+    The hours are counted from the run records, so those of a task with more than `RUNS_KEPT` runs may miss the oldest.
 
     Args:
         client: Client for the queue Redis, with replies as bytes.
         now: The current time in Unix seconds.
         hours: Number of hours.
+        tasks: Names of the tasks; None for all that have run.
 
     Raises:
         redis.RedisError: Redis does not answer.
     """
+    names = task_names(client) if tasks is None else list(tasks)
     first = int(now // HOUR_SECONDS) - hours + 1
     since = float(first * HOUR_SECONDS)
-    ended_indexes = index_keys(client, RunFilter(state=RunState.SUCCEEDED))
-    ended = _count(client, ended_indexes, RunFilter(since=since), _PART_OF_TIMES)
-    failed: Counter[int] = Counter()
+    ended = _count(client, names, RunFilter(since=since), _PART_OF_TIMES)
+    failed = {name: Counter[int]() for name in names}
     for state in _FAILURES:
-        failed += _count(client, ended_indexes, RunFilter(state=state, since=since), _PART_OF_STATES)
-    return [OutcomeHour(float(hour * HOUR_SECONDS), ended[hour], failed[hour]) for hour in range(first, first + hours)]
+        for name, counts in _count(client, names, RunFilter(state=state, since=since), _PART_OF_STATES).items():
+            failed[name] += counts
+    return {
+        name: [
+            OutcomeHour(float(hour * HOUR_SECONDS), ended[name][hour], failed[name][hour])
+            for hour in range(first, first + hours)
+        ]
+        for name in names
+    }
 
 
-def _count(client: "redis.Redis", indexes: list[str], wanted: RunFilter, part: int) -> Counter[int]:
-    """Return hour → number of runs."""
-    return Counter(int(at // HOUR_SECONDS) for at, _ in read_entries(client, indexes, wanted, None, part))
+def outcomes_by_hour(client: "redis.Redis", now: float, hours: int = 24) -> list[OutcomeHour]:
+    """Return the last hours of all tasks together, oldest first. The arguments are those of `outcomes_by_task`."""
+    first = int(now // HOUR_SECONDS) - hours + 1
+    empty = [OutcomeHour(float((first + number) * HOUR_SECONDS), 0, 0) for number in range(hours)]
+    together = zip(empty, *outcomes_by_task(client, now, hours).values(), strict=True)
+    return [
+        OutcomeHour(same[0].start, sum(each.ended for each in same), sum(each.failed for each in same))
+        for same in together
+    ]
+
+
+def _count(client: "redis.Redis", tasks: Sequence[str], wanted: RunFilter, part: int) -> Mapping[str, Counter[int]]:
+    """Return task → hour → number of its runs that ended."""
+    readers = read_indexes(client, [keys.task_recent(task) for task in tasks], wanted, None, part)
+    return {
+        task: Counter(int(at // HOUR_SECONDS) for at, _, is_wanted in reader if is_wanted)
+        for task, reader in zip(tasks, readers, strict=True)
+    }

@@ -1,6 +1,5 @@
 """Reads the ids of all runs from the indexes of the tasks, newest first, in parts of limited size."""
 
-import heapq
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,6 +14,8 @@ from financehub_shared.redis.text import decode, id_bytes
 
 #: An entry of an index: time in Unix seconds, id. Redis sorts equal times by the bytes of the id.
 Entry = tuple[float, bytes]
+#: An entry that a search has reached: time, id, and whether its run is wanted.
+Reached = tuple[float, bytes, bool]
 
 #: Reads a part of an index and compares fields of the runs. KEYS: index. ARGV: newest and oldest time (s), number of
 #: entries, number of fields, names of the fields, their values. Returns the number of entries, the last one, the number
@@ -48,6 +49,14 @@ return {#rows / 2, last, ties, found}
 _NOTHING: Sequence[Any] = (0, (), 0, ())
 
 
+def task_names(client: "redis.Redis") -> list[str]:
+    """Return the sorted names of all tasks that have run."""
+    pipeline = client.pipeline(transaction=False)
+    pipeline.smembers(keys.TASKS)
+    (names,) = readable([keys.TASKS], pipeline.execute(raise_on_error=False), ())
+    return sorted(map(decode, names))
+
+
 def index_keys(client: "redis.Redis", wanted: RunFilter) -> list[str]:
     """Return the keys of the indexes that may contain wanted runs.
 
@@ -55,49 +64,52 @@ def index_keys(client: "redis.Redis", wanted: RunFilter) -> list[str]:
         client: Client for the queue Redis, with replies as bytes.
         wanted: Selects the runs.
     """
-    if wanted.task is None:
-        pipeline = client.pipeline(transaction=False)
-        pipeline.smembers(keys.TASKS)
-        (names,) = readable([keys.TASKS], pipeline.execute(raise_on_error=False), ())
-        tasks = sorted(map(decode, names))
-    else:
-        tasks = [wanted.task]
+    tasks = task_names(client) if wanted.task is None else [wanted.task]
     running = [] if wanted.state not in {None, RunState.RUNNING} else [keys.task_running(task) for task in tasks]
     ended = [] if wanted.state is RunState.RUNNING else [keys.task_recent(task) for task in tasks]
     return running + ended
 
 
-def read_entries(
+def read_indexes(
     client: "redis.Redis", indexes: Sequence[str], wanted: RunFilter, after: RunPosition | None, part: int
-) -> Iterator[Entry]:
-    """Yield the entries of the wanted runs in several indexes, newest first.
+) -> list["IndexReader"]:
+    """Return a reader of each index. Their first parts have been read in one round trip.
 
     Args:
         client: Client for the queue Redis, with replies as bytes.
         indexes: Keys of the indexes, from `index_keys`.
         wanted: Selects the runs.
-        after: Yield only entries behind this position; None for all.
+        after: Read only entries behind this position; None for all.
         part: Number of entries of each index that one command looks at.
     """
     end = None if after is None else (after.at, id_bytes(after.id))
-    readers = [_IndexReader(client, index, wanted, end, part) for index in indexes]
+    readers = [IndexReader(client, index, wanted, end, part) for index in indexes]
     pipeline = client.pipeline(transaction=False)
     for reader in readers:
         reader.send(pipeline)
-    first_parts = readable(indexes, pipeline.execute(raise_on_error=False) if indexes else [], _NOTHING)
-    return heapq.merge(*map(_IndexReader.read, readers, first_parts), reverse=True)
+    replies = readable(indexes, pipeline.execute(raise_on_error=False) if indexes else [], _NOTHING)
+    for reader, reply in zip(readers, replies, strict=True):
+        reader.receive(reply)
+    return readers
 
 
-class _IndexReader:
-    """Reads the entries of one index behind `end`, part by part."""
+class IndexReader:
+    """Reads the entries of one index behind `end`, newest first and part by part.
+
+    It yields the entries of the wanted runs, and the last entry of each part, so that several readers advance together
+    through the time even if one of them finds no wanted run.
+    """
 
     def __init__(self, client: "redis.Redis", index: str, wanted: RunFilter, end: Entry | None, part: int) -> None:
+        #: Number of entries that it has looked at.
+        self.examined = 0
         self._client = client
         self._index = index
         self._since = "-inf" if wanted.since is None else repr(wanted.since)
         self._fields = [*wanted.fields.keys(), *wanted.fields.values()]
         self._end = end
         self._part = self._asked = part
+        self._reply = _NOTHING
 
     def send(self, pipeline: "redis.client.Pipeline") -> None:
         """Add the command that reads the next part."""
@@ -105,18 +117,31 @@ class _IndexReader:
         number = len(self._fields) // 2
         pipeline.eval(_READ_PART, 1, self._index, newest, self._since, self._asked, number, *self._fields)
 
-    def read(self, reply: Sequence[Any]) -> Iterator[Entry]:
+    def receive(self, reply: Sequence[Any]) -> None:
+        """Take the reply to the command that `send` added."""
+        self._reply = reply
+        self.examined += reply[0]
+
+    def __iter__(self) -> Iterator[Reached]:
         """Yield the entries of the part that was read, and then those of the following parts."""
         while True:
-            count, last, ties, rows = reply
+            count, last, ties, rows = self._reply
             entries = zip(map(float, rows[1::2]), rows[::2], strict=True)
-            yield from [entry for entry in entries if self._end is None or entry < self._end]
+            found = [entry for entry in entries if self._is_behind(entry)]
+            yield from [(at, id, True) for at, id in found]
             if count < self._asked:
                 return
             last_entry = (float(last[1]), last[0])
-            self._end = last_entry if self._end is None else min(self._end, last_entry)
+            if self._is_behind(last_entry):
+                if last_entry not in found[-1:]:
+                    yield (*last_entry, False)
+                self._end = last_entry
             # Entries with the same time as the last one are read again, so more are read than there are of them.
             self._asked = self._part + ties
             pipeline = self._client.pipeline(transaction=False)
             self.send(pipeline)
             (reply,) = readable([self._index], pipeline.execute(raise_on_error=False), _NOTHING)
+            self.receive(reply)
+
+    def _is_behind(self, entry: Entry) -> bool:
+        return self._end is None or entry < self._end

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
+from math import inf
 from typing import Annotated
 
 from fastapi import Path, Request
@@ -11,13 +12,15 @@ from starlette.responses import Response
 
 from financehub_shared.broker.dead_letter import DeadLetter
 from financehub_shared.broker.dead_letter_queue import DeadLetterFilter
+from financehub_shared.core.durations import parse_duration
 from financehub_shared.views.dead_letters import DeadLetterView, dead_letter_view
 from financehub_web.api.answers import Answer, Item, Page, respond
 from financehub_web.api.errors import ApiError
 from financehub_web.api.newest import NewestFirst
-from financehub_web.api.parameters import ListQuery, Moment, Query
+from financehub_web.api.parameters import Duration, ListQuery, Query, Since
 from financehub_web.api.routing import CSV, MOST_CHARACTERS, FleetOf, api_router
 from financehub_web.reading.cache import Reading
+from financehub_web.reading.since import read_since
 
 router = api_router("work")
 
@@ -34,17 +37,24 @@ class DeadLettersQuery(ListQuery):
     reason: str | None = Field(
         None, max_length=600, description="Only those with this reason.", examples=["retries-exhausted"]
     )
-    since: Moment | None = Field(None, description="Only those that died at this time or later.")
+    since: Since | None = Field(
+        None, description="Only those that died at this time or later: a day, a time, or how long ago."
+    )
+    older_than: Duration | None = Field(None, description="Only those that died at least this long ago.")
 
 
 @router.get("/dead-letters", response_model=Page[DeadLetterView], responses=CSV)
 def list_dead_letters(request: Request, query: Annotated[DeadLettersQuery, Parameters()], fleet: FleetOf) -> Response:
     """Return dead letters, newest first."""
     readings: list[Reading[list[DeadLetter]]] = []
+    now = fleet.clock.now()
+    since = read_since(query.since, now) if query.since else None
+    latest = inf if query.older_than is None else float(int(now - parse_duration(query.older_than)))
 
     def read(until: float, count: int) -> list[DeadLetter]:
         # The other filters are applied to what was read, so that one request reads a limited number of letters.
-        readings.append(fleet.dead_letters(DeadLetterFilter(queue=query.queue, died_until=until), limit=count))
+        among = DeadLetterFilter(queue=query.queue, died_until=min(until, latest))
+        readings.append(fleet.dead_letters(among, limit=count))
         return readings[-1].required()
 
     wanted = DeadLetterFilter(None, query.queue, query.task, query.exception, query.reason)
@@ -52,7 +62,7 @@ def list_dead_letters(request: Request, query: Annotated[DeadLettersQuery, Param
     def select(letters: Sequence[DeadLetter]) -> list[tuple[DeadLetter, DeadLetter]]:
         return [(letter, letter) for letter in letters if wanted.matches(letter)]
 
-    newest = NewestFirst(read, _key, select, query.since)
+    newest = NewestFirst(read, _key, select, since)
     page, token = newest.page(query.limit, query.page_token)
     return respond(
         request,

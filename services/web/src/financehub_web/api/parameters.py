@@ -1,9 +1,11 @@
 """Query parameters that several routes share. An unknown parameter is refused."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from financehub_shared.core.durations import parse_duration
+from financehub_web.reading.since import read_since, read_time
 
 #: Largest number of records on one page.
 MOST_RECORDS = 10_000
@@ -19,16 +21,27 @@ def _split(value: object) -> object:
 
 
 def _read_time(value: object) -> object:
-    """Return the Unix seconds of a day or a time in ISO 8601, which is in UTC unless it has an offset."""
-    if not isinstance(value, str):
-        return value
-    # a plus sign that was not encoded arrives as a space
-    text = value.replace(" ", "+") if "T" in value else value
-    try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError) as error:
-        raise ValueError("write a day or a time such as 2026-01-05 or 2026-01-05T12:00:00Z") from error
+    return read_time(value) if isinstance(value, str) else value
+
+
+def _check_since(text: str) -> str:
+    """Check a time in an address, which stays a text, so that equal requests share their answer.
+
+    Raises:
+        ValueError: It is not a time.
+    """
+    read_since(text, 0)
+    return text
+
+
+def _check_duration(text: str) -> str:
+    """Check a duration in an address.
+
+    Raises:
+        ValueError: It is not a duration.
+    """
+    parse_duration(text)
+    return text
 
 
 #: A list of names, separated by commas.
@@ -40,6 +53,22 @@ Moment = Annotated[
     float,
     BeforeValidator(_read_time),
     WithJsonSchema({"type": "string", "examples": ["2026-01-05", "2026-01-05T12:00:00Z"]}),
+]
+
+#: A day, a time, or how long ago. `read_since` returns the Unix seconds.
+Since = Annotated[
+    str,
+    Field(max_length=100),
+    AfterValidator(_check_since),
+    WithJsonSchema({"type": "string", "examples": ["1h", "2026-01-05", "2026-01-05T12:00:00Z"]}),
+]
+
+#: A duration, which stays a text for the same reason.
+Duration = Annotated[
+    str,
+    Field(max_length=20),
+    AfterValidator(_check_duration),
+    WithJsonSchema({"type": "string", "examples": ["12h", "1d6h"]}),
 ]
 
 

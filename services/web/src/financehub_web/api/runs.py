@@ -23,8 +23,9 @@ from financehub_shared.views.stats import (
 from financehub_web.api.answers import Answer, Item, Page, respond
 from financehub_web.api.errors import ApiError
 from financehub_web.api.paging import damaged_token, make_token, page_of, read_token
-from financehub_web.api.parameters import ListQuery, Moment, Query
+from financehub_web.api.parameters import ListQuery, Query, Since
 from financehub_web.api.routing import CSV, MOST_CHARACTERS, FleetOf, api_router
+from financehub_web.reading.since import read_since
 
 router = api_router("work")
 
@@ -44,7 +45,10 @@ class RunsQuery(ListQuery):
         None, max_length=600, description="Only runs of this schedule.", examples=["default/fetch-news"]
     )
     state: Literal[*LISTED_STATES] | None = Field(None, description="Only runs in this state.")  # type: ignore[valid-type]
-    since: Moment | None = Field(None, description="Only runs that ended, or that are running and started, since then.")
+    since: Since | None = Field(
+        None,
+        description="Only runs that ended, or that run and started, since then: a day, a time, or how long ago.",
+    )
     correlation_id: str | None = Field(None, max_length=200, description="Only the runs with this correlation id.")
 
 
@@ -54,14 +58,17 @@ def list_runs(request: Request, query: Annotated[RunsQuery, Parameters()], fleet
 
     Runs that wait for an attempt are messages in a queue. `/runs/{id}` and the runs of a schedule contain them too.
     """
-    wanted = RunFilter(query.task, query.state, query.schedule, query.correlation_id, query.since)
+    since = read_since(query.since, fleet.clock.now()) if query.since else None
+    wanted = RunFilter(query.task, query.state, query.schedule, query.correlation_id, since)
     after = _position(query.page_token) if query.page_token else None
     reading = fleet.runs(wanted, after=after, limit=query.limit)
 
     def make() -> Answer:
         last = reading.value.last
         views = [run_view(run) for run in reading.value.runs]
-        return Answer(views, RunView, next_page_token=None if last is None else make_token(last))
+        searched = reading.value.searched
+        warnings = [f"{searched:,} runs were searched for this page; the next page continues"] if searched else []
+        return Answer(views, RunView, warnings, None if last is None else make_token(last))
 
     return respond(request, query, [reading], make)
 

@@ -36,9 +36,15 @@ class Links:
         """Return the address of a static file."""
         return f"{self.root}/static/{versioned(name)}"
 
-    def api(self, path: str) -> str:
-        """Return the address of a route of the API, such as `quotes`."""
-        return f"{self.root}/api/v1/{path}"
+    def api(self, path: str, /, **parameters: str) -> str:
+        """Return the address of a route of the API, such as `quotes`.
+
+        Args:
+            path: Path of the route.
+            parameters: Its parameters. Those that are empty are left out.
+        """
+        pairs = [(name, value) for name, value in parameters.items() if value]
+        return f"{self.root}/api/v1/{path}{'?' if pairs else ''}{urlencode(pairs)}"
 
     def current(self, **changes: str | None) -> str:
         """Return the address of this page with other query parameters, and without the one that names an action.

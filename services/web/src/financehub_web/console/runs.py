@@ -16,6 +16,7 @@ from financehub_web.console.links import Links
 from financehub_web.console.page import show
 from financehub_web.console.routing import page
 from financehub_web.reading.fleet import Fleet, fleet_of
+from financehub_web.reading.since import read_since
 
 router = APIRouter()
 #: Number of rows on one page.
@@ -28,16 +29,21 @@ class RunsQuery(BaseModel):
     """The filter of the page, which its address contains.
 
     Args:
-        task, schedule, state: Values that a run must have. Empty selects all.
-        q: A correlation id.
+        task, schedule, state, correlation_id: Values that a run must have. Empty selects all.
+        since: Earliest time: a day, a time, or how long ago, such as `1h`.
         before: Where the page begins: the time and the id of the last run of the previous page.
     """
 
     task: str = Field("", max_length=200)
     schedule: str = Field("", max_length=500)
     state: _State = ""
-    q: str = Field("", max_length=200)
+    correlation_id: str = Field("", max_length=200)
+    since: str = Field("", max_length=100)
     before: str = Field("", max_length=300)
+
+    def parameters(self) -> dict[str, str]:
+        """Return the filter as parameters, which the list of the API has too."""
+        return {name: value.strip() for name, value in self.model_dump(exclude={"before"}).items() if value.strip()}
 
 
 @page(router, "/runs", "runs")
@@ -50,19 +56,35 @@ def runs(
         query.task or None,
         RunState(query.state) if query.state else None,
         query.schedule or None,
-        query.q.strip() or None,
+        query.correlation_id.strip() or None,
+        _since(query.since.strip(), fleet.clock.now()),
     )
     reading = fleet.runs(wanted, after=_position(query.before), limit=ROWS)
     last = reading.value.last
     values = {
         "query": query,
+        "chosen": query.parameters(),
         "runs": reading.value.runs,
+        "searched": reading.value.searched,
         "next_page": f"{last.at!r}~{last.id}" if last else "",
         "tasks": list(stats.value),
         "schedules": [info.name for info in schedules.value],
         "states": LISTED_STATES,
     }
     return show(request, "runs.html", "Runs", "runs", values, stats, schedules, reading)
+
+
+def _since(text: str, now: float) -> float | None:
+    """Return the earliest time in Unix seconds.
+
+    Raises:
+        PageError: It is not a time.
+    """
+    try:
+        return read_since(text, now) if text else None
+    except ValueError as error:
+        detail = f"Since: {error}."
+        raise PageError(HTTPStatus.BAD_REQUEST, "This address is not valid", detail) from error
 
 
 def _position(text: str) -> RunPosition | None:
