@@ -87,12 +87,13 @@ def page_of(
 
 
 def _numbered(keys: list[Key]) -> list[Key]:
-    """Return the keys, where each further one that equals an earlier one has a number as an additional part."""
-    seen: dict[Key, int] = {}
+    """Return the keys, where each further one with the place of an earlier one has a number as an additional part."""
+    seen: dict[Any, int] = {}
     numbered = []
     for key in keys:
-        count = seen.get(key, 0)
-        seen[key] = count + 1
+        place = rank(key, descending=False)  # NaN and None have the same place, and NaN does not equal itself
+        count = seen.get(place, 0)
+        seen[place] = count + 1
         numbered.append((*key, count) if count else key)
     return numbered
 
