@@ -66,7 +66,7 @@ class Manifests:
         return found[0]
 
     def deployment(self, component: str) -> Document:
-        """Return the Deployment of a tier, the scheduler or the simulator."""
+        """Return the Deployment of a tier, the scheduler, the console or the simulator."""
         return self.one("Deployment", f"{RELEASE}-{component}")
 
     def pods(self) -> dict[str, Document]:
@@ -83,7 +83,7 @@ class Manifests:
                 yield name, container
 
     def environment(self, component: str) -> dict[str, Any]:
-        """Return the environment variables of a tier or the scheduler: their values or their sources."""
+        """Return the environment variables of a tier, the scheduler or the console: their values or their sources."""
         (container,) = self.deployment(component)["spec"]["template"]["spec"]["containers"]
         found: dict[str, Any] = {}
         for source in container["envFrom"]:

@@ -59,6 +59,34 @@ namespace: monitoring
 label: ""
 grafanaOperator: {enabled: true, instanceSelector: {matchLabels: {dashboards: grafana}}, folder: FinanceHub}
 """
+#: A console with users, in which operators may change things, behind the proxies of a cluster.
+_CONSOLE_FOR_OPERATORS = """
+mode: write
+prefix: /financehub
+hosts: [market.example.com]
+origins: [https://app.example.com]
+auth:
+  existingSecret: mine
+  userHeader: X-Forwarded-User
+  trustedProxies: [10.244.0.0/16]
+  operators: [alice@example.com]
+autoscaling: {enabled: true, minReplicas: 2}
+service: {type: LoadBalancer, port: 8080, labels: {team: quants}, annotations: {example.org/note: by hand}}
+ingress:
+  enabled: true
+  className: nginx
+  annotations: {example.org/note: by hand}
+  labels: {team: quants}
+  hosts: [{host: market.example.com, paths: [{path: /financehub, pathType: Prefix}]}]
+  tls: [{secretName: market-tls, hosts: [market.example.com]}]
+httpRoute:
+  enabled: true
+  annotations: {example.org/note: by hand}
+  labels: {team: quants}
+  parentRefs: [{name: public, namespace: gateways}]
+  hostnames: [market.example.com]
+  timeouts: {request: 0s}
+"""
 
 
 def _pod_monitor_in_another_namespace() -> Values:
@@ -68,7 +96,7 @@ def _pod_monitor_in_another_namespace() -> Values:
 def _all_pod_values() -> Values:
     pod, process = values_from_yaml(_POD), values_from_yaml(_POD + _PROCESS)
     redis = pod | {"podAnnotations": process["podAnnotations"]}
-    return {"tierDefaults": process, "scheduler": process, "redis": redis, "simulator": pod}
+    return {"tierDefaults": process, "scheduler": process, "web": process, "redis": redis, "simulator": pod}
 
 
 #: The values of each option, by dimension and option.
@@ -104,10 +132,20 @@ OPTIONS: dict[str, dict[str, Values]] = {
     "rights": {"cluster": {}, "namespaces": {"scheduler": {"namespaces": ["market", "research"]}}},
     "simulator": {"off": {}, "on": {"simulator": {"enabled": True}}},
     "keys": {"none": {}, "given": {"providerKeys": {"existingSecret": "keys"}}},
+    "web": {
+        "read-only": {},
+        "for operators": {"web": values_from_yaml(_CONSOLE_FOR_OPERATORS)},
+        "none": {"web": {"enabled": False}},
+    },
     "network": {
         "guarded": {},
         "open": {"networkPolicy": {"enabled": False}},
-        "named": {"networkPolicy": {"metricsFrom": [{"namespaceSelector": {"matchLabels": {"team": "ops"}}}]}},
+        "named": {
+            "networkPolicy": {
+                "metricsFrom": [{"namespaceSelector": {"matchLabels": {"team": "ops"}}}],
+                "ingressFrom": [{"namespaceSelector": {"matchLabels": {"team": "proxies"}}}],
+            }
+        },
     },
     "metrics": {
         "annotations": {},
@@ -136,6 +174,7 @@ OPTIONS: dict[str, dict[str, Values]] = {
         "none": {
             "tierDefaults": {"disruptionBudget": {"enabled": False}, "spread": False},
             "scheduler": {"disruptionBudget": {"enabled": False}, "spread": False},
+            "web": {"disruptionBudget": {"enabled": False}, "spread": False},
         },
     },
     "images": {

@@ -20,11 +20,20 @@ _FOREIGN = {
     "PodMonitor",
     "PrometheusRule",
     "GrafanaDashboard",
+    "HTTPRoute",
 }
 #: Together, these render every kind and every optional part.
 _CHOICES = (
     choice(),
-    choice(pods="everything", simulator="on", keys="given", network="named", definition="removed", images="mirror"),
+    choice(
+        pods="everything",
+        web="for operators",
+        simulator="on",
+        keys="given",
+        network="named",
+        definition="removed",
+        images="mirror",
+    ),
     choice(
         redis="external with TLS",
         rights="namespaces",

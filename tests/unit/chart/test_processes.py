@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,12 @@ from financehub_shared.market.asset_entry import read_entry
 from financehub_shared.market.assets_file import load_assets, parse_assets
 from financehub_simulator import __main__ as simulator_main
 from financehub_simulator.client_settings import settings_for
+from financehub_web import __main__ as web_main
 from support.chart import Manifests, render
 
 LOCAL = Path(__file__).parents[3] / "deploy" / "local"
 TIERS = ("high", "medium", "low")
+PROCESSES = (*TIERS, "scheduler", "web")
 _SIMULATED = {"simulator": {"enabled": True}}
 
 
@@ -46,7 +49,7 @@ def without_env(words: list[Any]) -> list[str]:
     return [str(word) for word in words[2:]]
 
 
-@pytest.mark.parametrize("component", [*TIERS, "scheduler"])
+@pytest.mark.parametrize("component", PROCESSES)
 def test_settings_of_the_chart_are_accepted(component: str):
     """Each process accepts its environment, which refers to the release's Redis with a password."""
     settings = settings_of(render(), component)
@@ -55,7 +58,7 @@ def test_settings_of_the_chart_are_accepted(component: str):
     assert (settings.http_port, settings.log_format, settings.simulated) == (8000, "json", False)
 
 
-@pytest.mark.parametrize("component", [*TIERS, "scheduler"])
+@pytest.mark.parametrize("component", PROCESSES)
 @pytest.mark.parametrize("release", ["financehub", "2024-prices"])
 def test_processes_know_the_name_of_the_release(component: str, release: str):
     """Each process has the release name in its settings, because it is a label of every metric."""
@@ -171,6 +174,13 @@ def test_scheduler_accepts_its_command(monkeypatch: pytest.MonkeyPatch):
     assert "subPath" not in mount
     (volume,) = [each for each in spec["volumes"] if each["name"] == mount["name"]]
     assert file in manifests.one("ConfigMap", volume["configMap"]["name"])["data"]
+
+
+def test_console_has_a_command_of_its_distribution():
+    """The console's command is the program that its distribution installs, without arguments."""
+    (program,) = command(render(), "web")
+    (entry,) = [each for each in entry_points(group="console_scripts") if each.name == program]
+    assert entry.load() is web_main.main
 
 
 @pytest.mark.parametrize("tier", TIERS)

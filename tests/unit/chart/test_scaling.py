@@ -17,11 +17,19 @@ def _scaled(manifests: Manifests, kind: str) -> dict[str, Document]:
 
 
 def test_each_tier_has_its_own_autoscaler():
-    """Each tier has one ScaledObject or HorizontalPodAutoscaler, and nothing else has one."""
+    """Each tier has one ScaledObject or HorizontalPodAutoscaler, and by default nothing else has one."""
     assert _scaled(render(KEDA), "ScaledObject").keys() == {*TIERS}
     assert not render(KEDA).all("HorizontalPodAutoscaler")
     assert _scaled(render(), "HorizontalPodAutoscaler").keys() == {*TIERS}
     assert not render().all("ScaledObject", "TriggerAuthentication")
+
+
+@pytest.mark.parametrize("mode", ["keda", "hpa"])
+def test_console_is_scaled_by_cpu_with_either_autoscaler(mode: str):
+    """The console has no messages, so it has a HorizontalPodAutoscaler also where KEDA scales the tiers."""
+    manifests = render({"autoscaling": {"mode": mode}, "web": {"autoscaling": {"enabled": True}}})
+    assert "web" in _scaled(manifests, "HorizontalPodAutoscaler")
+    assert "web" not in _scaled(manifests, "ScaledObject")
 
 
 def test_tier_without_autoscaling_has_fixed_replicas():
@@ -176,7 +184,7 @@ def test_grace_period_exceeds_the_shutdown_timeout(seconds: int):
 
 def test_probes_use_the_liveness_and_readiness_endpoints():
     """The startup and liveness probes call /livez, and the readiness probe calls /readyz."""
-    for component in (*TIERS, "scheduler"):
+    for component in (*TIERS, "scheduler", "web"):
         (container,) = render().deployment(component)["spec"]["template"]["spec"]["containers"]
         assert {
             name: container[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "liveness", "readiness")
@@ -185,5 +193,6 @@ def test_probes_use_the_liveness_and_readiness_endpoints():
             "liveness": "/livez",
             "readiness": "/readyz",
         }
-        # A preStop hook could send a second signal, which would stop a draining worker immediately.
-        assert "lifecycle" not in container
+        # A preStop hook could send a second signal, which would stop a draining worker immediately. That of the console
+        # only waits.
+        assert container.get("lifecycle") == ({"preStop": {"sleep": {"seconds": 5}}} if component == "web" else None)
