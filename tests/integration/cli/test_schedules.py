@@ -77,6 +77,24 @@ def test_schedules_commands_list_trigger_backfill_and_show(
     assert (backfill["state"], backfill["total"], backfill["enqueued"]) == ("finished", 2, 2)
     assert backfill["start"] == f"{yesterday}T00:00:00.000Z"
 
+    plan = cli("schedules", "backfill", "coins", "--from", yesterday, "--dry-run")
+    assert (plan["total"], plan["problem"], plan["first"][0]) == (2, "", f"{yesterday}T00:00:00.000Z")
+    printed = invoke("schedules", "backfill", "coins", "--from", yesterday, "--dry-run").stdout
+    assert f"This is 2 runs: {yesterday} 00:00 … " in printed
+    assert "Due times that have already run are run again." in printed
+    refused = cli(
+        "schedules",
+        "backfill",
+        "coins",
+        "--from",
+        f"{yesterday}T12:00",
+        "--to",
+        f"{yesterday}T13:00",
+        "--dry-run",
+        code=1,
+    )
+    assert refused["problem"] == "No due time of the schedule is in this range."
+
     shown = cli("schedules", "show", coins["name"])
     assert (shown["triggered"], shown["last_outcome"], shown["spec"]["task"]) == (1, "succeeded", TASK)
     assert run["message_id"] in [recent["message_id"] for recent in shown["recent"]]

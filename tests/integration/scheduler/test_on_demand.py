@@ -15,6 +15,7 @@ from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.errors import InvalidArgumentsError
 from financehub_shared.redis import keys
 from financehub_shared.schedules import request_backfill, request_trigger, show_backfill, show_schedule
+from financehub_shared.schedules.backfill_plan import plan_backfill
 from support.hand_driven import Scheduler, T, build
 from support.schedules import UID, messages, schedule
 
@@ -218,6 +219,31 @@ async def test_backfill_with_two_schedulers_enqueues_the_range_once(
     found = show_backfill(scheduler.client, id)
     assert (found.total, found.enqueued, found.name) == (6, 6, "default/demo")
     assert len({message["message_id"] for message in messages(scheduler.client)}) == 6
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"schedule": "@every 7m", "jitterSeconds": 90},
+        {"schedules": ["15,45 0-4 * * *", "@every 1h"], "timeZone": "Europe/Berlin"},
+        {"schedule": "30 * * * *", "timeZone": "America/New_York", "calendar": "XNYS"},
+        {"schedule": "*/20 * * * *", "startTime": "2026-10-24T22:30:00Z", "endTime": "2026-10-25T03:00:00Z"},
+    ],
+    ids=["interval", "clock-change", "exchange", "limits"],
+)
+async def test_backfill_enqueues_the_due_times_of_its_preview(
+    scheduler: Scheduler, now: float, spec: dict[str, object]
+) -> None:
+    """The preview, which reads the stored spec, has exactly the due times that the scheduler then enqueues."""
+    scheduler.clock.set_wall(now)
+    await scheduler.load(schedule(concurrencyPolicy="Allow", maxQueueDepth=1_000, **spec))
+    start, end = (datetime.fromisoformat(f"2026-10-{time}Z").timestamp() for time in ("22T12:00", "25T06:00"))
+    plan = plan_backfill(show_schedule(scheduler.client, "demo"), start, end, now)
+    id = request_backfill(scheduler.client, "demo", start, end)
+    assert await run_backfill(scheduler, id, 20) == "finished"
+    enqueued = [round(due + T) for due in scheduler.due()]
+    assert len(enqueued) == plan.total == show_backfill(scheduler.client, id).total > 0
+    assert (*enqueued[:5], *enqueued[max(5, len(enqueued) - 5) :]) == (*plan.first, *plan.last)
 
 
 async def test_backfill_with_two_schedulers_reports_start_and_end_once(

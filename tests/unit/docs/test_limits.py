@@ -8,9 +8,7 @@ import pytest
 
 from financehub_scheduler.api.scheduled_task import MAX_TRIGGER, ScheduledTask
 from financehub_scheduler.catch_up import MAX_CATCH_UP
-from financehub_scheduler.core.on_demand import MAX_BACKFILL_RUNS
 from financehub_scheduler.core.reporter import MAX_LABELS
-from financehub_scheduler.redis.enqueuer import BACKFILL_QUEUE_DEPTH
 from financehub_shared.broker.consumer import HELD_BYTES
 from financehub_shared.broker.door import MAX_READ_BYTES
 from financehub_shared.broker.redis_broker import MAX_ENTRY_BYTES
@@ -26,7 +24,12 @@ from financehub_shared.metrics.label_limit import MAX_VALUES
 from financehub_shared.monitor.record_writer import RUNS_KEPT
 from financehub_shared.monitor.run_listing import MOST_SEARCHED
 from financehub_shared.providers.rss.provider import FEED_BYTES_MAX
-from financehub_shared.schedules.requests import MAX_BACKFILLS, MAX_TRIGGERS
+from financehub_shared.schedules.requests import (
+    BACKFILL_QUEUE_DEPTH,
+    MAX_BACKFILL_RUNS,
+    MAX_BACKFILLS,
+    MAX_TRIGGERS,
+)
 from financehub_web.access.gate import WRONG_TOKENS
 from financehub_web.api.parameters import MOST_RECORDS
 from financehub_web.api.quote_feed import MOST_OF_CLIENT, MOST_STREAMS

@@ -10,6 +10,7 @@ from financehub_cli.exit_codes import ExitCode, print_message
 from financehub_cli.follow import follow_backfill, follow_run
 from financehub_cli.groups import new_group
 from financehub_cli.options import AsJson, NoWait, Timeout, parse_time
+from financehub_cli.output.backfill_plan import describe_plan
 from financehub_cli.output.formats import readable_time
 from financehub_cli.output.result import CommandResult, print_result
 from financehub_cli.output.runs import runs_table
@@ -27,6 +28,8 @@ from financehub_shared.schedules import (
     show_backfill,
     show_schedule,
 )
+from financehub_shared.schedules.backfill_plan import plan_backfill
+from financehub_shared.views.backfill_plans import backfill_plan_view
 from financehub_shared.views.schedules import backfill_view, schedule_detail_view, schedule_view
 
 app = new_group("List schedules and their last and next runs, run one now, or run past due times.")
@@ -45,6 +48,9 @@ Start = Annotated[
 End = Annotated[
     str, typer.Option("--to", help="End of the range in ISO 8601, inclusive. The default is the current time.")
 ]
+
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show which due times would run, and request nothing.")]
 
 
 @app.command("list")
@@ -104,6 +110,7 @@ def backfill(
     name: Name,
     start: Start,
     end: End = "",
+    dry_run: DryRun = False,
     no_wait: NoWait = False,
     timeout: Timeout = 900,
     as_json: AsJson = False,
@@ -114,15 +121,24 @@ def backfill(
     code is 0 if all runs were enqueued, or with --no-wait if the backfill was requested. It is 1 if the backfill was
     refused, did not end within --timeout, or waits for a scheduler or worker that is absent.
 
-    JSON: {id, name, start, end, state, total, enqueued, message}. state is pending, running, finished or refused.
+    JSON: {id, name, start, end, state, total, enqueued, message}. state is pending, running, finished or refused. With
+    --dry-run, {name, start, end, time_zone, total, limit, first, last, concurrency_policy, queue_depth, notes,
+    problem}, and the exit code is 1 if the backfill would be refused.
 
     Examples:
+    - `financehub schedules backfill fetch-news --from 2026-01-05 --dry-run`
     - `financehub schedules backfill fetch-news --from 2026-01-05 --to 2026-01-05T12:00`
     """
     session = Session()
     first = parse_time("--from", start)
     # the clock of the session is an estimate, and the end must not be in the future
     last = parse_time("--to", end) if end else server_time(session.broker_client)
+    if dry_run:
+        info = show_schedule(session.broker_client, name)
+        plan = plan_backfill(info, first, last, server_time(session.broker_client))
+        code = ExitCode.FAILED if plan.problem else ExitCode.OK
+        print_result(CommandResult(backfill_plan_view(plan), describe_plan(plan), [], code), as_json=as_json)
+        return
     id = request_backfill(session.broker_client, name, first, last)
     progress = show_backfill(session.broker_client, id)
     if not no_wait:

@@ -19,6 +19,10 @@ from financehub_shared.schedules.listing import find_schedule
 MAX_TRIGGERS = 1_000
 #: Largest number of backfills that have not ended. Schedulers read the record of each every second.
 MAX_BACKFILLS = 100
+#: Largest number of due times in a backfill. A longer range is refused, because it is more likely a typo than intended.
+MAX_BACKFILL_RUNS = 10_000
+#: Largest number of messages that a backfill keeps in the queue if the schedule does not set `maxQueueDepth`.
+BACKFILL_QUEUE_DEPTH = 100
 #: Earliest start of a backfill in Unix seconds: 2000-01-01. An earlier one is a mistake.
 EARLIEST_BACKFILL = 946_684_800.0
 #: How long an ended backfill's progress is kept.
@@ -65,10 +69,7 @@ def request_backfill(client: "redis.Redis", name: str, start: float, end: float)
     Raises:
         InvalidArgumentsError: There is no such schedule, or the range is invalid.
     """
-    if start < EARLIEST_BACKFILL:
-        raise InvalidArgumentsError("backfill", "start", "the range must begin on 2000-01-01 or later")
-    if not start <= end <= server_time(client):
-        raise InvalidArgumentsError("backfill", "end", "the range must end in the past and not before its start")
+    check_range(start, end, server_time(client))
     uid, full_name = find_schedule(client, name)
     if repaired(client, schedule_types, lambda: client.scard(keys.SCHEDULE_BACKFILLS)) >= MAX_BACKFILLS:
         problem = f"{MAX_BACKFILLS} backfills have not ended yet; wait until one ends"
@@ -83,6 +84,23 @@ def request_backfill(client: "redis.Redis", name: str, start: float, end: float)
 
     repaired(client, schedule_types, write)
     return id
+
+
+def check_range(start: float, end: float, now: float) -> None:
+    """Check the range of a backfill.
+
+    Args:
+        start: Start of the range in Unix seconds.
+        end: End of the range in Unix seconds.
+        now: The current time of Redis in Unix seconds.
+
+    Raises:
+        InvalidArgumentsError: The range is too early, ends in the future, or ends before its start.
+    """
+    if start < EARLIEST_BACKFILL:
+        raise InvalidArgumentsError("backfill", "start", "the range must begin on 2000-01-01 or later")
+    if not start <= end <= now:
+        raise InvalidArgumentsError("backfill", "end", "the range must end in the past and not before its start")
 
 
 def _parse_uid(name: str, uid: str) -> UUID:

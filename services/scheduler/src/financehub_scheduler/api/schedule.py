@@ -21,9 +21,8 @@ from financehub_shared.broker import options
 from financehub_shared.broker.dead_letter_reason import MessageRefusedError
 from financehub_shared.broker.door import check_fields, too_large
 from financehub_shared.core.catalog import CATALOG
-from financehub_shared.recurrence.calendar import load_calendar
-from financehub_shared.recurrence.recurrence import Recurrence, jitter_offset
-from financehub_shared.recurrence.rules import parse_rule, parse_zone
+from financehub_shared.recurrence.build import build_recurrence
+from financehub_shared.recurrence.recurrence import Recurrence
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +129,14 @@ def compile_schedule(task: ScheduledTask, uid: str) -> Schedule:
     """
     spec = task.spec
     name = f"{task.metadata.namespace}/{task.metadata.name}"
-    zone = parse_zone(spec.time_zone)
-    anchor = int(spec.start_time.timestamp()) if spec.start_time else 0
-    recurrence = Recurrence(
-        rules=tuple(parse_rule(text, zone, anchor) for text in spec.schedules or [spec.schedule or ""]),
-        calendar=load_calendar(spec.calendar) if spec.calendar else None,
-        start=spec.start_time.timestamp() if spec.start_time else None,
-        end=spec.end_time.timestamp() if spec.end_time else None,
-        offset=jitter_offset(uid, spec.jitter_seconds),
+    recurrence = build_recurrence(
+        uid,
+        spec.schedules or [spec.schedule or ""],
+        time_zone=spec.time_zone,
+        calendar=spec.calendar,
+        start_time=spec.start_time,
+        end_time=spec.end_time,
+        jitter_seconds=spec.jitter_seconds,
     )
     queue = spec.queue or CATALOG[spec.task].queue.value
     spec_json = spec.model_dump_json(by_alias=True, exclude_defaults=True)

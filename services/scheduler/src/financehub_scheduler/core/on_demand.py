@@ -24,6 +24,7 @@ from financehub_shared.redis.schedule_keys import schedule_types
 from financehub_shared.redis.schedule_record import BackfillField, ScheduleField, new_backfill
 from financehub_shared.redis.text import decode, decode_hash, read_time
 from financehub_shared.schedules import BACKFILL_TTL_SECONDS
+from financehub_shared.schedules.requests import MAX_BACKFILL_RUNS
 
 log = structlog.get_logger(__name__)
 
@@ -31,8 +32,6 @@ INTERVAL_SECONDS = 1.0
 #: Maximum number of runs of one backfill per step. It limits the rate of a backfill, and the delay that it causes for
 #: due runs.
 _BACKFILL_BATCH = 50
-#: Maximum number of due times in a backfill. A larger range is refused, because it is more likely a typo than intended.
-MAX_BACKFILL_RUNS = 10_000
 #: Seconds for which an ended backfill is kept after the schedule's annotation has requested another one.
 _REPLACED_TTL_SECONDS = 3_600
 #: Seconds after which a trigger that no scheduler could carry out is deleted, because its requester no longer waits.

@@ -14,6 +14,7 @@ from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.monitor.run_state import ACTIVE
 from financehub_shared.redis.key_types import arepaired
 from financehub_shared.redis.schedule_keys import schedule_types
+from financehub_shared.schedules.requests import BACKFILL_QUEUE_DEPTH
 
 #: A run whose record says `retrying` no longer counts as active this long after its first enqueue, because a record
 #: that no worker finishes must not block its schedule forever. Retries usually wait for minutes and end much earlier.
@@ -32,8 +33,6 @@ MAX_BACKLOG_WITH_DEPTH = 1_000
 #: Seconds for which the record of a run is kept that was skipped or replaced in the queue. The client that requested it
 #: reads it within seconds, and a schedule that is due each second has at most 3,600 of them.
 _SKIPPED_TTL = 3_600
-#: Maximum number of messages that a backfill keeps in the queue if the schedule does not set `maxQueueDepth`.
-BACKFILL_QUEUE_DEPTH = 100
 
 #: The reason for a run. It determines which fence prevents the run from being enqueued twice.
 RunKind = Literal["due", "buffered", "annotation", "request", "backfill"]

@@ -1,0 +1,61 @@
+"""Parses and formats days and times as users write them, in a time zone."""
+
+import re
+from calendar import monthrange
+from datetime import datetime, tzinfo
+
+#: A day in another order or with other separators, and maybe a time.
+_YEAR_FIRST = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ]+(\d{1,2}):(\d{2})(?::\d{2})?)?\s*Z?", re.ASCII)
+_DAY_FIRST = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:[T ]+(\d{1,2}):(\d{2})(?::\d{2})?)?", re.ASCII)
+
+
+def parse_moment(text: str, zone: tzinfo) -> float:
+    """Parse a day or time in ISO 8601, and return its Unix seconds.
+
+    Args:
+        text: What the user wrote.
+        zone: Time zone of a text without an offset.
+
+    Raises:
+        ValueError: It is not a day or time. The message says what is wrong, and what the user may have meant.
+    """
+    stripped = text.strip()
+    if not stripped:
+        raise ValueError("a day or time is missing; write one such as 2026-01-05 or 2026-01-05 12:00")
+    try:
+        moment = datetime.fromisoformat(stripped)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
+    except (ValueError, OverflowError):
+        raise ValueError(f"{stripped[:40]!r} is not a day or time{_hint(stripped)}") from None
+
+
+def format_moment(at: float, zone: tzinfo) -> str:
+    """Return a time in a zone, such as `2026-01-05 12:00`. It has seconds and an offset only if they are needed.
+
+    Args:
+        at: Unix seconds.
+        zone: The time zone.
+    """
+    moment = datetime.fromtimestamp(at, zone)
+    text = moment.strftime("%Y-%m-%d %H:%M:%S" if moment.second else "%Y-%m-%d %H:%M")
+    # in the hour that the clocks repeat in autumn, the time alone is ambiguous
+    is_ambiguous = moment.replace(fold=0).utcoffset() != moment.replace(fold=1).utcoffset()
+    return text + moment.isoformat()[-6:] if is_ambiguous else text
+
+
+def _hint(text: str) -> str:
+    if match := _YEAR_FIRST.fullmatch(text):
+        year, month, day, hour, minute = match.groups()
+    elif match := _DAY_FIRST.fullmatch(text):
+        day, month, year, hour, minute = match.groups()
+    else:
+        return "; write one such as 2026-01-05 or 2026-01-05 12:00"
+    if not 1 <= int(month) <= 12:
+        return f": months go from 1 to 12, not {month}"
+    days = monthrange(int(year), int(month))[1] if int(year) else 31
+    if not 1 <= int(day) <= days:
+        return f": that month has the days from 1 to {days}"
+    if hour and (int(hour) > 23 or int(minute) > 59):
+        return ": times go from 00:00 to 23:59"
+    time = f" {int(hour):02}:{minute}" if hour else ""
+    return f"; did you mean {year}-{int(month):02}-{int(day):02}{time}?"
