@@ -43,12 +43,12 @@ def test_page_after_changes_contains_exactly_what_comes_after_the_token(
     """If the list has changed meanwhile, the next page begins behind the place of the last record."""
     _, token = page_of(before, lambda record: record, limit=1, descending=descending)
     if token is not None:
-        different = {rank(each, descending=descending): each for each in after}
+        different = {rank(each, descending=False): each for each in after}
         rest, _ = page_of(
             list(different.values()), lambda record: record, limit=100, token=token, descending=descending
         )
         place = rank(read_token(token), descending=descending)
-        expected = [each for each_place, each in different.items() if each_place > place]
+        expected = [each for each in different.values() if rank(each, descending=descending) > place]
         assert sorted(map(repr, rest)) == sorted(map(repr, expected))
 
 
