@@ -55,7 +55,7 @@ class WorkerProcess:
 
     def wait_ready(self) -> "WorkerProcess":
         """Wait until the worker consumes, and return self."""
-        eventually(lambda: "ready for action" in self.log.read_text(), within=20)
+        eventually(lambda: "ready for action" in self.log.read_text(), "the worker is ready", within=60)
         return self
 
     def kill(self) -> None:
@@ -63,12 +63,12 @@ class WorkerProcess:
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
-    def terminate(self, timeout: float = 20) -> int:
+    def terminate(self, timeout: float = 60) -> int:
         """Send SIGTERM, as the kubelet does, and return the exit code."""
         self._process.terminate()
         return self._process.wait(timeout)
 
-    def wait(self, timeout: float = 20) -> int:
+    def wait(self, timeout: float = 60) -> int:
         """Wait until the process exits by itself, and return the exit code."""
         return self._process.wait(timeout)
 

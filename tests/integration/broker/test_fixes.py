@@ -53,7 +53,7 @@ def test_delayed_message_survives_an_outage_of_redis(redis_server: StartRedis, s
     server = redis_server()
     workers = start_both(start_worker, server.url)
     for kind in KINDS:
-        broker(kind, server.url).enqueue(message(kind, "record", "late"), delay=3_000)
+        broker(kind, server.url).enqueue(message(kind, "record", "late"), delay=12_000)
     client = server.client()
     eventually_despite_outage(lambda: all(held(client, f"{kind}.DQ") == 1 for kind in KINDS))
     server.kill()
@@ -107,7 +107,7 @@ def test_ack_without_a_reply_of_a_hung_redis_is_repeated(redis_server: StartRedi
         broker(kind, server.url).enqueue(message(kind, "until_go", "a"))
     eventually_despite_outage(lambda: all(events(events_client, kind) == ["start a"] for kind in KINDS))
     for kind in KINDS:
-        broker(kind, server.url).enqueue(message(kind, "record", "delayed"), delay=6_000)
+        broker(kind, server.url).enqueue(message(kind, "record", "delayed"), delay=12_000)
     eventually_despite_outage(lambda: all(held(client, f"{kind}.DQ") == 1 for kind in KINDS))
     server.hang()
     # This closes earlier connections, over which a dropped ack might still arrive.
@@ -176,7 +176,7 @@ def test_ready_at_of_a_delayed_message_is_when_it_may_start(redis_url: str, redi
     before = time.time() * 1000
     stock, fixed = (broker(kind, redis_url).enqueue(message(kind, "record", "a"), delay=60_000) for kind in KINDS)
     assert "ready_at" not in stock.options
-    assert stock.message_timestamp < before + 1_000
+    assert stock.message_timestamp < before + 30_000
     # the time is that of Redis, which is measured to a few milliseconds
     assert before + 59_000 <= fixed.options["ready_at"] <= time.time() * 1000 + 61_000
 
@@ -192,8 +192,8 @@ def test_worker_holds_at_most_one_message_per_thread(
             broker(kind, redis_url).enqueue(message(kind, "slow", str(number), 30))
     start_both(start_worker, redis_url, threads=2)
     eventually_despite_outage(lambda: all(len(events(redis_client, kind)) == 2 for kind in KINDS))
+    eventually_despite_outage(lambda: held(redis_client, "stock") == 4)
     time.sleep(0.5)
-    assert held(redis_client, "stock") == 4
     assert held(redis_client, "fixed") == 2
 
 
@@ -201,7 +201,7 @@ def test_shutdown_requeues_unfinished_messages(redis_url: str, redis_client: "re
     """Fix 6: a task that outlasts the shutdown timeout is requeued at exit. Stock dramatiq leaves it in the ack set.
     Tasks that end in time are drained, and no new task starts meanwhile.
     """
-    workers = start_both(start_worker, redis_url, shutdown_ms=5_000)
+    workers = start_both(start_worker, redis_url, shutdown_ms=15_000)
     for kind in KINDS:
         broker(kind, redis_url).enqueue(message(kind, "slow", "long", 60))
         broker(kind, redis_url).enqueue(message(kind, "slow", "short", 0.5))
@@ -242,7 +242,8 @@ def test_dead_letter_carries_its_history(redis_url: str, redis_client: "redis.Re
     assert fixed.traceback == "TaskFailedError: attempt 4 of fixed-x"
     assert [failure["error"] for failure in fixed.failures] == [f"attempt {n} of fixed-x" for n in range(1, 5)]
     assert fixed.attempts == 4
-    times = [fixed.enqueued_at, *(failure["at"] for failure in fixed.failures), fixed.died_at]
+    # The time of the enqueue comes from another process, which measures the time of Redis by itself.
+    times = [fixed.enqueued_at - 1, *(failure["at"] for failure in fixed.failures), fixed.died_at]
     assert times == sorted(times)
     assert by_queue["stock"].attempts == 3
     assert "attempt 4" not in by_queue["stock"].error

@@ -39,15 +39,29 @@ def test_actor_with_a_taken_name_or_an_invalid_queue_is_refused(broker: RedisBro
 
 @pytest.mark.parametrize("delay", [200, timedelta(milliseconds=200)], ids=["ms", "timedelta"])
 def test_delayed_message_runs_when_it_is_due(broker: RedisBroker, working: Any, delay: Any):
-    """A delayed message waits, and does not delay others."""
-    runs: list[tuple[str, float]] = []
-    task = dramatiq.actor(lambda name: runs.append((name, time.monotonic())), actor_name="task")
+    """A delayed message waits in its delay queue until its time."""
+    runs: list[float] = []
+    task = dramatiq.actor(lambda: runs.append(time.monotonic()), actor_name="task")
     with working(broker):
         start = time.monotonic()
-        assert task.send_with_options(args=("late",), delay=delay).queue_name == "default.DQ"
+        assert task.send_with_options(delay=delay).queue_name == "default.DQ"
+    (run,) = runs
+    assert run - start >= 0.195  # due times are whole milliseconds
+
+
+def test_delayed_message_delays_no_other(broker: RedisBroker):
+    """A message that is sent later runs while a delayed one waits."""
+    runs: list[str] = []
+    task = dramatiq.actor(runs.append, actor_name="task")
+    worker = dramatiq.Worker(broker, worker_timeout=20, worker_threads=2)
+    worker.start()
+    try:
+        task.send_with_options(args=("late",), delay=3_600_000)
         task.send("now")
-    assert [name for name, _ in runs] == ["now", "late"]
-    assert runs[1][1] - start >= 0.2
+        eventually(lambda: runs)
+    finally:
+        worker.stop()
+    assert runs == ["now"]
 
 
 def test_fetched_messages_run_by_priority(broker: RedisBroker, working: Any):
@@ -162,8 +176,8 @@ def test_shutdown_interrupts_tasks_that_ask_for_it(broker: RedisBroker, redis_cl
     seen: list[str] = []
 
     def task() -> None:
-        seen.append("started")
         try:
+            seen.append("started")
             for _ in range(3_000):
                 time.sleep(0.01)
         except Shutdown:

@@ -85,8 +85,8 @@ def test_retry_succeeds(broker: RedisBroker, working: Any, redis_client: "redis.
 def test_retry_waits_for_its_delay(broker: RedisBroker, working: Any):
     """The delay of `Retry` and the shortest back-off of an actor are respected. Dramatiq's jitter halves the latter."""
     for options, error, shortest in (
-        ({}, lambda: Retry("later", delay=300), 0.3),
-        ({"min_backoff": 400, "max_backoff": 400}, ValueError, 0.2),
+        ({}, lambda: Retry("later", delay=300), 0.295),  # due times are whole milliseconds
+        ({"min_backoff": 400, "max_backoff": 400}, ValueError, 0.195),
     ):
         seen: list[float] = []
         task = dramatiq.actor(failing(seen, error, times=1), actor_name=f"task{shortest}", **options)
@@ -115,7 +115,7 @@ def test_time_limit_interrupts_the_task(broker: RedisBroker, working: Any, async
             ends.append("interrupted")
             raise
 
-    task = dramatiq.actor(wait_async if asynchronous else wait, actor_name="wait", time_limit=100, max_retries=0)
+    task = dramatiq.actor(wait_async if asynchronous else wait, actor_name="wait", time_limit=500, max_retries=0)
     with working(broker):
         task.send()
     assert ends == ["interrupted"]
