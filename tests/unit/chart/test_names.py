@@ -110,14 +110,15 @@ def test_notes_without_a_runbook_url_ask_for_it(url: str):
     assert "runbookUrl" not in render().notes
 
 
-def test_notes_list_three_commands():
-    """The notes list three commands with the namespace and the names of this release."""
-    commands = [line.strip() for line in render().notes.splitlines() if line.startswith("  ")]
-    assert len(commands) == 3
+def test_notes_list_four_commands():
+    """The notes list four commands with the namespace and the names of this release."""
+    commands = [line.strip() for line in render().notes.splitlines() if line.startswith("  kubectl")]
+    assert len(commands) == 4
     assert all("-n market" in command for command in commands)
-    assert commands[0] == "kubectl get st -n market"
-    assert "deploy/financehub-scheduler -- financehub status" in commands[1]
-    assert commands[2].startswith("kubectl logs -n market deploy/financehub-high")
+    assert commands[0] == "kubectl port-forward -n market svc/financehub-web 8000:80"
+    assert commands[1] == "kubectl get st -n market"
+    assert "deploy/financehub-scheduler -- financehub status" in commands[2]
+    assert commands[3].startswith("kubectl logs -n market deploy/financehub-high")
 
 
 def test_simulator_is_announced_in_the_notes():
@@ -131,7 +132,7 @@ def test_simulator_is_announced_in_the_notes():
 
 def test_helm_test_runs_the_health_check():
     """`helm test` runs `financehub status` in a pod that is deleted after it succeeded."""
-    (pod,) = render().all("Pod")
+    pod = render().one("Pod", "financehub-test")
     assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
     (container,) = pod["spec"]["containers"]
     # The script retries for a limited time, because the first runs may not have finished yet.

@@ -1,0 +1,62 @@
+{{/* The first entry of the notes: how to open the console, and what users can do there. */}}
+{{- define "financehub.web.notes" -}}
+{{- if include "financehub.hasWeb" . }}
+{{- $web := .Values.web }}
+{{- $auth := $web.auth }}
+{{- $service := printf "%s-web" (include "financehub.fullname" .) }}
+{{- $namespace := ternary "" (printf " -n %s" .Release.Namespace) (eq .Release.Namespace "default") }}
+
+To open the console, {{ ternary "which is read-only" "in which operators can also change something" (eq $web.mode "read-only") }}:
+{{- range include "financehub.web.addresses" . | fromYamlArray }}
+  {{ . }}
+{{- else }}
+{{- if $web.ingress.enabled }}
+  kubectl get ingress{{ $namespace }} {{ $service }}
+{{- else if $web.httpRoute.enabled }}
+  kubectl get httproute{{ $namespace }} {{ $service }}
+{{- else if ne $web.service.type "ClusterIP" }}
+  kubectl get service{{ $namespace }} {{ $service }}
+{{- else if and $auth.userHeader (not $auth.existingSecret) }}
+  the address of your proxy, whose target is http://{{ $service }}.{{ .Release.Namespace }}.svc:{{ $web.service.port }}{{ $web.prefix }}/
+{{- else }}
+  kubectl port-forward{{ $namespace }} svc/{{ $service }} 8000:{{ $web.service.port }}
+  and then http://localhost:8000{{ $web.prefix }}/ in a browser
+{{- end }}
+{{- end }}
+{{- if $auth.existingSecret }}
+A browser asks for a name and a password: any name, and a token whose hash is in the Secret {{ $auth.existingSecret }}.
+{{- else if not $auth.userHeader }}
+Everybody who reaches it can read it. web.auth in the chart's values limits it to users.
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* The addresses under which an Ingress or an HTTPRoute publishes the console, as a list. Hosts with a wildcard have none. */}}
+{{- define "financehub.web.addresses" -}}
+{{- $web := .Values.web -}}
+{{- $certified := list -}}
+{{- range $web.ingress.tls -}}
+{{- $certified = concat $certified (.hosts | default list) -}}
+{{- end -}}
+{{- if $web.ingress.enabled -}}
+{{- range $web.ingress.hosts -}}
+{{- $host := .host | default "*" -}}
+{{- $isSecure := false -}}
+{{- range $certified -}}
+{{- if include "financehub.web.isNamed" (dict "host" . "names" (list $host)) }}{{ $isSecure = true }}{{ end -}}
+{{- end -}}
+{{- if not (hasPrefix "*" $host) }}
+- {{ ternary "https" "http" $isSecure }}://{{ $host }}{{ $web.prefix }}/
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if $web.httpRoute.enabled -}}
+{{- /* The listener of the Gateway decides. Its name usually says which one it is. */}}
+{{- $isPlain := eq (dig "sectionName" "https" (first $web.httpRoute.parentRefs)) "http" -}}
+{{- range $web.httpRoute.hostnames -}}
+{{- if not (hasPrefix "*" .) }}
+- {{ ternary "http" "https" $isPlain }}://{{ . }}{{ $web.prefix }}/
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}

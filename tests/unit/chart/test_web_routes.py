@@ -1,0 +1,149 @@
+"""Tests of the Ingress and the HTTPRoute of the console, and of what the notes say about its address."""
+
+from typing import Any
+
+import pytest
+
+from support.chart import Document, Manifests, render
+from support.chart_values import merged
+
+_HOST = {"host": "market.example.com"}
+_INGRESS: dict[str, Any] = {"web": {"ingress": {"enabled": True, "className": "traefik", "hosts": [_HOST]}}}
+_ROUTE: dict[str, Any] = {
+    "web": {"httpRoute": {"enabled": True, "parentRefs": [{"name": "public"}], "hostnames": ["market.example.com"]}}
+}
+_PREFIX = {"web": {"prefix": "/financehub"}}
+
+
+def _spec(values: dict[str, Any], kind: str) -> Document:
+    spec: Document = render(values).one(kind, "financehub-web")["spec"]
+    return spec
+
+
+def _published(spec: Document) -> list[tuple[str, str]]:
+    return [(each["path"], each["pathType"]) for rule in spec["rules"] for each in rule["http"]["paths"]]
+
+
+def _service_port(manifests: Manifests) -> Document:
+    (port,) = manifests.one("Service", "financehub-web")["spec"]["ports"]
+    found: Document = port
+    return found
+
+
+def test_console_is_not_published_by_default():
+    """A release has neither an Ingress nor an HTTPRoute unless the values say so."""
+    assert render().all("Ingress", "HTTPRoute") == []
+
+
+@pytest.mark.parametrize(("values", "path"), [({}, "/"), (_PREFIX, "/financehub")], ids=["root", "prefix"])
+def test_ingress_publishes_the_prefix_by_default(values: dict[str, Any], path: str):
+    """An entry of `hosts` without paths publishes everything below the prefix."""
+    spec = _spec(merged(_INGRESS, values), "Ingress")
+    assert spec["ingressClassName"] == "traefik"
+    assert [rule["host"] for rule in spec["rules"]] == ["market.example.com"]
+    assert _published(spec) == [(path, "Prefix")]
+    assert "tls" not in spec
+
+
+def test_ingress_has_the_values():
+    """Paths, certificates, labels and annotations are those of the values. Without a host, an entry is for any name."""
+    ingress = {
+        "hosts": [_HOST | {"paths": [{"path": "/"}, {"path": "/api", "pathType": "ImplementationSpecific"}]}, {}],
+        "tls": [{"secretName": "market-tls", "hosts": ["market.example.com"]}],
+        "labels": {"team": "quants"},
+        "annotations": {"example.org/note": "by hand"},
+    }
+    document = render(merged(_INGRESS, {"web": {"ingress": ingress}})).one("Ingress", "financehub-web")
+    assert _published(document["spec"]) == [("/", "Prefix"), ("/api", "ImplementationSpecific"), ("/", "Prefix")]
+    assert "host" not in document["spec"]["rules"][1]
+    assert document["spec"]["tls"] == ingress["tls"]
+    assert document["metadata"]["labels"]["team"] == "quants"
+    assert document["metadata"]["annotations"] == ingress["annotations"]
+
+
+def test_ingress_and_route_lead_to_the_port_of_the_service():
+    """Both refer to the Service of the console, an Ingress by the name of the port and a route by its number."""
+    manifests = render(merged(_INGRESS, _ROUTE, {"web": {"service": {"port": 8888}}}))
+    port = _service_port(manifests)
+    (rule,) = manifests.one("Ingress", "financehub-web")["spec"]["rules"]
+    assert rule["http"]["paths"][0]["backend"]["service"] == {"name": "financehub-web", "port": {"name": port["name"]}}
+    (rule,) = manifests.one("HTTPRoute", "financehub-web")["spec"]["rules"]
+    assert rule["backendRefs"] == [{"name": "financehub-web", "port": port["port"]}]
+
+
+@pytest.mark.parametrize(("values", "path"), [({}, "/"), (_PREFIX, "/financehub")], ids=["root", "prefix"])
+def test_route_matches_the_prefix_by_default(values: dict[str, Any], path: str):
+    """Without `matches`, every request below the prefix goes to the console."""
+    spec = _spec(merged(_ROUTE, values), "HTTPRoute")
+    assert (spec["parentRefs"], spec["hostnames"]) == ([{"name": "public"}], ["market.example.com"])
+    (rule,) = spec["rules"]
+    assert rule.keys() == {"matches", "backendRefs"}
+    assert rule["matches"] == [{"path": {"type": "PathPrefix", "value": path}}]
+
+
+def test_route_has_the_values():
+    """Matches, filters, timeouts and additional rules are those of the values."""
+    header = {"headers": [{"name": "X-Team", "value": "quants"}]}
+    redirect = {"filters": [{"type": "RequestRedirect", "requestRedirect": {"scheme": "https"}}]}
+    values = {
+        "matches": [header],
+        "filters": [{"type": "ResponseHeaderModifier", "responseHeaderModifier": {"remove": ["Server"]}}],
+        "timeouts": {"backendRequest": "30s"},
+        "additionalRules": [redirect],
+        "labels": {"team": "quants"},
+        "annotations": {"example.org/note": "by hand"},
+    }
+    document = render(merged(_ROUTE, {"web": {"httpRoute": values}})).one("HTTPRoute", "financehub-web")
+    rule, additional = document["spec"]["rules"]
+    assert (rule["matches"], rule["filters"], rule["timeouts"]) == tuple(
+        values[name] for name in ("matches", "filters", "timeouts")
+    )
+    assert additional == redirect
+    assert document["metadata"]["labels"]["team"] == "quants"
+    assert document["metadata"]["annotations"] == values["annotations"]
+
+
+_CERTIFICATE = {"web": {"ingress": {"tls": [{"secretName": "market-tls", "hosts": ["*.example.com"]}]}}}
+_TOKENS = {"web": {"mode": "write", "auth": {"existingSecret": "web-tokens"}}}
+_PROXY = {"web": {"auth": {"userHeader": "X-Forwarded-User", "trustedProxies": ["10.0.0.0/8"]}}}
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ({}, "  kubectl port-forward -n market svc/financehub-web 8000:80"),
+        ({"web": {"service": {"port": 8888}}}, "  kubectl port-forward -n market svc/financehub-web 8000:8888"),
+        (_PREFIX, "  and then http://localhost:8000/financehub/ in a browser"),
+        (_INGRESS, "  http://market.example.com/"),
+        (merged(_INGRESS, _CERTIFICATE, _PREFIX), "  https://market.example.com/financehub/"),
+        (merged(_INGRESS, {"web": {"ingress": {"hosts": [{}]}}}), "  kubectl get ingress -n market financehub-web"),
+        (_ROUTE, "  https://market.example.com/"),
+        (
+            merged(_ROUTE, {"web": {"httpRoute": {"parentRefs": [{"name": "public", "sectionName": "http"}]}}}),
+            "  http://market.example.com/",
+        ),
+        (merged(_ROUTE, {"web": {"httpRoute": {"hostnames": []}}}), "  kubectl get httproute -n market financehub-web"),
+        ({"web": {"service": {"type": "LoadBalancer"}}}, "  kubectl get service -n market financehub-web"),
+        (_PROXY, "  the address of your proxy, whose target is http://financehub-web.market.svc:80/"),
+        (_TOKENS, "To open the console, in which operators can also change something:"),
+    ],
+    ids=str,
+)
+def test_notes_say_how_to_open_the_console(values: dict[str, Any], line: str):
+    """The address, or the command that shows it or makes one, is in the notes."""
+    assert line in render(values).notes.splitlines()
+
+
+def test_first_entry_of_the_notes_is_the_console():
+    """The first thing that the notes explain is the console, and whether it is read-only. Without one, they do not."""
+    _, blank, first, *_ = render().notes.splitlines()
+    assert (blank, first) == ("", "To open the console, which is read-only:")
+    assert "console" not in render({"web": {"enabled": False}}).notes
+
+
+def test_notes_say_who_may_open_the_console():
+    """Without users, everybody may. With tokens, the notes say where they are and how a browser sends one."""
+    assert "Everybody who reaches it can read it." in render().notes
+    notes = render(_TOKENS).notes
+    assert "any name, and a token whose hash is in the Secret web-tokens" in notes
+    assert "Everybody" not in notes + render(_PROXY).notes
