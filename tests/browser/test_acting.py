@@ -14,7 +14,7 @@ from support.tabs import OpenTab
 #: Address of each confirmation page → what the operator enters. A later action may need an earlier one.
 STEPS: dict[str, dict[str, str]] = {
     "trigger?schedule=default/demo": {},
-    "backfill?schedule=default/demo": {"start": "2026-01-01", "end": "2026-01-02"},
+    "backfill?schedule=default/demo&start=2026-01-01&end=2026-01-02": {},
     "run?task=cleanup_old_cache_task": {"arguments": '{\n  "dry_run": true\n}'},
     "fetch?symbol=AAPL": {},
     f"requeue?id={HOSTILE_LETTER}": {},
@@ -35,7 +35,7 @@ def test_steps_contain_every_action() -> None:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_confirmation_pages_fit_and_have_no_barriers(open_tab: OpenTab, writable: Console, theme: str) -> None:
     """Each page that asks before an action fits a small window, and a checker finds nothing serious on it."""
-    tab = open_tab(320, base_url=writable.url, color_scheme=theme, bypass_csp=True)
+    tab = open_tab(320, is_paused=True, base_url=writable.url, color_scheme=theme, bypass_csp=True)
     for step in STEPS:
         response = tab.page.goto(f"/actions/{step}")
         assert response is not None
@@ -70,7 +70,7 @@ def test_selected_letter_stays_selected_while_others_arrive(open_tab: OpenTab, w
         assert asked == []
         expect(page.locator("#updated")).to_have_text("Updates wait for your selection")
         page.click(".selection >> text=Purge")
-        assert page.locator("main tbody th").all_inner_texts() == ["chosen"]
+        expect(page.locator("main tbody th")).to_have_text(["chosen"])
         before = {letter.id for letter in DeadLetterQueue(client).find(limit=None)}
         page.click("button.danger")
         expect(page.locator(".banner.done")).to_contain_text("Purged 1 dead letter.")
@@ -107,6 +107,27 @@ def test_actions_are_done_without_script(open_tab: OpenTab, writable: Console) -
             count.fill(str(count.get_attribute("pattern")))
         page.click(".action button")
         expect(page.locator(".banner.done")).to_contain_text("Done.")
+
+
+@pytest.mark.parametrize("java_script_enabled", [True, False])
+def test_backfill_form_shows_what_it_runs(open_tab: OpenTab, writable: Console, *, java_script_enabled: bool) -> None:
+    """A wrong time is explained next to its field, and a right one shows exactly which due times will run."""
+    page = open_tab(320, base_url=writable.url, java_script_enabled=java_script_enabled).page
+    page.goto("/actions/backfill?schedule=default/demo")
+    page.fill("[name=start]", "2026/1/1")
+    page.click(".ask button")
+    start = page.locator("[name=start]").first
+    expect(start).to_have_attribute("aria-invalid", "true")
+    expect(start).to_have_accessible_description("'2026/1/1' is not a day or time; did you mean 2026-01-01?")
+    expect(page.locator("form.action")).to_have_count(0)
+    page.fill("[name=start]", "2026-01-01")
+    page.fill("[name=end]", "2026-01-02T00:00+01:00")
+    page.click(".ask button")
+    expect(page.locator(".lead")).to_have_text("This is 1,381 runs: 2026-01-01 00:00 … 2026-01-01 23:00 UTC.")
+    assert page.locator("tbody th").all_inner_texts()[0] == "2026-01-01 00:00"
+    page.fill("[name=count]", "1381")
+    page.click(".action button")
+    expect(page.locator(".banner.done")).to_contain_text(": 1,381 runs.")
 
 
 def test_refused_arguments_keep_their_lines(open_tab: OpenTab, writable: Console) -> None:

@@ -1,5 +1,6 @@
 """Tests the actions of the console with a real server and a real Redis: what they change, ask, refuse and record."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from html import unescape
@@ -15,7 +16,8 @@ from financehub_shared.core.text import dump_json
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.monitor import RunState, TaskMonitor
 from financehub_shared.redis import keys
-from financehub_shared.schedules import list_schedules
+from financehub_shared.schedules import list_schedules, show_backfill
+from financehub_shared.views.formats import iso_time
 from financehub_web.actions.audit import DETAIL_BYTES, Audit
 from financehub_web.actions.registry import ACTIONS
 from support.redis_server import RedisServer
@@ -77,26 +79,86 @@ def test_trigger_requests_a_run(console: httpx.Client, filled: redis.Redis) -> N
     )
 
 
-def test_backfill_requests_the_range(console: httpx.Client, filled: redis.Redis) -> None:
-    """A backfill is requested with the range that the user entered, and a wrong range is refused with the reason."""
-    name = list_schedules(filled)[0].name
+def backfill_page(console: httpx.Client, **values: str) -> httpx.Response:
+    """Open the page that shows what a backfill runs."""
+    return console.get("/actions/backfill", params={"schedule": "default/demo", **values})
+
+
+def test_backfill_runs_the_range_that_was_shown(console: httpx.Client, filled: redis.Redis) -> None:
+    """The page has the exact number of runs, and the request has the range of the page."""
     filled.delete(keys.SCHEDULE_BACKFILLS)
-    address = f"/actions/backfill?schedule={name}"
-    done(console, confirm(console, address, start="2026-01-01", end="2026-01-02T12:00Z"))
+    page = backfill_page(console, start="2026-01-01", end="2026-01-01T01:39Z")
+    assert "This is 100 runs: 2026-01-01 00:00 … 2026-01-01 01:39 UTC." in page.text
+    assert "Due times that have already run are run again." in page.text
+    assert "<dd>Allow</dd>" in page.text
+    form = form_of(page)
+    done(console, console.post("/actions/backfill", data=form))
+    (id,) = filled.smembers(keys.SCHEDULE_BACKFILLS)
+    backfill = show_backfill(filled, id.decode())
+    assert (iso_time(backfill.start), iso_time(backfill.end)) == (
+        "2026-01-01T00:00:00.000Z",
+        "2026-01-01T01:39:00.000Z",
+    )
+
+
+def test_backfill_of_many_runs_needs_the_number_typed(console: httpx.Client, filled: redis.Redis) -> None:
+    """From 101 runs on, nothing is requested unless the operator types how many there are."""
+    filled.delete(keys.SCHEDULE_BACKFILLS)
+    form = form_of(backfill_page(console, start="2026-01-01", end="2026-01-01 01:40"))
+    assert form["count"] == [""]
+    for number, typed in enumerate(("100", "102", "10001")):
+        values = form | {"form_key": [f"{number:032x}"], "count": [typed]}
+        refused = console.post("/actions/backfill", data=values)
+        assert refused.status_code == 409, typed
+        assert "The range has 101 due times, but you confirmed" in refused.text
+    without = {name: value for name, value in form.items() if name not in {"count", "form_key"}}
+    assert console.post("/actions/backfill", data=without).status_code == 409
+    assert filled.scard(keys.SCHEDULE_BACKFILLS) == 0
+    done(console, console.post("/actions/backfill", data=form | {"count": ["101"]}))
     assert filled.scard(keys.SCHEDULE_BACKFILLS) == 1
+
+
+def test_backfill_of_a_wrong_range_says_next_to_the_field_what_to_enter(
+    console: httpx.Client, filled: redis.Redis
+) -> None:
+    """The page shows what is wrong with a range, offers no button, and a program that sends it is refused."""
+    before = filled.scard(keys.SCHEDULE_BACKFILLS)
     for start, end, reason in (
-        ("tomorrow", "", "not a day or time"),
+        ("tomorrow", "", "&#39;tomorrow&#39; is not a day or time"),
+        ("2026/1/2", "", "did you mean 2026-01-02?"),
+        ("2026-11-31", "", "that month has the days from 1 to 30"),
         ("2026-01-02", "2026-01-01", "must end in"),
         ("0001-01-01", "", "2000-01-01 or later"),
         ("0001-01-01T00:00+14:00", "0001-01-02", "2000-01-01 or later"),
         ("1999-12-31T23:59Z", "", "2000-01-01 or later"),
         ("2026-01-02", "9999-12-31T23:59-14:00", "must end in"),
+        ("2026-01-01 00:00:30", "2026-01-01 00:00:59", "No due time of the schedule is in this range."),
+        ("2026-01-01", "", "more than 10,000 due times"),
     ):
-        refused = confirm(console, address, start=start, end=end)
-        assert refused.status_code == 409
-        assert reason in refused.text
+        page = backfill_page(console, start=start, end=end)
+        assert page.status_code == 200, start
+        assert reason in page.text, start
+        assert '<form class="action"' not in page.text, start
+        refused = console.post("/actions/backfill", data={"schedule": "default/demo", "start": start, "end": end})
+        assert refused.status_code == 409, start
+        assert reason in refused.text, start
         assert "None" not in Audit(filled).newest()[0].text
-    assert filled.scard(keys.SCHEDULE_BACKFILLS) == 1
+    assert filled.scard(keys.SCHEDULE_BACKFILLS) == before
+
+
+def test_backfill_form_begins_with_a_range_that_has_a_due_time(console: httpx.Client, filled: redis.Redis) -> None:
+    """The form is filled with a range up to now, in the zone of the schedule, that contains at least one due time."""
+    (uid,) = [info.uid for info in list_schedules(filled) if info.name == "default/demo"]
+    spec = json.dumps({"task": "task", "schedule": "0 9 1 * *", "timeZone": "Asia/Tokyo"})
+    filled.hset(keys.schedule(uid), "spec", spec)
+    page = backfill_page(console)
+    assert re.search(r'name="start" value="\d{4}-\d\d-\d\d \d\d:\d\d"', page.text)
+    assert re.search(r"This is [12] runs?: ", page.text)
+    assert "a day or time in Asia/Tokyo" in page.text
+    filled.hset(keys.schedule(uid), "spec", "{}")
+    page = backfill_page(console)
+    assert page.status_code == 200
+    assert "cannot be computed from the stored spec" in page.text
 
 
 def test_run_starts_a_task_with_its_arguments(console: httpx.Client, filled: redis.Redis) -> None:

@@ -32,6 +32,7 @@ class Field:
         choices: The values of a choice.
         hint: What to enter.
         is_required: Whether it must not be empty.
+        problem: What is wrong with the value, and what to enter instead; empty if nothing is.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Field:
     choices: Sequence[str] = ()
     hint: str = ""
     is_required: bool = False
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,13 @@ class Listing:
         headings: Headings of the columns.
         rows: The values of each thing, beginning with its id; at most as many as a person reads.
         total: Number of all things.
+        caption: What the rows are; empty for the newest ones of all.
     """
 
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
     total: int
+    caption: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +68,11 @@ class Preview:
 
     Args:
         question: What will be done, as a question.
-        button: Label of the button that does it.
+        button: Label of the button that does it; empty if it cannot be done.
         facts: (name, value) pairs that help to decide.
         listing: What will be changed; None if the question names it.
-        fields: Values that the user enters.
+        asked: Values that determine what will be done. A form above sends them, and the page is shown for them.
+        fields: Further values that the user enters.
         hidden: Values of the form that the user does not change. A list has several values with the same name.
         typed: Text that the user must type to confirm, such as a number of messages; empty if a click is enough.
         is_dangerous: Whether the action deletes something.
@@ -78,6 +83,7 @@ class Preview:
     button: str
     facts: Sequence[tuple[str, str]] = ()
     listing: Listing | None = None
+    asked: Sequence[Field] = ()
     fields: Sequence[Field] = ()
     hidden: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     typed: str = ""

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 
 from financehub_web.actions.assets import AddAsset, RemoveAsset
 from financehub_web.actions.audit import Audit
+from financehub_web.actions.backfill import BackfillAction
 from financehub_web.actions.base import Action
 from financehub_web.actions.breakers import ChangeBreaker
 from financehub_web.actions.controls import Controls
 from financehub_web.actions.dead_letters import Purge, Requeue
 from financehub_web.actions.form_keys import FormKeys
 from financehub_web.actions.runs import Fetch, Run
-from financehub_web.actions.schedules import BackfillAction, Trigger
+from financehub_web.actions.schedules import Trigger
 
 ACTIONS = (Trigger, BackfillAction, Run, Fetch, Requeue, Purge, ChangeBreaker, AddAsset, RemoveAsset)
 
