@@ -10,7 +10,11 @@ from support.chart_values import merged
 
 #: The example in the chart's README.
 VALUES: dict[str, Any] = values_from_yaml(
-    re.findall(r"^```yaml\n(.*?)^```", (CHART / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)[0]
+    re.findall(
+        r"^## Adding a tier\n.*?^```yaml\n(.*?)^```",
+        (CHART / "README.md").read_text(encoding="utf-8"),
+        re.MULTILINE | re.DOTALL,
+    )[0]
 )
 
 

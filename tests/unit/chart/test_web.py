@@ -1,12 +1,15 @@
 """Tests of the console in the chart: what its process gets, what its Service publishes, and how it is replaced."""
 
+import re
 from typing import Any
 
 import pytest
+from helm_python import values_from_yaml
 
 from financehub_shared.core.settings import Settings, load_settings
 from financehub_web.access.hosts import allowed_hosts
-from support.chart import Document, Manifests, label, render
+from financehub_web.access.users import load_users
+from support.chart import CHART, Document, Manifests, label, refusal, render
 from support.chart_values import merged
 
 _USERS: dict[str, Any] = {
@@ -46,6 +49,7 @@ def test_console_is_read_only_by_default():
     manifests = render()
     settings = web_settings(manifests)
     assert (settings.web_mode, settings.web_tokens_file, settings.web_user_header) == ("read-only", None, "")
+    assert settings.web_host == "::"
     assert manifests.one("Service", "financehub-web")["spec"]["type"] == "ClusterIP"
 
 
@@ -73,6 +77,26 @@ def test_names_of_the_service_are_always_allowed():
         "financehub-web.market.svc",
         "financehub-web.market.svc.cluster.local",
     } <= {*allowed}
+
+
+def test_example_of_the_readme_trusts_the_proxy_only():
+    """The README's values for users of a proxy start a console that needs users, which only the proxy may open."""
+    readme = (CHART / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("\n## Console\n")[2].partition("\n## ")[0]
+    values = values_from_yaml(re.findall(r"^```yaml\n(.*?)^```", section, re.MULTILINE | re.DOTALL)[0])
+    manifests = render(values)
+    settings = web_settings(manifests)
+    assert settings.web_mode == "write"
+    assert load_users(settings).are_required
+    (rule,) = manifests.one("NetworkPolicy", "financehub-web")["spec"]["ingress"]
+    assert rule["from"][:-1] == values["networkPolicy"]["ingressFrom"]
+
+
+@pytest.mark.parametrize("name", ["FINANCEHUB_WEB_HOST", "FINANCEHUB_WEB_PORT"])
+def test_address_of_the_console_is_not_a_setting_of_the_values(name: str):
+    """The Service and the probes rely on the address and the port, so `settings` cannot contain them."""
+    assert f"settings.{name}: the chart sets this variable" in refusal({"settings": {name: "1"}})
+    assert name in render().environment("web")
 
 
 def test_tokens_are_mounted_from_the_secret():
@@ -141,7 +165,11 @@ def test_account_of_the_console_has_no_rights():
         assert "financehub-web" not in [each["name"] for each in binding["subjects"]]
 
 
-@pytest.mark.parametrize("values", [{"web": {"enabled": False}}, {"web": None}], ids=["disabled", "older values"])
+@pytest.mark.parametrize(
+    "values",
+    [{"web": {"enabled": False}}, {"web": None, "networkPolicy": {"ingressFrom": None}}],
+    ids=["disabled", "older values"],
+)
 def test_release_without_a_console_has_none_of_its_resources(values: dict[str, Any]):
     """A release without a console has no resource for it. The values of an older chart have no section `web`."""
     manifests = render(values)

@@ -9,6 +9,7 @@
 {{- define "financehub.web.environment" -}}
 {{- $web := .Values.web -}}
 {{- $auth := $web.auth -}}
+- {name: FINANCEHUB_WEB_HOST, value: "::"}
 - {name: FINANCEHUB_WEB_PORT, value: "8080"}
 - {name: FINANCEHUB_WEB_MODE, value: {{ $web.mode | quote }}}
 {{- with $web.prefix }}
