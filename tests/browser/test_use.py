@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from support.tabs import OpenTab
@@ -112,13 +113,13 @@ def test_times_are_in_the_zone_of_the_reader(open_tab: OpenTab) -> None:
     """Times are local, their UTC is a tooltip, and a reader can choose UTC, which the next page remembers."""
     page = open_tab().page
     page.goto("/runs/hostile-run")
-    time = page.locator("main time[data-time=clock]").first
-    expect(time).to_have_text(re.compile(r"\d\d:\d\d:\d\d E[SD]T"))
+    time = page.locator("main time[data-time=exact]").first
+    expect(time).to_have_text(re.compile(r"\d\d:\d\d:\d\d\.\d{3} E[SD]T"))
     assert str(time.get_attribute("title")).endswith("UTC")
     page.select_option("#zone", "utc")
     expect(time).to_have_text(re.compile(r"UTC$"))
     page.reload()
-    expect(page.locator("main time[data-time=clock]").first).to_have_text(re.compile(r"UTC$"))
+    expect(page.locator("main time[data-time=exact]").first).to_have_text(re.compile(r"UTC$"))
 
 
 def test_theme_is_remembered(open_tab: OpenTab) -> None:
@@ -139,3 +140,30 @@ def test_marks_of_runs_differ_by_shape_and_lead_to_failures(open_tab: OpenTab) -
     assert {mark[:2] for mark in marks} >= {("A", "bad"), ("SPAN", "good")}
     assert all((tag == "A") == (kind in {"bad", "warn"}) for tag, kind, _ in marks)
     assert len({height for _, _, height in marks}) == len(marks)
+
+
+@pytest.mark.parametrize("is_secure", [True, False], ids=["localhost", "plain HTTP"])
+def test_button_copies_the_correlation_id(open_tab: OpenTab, is_secure: bool) -> None:
+    """It works with the clipboard of the browser, and without it, as on plain HTTP."""
+    tab = open_tab(permissions=["clipboard-read", "clipboard-write"])
+    if not is_secure:
+        tab.page.add_init_script(
+            "const own = navigator.clipboard; window.pasted = () => own.readText();"
+            "Object.defineProperty(navigator, 'clipboard', { value: undefined });"
+        )
+    tab.page.goto("/runs/hostile-run")
+    button = tab.page.get_by_role("button", name="Copy the correlation id")
+    button.click()
+    expect(button).to_have_text("Copied")
+    pasted = tab.page.evaluate("window.pasted ? window.pasted() : navigator.clipboard.readText()")
+    assert pasted == button.get_attribute("data-copy")
+    expect(button).to_have_text("Copy")
+    assert tab.problems == []
+
+
+def test_times_of_a_run_have_milliseconds(open_tab: OpenTab) -> None:
+    """The steps of a run show milliseconds in the zone of the reader, and without JavaScript in UTC."""
+    for has_script, pattern in ((True, r"^[-\d]+ [:\d]+\.\d{3} E[SD]T$"), (False, r"^[-\d]+ [:\d]+\.\d{3} UTC$")):
+        page = open_tab(java_script_enabled=has_script).page
+        page.goto("/runs/run-010")
+        expect(page.locator("time[data-time=exact]").first).to_have_text(re.compile(pattern))

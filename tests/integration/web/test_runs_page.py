@@ -1,5 +1,6 @@
-"""Tests the pages with runs with a real server and a real Redis: filters, their addresses, and the end of a search."""
+"""Tests the pages with runs with a real server and a real Redis: filters, the end of a search, and one failed run."""
 
+import json
 import re
 import time
 from html import unescape
@@ -9,10 +10,13 @@ import httpx
 import pytest
 import redis
 
-from financehub_shared.monitor import run_listing
+from financehub_shared.health.processes import ProcessInfo, ProcessRegistry
+from financehub_shared.monitor import RunState, run_listing
 from financehub_shared.monitor.record_writer import RecordWriter
-from financehub_shared.redis import keys
-from support.run_events import end_event
+from financehub_shared.monitor.run_events import attempt_finished
+from financehub_shared.redis import keys, queue_keys
+from support.hostile_messages import message
+from support.run_events import end_event, start_event
 from support.web_server import serving
 
 
@@ -67,3 +71,28 @@ def test_runs_page_says_that_a_search_stopped_and_continues_it(
                 break
             page = client.get(f"/runs{unescape(link[1])}")
         assert _ids(page) == ["run-199"]
+
+
+def test_page_of_a_failed_run_leads_to_its_dead_letter_and_traceback(redis_client: redis.Redis, redis_url: str) -> None:
+    """The timeline has the failed attempts with milliseconds, and the page links to schedule, process and letter."""
+    at = float(int(time.time())) - 60
+    letter = {"reason": "retries-exhausted", "exception": "ValueError", "error": "no", "died_at": (at + 9.5) * 1_000}
+    failures = [{"at": (at + after) * 1_000, "exception": "ValueError", "error": "no"} for after in (2.25, 9.5)]
+    options = {"dead_letter": {**letter, "traceback": "Traceback:\n  a line of code"}, "failures": failures}
+    redis_client.zadd(queue_keys.dead("low"), {"letter": (at + 9.5) * 1_000})
+    redis_client.hset(queue_keys.dead_messages("low"), "letter", message("task", id="run", options=json.dumps(options)))
+    writer = RecordWriter(redis_client, time.monotonic, 86_400)
+    fields: dict[str, Any] = {"stats": keys.task_stats("task"), "running": keys.task_running("task")}
+    fields |= {"redis_id": "letter", "schedule": "default/a", "worker": "w-live"}
+    start = start_event("run", attempt=2, enqueued_at=at, started_at=at + 8.125, **fields)
+    writer.record_end(attempt_finished(start, RunState.DEAD_LETTERED, at + 9.5, 1.375, error="ValueError: no"))
+    writer.flush()
+    ProcessRegistry(redis_client).write_heartbeat(ProcessInfo("w-live", "low", "host", 1, at, time.time()))
+    with serving(redis_url) as server, server.client() as client:
+        page = client.get("/runs/run").text
+    parts = "2.250 s until attempt 1 failed, 5.875 s until the next attempt started, 1.375 s in attempt 2."
+    assert f"9.500 s in total: {parts}" in page
+    assert "a line of code" in page
+    for link in ("/dead-letters/letter", "/schedules/default/a", "/fleet#process-w-live", "/runs?correlation_id=run"):
+        assert f'href="{link}"' in page, link
+    assert 'data-copy="run" aria-label="Copy the correlation id"' in page

@@ -15,6 +15,7 @@ from financehub_shared.views.formats import is_calendar_time, iso_time
 NOTHING = "–"
 _NONE = Markup("<span class=none>{}</span>").format(NOTHING)
 _TIME = Markup('<time datetime="{}" title="{}" data-time="{}">{}</time>')
+_MINUTE = 60
 
 
 def show_text(value: object) -> object:
@@ -128,6 +129,29 @@ def clock(at: Moment) -> Markup:
     return _TIME.format(iso_time(at), utc(at), "clock", utc(at)) if is_calendar_time(at) else _NONE
 
 
+def exact_clock(at: Moment) -> Markup:
+    """Return a time in UTC with milliseconds, which the script of the console shows in the zone of the reader."""
+    at = seconds(at)
+    if not is_calendar_time(at):
+        return _NONE
+    text = datetime.fromtimestamp(at, UTC).isoformat(" ", "milliseconds").replace("+00:00", " UTC")
+    return _TIME.format(iso_time(at), text, "exact", text)
+
+
+def exact_duration(seconds: float | None) -> str:
+    """Return a duration with milliseconds, such as `12 ms`, `1.234 s` or `3m 12.345s`."""
+    if seconds is None or not math.isfinite(seconds):
+        return NOTHING
+    milliseconds = round(seconds * 1_000)
+    if milliseconds < 1_000:
+        return f"{milliseconds} ms"
+    if milliseconds < _MINUTE * 1_000:
+        return f"{milliseconds / 1_000:.3f} s"
+    minutes, rest = divmod(milliseconds, _MINUTE * 1_000)
+    hours, minutes = divmod(minutes, 60)
+    return f"{f'{hours}h ' if hours else ''}{minutes}m {rest / 1_000:.3f}s"
+
+
 def bytes_(number: float) -> str:
     """Return a number of bytes in MB or GB."""
     return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.1f} MB"
@@ -156,5 +180,6 @@ FILTERS = {
     for each in (
         *(lines, price, percent, measure, tendency, count, large, duration),
         *(utc, ago, until, age, clock, summary, web_address),
+        *(exact_clock, exact_duration),
     )
 } | {"bytes": bytes_}

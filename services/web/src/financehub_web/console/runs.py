@@ -9,12 +9,15 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from financehub_shared.core.text import dump_json
-from financehub_shared.monitor import RunRecord, RunState
+from financehub_shared.monitor import RunState
 from financehub_shared.monitor.run_filter import LISTED_STATES, RunFilter, RunPosition
+from financehub_shared.views.run_details import run_detail_view
 from financehub_web.console.errors import PageError
 from financehub_web.console.links import Links
 from financehub_web.console.page import show
 from financehub_web.console.routing import page
+from financehub_web.console.timeline import timeline_of
+from financehub_web.reading.cache import Reading
 from financehub_web.reading.fleet import Fleet, fleet_of
 from financehub_web.reading.since import read_since
 
@@ -115,35 +118,25 @@ def run(request: Request, id: str, fleet: Annotated[Fleet, Depends(fleet_of)]) -
         detail = "It is unknown, or its record has expired. Records of runs are kept for a week."
         address = Links(request).page("runs")
         raise PageError(HTTPStatus.NOT_FOUND, f"The run {id} does not exist", detail, [("All runs", address)])
+    is_dead = record.state is RunState.DEAD_LETTERED and record.redis_id
+    letter = fleet.dead_letter(record.redis_id) if is_dead else None
+    processes = fleet.processes()
+    view = run_detail_view(record, letter.value if letter else None)
     summary = record.summary if isinstance(record.summary, dict) else {}
     values = {
         "run": record,
-        "steps": _steps(record),
+        "timeline": timeline_of(view["timeline"]),
+        "letter": view["dead_letter"],
+        "is_worker_live": record.worker in {process.id for process in processes.value},
         "missing": _mapping(summary.get("missing")),
         "delivered": _mapping(summary.get("providers")),
         "details": _mapping(summary.get("details")),
         "raw": dump_json(record.summary, indent=2) if record.summary else "",
     }
-    return show(request, "run.html", f"Run {record.message_id[:8]}", "runs", values, reading)
+    readings: list[Reading[Any]] = [reading, processes, *([letter] if letter else [])]
+    return show(request, "run.html", f"Run {record.message_id[:8]}", "runs", values, *readings)
 
 
 def _mapping(value: object) -> dict[str, Any]:
     """Return a part of a summary, which another program may have written."""
     return value if isinstance(value, dict) else {}
-
-
-def _steps(record: RunRecord) -> list[tuple[str, float | None, float | None]]:
-    """Return (name, time, seconds since the previous step) of each step of a run."""
-    steps: list[tuple[str, float | None, float | None]] = []
-    previous: float | None = None
-    for name, at in (
-        ("due", record.due_at),
-        ("enqueued", record.enqueued_at),
-        ("newest attempt started", record.started_at),
-        ("newest attempt ended", record.finished_at),
-    ):
-        if at is None:
-            continue
-        steps.append((name, at, None if previous is None else max(0.0, at - previous)))
-        previous = at
-    return steps

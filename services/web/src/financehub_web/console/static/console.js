@@ -32,12 +32,13 @@
     return parts.slice(0, 2).join(" ") || "0s";
   }
 
-  function clock(at, zone) {
+  function clock(at, zone, digits) {
     const parts = Object.fromEntries(new Intl.DateTimeFormat("en-CA", {
       timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit",
-      second: "2-digit", hourCycle: "h23", timeZoneName: "short",
+      second: "2-digit", fractionalSecondDigits: digits, hourCycle: "h23", timeZoneName: "short",
     }).formatToParts(at).map((part) => [part.type, part.value]));
-    return `${parts.year}-${parts.month}-${parts.day} ${parts.hour}:${parts.minute}:${parts.second} ${parts.timeZoneName}`;
+    const fraction = parts.fractionalSecond ? `.${parts.fractionalSecond}` : "";
+    return `${parts.year}-${parts.month}-${parts.day} ${parts.hour}:${parts.minute}:${parts.second}${fraction} ${parts.timeZoneName}`;
   }
 
   function showTimes() {
@@ -50,6 +51,7 @@
         age: () => duration(seconds),
         until: () => `in ${duration(-seconds)}`,
         clock: () => clock(at, zone),
+        exact: () => clock(at, zone, 3),
       }[element.dataset.time]();
       if (element.textContent !== text) element.textContent = text;
     }
@@ -143,6 +145,32 @@
   });
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && !isPaused) update();
+  });
+
+  // Copying ---------------------------------------------------------------------------------------------------------
+  // Browsers offer the clipboard only on HTTPS and localhost. Elsewhere, a selected text can be copied.
+  async function copy(text) {
+    if (navigator.clipboard) return navigator.clipboard.writeText(text);
+    const field = document.createElement("textarea");
+    field.value = text;
+    field.className = "hidden";
+    document.body.append(field);
+    field.select();
+    const isCopied = document.execCommand("copy");
+    field.remove();
+    if (!isCopied) throw new Error("the browser does not copy");
+  }
+  document.addEventListener("click", async ({ target }) => {
+    const button = target.closest?.("[data-copy]");
+    if (!button) return;
+    try {
+      await copy(button.dataset.copy);
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Select it and copy it";
+    }
+    button.focus();
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
   });
 
   // Keys ------------------------------------------------------------------------------------------------------------
