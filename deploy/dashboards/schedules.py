@@ -28,7 +28,8 @@ def now() -> Section:
     states = figure(
         About(
             title="Schedules by state",
-            text="Schedules that a scheduler knows. Suspended ones have `suspend: true`. Stopped ones were refused "
+            text="Schedules that a scheduler knows. Suspended ones have `suspend: true`, and a user has "
+            "paused the paused ones. Stopped ones were refused "
             "or have no due time left. `financehub schedules list` shows the reason.",
             unit="none",
             no_value=_NO_SCHEDULER,

@@ -29,6 +29,7 @@ from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.monitor import RunState, TaskMonitor
 from financehub_shared.monitor.record_writer import RecordWriter
 from financehub_shared.monitor.run_filter import RunFilter
+from financehub_shared.operations.schedules import pause_schedules
 from financehub_shared.redis import keys, queue_keys
 from financehub_shared.redis.scripts import RedisScripts
 from financehub_shared.schedules import list_schedules, refused_schedules
@@ -107,6 +108,7 @@ async def _schedule(client: "redis.Redis", url: str, now: float) -> None:
     await scheduler.connection.aclose()
     request_trigger(client, "default/demo")
     request_backfill(client, "default/other", now - 7_200, now - 3_600)
+    pause_schedules(client, ["default/demo"], "the provider changes its API", "alice")
     client.hset(keys.SCHEDULES_REFUSED, "file.yaml:1", '{"message": "no", "at": 1}')
 
 
@@ -127,6 +129,7 @@ def readers(client: "redis.Redis", url: str) -> Readers:
         try:
             scheduler.engine.restore(await scheduler.registry.claim([UID, OTHER_UID], scheduler.clock.now()))
             await scheduler.load(schedule(), schedule("other", OTHER_UID), keep_known_state=False)
+            await scheduler.pauses.step()
             await scheduler.on_demand.step()
             await scheduler.publisher.step()
             await scheduler.pass_time(120)

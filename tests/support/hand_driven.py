@@ -11,6 +11,7 @@ from financehub_scheduler.core.engine import Engine
 from financehub_scheduler.core.listener import Listeners, SchedulerListener
 from financehub_scheduler.core.next_runs import NextRunPublisher
 from financehub_scheduler.core.on_demand import OnDemandRuns
+from financehub_scheduler.core.pauses import Pauses
 from financehub_scheduler.core.reporter import Reporter
 from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.redis.enqueuer import Enqueuer, EnqueueResult, RunSubmission, encode
@@ -34,6 +35,7 @@ class Scheduler:
     clock: ManualClock
     engine: Engine
     on_demand: OnDemandRuns
+    pauses: Pauses
     reporter: Reporter
     publisher: NextRunPublisher
     registry: Registry
@@ -127,6 +129,7 @@ def build(
         clock,
         engine,
         on_demand,
+        Pauses(connection, engine, clock),
         reporter,
         publisher,
         registry,

@@ -64,6 +64,7 @@ def add_foreign_members(client: "redis.Redis") -> None:
             keys.SCHEDULE_NEXT_RUNS,
             keys.SCHEDULE_TRIGGERS,
             keys.SCHEDULES_FAILING,
+            keys.SCHEDULES_PAUSED,
             keys.SCHEDULES_REFUSED,
             queue_keys.losses("high"),
             queue_keys.messages("high"),

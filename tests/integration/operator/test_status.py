@@ -16,6 +16,7 @@ from financehub_scheduler.kubernetes.status.sender import FORBIDDEN_SECONDS, MAN
 from financehub_scheduler.kubernetes.status.status_planner import SWEEP_SECONDS
 from financehub_scheduler.kubernetes.status.writer import WRITES
 from financehub_shared.core.clock import ManualClock
+from financehub_shared.operations.schedules import pause_schedules, resume_schedules
 from financehub_shared.redis import keys
 from support.hand_driven import Scheduler, T, build
 from support.operator import connect, scheduler_user
@@ -370,6 +371,25 @@ async def test_status_of_suspended_schedule_shows_the_reason(rig: OperatorRig) -
     await rig.apply()
     await rig.step()
     assert rig.tasks.condition("Suspended")["status"] == "False"
+
+
+async def test_status_of_paused_schedule_shows_who_and_why(rig: OperatorRig) -> None:
+    """A pause needs no change of the resource. Its status shows it at once, and again when it ends."""
+    await rig.apply()
+    await rig.step()
+    pause_schedules(rig.scheduler.client, ["demo"], "upstream moves", "alice")
+    await rig.scheduler.pauses.step()
+    await rig.step()
+    paused = rig.tasks.condition("Suspended")
+    assert (paused["status"], paused["reason"]) == ("True", "Paused")
+    assert paused["message"] == "paused by alice: upstream moves"
+    assert rig.tasks.condition("Ready")["reason"] == "Paused"
+    assert rig.tasks.status()["nextScheduleTimes"] == []
+    resume_schedules(rig.scheduler.client, ["demo"])
+    await rig.scheduler.pauses.step()
+    await rig.step()
+    assert rig.tasks.condition("Suspended")["status"] == "False"
+    assert len(rig.tasks.status()["nextScheduleTimes"]) > 0
 
 
 @pytest.mark.parametrize(

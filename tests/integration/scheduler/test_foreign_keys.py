@@ -52,6 +52,7 @@ KEYS = {
     keys.SCHEDULE_BACKFILLS: "set",
     keys.SCHEDULES_CHANGED: "set",
     keys.SCHEDULES_FAILING: "hash",
+    keys.SCHEDULES_PAUSED: "hash",
     keys.schedule(UID): "hash",
     keys.schedule_recent(UID): "list",
     keys.schedule_backlog(UID): "list",
@@ -146,6 +147,7 @@ async def run_scheduler(scheduler: Scheduler) -> None:
     scheduler.clock.advance(120)
     scheduler.engine.restore(await scheduler.registry.claim(list(scheduler.engine.states), scheduler.clock.now()))
     await scheduler.step_until_idle()
+    await scheduler.pauses.step()
     await scheduler.on_demand.step()
     await scheduler.publisher.step()
     await scheduler.step_until_idle()

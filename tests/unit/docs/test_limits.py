@@ -23,7 +23,9 @@ from financehub_shared.market.protocols import QUARANTINE_LIMIT
 from financehub_shared.metrics.label_limit import MAX_VALUES
 from financehub_shared.monitor.record_writer import RUNS_KEPT
 from financehub_shared.monitor.run_listing import MOST_SEARCHED
+from financehub_shared.operations.schedules import MAX_SCHEDULES
 from financehub_shared.providers.rss.provider import FEED_BYTES_MAX
+from financehub_shared.schedules.pauses import REASON_CHARACTERS
 from financehub_shared.schedules.requests import (
     BACKFILL_QUEUE_DEPTH,
     MAX_BACKFILL_RUNS,
@@ -52,6 +54,8 @@ NUMBERS: Mapping[str, str] = {
     "Q12": f"{MAX_BACKFILL_RUNS:,}",
     "Q13": f"{BACKFILL_QUEUE_DEPTH:,}",
     "Q14": f"{MAX_CATCH_UP:,}",
+    "Q17": f"{REASON_CHARACTERS:,} characters",
+    "Q18": f"{MAX_SCHEDULES:,}",
     "R1": f"{DEFAULTS.max_dead_letters:,}",
     "R2": f"{DEFAULTS.dead_letter_retention_days} days",
     "R3": f"{RUNS_KEPT:,}",
@@ -102,6 +106,8 @@ TESTS: Mapping[str, tuple[str, str]] = {
         "test_backfill_annotations_of_a_schedule_run_one_after_another",
     ),
     "Q14": ("unit/scheduler/test_catch_up.py", "test_plan_after_a_long_outage_runs_at_most_a_hundred"),
+    "Q17": ("integration/scheduler/test_pauses.py", "test_pausing_with_a_wrong_request_changes_nothing"),
+    "Q18": ("integration/scheduler/test_pauses.py", "test_pausing_with_a_wrong_request_changes_nothing"),
     "Q15": ("unit/shared/health/test_checks.py", "test_evaluate_returns_status_and_reason"),
     "R1": ("integration/broker/test_limits.py", "test_janitor_deletes_the_oldest_dead_letters_beyond_the_limit"),
     "R2": ("integration/broker/test_dead_letters.py", "test_drop_older_deletes_what_its_dry_run_counted"),

@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 import pytest
 
 from financehub_scheduler.core.state import ScheduleState
-from financehub_scheduler.metrics import known_schedules
+from financehub_scheduler.metrics import known_schedules, state_metrics
 from financehub_scheduler.redis.enqueuer import RunSubmission, encode
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.health.freshness import stale_after
+from financehub_shared.schedules import Pause
 from support.schedules import schedule
 
 #: The last due time of Friday, February 27, 2026, in New York.
@@ -46,3 +47,15 @@ def test_known_schedules_of_fetching_tasks_have_times(*, suspended: bool) -> Non
     assert len(fetching.next_times) == (0 if suspended else 2)
     assert {each.suspended for each in known if not each.times_known} == {False}
     assert {(each.task, each.queue) for each in known} >= {("cleanup_old_cache_task", "low")}
+
+
+def test_paused_schedule_counts_as_paused_and_refreshes_nothing() -> None:
+    """A paused schedule has its own state in the metrics, and health does not wait for its data."""
+    paused = state("a")
+    paused.paused, paused.next_run = Pause("alice", "maintenance", CLOSE), None
+    states = {"a": paused, "b": state("b", suspended=True), "c": state("c")}
+    (family,) = state_metrics(states)
+    counts = {sample.labels["state"]: sample.value for sample in family.samples}
+    assert counts == {"active": 1, "suspended": 1, "paused": 1, "stopped": 0}
+    known = [each for each in known_schedules(states) if each.times_known]
+    assert [each.is_paused for each in known] == [True, False, False]

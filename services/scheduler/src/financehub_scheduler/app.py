@@ -19,6 +19,8 @@ from financehub_scheduler.core.health_probe import HealthProbe
 from financehub_scheduler.core.listener import Listeners
 from financehub_scheduler.core.next_runs import PUBLISH_SECONDS, NextRunPublisher
 from financehub_scheduler.core.on_demand import INTERVAL_SECONDS, OnDemandRuns
+from financehub_scheduler.core.pauses import INTERVAL_SECONDS as PAUSES_SECONDS
+from financehub_scheduler.core.pauses import Pauses
 from financehub_scheduler.core.reporter import Reporter
 from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.declared_assets import ASSETS_SECONDS, DeclaredAssets
@@ -180,6 +182,7 @@ async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:
         return schedule.size_problem(settings.max_message_bytes) or assets.argument_problem(schedule)
 
     engine = Engine(clock, registry, enqueuer, states, engine_listeners, check_arguments)
+    pauses = Pauses(client, engine, clock)
     claims = Claims(registry, engine, publisher, states, clock)
     source_checks = (operator.source.liveness, operator.source.startup_problems) if operator else ()
     observability = _build_observability(
@@ -215,6 +218,7 @@ async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:
 
     redis_steps: list[tuple[float, Step]] = [
         (INTERVAL_SECONDS, run_requests),
+        (PAUSES_SECONDS, pauses.step),
         (PUBLISH_SECONDS, publisher.step),
         (CLAIM_INTERVAL_SECONDS, claim),
         (FIND_LOSS_SECONDS, claims.find_loss),

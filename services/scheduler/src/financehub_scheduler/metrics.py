@@ -18,7 +18,7 @@ from financehub_shared.redis import keys
 from financehub_shared.redis.key_types import readable
 from financehub_shared.redis.text import decode, read_number
 
-STATES = ("active", "suspended", "stopped")
+STATES = ("active", "suspended", "paused", "stopped")
 _FETCHING = frozenset(DATASETS.values())
 #: Maximum number of schedules that are reported with their next times, which take about 50 µs each.
 _MAX_WITH_TIMES = 200
@@ -37,6 +37,7 @@ class KnownSchedule:
     task: str
     queue: str
     suspended: bool = False
+    is_paused: bool = False
     times_known: bool = True
     next_times: tuple[float, ...] = ()
     last_due_at: float | None = None
@@ -65,6 +66,7 @@ def _known(state: ScheduleState) -> KnownSchedule:
         schedule.task,
         schedule.queue,
         suspended=schedule.suspended,
+        is_paused=state.paused is not None,
         next_times=tuple(next_times(state, 2)),
         last_due_at=mark or None,
         runs=2 if mark else 0,
@@ -85,6 +87,8 @@ def state_metrics(states: Mapping[str, ScheduleState]) -> Iterable[Metric]:
 def _label(state: ScheduleState) -> str:
     if state.schedule.suspended:
         return "suspended"
+    if state.paused:
+        return "paused"
     return "stopped" if state.problem else "active"
 
 

@@ -26,6 +26,8 @@ class ScheduleFacts(Protocol):
     @property
     def suspended(self) -> bool: ...
     @property
+    def is_paused(self) -> bool: ...
+    @property
     def times_known(self) -> bool: ...
     @property
     def next_times(self) -> Sequence[float]: ...
@@ -37,7 +39,7 @@ class ScheduleFacts(Protocol):
 
 def _refreshes(schedule: ScheduleFacts) -> bool:
     """Whether a schedule determines when its task's data is refreshed."""
-    return schedule.times_known and not schedule.suspended
+    return schedule.times_known and not schedule.suspended and not schedule.is_paused
 
 
 def stale_after(task: TaskSpec, schedules: Iterable[ScheduleFacts] = (), now: float = 0.0) -> float:
@@ -72,8 +74,8 @@ def expected_datasets(types: Collection[AssetType], schedules: Sequence[Schedule
 
     Args:
         types: The types of the active assets. Without any active asset, no dataset is expected.
-        schedules: The registered schedules. Suspended ones do not count. Without any schedules, every task counts as
-            scheduled, because there may be too many schedules to read.
+        schedules: The registered schedules. Suspended and paused ones do not count. Without any schedules, every task
+            counts as scheduled, because there may be too many schedules to read.
     """
     scheduled = {schedule.task for schedule in schedules if _refreshes(schedule)}
     return [

@@ -45,6 +45,8 @@ SCHEDULES_CHANGED = "financehub:schedules:changed"
 #: Hash schedule uid → number of consecutive failed runs up to the newest. A schedule whose newest run succeeded is
 #: absent.
 SCHEDULES_FAILING = "financehub:schedules:failing"
+#: Hash schedule uid → JSON {by, reason, at} of the schedules that are paused.
+SCHEDULES_PAUSED = "financehub:schedules:paused"
 
 
 #: Hash news id → news item.

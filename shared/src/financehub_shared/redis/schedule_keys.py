@@ -14,6 +14,7 @@ _FLEET = {
     keys.SCHEDULE_NEXT_RUNS: "hash",
     keys.SCHEDULE_TRIGGERS: "hash",
     keys.SCHEDULES_FAILING: "hash",
+    keys.SCHEDULES_PAUSED: "hash",
 }
 
 

@@ -7,10 +7,12 @@ scheduler, and the CLI writes requests that a live scheduler executes.
 from financehub_shared.schedules.listing import (
     UNCLAIMED_SECONDS,
     ScheduleInfo,
+    find_schedules,
     list_schedules,
     refused_schedules,
     show_schedule,
 )
+from financehub_shared.schedules.pauses import Pause
 from financehub_shared.schedules.requests import (
     BACKFILL_TTL_SECONDS,
     request_backfill,
@@ -21,7 +23,9 @@ from financehub_shared.schedules.requests import (
 __all__ = [
     "BACKFILL_TTL_SECONDS",
     "UNCLAIMED_SECONDS",
+    "Pause",
     "ScheduleInfo",
+    "find_schedules",
     "list_schedules",
     "refused_schedules",
     "request_backfill",

@@ -13,6 +13,7 @@ from financehub_shared.redis import keys
 from financehub_shared.redis.key_types import readable, report_wrong_key
 from financehub_shared.redis.schedule_record import NextRuns, ScheduleOutcome, ScheduleRecord
 from financehub_shared.redis.text import decode, decode_hash
+from financehub_shared.schedules.pauses import Pause
 
 #: No scheduler runs a schedule whose claim is older than this. Claims are renewed every 30 s.
 UNCLAIMED_SECONDS = 90
@@ -42,6 +43,7 @@ class ScheduleInfo:
             do not change it.
         outcome: The outcomes of its runs.
         recent: Ids of its newest runs, newest first, at most 10.
+        paused: Who paused it, why and when; None if it is not paused.
     """
 
     uid: str
@@ -61,6 +63,12 @@ class ScheduleInfo:
     last_due_at: float | None
     outcome: ScheduleOutcome
     recent: tuple[str, ...]
+    paused: Pause | None = None
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether it is paused, so that it enqueues no due runs."""
+        return self.paused is not None
 
     @property
     def times_known(self) -> bool:
@@ -90,18 +98,20 @@ def list_schedules(client: "redis.Redis") -> list[ScheduleInfo]:
     for chunk in chunks(claims, _CHUNK):
         with client.pipeline(transaction=False) as pipeline:
             pipeline.hmget(keys.SCHEDULE_NEXT_RUNS, [uid for uid, _ in chunk])
-            names = [keys.SCHEDULE_NEXT_RUNS]
+            pipeline.hmget(keys.SCHEDULES_PAUSED, [uid for uid, _ in chunk])
+            names = [keys.SCHEDULE_NEXT_RUNS, keys.SCHEDULES_PAUSED]
             for uid, _ in chunk:
                 names += [keys.schedule(decode(uid)), keys.schedule_recent(decode(uid))]
                 pipeline.hgetall(names[-2])
                 pipeline.lrange(names[-1], 0, _RECENT_RUNS - 1)
-            next_runs, *rest = readable(names, pipeline.execute(raise_on_error=False), {})
-        next_runs = next_runs or [None] * len(chunk)
-        for (uid, claimed_at), next_run, raw, recent in zip(chunk, next_runs, rest[::2], rest[1::2], strict=True):
+            next_runs, pauses, *rest = readable(names, pipeline.execute(raise_on_error=False), {})
+        next_runs, pauses = next_runs or [None] * len(chunk), pauses or [None] * len(chunk)
+        rows = zip(chunk, next_runs, pauses, rest[::2], rest[1::2], strict=True)
+        for (uid, claimed_at), next_run, pause, raw, recent in rows:
             try:
                 # a schedule may be deleted between the two reads
                 if (record := ScheduleRecord.from_fields(decode_hash(raw))).name:
-                    infos.append(_build_info(record, claimed_at, next_run, recent))
+                    infos.append(_build_info(record, claimed_at, next_run, recent, pause))
             except (ValueError, TypeError, KeyError, RecursionError) as error:
                 key = keys.schedule(decode(uid))
                 report_wrong_key(key, f"it is not the record of a schedule ({type(error).__name__}: {error})")
@@ -124,11 +134,15 @@ def show_schedule(client: "redis.Redis", name: str) -> ScheduleInfo:
         pipeline.hget(keys.SCHEDULE_NEXT_RUNS, uid)
         pipeline.hgetall(keys.schedule(uid))
         pipeline.lrange(keys.schedule_recent(uid), 0, _RECENT_RUNS - 1)
+        pipeline.hget(keys.SCHEDULES_PAUSED, uid)
         names = [keys.SCHEDULES, keys.SCHEDULE_NEXT_RUNS, keys.schedule(uid), keys.schedule_recent(uid)]
-        claimed_at, next_runs, raw, recent = readable(names, pipeline.execute(raise_on_error=False), {})
+        replies = readable([*names, keys.SCHEDULES_PAUSED], pipeline.execute(raise_on_error=False), {})
+        claimed_at, next_runs, raw, recent, pause = replies
     try:
         record = ScheduleRecord.from_fields(decode_hash(raw))
-        return _build_info(record, claimed_at or 0.0, next_runs or None, recent)
+        # an empty value of another program pauses the schedule too
+        paused = pause if isinstance(pause, bytes) else None
+        return _build_info(record, claimed_at or 0.0, next_runs or None, recent, paused)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         problem = (
             f"the record {keys.schedule(uid)} of {name!r} is damaged ({error}); delete it, and a scheduler writes it"
@@ -166,7 +180,22 @@ def find_schedule(client: "redis.Redis", name: str) -> tuple[str, str]:
     Raises:
         InvalidArgumentsError: There is no schedule with this name, or there are several.
     """
+    return find_schedules(client, [name])[0]
+
+
+def find_schedules(client: "redis.Redis", names: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the uids and the full names of schedules. See `find_schedule`."""
     uids = _read_hash(client, keys.SCHEDULE_NAMES)
+    return [_find(uids, name) for name in names]
+
+
+def _find(uids: Mapping[str, str], name: str) -> tuple[str, str]:
+    """Return the uid and the full name of a schedule.
+
+    Args:
+        uids: Full name → uid of all schedules.
+        name: `namespace/name`, or `name` if it is unique.
+    """
     matches = [full_name for full_name in uids if name in {full_name, full_name.partition("/")[2]}]
     if len(matches) == 1:
         return uids[matches[0]], matches[0]
@@ -179,9 +208,14 @@ def find_schedule(client: "redis.Redis", name: str) -> tuple[str, str]:
 
 
 def _build_info(
-    record: ScheduleRecord, claimed_at: float, encoded_next_runs: bytes | None, recent: Sequence[bytes]
+    record: ScheduleRecord,
+    claimed_at: float,
+    encoded_next_runs: bytes | None,
+    recent: Sequence[bytes],
+    encoded_pause: bytes | None,
 ) -> ScheduleInfo:
     next_runs = NextRuns.from_json(encoded_next_runs) if encoded_next_runs else NextRuns()
+    paused = None if encoded_pause is None else Pause.from_json(encoded_pause)
     return ScheduleInfo(
         uid=record.uid,
         name=record.name,
@@ -189,8 +223,9 @@ def _build_info(
         queue=record.queue,
         spec=record.spec,
         suspended=record.suspended,
-        problem=next_runs.problem,
-        next_times=next_runs.times,
+        problem=next_runs.problem or (paused.problem if paused else ""),
+        # The scheduler needs up to three seconds to publish that there are none.
+        next_times=() if paused else next_runs.times,
         claimed_at=claimed_at,
         runs=record.runs,
         triggered=record.triggered,
@@ -200,4 +235,5 @@ def _build_info(
         last_due_at=record.last_due_at,
         outcome=record.outcome,
         recent=tuple(decode(message_id) for message_id in recent),
+        paused=paused,
     )

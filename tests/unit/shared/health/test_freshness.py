@@ -27,6 +27,7 @@ class Schedule:
     task: str = "fetch_stock_prices_task"
     suspended: bool = False
     times_known: bool = True
+    is_paused: bool = False
     queue: str = "high"
     runs: int = 1
 
@@ -44,6 +45,7 @@ FROM_CATALOG = 2 * 300 + 180
         ([Schedule((NOW + 9_000, NOW + 9_300), last_due_at=NOW - 170_000)], 170_000),  # a weekend
         ([Schedule((NOW - 600, NOW - 300), last_due_at=NOW - 170_000)], FROM_CATALOG),  # no scheduler runs it
         ([Schedule((NOW + 30, NOW + 90), suspended=True)], FROM_CATALOG),
+        ([Schedule((NOW + 30, NOW + 90), is_paused=True)], FROM_CATALOG),
         ([Schedule((NOW + 30, NOW + 90), times_known=False)], FROM_CATALOG),
         ([Schedule((NOW + 30, NOW + 90), task="fetch_news_task")], FROM_CATALOG),
         ([Schedule((NOW + 30,))], FROM_CATALOG),  # the last run, so there is no period
@@ -73,6 +75,7 @@ def test_dataset_limit_exceeds_period_and_time_limit() -> None:
         ([Schedule((NOW + 30, NOW + 330), last_due_at=NOW - 5, runs=2)], True),  # the first run did not deliver
         ([Schedule((NOW + 99_000,), last_due_at=None, runs=0), Schedule((NOW + 5,), runs=3)], True),
         ([Schedule((), suspended=True)], True),  # other code ignores a suspended schedule's dataset
+        ([Schedule((), is_paused=True)], True),  # the same for a paused one
     ],
 )
 def test_absent_dataset_is_overdue_after_first_run_had_time(schedules: list[Schedule], *, overdue: bool) -> None:
@@ -89,13 +92,14 @@ def test_absent_dataset_is_overdue_after_first_run_had_time(schedules: list[Sche
         ([*AssetType], [Schedule(()), Schedule((), task="fetch_news_task")], {"quotes:stock", "news"}),
         ([*AssetType], [Schedule((), times_known=False), Schedule((), task="fetch_news_task")], {"news"}),
         ([*AssetType], [Schedule((), suspended=True), Schedule((), task="fetch_news_task")], {"news"}),
+        ([*AssetType], [Schedule((), is_paused=True), Schedule((), task="fetch_news_task")], {"news"}),
         ([AssetType.CRYPTO], [Schedule(())], set()),  # the scheduled task has no active assets
     ],
 )
 def test_expected_datasets_have_active_assets_and_a_schedule(
     types: list[AssetType], schedules: list[Schedule], expected: set[str]
 ) -> None:
-    """A dataset is expected if its task has active assets and a schedule that is not suspended."""
+    """A dataset is expected if its task has active assets and a schedule that is neither suspended nor paused."""
     assert {*expected_datasets(types, schedules)} == expected
 
 

@@ -178,7 +178,7 @@ class ScheduledTaskSpec(_Closed):  # type: ignore[no-redef]
         description="The treatment of runs that came due while no scheduler could enqueue them. None: they are counted "
         "as missed. Latest: the newest one runs, and the others are counted as missed. All: they run in order, at most "
         "the newest 100. `startingDeadlineSeconds` still applies. Due times before an edit or while the "
-        "schedule was suspended are not caught up.",
+        "schedule was suspended or paused are not caught up.",
     )
     jitter_seconds: int = Field(
         0,

@@ -32,6 +32,7 @@ from financehub_scheduler.redis.enqueuer import EncodedRun, EnqueueOutcome, Enqu
 from financehub_scheduler.redis.registry import Registry
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.outage import Outage
+from financehub_shared.schedules import Pause
 
 log = structlog.get_logger(__name__)
 
@@ -134,6 +135,12 @@ class Engine:
         self._planner.recheck_arguments()
         self._wake.set()
 
+    def set_pause(self, uid: str, paused: Pause | None, resumed_at: float = 0.0) -> None:
+        """Pause or resume a schedule, if it is active. See `Planner.set_pause`."""
+        if state := self.states.get(uid):
+            self._planner.set_pause(state, paused, resumed_at)
+            self._wake.set()
+
     def stop(self) -> None:
         """End the loop after the current batch."""
         self._stopping = True
@@ -235,7 +242,7 @@ class Engine:
             schedule = registration.schedule
             # An edit never acts retroactively. Due times before it are not caught up.
             mark = max(result.high_water_mark, result.changed_at - schedule.recurrence.offset)
-            self._planner.add(ScheduleState(schedule, mark))
+            self._planner.add(ScheduleState(schedule, mark, paused=result.paused))
             self._listener.schedule_registered(schedule)
             for warning in spec_warnings(schedule, self._clock.now()):
                 log.warning("spec_warning_found", schedule=schedule.name, warning=warning)
@@ -303,6 +310,9 @@ class Engine:
                 # `reregister_superseded` registers our state again.
                 state.next_run, state.superseded_at = None, self._clock.monotonic()
                 log.warning("schedule_superseded", schedule=state.schedule.name, reason=str(result.outcome))
+            case EnqueueOutcome.PAUSED:
+                # The pause is newer than what `Pauses` has read, which it does again within a second.
+                self._planner.set_pause(state, Pause(), 0.0)
             case EnqueueOutcome.EXHAUSTED:
                 self._planner.stop(state, "maxRuns reached")
             case EnqueueOutcome.AHEAD:

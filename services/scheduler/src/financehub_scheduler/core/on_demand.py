@@ -106,7 +106,7 @@ class OnDemandRuns(SchedulerListener):
     def _buffered_runs(self, buffered: Mapping[bytes, bytes]) -> Iterable[RunSubmission]:
         for uid, due_ms in buffered.items():
             state = self._states.get(decode(uid))
-            if state is None or state.schedule.suspended or state.refused:
+            if state is None or state.schedule.suspended or state.paused or state.refused:
                 continue
             due = read_time(decode(due_ms), unit=1000)
             if due is None:

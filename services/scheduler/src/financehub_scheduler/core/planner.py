@@ -12,6 +12,7 @@ from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.redis.enqueuer import EncodedRun, RunSubmission, encode
 from financehub_shared.core.clock import Clock
 from financehub_shared.recurrence.calendar import CalendarHorizonError
+from financehub_shared.schedules import Pause
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +67,7 @@ class Planner:
             log.error("schedule_refused", schedule=schedule.name, problem=refused)
         state.next_run, state.problem, state.refused = None, refused, refused
         self._listener.next_run_changed(schedule.uid)
-        due = None if schedule.suspended or refused else self._next_due(state)
+        due = None if schedule.suspended or state.paused or refused else self._next_due(state)
         if due is None:
             self._due.discard(schedule.uid)
             return
@@ -86,6 +87,19 @@ class Planner:
             return None
         state.problem = "" if due is not None else "no due time is left"
         return due
+
+    def set_pause(self, state: ScheduleState, paused: Pause | None, resumed_at: float) -> None:
+        """Pause or resume a schedule. A paused one has no next run, as if it was suspended.
+
+        Args:
+            state: The schedule.
+            paused: Who paused it, why and when; None to resume it.
+            resumed_at: Time of the resumption, Unix seconds. Due times before it are not caught up.
+        """
+        if state.paused and not paused:
+            state.high_water_mark = max(state.high_water_mark, resumed_at - state.schedule.recurrence.offset)
+        state.paused = paused
+        self.plan_next(state)
 
     def stop(self, state: ScheduleState, problem: str) -> None:
         """Stop a schedule, with a reason that listings show."""

@@ -63,7 +63,7 @@ class Reporter(SchedulerListener):
         label = self._label(schedule.name) if schedule.uid in self._states else OTHER
         if outcome is EnqueueOutcome.ALREADY:
             return
-        if run.missed and outcome is not EnqueueOutcome.MOVED:
+        if run.missed and outcome not in {EnqueueOutcome.MOVED, EnqueueOutcome.PAUSED}:
             self._metrics.schedule_missed.labels(label).inc(run.missed)
             log.warning("schedule_runs_missed", schedule=schedule.name, missed=run.missed, catch_up=schedule.catch_up)
         match outcome:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from financehub_scheduler.api.schedule import Schedule
 from financehub_scheduler.redis.enqueuer import EncodedRun
 from financehub_shared.recurrence.calendar import CalendarHorizonError
+from financehub_shared.schedules import Pause
 
 
 @dataclass(slots=True)
@@ -17,6 +18,7 @@ class ScheduleState:
         next_run: The next run, already encoded; None if there is none.
         problem: Reason why the schedule does not run; empty if it runs.
         refused: Why its arguments are currently refused, also for triggers; empty if they are valid.
+        paused: Who paused the schedule, why and when; None if it is not paused.
         superseded_at: Monotonic time in seconds at which this scheduler found that another one has registered a
             different state; None if that has not happened.
     """
@@ -26,6 +28,7 @@ class ScheduleState:
     next_run: EncodedRun | None = None
     problem: str = ""
     refused: str = ""
+    paused: Pause | None = None
     superseded_at: float | None = None
 
     @property

@@ -107,6 +107,8 @@ class EnqueueOutcome(StrEnum):
     MISSED = "missed"
     #: A buffered run or a backfill has to wait for the previous run or for room in the queue.
     WAIT = "wait"
+    #: The schedule is paused.
+    PAUSED = "paused"
     #: `maxRuns` is reached.
     EXHAUSTED = "exhausted"
     #: Another scheduler has moved the high-water mark, so the plan for missed runs is void.

@@ -27,6 +27,7 @@ _KEYS = {
     "triggers": keys.SCHEDULE_TRIGGERS,
     "changed": keys.SCHEDULES_CHANGED,
     "failing": keys.SCHEDULES_FAILING,
+    "paused": keys.SCHEDULES_PAUSED,
 }
 _PRELUDE = (
     lua_table("keys", _KEYS)

@@ -16,7 +16,7 @@ from financehub_shared.redis import keys
 from financehub_shared.redis.key_types import arepaired
 from financehub_shared.redis.schedule_keys import schedule_types
 from financehub_shared.redis.schedule_record import DELETED, NextRuns, ScheduleField
-from financehub_shared.schedules import UNCLAIMED_SECONDS
+from financehub_shared.schedules import UNCLAIMED_SECONDS, Pause
 
 #: Claims are renewed three times within their lifetime.
 CLAIM_INTERVAL_SECONDS = UNCLAIMED_SECONDS / 3
@@ -49,12 +49,14 @@ class RegistrationResult:
     Args:
         outcome: Whether Redis created the schedule, changed it, or already knew it.
         high_water_mark: Newest settled due time, Unix seconds; 0 if no due time has been settled.
-        changed_at: Time of the creation or last change of the spec, Unix seconds.
+        changed_at: Time of the creation, of the last change of the spec or of the last resumption, Unix seconds.
+        paused: Who paused it, why and when; None if it is not paused.
     """
 
     outcome: Literal["created", "changed", "known"]
     high_water_mark: float
     changed_at: float
+    paused: Pause | None
 
 
 class Registry:
@@ -99,8 +101,13 @@ class Registry:
             call = partial(self._register, args=[context, json.dumps(payload)])
             replies = await self._repaired([registration.schedule.uid for registration in chunk], call)
             results.extend(
-                RegistrationResult(outcome.decode(), int(mark) / 1000, float(changed_at))
-                for outcome, mark, changed_at in replies
+                RegistrationResult(
+                    outcome.decode(),
+                    int(mark) / 1000,
+                    float(changed_at),
+                    None if pause is None else Pause.from_json(pause),
+                )
+                for outcome, mark, changed_at, pause in replies
             )
         return results
 

@@ -16,6 +16,7 @@ from financehub_scheduler.kubernetes.watch.resource import WatchedResource, pars
 from financehub_scheduler.redis.enqueuer import RunSubmission, encode
 from financehub_shared.monitor import RunRecord, RunState
 from financehub_shared.redis.schedule_record import BackfillInfo, ScheduleOutcome, ScheduleRecord
+from financehub_shared.schedules import Pause
 from support.schedules import UID, resource
 
 T = 1_800_000_000.0
@@ -202,6 +203,25 @@ def test_suspended_follows_the_spec(spec: dict[str, Any], expected: tuple[str, s
     suspended = status_of(watched(**spec))["conditions"][1]
     assert (suspended["status"], suspended["reason"]) == expected
     assert suspended["message"] == spec.get("suspendReason", suspended["message"])
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({}, ("True", "Paused", "paused by alice: maintenance")),
+        ({"suspend": True, "suspendReason": "upstream moves"}, ("True", "Suspended", "upstream moves")),
+    ],
+)
+def test_suspended_of_a_paused_schedule_shows_the_reason(spec: dict[str, Any], expected: tuple[str, str, str]) -> None:
+    """A schedule that was paused counts as suspended, with the user and the reason. That of the spec comes first."""
+    resource = watched(**spec)
+    state = state_of(resource)
+    state.paused, state.next_run = Pause("alice", "maintenance", T), None
+    status = to_json(build_status(resource, state, ScheduleSnapshot(), NO_STATUS, T))
+    suspended = status["conditions"][1]
+    assert (suspended["status"], suspended["reason"], suspended["message"]) == expected
+    assert ready(status)[:2] == ("True", expected[1])
+    assert status["nextScheduleTimes"] == []
 
 
 def test_status_with_long_texts_cuts_them() -> None:

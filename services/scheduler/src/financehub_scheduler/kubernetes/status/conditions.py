@@ -39,7 +39,7 @@ def evaluate(
         state: Its active schedule; None if its spec is refused.
         record: Its schedule record in Redis.
     """
-    return _ready(resource, state, record), _suspended(resource.schedule), _failing(record)
+    return _ready(resource, state, record), _suspended(resource.schedule, state), _failing(record)
 
 
 def to_conditions(
@@ -94,6 +94,9 @@ def _ready(resource: WatchedResource, state: ScheduleState | None, record: Sched
     if state.schedule.suspended:
         message = "the spec is valid; no run is due while the schedule is suspended"
         return ConditionValue("Ready", "True", "Suspended", message)
+    if state.paused:
+        message = "the spec is valid; no run is due while the schedule is paused"
+        return ConditionValue("Ready", "True", "Paused", message)
     if state.problem:
         return _stopped(state, record)
     return ConditionValue("Ready", "True", "Scheduled", "runs as scheduled")
@@ -112,9 +115,12 @@ def _stopped(state: ScheduleState, record: ScheduleRecord) -> ConditionValue:
     return ConditionValue("Ready", "False", "NoDueTime", message)
 
 
-def _suspended(schedule: Schedule | None) -> ConditionValue:
+def _suspended(schedule: Schedule | None, state: ScheduleState | None) -> ConditionValue:
     if schedule is None:
         return ConditionValue("Suspended", "Unknown", "Invalid", "the spec is invalid")
+    if not schedule.suspended and state and state.paused:
+        message = one_line(str(state.paused), PROBLEM_CHARACTERS)
+        return ConditionValue("Suspended", "True", "Paused", message)
     if not schedule.suspended:
         return ConditionValue("Suspended", "False", "Active", "spec.suspend is not set")
     reason = json.loads(schedule.spec_json).get("suspendReason") or "spec.suspend is set"

@@ -15,13 +15,15 @@
 --   overlap, backlog  yes          no               nobody: the due time is skipped
 --   buffered          yes          no               OnDemandRuns submits it every second as a run of kind `buffered`
 --   already           no           no               nobody: the due time was settled before
+--   paused            no           no               the engine stops the schedule until somebody resumes it
 --   exhausted         no           no               the engine stops the schedule
 --   moved             no           no               the engine plans again from the mark in the answer
 --   ahead             no           no               the engine pauses and submits the run again
 --   unknown           no           no               the engine registers the schedule again
 --   changed, deleted  no           no               the engine stops it until the source reports a newer state
 --
--- Runs on demand (buffered, annotation, request, backfill) have their own fences and never move the mark. Two outcomes,
+-- Runs on demand (buffered, annotation, request, backfill) have their own fences and never move the mark. A pause holds
+-- back only the buffered ones among them, because nobody has requested these. Two outcomes,
 -- both without a message, exist only for them: `refused` (the trigger is deleted) and `wait` (OnDemandRuns submits the
 -- run again).
 --
@@ -261,6 +263,13 @@ local function read_schedule(uid)
     passed = 0}
 end
 
+-- Uid → entry of each paused schedule among those of the batch.
+local paused = {}
+
+local function check_pause(run)
+  return paused[run.uid] and (run.kind == 'due' or run.kind == 'buffered') and 'paused' or nil
+end
+
 local function check_fingerprint(schedule, run)
   if not schedule.fingerprint then return 'unknown' end
   if schedule.fingerprint == run.fingerprint then return nil end
@@ -305,9 +314,13 @@ for index, mark in ipairs(redis.call('hmget', keys.high_water_marks, unpack(uids
   local schedule = schedules[uids[index]]
   schedule.mark = checked_mark(mark, schedule.last_due, 0, redis_now, context.ahead_limit)
 end
+if redis.call('hlen', keys.paused) > 0 then
+  for index, entry in ipairs(redis.call('hmget', keys.paused, unpack(uids))) do paused[uids[index]] = entry end
+end
 for index, run in ipairs(runs) do
   local schedule = schedules[run.uid]
-  outcomes[index] = check_fingerprint(schedule, run) or (run.kind == 'due' and check_mark(schedule, run) or nil)
+  outcomes[index] = check_fingerprint(schedule, run) or check_pause(run)
+    or (run.kind == 'due' and check_mark(schedule, run) or nil)
 end
 
 local moved_marks = {}

@@ -2,7 +2,8 @@
 -- ARGV[1]: JSON context {now (ms), ahead_limit (ms), unclaimed (s)}
 -- ARGV[2]: JSON list of schedules {uid, name, fingerprint, spec, task, queue, suspended, since (ms),
 -- keep_known_state}
--- Returns for each schedule {result, high-water mark (ms; 0 if there is none), time of the last change (s)}
+-- Returns for each schedule {result, high-water mark (ms; 0 if there is none), time of the last change or resumption (s),
+-- entry of its pause (false if it is not paused)}
 
 local context = cjson.decode(ARGV[1])
 local redis_now = redis_time()
@@ -26,7 +27,8 @@ if #entries == 0 then return replies end
 local claims = redis.call('zmscore', keys.schedules, unpack(uids))
 local marks = redis.call('hmget', keys.high_water_marks, unpack(uids))
 local named = redis.call('hmget', keys.names, unpack(names))
-local new_marks, new_names, is_named, new_claims, outdated = {}, {}, {}, {}, {}
+local pauses = redis.call('hmget', keys.paused, unpack(uids))
+local new_marks, new_names, is_named, new_claims, outdated, unpaused = {}, {}, {}, {}, {}, {}
 local function add(list, first, second) list[#list + 1], list[#list + 2] = first, second end
 
 for index, entry in ipairs(entries) do
@@ -43,6 +45,11 @@ for index, entry in ipairs(entries) do
   local mark = checked_mark(marks[index], last_due, since, redis_now, context.ahead_limit)
   if not fingerprint or fingerprint == fingerprints.deleted or abandoned then
     redis.call('del', record, recent_runs_key(entry.uid), backlog_key(entry.uid))
+    -- The pause belongs to the deleted schedule. If only the record is lost, it belongs to this one.
+    if fingerprint and pauses[index] then
+      unpaused[#unpaused + 1] = entry.uid
+      pauses[index] = false
+    end
     -- Earlier due times are never caught up.
     mark = since
     result, changed = 'created', seconds(since)
@@ -65,10 +72,11 @@ for index, entry in ipairs(entries) do
   local mark_text = integer(mark)
   if mark_text ~= marks[index] then add(new_marks, entry.uid, mark_text) end
   add(new_claims, now, entry.uid)
-  replies[index] = {result, mark_text, changed}
+  replies[index] = {result, mark_text, changed, pauses[index]}
 end
 
 if #outdated > 0 then redis.call('hdel', keys.buffered, unpack(outdated)) end
+if #unpaused > 0 then redis.call('hdel', keys.paused, unpack(unpaused)) end
 if #new_marks > 0 then redis.call('hset', keys.high_water_marks, unpack(new_marks)) end
 if #new_names > 0 then redis.call('hset', keys.names, unpack(new_names)) end
 redis.call('zadd', keys.schedules, unpack(new_claims))

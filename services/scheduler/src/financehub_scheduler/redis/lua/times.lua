@@ -12,7 +12,8 @@ end
 -- Redis does not undo the writes of a script that fails. Each script therefore calls this before its first write. If a
 -- key has another type, the script fails here, and the scheduler sets the key aside and runs the script again.
 local function check_types()
-  for _, key in ipairs({keys.high_water_marks, keys.names, keys.buffered, keys.next_runs, keys.triggers, keys.failing}) do
+  for _, key in ipairs({keys.high_water_marks, keys.names, keys.buffered, keys.next_runs, keys.triggers, keys.failing,
+    keys.paused}) do
     redis.call('hlen', key)
   end
   redis.call('zcard', keys.schedules)

@@ -19,5 +19,6 @@ for _, uid in ipairs(uids) do
   redis.call('zrem', keys.schedules, uid)
   redis.call('srem', keys.changed, uid)
   redis.call('hdel', keys.failing, uid)
+  redis.call('hdel', keys.paused, uid)
 end
 return redis.status_reply('OK')
