@@ -63,7 +63,7 @@ def _execute(request: Request, action: Action, actions: Actions, values: dict[st
     details = form.model_dump(mode="json", exclude_defaults=True)
     record = partial(_record, actions, user.name, action.name, details)
     try:
-        outcome = action.execute(form)
+        outcome = action.execute_for(user.name, form)
     except (StoreUnavailableError, redis.RedisError) as error:
         log.warning("console_action_unconfirmed", user=user.name, action=action.name, exc_info=error)
         detail = f"Redis did not confirm the action, so it may have been executed: {shorten(error)}. Check its effect."
