@@ -13,6 +13,8 @@ import yaml
 
 from financehub_scheduler.api.schedule import Schedule, compile_schedule
 from financehub_scheduler.api.scheduled_task import ScheduledTask
+from financehub_shared.redis.schedule_record import ScheduleOutcome
+from financehub_shared.schedules.listing import ScheduleInfo
 from support.processes import end, launch
 
 #: An arbitrary UUID.
@@ -53,6 +55,36 @@ def schedule(name: str = "demo", uid: str = UID, annotations: dict[str, str] | N
     timing = {} if "schedules" in spec else {"schedule": "@every 1m"}
     data = json.dumps(resource(name, annotations, **timing | spec))
     return compile_schedule(ScheduledTask.model_validate_json(data), uid)
+
+
+def registered(*, suspended: bool = False, runs: int = 0, **spec: Any) -> ScheduleInfo:
+    """Return the schedule of `schedule` as readers see it: with the spec that the scheduler stores.
+
+    Args:
+        suspended: Whether it is suspended.
+        runs: Number of its due runs so far.
+        spec: Fields of the spec.
+    """
+    stored = json.loads(schedule(**spec).spec_json)
+    return ScheduleInfo(
+        uid=UID,
+        name="default/demo",
+        task="demo_task",
+        queue="q",
+        spec=stored,
+        suspended=suspended,
+        problem="",
+        next_times=(),
+        claimed_at=0,
+        runs=runs,
+        triggered=0,
+        backfilled=0,
+        missed=0,
+        skipped={},
+        last_due_at=None,
+        outcome=ScheduleOutcome(),
+        recent=(),
+    )
 
 
 def write(folder: Path, *resources: dict[str, Any], file: str = "schedules.yaml") -> Path:

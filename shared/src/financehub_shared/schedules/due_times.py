@@ -20,10 +20,12 @@ class DueTimes:
     Args:
         times: Due times in Unix seconds, ascending.
         problem: Why they are not known, or why there are no more of them; empty if there are enough.
+        delay: Seconds by which each run starts later than it is due (`jitterSeconds`).
     """
 
     times: tuple[float, ...] = ()
     problem: str = ""
+    delay: float = 0.0
 
 
 def zone_of(info: ScheduleInfo) -> tuple[str, tzinfo]:
@@ -44,14 +46,16 @@ def next_due_times(info: ScheduleInfo, now: float, count: int) -> DueTimes:
         count: Largest number of due times.
     """
     times: list[float] = []
+    delay = 0.0
     try:
         most = int(info.spec.get("maxRuns", info.runs + count)) - info.runs
         recurrence = recurrence_of_spec(info.uid, info.spec)
-        due = recurrence.next_after(now - recurrence.offset)
+        delay = recurrence.offset
+        due = recurrence.next_after(now - delay)
         while due is not None and len(times) < min(count, most):
             times.append(due)
             due = recurrence.next_after(due)
     except (ConfigError, ValueError, TypeError, OverflowError) as error:
         # the due times before the end of an exchange's calendar are known
-        return DueTimes(tuple(times), str(error))
-    return DueTimes(tuple(times), "" if len(times) == count else "No further due time is left.")
+        return DueTimes(tuple(times), str(error), delay)
+    return DueTimes(tuple(times), "" if len(times) == count else "No further due time is left.", delay)

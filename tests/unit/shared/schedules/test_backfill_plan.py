@@ -1,6 +1,6 @@
 """What the preview of a backfill says, compared with the due times that the scheduler computes."""
 
-import json
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,11 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from financehub_shared.core.errors import ConfigError, InvalidArgumentsError
-from financehub_shared.redis.schedule_record import ScheduleOutcome
 from financehub_shared.schedules.backfill_plan import due_times_of_range, plan_backfill
 from financehub_shared.schedules.due_times import next_due_times
-from financehub_shared.schedules.listing import ScheduleInfo
-from support.schedules import UID, schedule
+from support.schedules import registered, schedule
 
 
 def at(text: str) -> float:
@@ -24,35 +22,11 @@ def at(text: str) -> float:
 NOW = at("2026-11-30T12:00Z")
 
 
-def info(*, suspended: bool = False, runs: int = 0, **spec: Any) -> ScheduleInfo:
-    """Return a registered schedule with the spec that the scheduler stores."""
-    stored = json.loads(schedule(**spec).spec_json)
-    return ScheduleInfo(
-        uid=UID,
-        name="default/demo",
-        task="demo_task",
-        queue="q",
-        spec=stored,
-        suspended=suspended,
-        problem="",
-        next_times=(),
-        claimed_at=0,
-        runs=runs,
-        triggered=0,
-        backfilled=0,
-        missed=0,
-        skipped={},
-        last_due_at=None,
-        outcome=ScheduleOutcome(),
-        recent=(),
-    )
-
-
 def test_plan_states_the_number_the_ends_and_the_zone() -> None:
     """The sentence has the exact number of runs, and the first and the last due time in the schedule's zone."""
     spec = {"schedule": "*/30 * * * *", "timeZone": "Europe/Berlin"}
     start, end = at("2026-11-01T00:00+01:00"), at("2026-11-01T23:59:59+01:00")
-    plan = plan_backfill(info(**spec), start, end, NOW)
+    plan = plan_backfill(registered(**spec), start, end, NOW)
     assert plan.sentence == "This is 48 runs: 2026-11-01 00:00 … 2026-11-01 23:30 Europe/Berlin"
     assert (plan.total, len(plan.first), len(plan.last), plan.problem) == (48, 5, 5, "")
     assert plan.policy == "Forbid"
@@ -67,13 +41,13 @@ def test_day_on_which_the_clocks_change_has_as_many_hours_as_it_lasts(day: str, 
     start = datetime.fromisoformat(day).replace(tzinfo=zone)
     end = start.replace(hour=23, minute=59)
     spec = {"schedule": "0 * * * *", "timeZone": "Europe/Berlin"}
-    assert plan_backfill(info(**spec), start.timestamp(), end.timestamp(), NOW).total == total
+    assert plan_backfill(registered(**spec), start.timestamp(), end.timestamp(), NOW).total == total
 
 
 def test_plan_of_a_closed_exchange_counts_what_is_left_out() -> None:
     """Due times outside the sessions of the exchange are not run, and the preview says how many."""
     spec = {"schedule": "0 * * * *", "calendar": "XNYS"}
-    plan = plan_backfill(info(**spec), at("2026-11-26T00:00Z"), at("2026-11-27T23:59Z"), NOW)
+    plan = plan_backfill(registered(**spec), at("2026-11-26T00:00Z"), at("2026-11-27T23:59Z"), NOW)
     assert plan.total == 3  # Thanksgiving, and a short Friday: 15, 16 and 17 o'clock UTC
     assert "Due times at which XNYS is closed are left out (45 in this range)." in plan.notes
 
@@ -90,25 +64,25 @@ def test_plan_of_a_closed_exchange_counts_what_is_left_out() -> None:
 )
 def test_plan_names_what_the_spec_means_for_a_backfill(spec: dict[str, Any], note: str) -> None:
     """The concurrency policy, the queue and the limits of the schedule are explained."""
-    plan = plan_backfill(info(**spec), NOW - 3_600, NOW, NOW)
+    plan = plan_backfill(registered(**spec), NOW - 3_600, NOW, NOW)
     assert any(note in each for each in plan.notes)
     assert "Due times that have already run are run again." in plan.notes
 
 
 def test_plan_of_a_suspended_schedule_says_that_it_runs() -> None:
     """A backfill runs although the schedule is suspended."""
-    notes = plan_backfill(info(suspended=True), NOW - 3_600, NOW, NOW).notes
+    notes = plan_backfill(registered(suspended=True), NOW - 3_600, NOW, NOW).notes
     assert "The schedule is suspended. A backfill runs nevertheless." in notes
 
 
 def test_plan_of_too_many_or_no_due_times_has_a_problem() -> None:
     """The limit is that of the scheduler, and a range without any due time cannot be requested."""
-    every_second = info(schedule="@every 1s")
+    every_second = registered(schedule="@every 1s")
     assert plan_backfill(every_second, NOW - 9_999, NOW, NOW).problem == ""
     plan = plan_backfill(every_second, NOW - 10_000, NOW, NOW)
     assert (plan.total, plan.last) == (10_001, ())
     assert "more than 10,000 due times" in plan.problem
-    plan = plan_backfill(info(schedule="@yearly"), NOW - 3_600, NOW, NOW)
+    plan = plan_backfill(registered(schedule="@yearly"), NOW - 3_600, NOW, NOW)
     assert (plan.total, plan.first, plan.last) == (0, (), ())
     assert plan.problem == "No due time of the schedule is in this range."
 
@@ -117,9 +91,9 @@ def test_plan_of_a_wrong_range_or_an_unreadable_spec_raises() -> None:
     """A range that no scheduler would accept, and a spec that another program damaged, are refused."""
     for start, end in ((NOW, NOW - 1), (NOW, NOW + 1), (0.0, NOW)):
         with pytest.raises(InvalidArgumentsError):
-            plan_backfill(info(), start, end, NOW)
+            plan_backfill(registered(), start, end, NOW)
     for spec in ({}, {"schedule": 5}, {"schedule": "x"}, {"schedule": "@daily", "timeZone": "Mars"}, {"schedules": 3}):
-        damaged = ScheduleInfo(**{name: getattr(info(), name) for name in ScheduleInfo.__slots__} | {"spec": spec})
+        damaged = replace(registered(), spec=spec)
         with pytest.raises(ConfigError, match="cannot be computed from the stored spec"):
             plan_backfill(damaged, NOW - 60, NOW, NOW)
         assert "cannot be computed" in next_due_times(damaged, NOW, 10).problem
@@ -148,7 +122,7 @@ def test_plan_has_the_due_times_of_the_compiled_schedule(spec: dict[str, Any], s
     """The stored spec yields the due times that the scheduler computes from the resource, at any clock change."""
     compiled = schedule(**spec)
     expected = [due for due in compiled.recurrence.due_times(start - 1, start + length) if due >= start]
-    plan = plan_backfill(info(**spec), start, start + length, NOW)
+    plan = plan_backfill(registered(**spec), start, start + length, NOW)
     assert plan.total == len(expected)
     assert (*plan.first, *plan.last) == tuple(dict.fromkeys([*expected[:5], *expected[-5:]]))
     assert due_times_of_range(compiled.recurrence, start, start + length) == expected
@@ -157,11 +131,11 @@ def test_plan_has_the_due_times_of_the_compiled_schedule(spec: dict[str, Any], s
 def test_next_due_times_are_those_after_now_and_at_most_the_runs_that_are_left() -> None:
     """The due times follow the clock changes of the zone, and a schedule that ends has fewer of them."""
     spec = {"schedule": "30 2 * * *", "timeZone": "Europe/Berlin"}
-    found = next_due_times(info(**spec), at("2026-10-24T12:00Z"), 3)
+    found = next_due_times(registered(**spec), at("2026-10-24T12:00Z"), 3)
     assert found.times == (at("2026-10-25T02:30+02:00"), at("2026-10-26T02:30+01:00"), at("2026-10-27T02:30+01:00"))
     assert found.problem == ""
-    limited = next_due_times(info(**spec, maxRuns=5, runs=3), NOW, 10)
+    limited = next_due_times(registered(**spec, maxRuns=5, runs=3), NOW, 10)
     assert len(limited.times) == 2
     assert limited.problem == "No further due time is left."
-    beyond = next_due_times(info(schedule="@yearly", calendar="XTKS"), at("2031-12-31T00:00Z"), 10)
+    beyond = next_due_times(registered(schedule="@yearly", calendar="XTKS"), at("2031-12-31T00:00Z"), 10)
     assert "calendar XTKS covers only the days" in beyond.problem

@@ -1,7 +1,6 @@
 """The pages with all schedules, and with one schedule."""
 
 import re
-from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
@@ -9,8 +8,10 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from financehub_shared.core.text import dump_json
+from financehub_shared.core.moments import format_moment
 from financehub_shared.schedules import ScheduleInfo
+from financehub_shared.schedules.due_times import DueTimes, next_due_times, zone_of
+from financehub_shared.schedules.spec_text import spec_yaml
 from financehub_web.console.errors import PageError
 from financehub_web.console.links import Links
 from financehub_web.console.page import show
@@ -21,6 +22,8 @@ from financehub_web.reading.fleet import Fleet, fleet_of
 router = APIRouter()
 #: Number of rows on one page. Each needs the records of its ten newest runs.
 ROWS = 50
+#: Number of next due times on the page of a schedule.
+DUE_TIMES = 10
 
 
 class SchedulesQuery(BaseModel):
@@ -115,18 +118,20 @@ def schedule(request: Request, namespace: str, name: str, fleet: Annotated[Fleet
         raise PageError(HTTPStatus.NOT_FOUND, title, detail, [("All schedules", address)])
     runs = fleet.schedule_runs(info.uid)
     durations = [run.duration for run in reversed(runs.value) if run.duration is not None]
+    zone_name, zone = zone_of(info)
+    is_due = not (info.problem or info.suspended)
+    next_due = next_due_times(info, fleet.clock.now(), DUE_TIMES) if is_due else DueTimes()
     values: dict[str, Any] = {
         "info": info,
         "alive": info.is_claimed(fleet.clock.now()),
         "words": in_words(info),
         "runs": runs.value,
-        "spec": _spec(info),
+        "spec": spec_yaml(info),
+        "due": [(at, format_moment(at, zone)) for at in next_due.times],
+        "due_problem": next_due.problem,
+        "delay": next_due.delay,
+        "zone": zone_name,
         "durations": durations,
         "path": line_path(durations),
     }
     return show(request, "schedule.html", info.name, "schedules", values, reading, runs)
-
-
-def _spec(info: ScheduleInfo) -> Sequence[tuple[str, str]]:
-    """Return (field, value) of the spec as it was written."""
-    return [(name, value if isinstance(value, str) else dump_json(value)) for name, value in info.spec.items()]

@@ -1,0 +1,62 @@
+"""Tests of the page of one schedule: its next due times, and its spec."""
+
+import json
+import re
+from datetime import UTC, datetime
+from html import unescape
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+import redis
+import yaml
+
+from financehub_shared.redis import keys
+from support.schedules import UID
+
+HOSTILE = "<script>x</script>\u202e"
+
+
+def change_spec(client: redis.Redis, **spec: object) -> None:
+    """Give the schedule default/demo another spec, as if the scheduler had stored it."""
+    client.hset(keys.schedule(UID), "spec", json.dumps({"task": "task", **spec}))
+
+
+def page_of(api: httpx.Client) -> str:
+    """Return the page of the schedule."""
+    response = api.get("/schedules/default/demo")
+    assert response.status_code == 200
+    return response.text
+
+
+def test_page_has_the_next_ten_due_times_in_both_zones(api: httpx.Client, filled: redis.Redis) -> None:
+    """Each due time is shown in the zone of the schedule, and as a moment that a script shows in the reader's zone."""
+    change_spec(filled, schedule="0 */6 * * *", timeZone="Asia/Tokyo", jitterSeconds=3_000)
+    text = page_of(api)
+    rows = re.findall(r'<tr id="due-[^"]*"><th [^>]*>([^<]*)</th><td class="nowrap"><time datetime="([^"]*)"', text)
+    assert len(rows) == 10
+    for shown, moment in rows:
+        assert datetime.fromisoformat(moment).astimezone(ZoneInfo("Asia/Tokyo")).strftime("%Y-%m-%d %H:%M") == shown
+        assert datetime.fromisoformat(moment).astimezone(UTC).hour in {3, 9, 15, 21}
+    assert re.search(r"Each run starts [^<]+ after it is due", text)
+
+
+def test_page_has_the_spec_with_default_values(api: httpx.Client, filled: redis.Redis) -> None:
+    """The spec is YAML with the values that apply, and hostile values are shown as text."""
+    change_spec(filled, schedule="@daily", kwargs={"name": HOSTILE})
+    text = page_of(api)
+    assert "<script>x" not in text
+    assert "\u202e" not in text
+    spec = unescape(re.search(r"<pre>(.*?)</pre>", text, re.DOTALL)[1])  # type: ignore[index]
+    shown = yaml.safe_load(spec)
+    assert (shown["concurrencyPolicy"], shown["timeZone"], shown["catchUp"]) == ("Forbid", "UTC", "Latest")
+    assert shown["kwargs"]["name"].startswith("<script>x</script>")
+
+
+@pytest.mark.parametrize("spec", [{}, {"schedule": "no"}, {"schedule": "@daily", "timeZone": "Mars/Base"}])
+def test_page_of_an_unreadable_spec_says_why_it_has_no_due_times(
+    api: httpx.Client, filled: redis.Redis, spec: dict[str, str]
+) -> None:
+    """A spec that another program damaged costs the due times and not the page."""
+    change_spec(filled, **spec)
+    assert "the due times cannot be computed from the stored spec" in unescape(page_of(api))
