@@ -1,35 +1,16 @@
 """Tests that the chart refuses values that would lose work or have no effect, and explains the fix."""
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from financehub_shared.core.settings import Settings
 from financehub_shared.core.url_secrets import has_secret
-from support.chart import CHART, RELEASE, refusal, render
+from support.chart import CHART, refusal, render
 from support.chart_values import merged
-
-Values = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Case:
-    """Values that the chart refuses.
-
-    Args:
-        values: The refused combination.
-        message_parts: Strings that the message must contain: the value, the problem and the fix.
-        fixes: Alternative changes to the values, each of which makes them valid, as the message says.
-        release: The name of the release.
-    """
-
-    values: Values
-    message_parts: tuple[str, ...]
-    fixes: tuple[Values, ...]
-    release: str = RELEASE
-
+from support.refused_values import Case, Values
+from support.refused_web_values import WEB_CASES
 
 _EXTERNAL = {"redis": {"enabled": False}}
 _OWN_TASK = {"schedules": {"mine": {"spec": {"task": "my_task", "schedule": "@hourly"}}}}
@@ -382,7 +363,7 @@ CASES = {
         ("settings.FINANCEHUB_BINANCE_URL", "simulator.enabled=false"),
         ({"settings": {"FINANCEHUB_BINANCE_URL": None}}, {"simulator": {"enabled": False}}),
     ),
-}
+} | WEB_CASES
 
 
 @pytest.mark.parametrize("name", CASES)
