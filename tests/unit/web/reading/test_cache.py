@@ -57,6 +57,23 @@ def test_reading_is_shared_while_it_is_fresh(cache: ReadingCache, clock: ManualC
     assert cache.get("b", source.read).value == 3
 
 
+def test_reading_from_before_an_action_is_not_used(cache: ReadingCache, source: Source):
+    """After an action, the next request reads again, also if a reading that began before has just ended."""
+    first = cache.get("a", source.read)
+    cache.expire()
+    second = cache.get("a", source.read)
+    assert (first.value, second.value) == (1, 2)
+    assert cache.get("a", source.read) is second
+    source.gate.clear()
+    with ThreadPoolExecutor(1) as pool:
+        begun = pool.submit(cache.get, "b", source.read)
+        eventually(lambda: source.reads == 3, "the reading has begun")
+        cache.expire()
+        source.gate.set()
+        assert begun.result(10).value == 3
+    assert cache.get("b", source.read).value == 4
+
+
 def test_reading_that_was_used_recently_is_refreshed_in_the_background(
     cache: ReadingCache, clock: ManualClock, source: Source
 ):

@@ -29,6 +29,7 @@ from financehub_web.console.headers import SAFE_HEADERS
 from financehub_web.console.links import DONE, Links
 from financehub_web.console.page import show
 from financehub_web.console.routing import page
+from financehub_web.reading.fleet import fleet_of
 
 log = structlog.get_logger(__name__)
 router = APIRouter()
@@ -73,6 +74,7 @@ def _execute(request: Request, action: Action, actions: Actions, values: dict[st
     except FinanceHubError as error:
         _, note = record(str(error), succeeded=False)
         return _show_preview(request, action, _preview(action, form), problem=str(error), note=note)
+    fleet_of(request).expire()
     entry, note = record(outcome.text, succeeded=True)
     address = Links(request).page(outcome.page, **outcome.parameters)
     if entry is None:

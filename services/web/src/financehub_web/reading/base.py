@@ -29,3 +29,8 @@ class Readings:
         self._queues = ReadingCache(clock)
         # One cache for each server, because one of them may answer while the other does not.
         self._data = ReadingCache(clock) if "data" in self._readers.servers else self._queues
+
+    def expire(self) -> None:
+        """Let every reading be made again when it is needed next, because an action has changed the fleet."""
+        for cache in (self._reports, self._queues, self._data):
+            cache.expire()

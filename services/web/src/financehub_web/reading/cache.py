@@ -94,6 +94,7 @@ class _Entry:
         lock: Lock of the thread that reads.
         users: Number of threads that use an entry which is not kept yet.
         is_same: Whether two values differ only in ages.
+        generation: Number of actions before the reading began.
     """
 
     name: Hashable
@@ -104,6 +105,7 @@ class _Entry:
     lock: threading.Lock = field(default_factory=threading.Lock)
     users: int = 0
     is_same: Callable[[Any, Any], bool] = _never
+    generation: int = 0
 
 
 class ReadingCache:
@@ -123,12 +125,19 @@ class ReadingCache:
         self._kept: KeptReadings[_Entry] = KeptReadings()
         #: Entries of the names that are read now and that are not kept.
         self._begun: dict[Hashable, _Entry] = {}
+        #: Number of calls of `expire`.
+        self._generation = 0
         self._outage = Outage("reading", clock.monotonic, log, pause_seconds=RETRY_SECONDS)
         self._problem = ""
         #: Whether the thread makes the attempt that finds out whether an outage has ended. What it reads may need other
         #: readings, which are a part of the same attempt.
         self._attempt = threading.local()
         self._background = ThreadPoolExecutor(2, thread_name_prefix="reading")
+
+    def expire(self) -> None:
+        """Let the next request for each name read again, because an action has changed what is read."""
+        with self._lock:
+            self._generation += 1
 
     def get(
         self,
@@ -174,7 +183,7 @@ class ReadingCache:
         return last
 
     def _age(self, entry: _Entry) -> float:
-        return self._clock.monotonic() - entry.read_at
+        return self._clock.monotonic() - entry.read_at if entry.generation == self._generation else float("inf")
 
     @contextmanager
     def _entry(self, name: Hashable, *, is_kept: bool) -> Iterator[_Entry]:
@@ -224,6 +233,7 @@ class ReadingCache:
         return getattr(self._attempt, "active", False)
 
     def _read(self, entry: _Entry, read: Callable[[], T]) -> Reading[T]:
+        generation = self._generation
         try:
             with collect_left_out() as left_out:
                 value = read()
@@ -236,6 +246,7 @@ class ReadingCache:
         content = last.content if last is not None and is_same else version
         reading = entry.reading = Reading(value, self._clock.now(), "", left_out.notes, version, content)
         entry.read_at = self._clock.monotonic()
+        entry.generation = generation
         entry.problem = ""
         if entry.is_kept:
             with self._lock:
