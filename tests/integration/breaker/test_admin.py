@@ -121,3 +121,24 @@ def test_admin_functions_without_redis_raise(redis_server: Callable[..., RedisSe
     for act in (list_breakers, lambda client: force_open(client, "yahoo")):
         with pytest.raises(StoreUnavailableError):
             act(client)
+
+
+def test_change_by_hand_survives_calls_and_a_damaged_one_is_not_shown(
+    redis_client: "redis.Redis", registry: BreakerRegistry
+):
+    """Who changed a breaker, when and why stays until the next change, and a foreign value costs only itself."""
+    force_open(redis_client, "yahoo", "alice", "maintenance")
+    close(redis_client, "yahoo", "bob", "it\nanswers \ud800again")
+    for _ in range(5):
+        with pytest.raises(UpstreamError):
+            registry.get("yahoo").call(fail)
+    (yahoo,) = list_breakers(redis_client)
+    assert yahoo.state == "open"
+    assert yahoo.change is not None
+    assert (yahoo.change.action, yahoo.change.by) == ("close", "bob")
+    assert yahoo.change.reason == "it answers \\ud800again"
+    for field, value in (("hand_at", "9" * 20), ("hand_at", "-5"), ("hand_action", "drop")):
+        redis_client.hset(keys.breaker("yahoo"), field, value)
+        assert list_breakers(redis_client)[0].change is None
+        force_open(redis_client, "yahoo")
+        assert list_breakers(redis_client)[0].change is not None

@@ -24,6 +24,19 @@ def test_breakers_commands_change_the_state_by_hand(cli: Any, invoke: Any):
     }
 
 
+def test_breakers_with_a_reason_show_it_until_the_next_change(cli: Any, invoke: Any):
+    """The reason is listed with the change, on one line and not longer than 200 characters."""
+    (opened,) = cli("breakers", "open", "binance", "--reason", "maintenance\nuntil noon")
+    change = opened["change"]
+    assert (change["action"], change["by"], change["reason"]) == ("open", "command line", "maintenance until noon")
+    assert change["at"] >= opened["since"]
+    assert "open by command line" in invoke("breakers", "list").stdout
+    (closed,) = cli("breakers", "close", "binance")
+    assert (closed["change"]["action"], closed["change"]["reason"]) == ("close", "")
+    (again,) = cli("breakers", "reset", "binance", "--reason", "x" * 300)
+    assert len(again["change"]["reason"]) == 200
+
+
 def test_breakers_open_with_unknown_upstream_exits_with_2(cli: Any, invoke: Any):
     """A typo does not create an unused breaker, and the message suggests the correct name."""
     result = invoke("breakers", "open", "binnance")

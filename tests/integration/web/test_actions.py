@@ -15,6 +15,7 @@ from financehub_shared.broker.dead_letter_queue import DeadLetterQueue
 from financehub_shared.core.text import dump_json
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.monitor import RunState, TaskMonitor
+from financehub_shared.monitor.run_arguments import RunArguments
 from financehub_shared.redis import keys
 from financehub_shared.schedules import list_schedules, show_backfill
 from financehub_shared.views.formats import iso_time
@@ -176,6 +177,63 @@ def test_run_starts_a_task_with_its_arguments(console: httpx.Client, filled: red
     assert filled.hlen("dramatiq:low.msgs") == before
 
 
+def record_run(filled: redis.Redis, id: str, arguments: str | None, **fields: str) -> None:
+    """Write the record of a run that has ended."""
+    record = {"state": "succeeded", "task": "cleanup_old_cache_task", "queue": "low", **fields}
+    filled.hset(keys.run(id), mapping=record | ({} if arguments is None else {"arguments": arguments}))
+
+
+def test_run_again_enqueues_the_task_with_the_same_arguments(console: httpx.Client, filled: redis.Redis) -> None:
+    """The new message has the task, the queue and the arguments of the earlier run, and its page shows them."""
+    record_run(filled, "earlier", '{"kwargs": {"dry_run": true}}')
+    page = console.get("/runs/earlier")
+    assert "/actions/run-again?run=earlier" in page.text
+    assert "dry_run" in page.text
+    response = confirm(console, "/actions/run-again?run=earlier")
+    done(console, response)
+    id = urlsplit(response.headers["location"]).path.rpartition("/")[2]
+    message = json.loads(filled.hget("dramatiq:low.msgs", id) or b"")
+    assert (message["actor_name"], message["args"], message["kwargs"]) == (
+        "cleanup_old_cache_task",
+        [],
+        {"dry_run": True},
+    )
+    run = TaskMonitor(filled).get_run(id)
+    assert run
+    assert run.arguments == RunArguments([], {"dry_run": True})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fields", "reason"),
+    [
+        (None, {}, "The record of this run has no arguments."),
+        ('{"bytes": 4000}', {}, "The arguments have 4,000 bytes, and at most 2,000 are stored."),
+        ('{"kwargs": {"key": "***"}, "masked": true}', {}, "The arguments contain secrets, which are masked."),
+        ('{"kwargs": 3}', {}, "The stored arguments are damaged."),
+        ("{}", {"task": "(unknown)"}, "No worker knows the task of this run."),
+        ('{"kwargs": {"dry_run": "no"}}', {}, "argument 'dry_run'"),
+        ('{"args": [1]}', {}, "accepts keyword arguments only"),
+        ("{}", {"task": "other", "queue": ""}, "unknown task 'other'"),
+        ("{}", {"task": "other", "queue": "a b\n"}, "queue"),
+    ],
+)
+def test_run_again_without_usable_arguments_is_refused(
+    console: httpx.Client, filled: redis.Redis, arguments: str | None, fields: dict[str, str], reason: str
+) -> None:
+    """A run whose arguments are not known exactly, or that no worker would accept, enqueues nothing and says why."""
+    record_run(filled, "earlier", arguments, **fields)
+    before = [filled.hlen(f"dramatiq:{queue}.msgs") for queue in ("low", "a b\n", "")]
+    if not reason.startswith(("argument", "accepts", "unknown", "queue")):
+        page = console.get("/runs/earlier").text
+        assert reason in unescape(page)
+        assert "run-again" not in page
+    refused = console.post("/actions/run-again", data={"run": "earlier"})
+    assert refused.status_code == 409
+    assert reason in unescape(refused.text)
+    assert [filled.hlen(f"dramatiq:{queue}.msgs") for queue in ("low", "a b\n", "")] == before
+    assert console.post("/actions/run-again", data={"run": "unknown-run"}).status_code in {400, 409}
+
+
 def test_fetch_starts_the_price_task_for_one_asset(console: httpx.Client, filled: redis.Redis) -> None:
     """The price task of the asset's type runs for this asset only."""
     asset = RedisStore(filled).assets()[0]
@@ -217,11 +275,25 @@ def test_nothing_selected_is_refused(console: httpx.Client) -> None:
 @pytest.mark.parametrize(("change", "state"), [("open", "open"), ("close", "closed"), ("reset", "closed")])
 def test_breaker_is_changed_with_a_reason(console: httpx.Client, filled: redis.Redis, change: str, state: str) -> None:
     """A breaker gets the state, and the audit log has the reason."""
-    response = confirm(console, f"/actions/breaker?upstream=binance&change={change}", note="maintenance until noon")
+    response = confirm(console, f"/actions/breaker?upstream=binance&change={change}", reason="maintenance until noon")
     entry = Audit(filled).find(done(console, response))
     assert entry
     assert "maintenance until noon" in entry.text
-    assert {info.upstream: info.state for info in list_breakers(filled)}["binance"] == state
+    info = next(info for info in list_breakers(filled) if info.upstream == "binance")
+    assert (info.state, info.change and info.change.reason) == (state, "maintenance until noon")
+    page = console.get("/providers").text
+    verb = {"open": "Opened", "close": "Closed", "reset": "Reset"}[change]
+    assert f"{verb} by anonymous <time" in page
+    assert "</time>: maintenance until noon" in page
+
+
+def test_breaker_is_not_changed_without_a_reason(console: httpx.Client, filled: redis.Redis) -> None:
+    """The page asks again, and nothing was changed."""
+    before = list_breakers(filled)
+    response = confirm(console, "/actions/breaker?upstream=binance&change=reset", reason="  ")
+    assert response.status_code == 409
+    assert "Enter the reason" in response.text
+    assert list_breakers(filled) == before
 
 
 def test_asset_is_added_and_removed(console: httpx.Client, filled: redis.Redis) -> None:
@@ -312,7 +384,7 @@ def test_audit_log_is_shown_and_survives_foreign_entries(console: httpx.Client, 
     filled.delete(keys.AUDIT)
     filled.set(keys.AUDIT, "a text")
     assert console.get("/about").status_code == 200
-    done(console, confirm(console, "/actions/breaker?upstream=binance&change=close"))
+    done(console, confirm(console, "/actions/breaker?upstream=binance&change=close", reason="x"))
     assert len(Audit(filled).newest()) == 1
 
 
@@ -333,7 +405,7 @@ def test_form_is_executed_once(console: httpx.Client, filled: redis.Redis) -> No
 
 def test_program_needs_no_form_key_but_a_wrong_one_is_refused(console: httpx.Client, filled: redis.Redis) -> None:
     """A key that no form of the console has is a mistake, and never part of a key of Redis."""
-    change = {"upstream": "binance", "change": "close"}
+    change = {"upstream": "binance", "change": "close", "reason": "it answers again"}
     assert console.post("/actions/breaker", data=change).status_code == 303
     assert console.post("/actions/breaker", data=change | {"form_key": "x" * 32}).status_code == 400
     assert not filled.exists(keys.form("x" * 32))

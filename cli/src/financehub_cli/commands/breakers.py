@@ -11,8 +11,8 @@ from financehub_cli.options import AsJson
 from financehub_cli.output.result import CommandResult, print_result
 from financehub_cli.output.terminal import build_table
 from financehub_cli.session import Session
-from financehub_shared.breaker import BreakerInfo, list_breakers
-from financehub_shared.core.durations import format_duration
+from financehub_shared.breaker import BreakerInfo, ChangeByHand, list_breakers
+from financehub_shared.core.durations import format_age, format_duration
 from financehub_shared.operations.breakers import change_breakers
 from financehub_shared.views.breakers import breaker_view
 
@@ -27,6 +27,12 @@ Upstreams = Annotated[
         autocompletion=complete_upstreams,
     ),
 ]
+Reason = Annotated[
+    str,
+    typer.Option("--reason", help="Why, for everybody who lists the breakers. Only the first 200 characters are kept."),
+]
+#: Who changes a breaker with this program, as listings show it.
+_BY = "command line"
 
 
 @app.command("list")
@@ -34,51 +40,63 @@ def list_(as_json: AsJson = False) -> None:
     """List the breakers that have been used.
 
     JSON: a list of {upstream, state, forced, reason, since, open_until, calls, failures, trips, last_error,
-    last_error_at, problem}. state is closed, open or half-open, calls and failures are counts within the window, and
-    trips is the number of openings in a row. problem says why a record cannot be read, and is usually empty.
+    last_error_at, problem, change}. state is closed, open or half-open, calls and failures are counts within the
+    window, and trips is the number of openings in a row. problem says why a record cannot be read, and is usually
+    empty. change is the last change by an operator as {action, by, reason, at}, or null.
     """
     print_result(_collect(Session()), as_json=as_json)
 
 
 @app.command("open")
-def open_(upstreams: Upstreams, as_json: AsJson = False) -> None:
+def open_(upstreams: Upstreams, reason: Reason = "", as_json: AsJson = False) -> None:
     """Reject all calls to the upstreams until you close or reset their breakers.
 
     JSON: a list of the changed breakers, with the keys of `breakers list`.
     """
-    _change("open", upstreams, as_json=as_json)
+    _change("open", upstreams, reason, as_json=as_json)
 
 
 @app.command("close")
-def close_(upstreams: Upstreams, as_json: AsJson = False) -> None:
+def close_(upstreams: Upstreams, reason: Reason = "", as_json: AsJson = False) -> None:
     """Allow calls to the upstreams and restart the counts.
 
     A breaker that opened several times in a row keeps its longer open time.
 
     JSON: a list of the changed breakers, with the keys of `breakers list`.
     """
-    _change("close", upstreams, as_json=as_json)
+    _change("close", upstreams, reason, as_json=as_json)
 
 
 @app.command("reset")
-def reset_(upstreams: Upstreams, as_json: AsJson = False) -> None:
+def reset_(upstreams: Upstreams, reason: Reason = "", as_json: AsJson = False) -> None:
     """Replace the upstreams' breakers with new, closed ones.
 
     JSON: a list of the changed breakers, with the keys of `breakers list`.
     """
-    _change("reset", upstreams, as_json=as_json)
+    _change("reset", upstreams, reason, as_json=as_json)
 
 
-def _change(action: str, upstreams: list[str], *, as_json: bool) -> None:
+def _change(action: str, upstreams: list[str], reason: str, *, as_json: bool) -> None:
     session = Session()
-    changed = change_breakers(session.store_client, action, upstreams)
+    changed = change_breakers(session.store_client, action, upstreams, by=_BY, reason=reason)
     print_result(_collect(session, changed), as_json=as_json)
 
 
 def _collect(session: Session, upstreams: list[str] | None = None) -> CommandResult:
     breakers = [info for info in list_breakers(session.store_client) if upstreams is None or info.upstream in upstreams]
     now = session.clock.now()
-    columns = ("upstream", "state", "reason", ">for", ">probe in", ">failures", ">calls", ">trips", "last error")
+    columns = (
+        "upstream",
+        "state",
+        "reason",
+        ">for",
+        ">probe in",
+        ">failures",
+        ">calls",
+        ">trips",
+        "last error",
+        "changed by hand",
+    )
     content = build_table(*columns, rows=[_row(info, now) for info in breakers])
     problems = [info.problem for info in breakers if info.problem]
     notes = problems if breakers else ["no breaker has been used yet"]
@@ -97,4 +115,10 @@ def _row(info: BreakerInfo, now: float) -> list[object]:
         info.calls,
         info.trips,
         info.last_error,
+        _describe_change(info.change, now) if info.change else "",
     ]
+
+
+def _describe_change(change: ChangeByHand, now: float) -> str:
+    reason = f": {change.reason}" if change.reason else ""
+    return f"{change.action} by {change.by}, {format_age(change.at, now)}{reason}"

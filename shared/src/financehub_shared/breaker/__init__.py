@@ -2,6 +2,7 @@
 
 from financehub_shared.breaker.admin import BreakerInfo, close, force_open, list_breakers, reset
 from financehub_shared.breaker.breaker_registry import BreakerRegistry
+from financehub_shared.breaker.changes_by_hand import ChangeByHand
 from financehub_shared.breaker.circuit_breaker import CircuitBreaker
 from financehub_shared.breaker.listeners import BreakerListener, BreakerTransition, count_transitions, log_transition
 from financehub_shared.breaker.model import BreakerState
@@ -14,6 +15,7 @@ __all__ = [
     "BreakerRegistry",
     "BreakerState",
     "BreakerTransition",
+    "ChangeByHand",
     "CircuitBreaker",
     "close",
     "count_transitions",

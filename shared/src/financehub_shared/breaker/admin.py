@@ -7,6 +7,7 @@ from typing import Any
 import redis
 
 from financehub_shared.breaker.backends import arguments, parse_reply, script
+from financehub_shared.breaker.changes_by_hand import RECORD_CHANGE, ChangeByHand
 from financehub_shared.breaker.model import (
     BreakerEvent,
     BreakerRecord,
@@ -43,6 +44,7 @@ class BreakerInfo:
         last_error_at: Time of the last failure; None if there was none.
         problem: Which fields of the record cannot be read, and how they are repaired. These fields have the values of a
             new breaker. Usually empty.
+        change: The last change by an operator; None if there was none.
     """
 
     upstream: str
@@ -57,6 +59,7 @@ class BreakerInfo:
     last_error: str
     last_error_at: float | None
     problem: str = ""
+    change: ChangeByHand | None = None
 
 
 def list_breakers(client: "redis.Redis") -> list[BreakerInfo]:
@@ -84,31 +87,40 @@ def list_breakers(client: "redis.Redis") -> list[BreakerInfo]:
     return [_info(upstream, reply) for upstream, reply in zip(upstreams, hashes, strict=True) if reply]
 
 
-def force_open(client: "redis.Redis", upstream: str) -> BreakerReply:
+def force_open(client: "redis.Redis", upstream: str, by: str = "", reason: str = "") -> BreakerReply:
     """Reject all calls to `upstream` until the breaker is closed or reset.
+
+    Args:
+        client: Client for the data Redis.
+        upstream: Name of the upstream.
+        by: Who does it.
+        reason: Why.
 
     Raises:
         StoreUnavailableError: Redis did not answer; nothing changed.
     """
-    return _apply(client, upstream, ForceOpen())
+    return _apply(client, upstream, ForceOpen(), ChangeByHand("open", by, reason))
 
 
-def close(client: "redis.Redis", upstream: str) -> BreakerReply:
-    """Allow calls to `upstream` and reset the counts but not the open time. Raises the same errors as `force_open`."""
-    return _apply(client, upstream, Close())
+def close(client: "redis.Redis", upstream: str, by: str = "", reason: str = "") -> BreakerReply:
+    """Allow calls to `upstream` and reset the counts but not the open time. See `force_open` for the arguments."""
+    return _apply(client, upstream, Close(), ChangeByHand("close", by, reason))
 
 
-def reset(client: "redis.Redis", upstream: str) -> BreakerReply:
-    """Replace the breaker for `upstream` with a new one. Raises the same errors as `force_open`."""
-    return _apply(client, upstream, Reset())
+def reset(client: "redis.Redis", upstream: str, by: str = "", reason: str = "") -> BreakerReply:
+    """Replace the breaker for `upstream` with a new one. See `force_open` for the arguments."""
+    return _apply(client, upstream, Reset(), ChangeByHand("reset", by, reason))
 
 
-def _apply(client: "redis.Redis", upstream: str, event: BreakerEvent) -> BreakerReply:
+def _apply(client: "redis.Redis", upstream: str, event: BreakerEvent, change: ChangeByHand) -> BreakerReply:
     lua = script()
     # Operator events use neither the policy's thresholds nor jitter.
     args = arguments(upstream, event, BreakerPolicy(), 0.0)
     try:
-        return parse_reply(client.eval(lua.source, 2, keys.breaker(upstream), keys.BREAKERS, *args))
+        pipeline = client.pipeline(transaction=True)
+        pipeline.eval(lua.source, 2, keys.breaker(upstream), keys.BREAKERS, *args)
+        pipeline.eval(RECORD_CHANGE, 1, keys.breaker(upstream), *change.arguments())
+        return parse_reply(pipeline.execute()[0])
     except (redis.RedisError, OSError) as error:
         problem = f"breaker {upstream} is unchanged: {type(error).__name__}: {error}"
         raise StoreUnavailableError(problem) from error
@@ -133,6 +145,7 @@ def _info(upstream: str, reply: dict[Any, Any] | redis.ResponseError) -> Breaker
         last_error=record.error,
         last_error_at=_seconds(record.error_at),
         problem=problem if damaged else "",
+        change=ChangeByHand.from_fields(fields),
     )
 
 

@@ -1,7 +1,7 @@
 """Opens, closes and resets the circuit breakers of upstreams."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import redis
 
@@ -10,12 +10,17 @@ from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.near_names import require_known
 from financehub_shared.core.provider_specs import PROVIDERS
 
+
+class _Change(Protocol):
+    def __call__(self, client: "redis.Redis", upstream: str, by: str, reason: str) -> Any: ...
+
+
 #: Action → what it does to one breaker. `open` rejects all calls until somebody closes or resets the breaker, `close`
 #: allows calls and restarts the counts, and `reset` replaces the breaker with a new, closed one.
-ACTIONS: "Mapping[str, Callable[[redis.Redis, str], Any]]" = {"open": force_open, "close": close, "reset": reset}
+ACTIONS: Mapping[str, _Change] = {"open": force_open, "close": close, "reset": reset}
 
 
-def change_breakers(client: "redis.Redis", action: str, upstreams: Sequence[str]) -> list[str]:
+def change_breakers(client: "redis.Redis", action: str, upstreams: Sequence[str], *, by: str, reason: str) -> list[str]:
     """Change the breakers of upstreams, and return the names of the changed breakers.
 
     Args:
@@ -23,6 +28,8 @@ def change_breakers(client: "redis.Redis", action: str, upstreams: Sequence[str]
         action: One of `ACTIONS`.
         upstreams: Names of providers or of breakers that have been used. A provider whose parts have their own
             breakers, such as rss, means all of its breakers that have been used.
+        by: Who does it: the name of a user, or `command line`.
+        reason: Why, for everybody who sees the breaker; may be empty.
 
     Raises:
         UnknownNameError: An upstream is unknown. No breaker was changed.
@@ -31,7 +38,7 @@ def change_breakers(client: "redis.Redis", action: str, upstreams: Sequence[str]
     used = [info.upstream for info in list_breakers(client)]
     names = [name for upstream in upstreams for name in _breaker_names(upstream, used)]
     for name in names:
-        ACTIONS[action](client, name)
+        ACTIONS[action](client, name, by, reason)
     return names
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from financehub_shared.breaker import BreakerInfo
+from financehub_shared.breaker import BreakerInfo, ChangeByHand
 from financehub_shared.views.formats import Time, iso_time
 
 
@@ -15,6 +15,15 @@ class BreakerStateView(TypedDict):
     upstream: Annotated[str, Field(description="The name of the upstream.", examples=["binance"])]
     state: Annotated[str, Field(description="The state: `closed`, `open` or `half-open`.")]
     reason: Annotated[str, Field(description="The reason for the state.", examples=["failures"])]
+
+
+class ChangeByHandView(TypedDict):
+    """The last change of a circuit breaker by an operator."""
+
+    action: Annotated[str, Field(description="What was done: `open`, `close` or `reset`.")]
+    by: Annotated[str, Field(description="The name of the user, or `command line`.", examples=["alice"])]
+    reason: Annotated[str, Field(description="The reason that was given. Empty if there is none.")]
+    at: Annotated[Time | None, Field(description="The time of the change.")]
 
 
 class BreakerView(TypedDict):
@@ -40,6 +49,9 @@ class BreakerView(TypedDict):
     last_error: Annotated[str, Field(description="The last failure in one line. Empty if there was none.")]
     last_error_at: Annotated[Time | None, Field(description="The time of the last failure. Null if there was none.")]
     problem: Annotated[str, Field(description="Why the record of the breaker cannot be read. Usually empty.")]
+    change: Annotated[
+        ChangeByHandView | None, Field(description="The last change by an operator. Null if there was none.")
+    ]
 
 
 def breaker_state_view(info: BreakerInfo) -> BreakerStateView:
@@ -62,4 +74,9 @@ def breaker_view(info: BreakerInfo) -> BreakerView:
         "last_error": info.last_error,
         "last_error_at": iso_time(info.last_error_at),
         "problem": info.problem,
+        "change": None if info.change is None else _change_view(info.change),
     }
+
+
+def _change_view(change: ChangeByHand) -> ChangeByHandView:
+    return {"action": change.action, "by": change.by, "reason": change.reason, "at": iso_time(change.at)}

@@ -5,8 +5,9 @@ from typing import Literal
 from pydantic import Field as Value
 
 from financehub_shared.breaker import list_breakers
+from financehub_shared.breaker.changes_by_hand import REASON_CHARACTERS
 from financehub_shared.operations.breakers import change_breakers
-from financehub_web.actions.base import Action, Field, Form, Outcome, Preview
+from financehub_web.actions.base import Action, ActionRefusedError, Field, Form, Outcome, Preview
 
 _EFFECTS = {
     "open": "FinanceHub makes no call to it until somebody closes or resets the breaker.",
@@ -22,12 +23,12 @@ class BreakerForm(Form):
     Args:
         upstream: Name of a provider or of a breaker.
         change: What to do.
-        note: Why, for the audit log.
+        reason: Why. It is required; the page that asks begins without one.
     """
 
     upstream: str = Value(min_length=1, max_length=200)
     change: Literal["open", "close", "reset"]
-    note: str = Value("", max_length=500)
+    reason: str = Value("", max_length=REASON_CHARACTERS)
 
 
 class ChangeBreaker(Action):
@@ -41,14 +42,24 @@ class ChangeBreaker(Action):
             f"{form.change.capitalize()} the circuit breaker of {form.upstream}?",
             f"{form.change.capitalize()} it",
             facts=[("State now", found.state if found else "not used yet")],
-            fields=[Field("note", "Reason", form.note, hint="for the audit log")],
+            fields=[
+                Field("reason", "Reason", form.reason, hint="Everybody sees it on this page.", is_required=True),
+            ],
             hidden={"upstream": form.upstream, "change": form.change},
             is_dangerous=form.change == "open",
             warning=_EFFECTS[form.change],
         )
 
-    def execute(self, form: BreakerForm) -> Outcome:
-        names = change_breakers(self._controls.data, form.change, [form.upstream])
+    def execute_for(self, user: str, form: BreakerForm) -> Outcome:
+        """Change the breaker, and store who did it and why.
+
+        Raises:
+            ActionRefusedError: The reason is missing.
+            FinanceHubError: The upstream is unknown, or Redis does not answer.
+        """
+        reason = form.reason.strip()
+        if not reason:
+            raise ActionRefusedError("Enter the reason, so that others know why the breaker is in this state.")
+        names = change_breakers(self._controls.data, form.change, [form.upstream], by=user, reason=reason)
         done = {"open": "Opened", "close": "Closed", "reset": "Reset"}[form.change]
-        reason = f" Reason: {form.note}" if form.note else ""
-        return Outcome(f"{done} the circuit breaker of {', '.join(names)}.{reason}", "providers")
+        return Outcome(f"{done} the circuit breaker of {', '.join(names)}. Reason: {reason}", "providers")
