@@ -32,6 +32,8 @@ COMMANDS = [
     ["schedules", "show", "x"],
     ["schedules", "trigger", "x"],
     ["schedules", "backfill", "x", "--from", "2026-01-01"],
+    ["schedules", "pause", "x", "--reason", "maintenance"],
+    ["schedules", "resume", "x"],
     ["dead-letters", "list"],
     ["dead-letters", "show", "x"],
     ["dead-letters", "requeue", "x"],

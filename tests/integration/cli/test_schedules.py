@@ -101,6 +101,55 @@ def test_schedules_commands_list_trigger_backfill_and_show(
     assert "succeeded" in invoke("schedules", "show", "coins").stdout
 
 
+def test_schedules_pause_and_resume_show_who_and_why(
+    cli: Any, invoke: Any, scheduler: Path, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+):
+    """A paused schedule shows the user and the reason in every listing, and has no next run until it is resumed."""
+    monkeypatch.setenv("LOGNAME", "alice")
+    reason = "the provider changes\u202e its API"
+    (paused,) = cli("schedules", "pause", "coins", "--reason", reason)
+    assert (paused["paused"]["by"], paused["paused"]["reason"]) == ("alice", "the provider changes\\u202e its API")
+    assert paused["paused"]["at"].endswith("Z")
+    assert (paused["next"], paused["problem"], paused["suspended"]) == ([], "", False)
+    (listed,) = cli("schedules", "list")
+    assert listed["paused"] == paused["paused"] == cli("status", code=1)["schedules"][0]["paused"]
+    printed = invoke("schedules", "list").stdout
+    assert "paused" in printed
+    assert "paused by alice" in invoke("schedules", "show", "coins").stdout
+    eventually(lambda: redis_client.hget(keys.SCHEDULE_NEXT_RUNS, listed["uid"]) == b'{"next": [], "problem": ""}')
+
+    again = invoke("schedules", "pause", "coins", "--reason", "another reason")
+    assert again.exit_code == 0
+    assert "default/coins was paused before and keeps its reason" in again.stderr
+    assert cli("schedules", "show", "coins")["paused"] == paused["paused"]
+
+    (resumed,) = cli("schedules", "resume", "default/coins")
+    assert resumed["paused"] is None
+    eventually(lambda: cli("schedules", "show", "coins")["next"])
+    assert "default/coins was not paused" in invoke("schedules", "resume", "coins").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("pause", "coins"), "--reason"),
+        (("pause", "coins", "--reason", " "), "say why"),
+        (("pause", "coins", "--reason", "x" * 201), "at most 200"),
+        (("pause", "coins", "coin", "--reason", "x"), "'coin' is not registered"),
+        (("resume", "coin"), "'coin' is not registered"),
+    ],
+)
+def test_schedules_pause_with_a_wrong_request_changes_nothing(
+    invoke: Any, redis_client: redis.Redis, arguments: tuple[str, ...], problem: str
+):
+    """A reason that is missing or too long, and an unknown schedule, are usage errors."""
+    redis_client.hset(keys.SCHEDULE_NAMES, "default/coins", "5d1c1a64-8a63-5a0e-9b0a-1f0e6b7d2c11")
+    result = invoke("schedules", *arguments)
+    assert result.exit_code == 2
+    assert problem in result.stderr
+    assert not redis_client.exists(keys.SCHEDULES_PAUSED)
+
+
 @pytest.mark.usefixtures("short_absence")
 def test_schedules_requests_without_worker_report_their_progress(cli: Any, invoke: Any, scheduler: Path):
     """--no-wait prints the requested run or backfill, and a backfill that is still followed at --timeout exits with 1.

@@ -58,6 +58,8 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("schedules", "show", "health-check-task"),
     ("schedules", "trigger", "health-check-task"),
     ("schedules", "backfill", "health-check-task", "--from", "2026-01-05T00:00:00Z", "--to", "2026-01-05T00:00:04Z"),
+    ("schedules", "pause", "health-check-task", "--reason", "maintenance"),
+    ("schedules", "resume", "health-check-task"),
     ("run", "health_check_task"),
     ("dead-letters", "list"),
     ("dead-letters", "show", "LETTER"),

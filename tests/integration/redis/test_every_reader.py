@@ -25,6 +25,8 @@ COMMANDS = (
     ["schedules", "list"],
     ["schedules", "show", "default/demo"],
     ["schedules", "trigger", "default/demo", "--no-wait"],
+    ["schedules", "pause", "default/demo", "--reason", "maintenance"],
+    ["schedules", "resume", "default/demo"],
     ["dead-letters", "list"],
     ["dead-letters", "show", "letter-q"],
     ["dead-letters", "requeue", "--all", "--yes"],

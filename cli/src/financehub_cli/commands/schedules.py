@@ -1,5 +1,7 @@
-"""`financehub schedules`: lists schedules, runs one now, and runs the due times of a past time range."""
+"""`financehub schedules`: lists, pauses and resumes schedules, and runs one now or for a past time range."""
 
+import getpass
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -18,9 +20,11 @@ from financehub_cli.output.terminal import build_table
 from financehub_cli.session import Session
 from financehub_shared.core.durations import format_age, format_duration
 from financehub_shared.monitor import RunRecord
+from financehub_shared.operations.schedules import pause_schedules, resume_schedules
 from financehub_shared.redis.server_clock import server_time
 from financehub_shared.schedules import (
     ScheduleInfo,
+    find_schedules,
     list_schedules,
     refused_schedules,
     request_backfill,
@@ -32,7 +36,7 @@ from financehub_shared.schedules.backfill_plan import plan_backfill
 from financehub_shared.views.backfill_plans import backfill_plan_view
 from financehub_shared.views.schedules import backfill_view, schedule_detail_view, schedule_view
 
-app = new_group("List schedules and their last and next runs, run one now, or run past due times.")
+app = new_group("List schedules and their last and next runs, run one now, run past due times, or pause them.")
 
 Name = Annotated[
     str,
@@ -41,6 +45,17 @@ Name = Annotated[
         help="The schedule, as namespace/name. The name is enough if it is unique.",
         autocompletion=complete_schedules,
     ),
+]
+Names = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="NAME",
+        help="The schedules, as namespace/name. The name is enough if it is unique.",
+        autocompletion=complete_schedules,
+    ),
+]
+Reason = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why, for everybody who sees the schedule, in 200 characters.")
 ]
 Start = Annotated[
     str, typer.Option("--from", help="Start of the range in ISO 8601, inclusive. It is in UTC unless it has an offset.")
@@ -57,9 +72,10 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show which due times wo
 def list_(as_json: AsJson = False) -> None:
     """List the schedules. Refused documents are listed on stderr.
 
-    JSON: a list of {uid, name, task, queue, schedule, time_zone, suspended, problem, next, alive, runs, triggered,
-    backfilled, missed, skipped, failures, last_due_at, last_outcome, last_success_at, last_failure_at, last_error}.
-    next holds at most three times, and alive is true if a live scheduler runs the schedule.
+    JSON: a list of {uid, name, task, queue, schedule, time_zone, suspended, paused, problem, next, alive, runs,
+    triggered, backfilled, missed, skipped, failures, last_due_at, last_outcome, last_success_at, last_failure_at,
+    last_error}. paused is {by, reason, at}, or null. next holds at most three times, and alive is true if a live
+    scheduler runs the schedule.
     """
     session = Session()
     now = session.clock.now()
@@ -67,9 +83,7 @@ def list_(as_json: AsJson = False) -> None:
     notes = [f"refused: {place}: {why}" for place, why in refused_schedules(session.broker_client).items()]
     if not schedules:
         notes.append("no schedule is registered; a scheduler registers them when it starts")
-    columns = ("name", "task", "schedule", "last run", ">ended", ">next in", "problem")
-    content = build_table(*columns, rows=[_row(info, now) for info in schedules])
-    print_result(CommandResult([schedule_view(info, now) for info in schedules], content, notes), as_json=as_json)
+    print_result(_listing(schedules, now, notes), as_json=as_json)
 
 
 @app.command()
@@ -155,6 +169,56 @@ def backfill(
     print_result(result, as_json=as_json)
 
 
+@app.command()
+def pause(names: Names, reason: Reason, as_json: AsJson = False) -> None:
+    """Pause schedules: they enqueue no due runs until you resume them.
+
+    You can still run a paused schedule with `schedules trigger` and `schedules backfill`, and runs that are queued or
+    running go on. A schedule that is already paused keeps its first reason. No file and no ScheduledTask is changed.
+
+    JSON: a list of the schedules, with the keys of `schedules list`.
+
+    Examples:
+    - `financehub schedules pause fetch-news --reason "the feed delivers old articles"`
+    """
+    session = Session()
+    paused = pause_schedules(session.broker_client, names, reason, _user())
+    _print_named(session, names, paused, "was paused before and keeps its reason", as_json=as_json)
+
+
+@app.command()
+def resume(names: Names, as_json: AsJson = False) -> None:
+    """Resume paused schedules. The due times that passed in the meantime are not caught up.
+
+    JSON: a list of the schedules, with the keys of `schedules list`.
+    """
+    session = Session()
+    resumed = resume_schedules(session.broker_client, names)
+    _print_named(session, names, resumed, "was not paused", as_json=as_json)
+
+
+def _user() -> str:
+    """Return the name of the user of this process, as far as the machine knows it."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # the user of a container often has only a number
+        return "command line"
+
+
+def _print_named(session: Session, names: Sequence[str], changed: Sequence[str], note: str, *, as_json: bool) -> None:
+    """Print the schedules that a command has named, with a note for each that it has not changed."""
+    named = {name for _, name in find_schedules(session.broker_client, names)}
+    infos = [info for info in list_schedules(session.broker_client) if info.name in named]
+    notes = [f"{info.name} {note}" for info in infos if info.name not in changed]
+    print_result(_listing(infos, session.clock.now(), notes), as_json=as_json)
+
+
+def _listing(schedules: Sequence[ScheduleInfo], now: float, notes: list[str]) -> CommandResult:
+    columns = ("name", "task", "schedule", "last run", ">ended", ">next in", "problem")
+    content = build_table(*columns, rows=[_row(info, now) for info in schedules])
+    return CommandResult([schedule_view(info, now) for info in schedules], content, notes)
+
+
 def _row(info: ScheduleInfo, now: float) -> list[object]:
     return [
         info.name,
@@ -163,13 +227,15 @@ def _row(info: ScheduleInfo, now: float) -> list[object]:
         info.outcome.last_run_outcome,
         format_age(info.outcome.last_run_at, now),
         _next_run_text(info, now),
-        info.problem,
+        info.problem or (str(info.paused) if info.paused else ""),
     ]
 
 
 def _next_run_text(info: ScheduleInfo, now: float) -> str:
     if info.suspended:
         return "suspended"
+    if info.paused:
+        return "paused"
     if not info.is_claimed(now):
         return "no scheduler"
     return format_duration(max(0.0, info.next_times[0] - now)) if info.next_times else "never"
@@ -177,8 +243,11 @@ def _next_run_text(info: ScheduleInfo, now: float) -> str:
 
 def _detailed_result(info: ScheduleInfo, recent: list[RunRecord], now: float) -> CommandResult:
     record = schedule_detail_view(info, recent, now)
+    apart = {"spec", "next", "skipped", "recent", "paused"}
+    paused = info.paused and f"{readable_time(info.paused.at)} {info.paused}"
     rows = [
-        *((name, value) for name, value in record.items() if name not in {"spec", "next", "skipped", "recent"}),
+        *((name, value) for name, value in record.items() if name not in apart),
+        ("paused", paused or False),
         *((f"spec.{name}", value) for name, value in info.spec.items()),
         *((f"skipped ({reason})", count) for reason, count in info.skipped.items()),
         *(("next", readable_time(at)) for at in info.next_times),

@@ -95,4 +95,6 @@ def _figures_table(records: Sequence[Mapping[str, Any]], name_key: str, *figure_
 def _next_run_text(schedule: ScheduleStateView) -> str:
     if schedule["suspended"]:
         return "suspended"
+    if schedule["paused"]:
+        return "paused"
     return schedule["problem"] or format_duration(schedule["next_in_seconds"])

@@ -8,9 +8,17 @@ from typing_extensions import TypedDict
 
 from financehub_shared.monitor import RunRecord
 from financehub_shared.redis.schedule_record import BackfillInfo
-from financehub_shared.schedules import ScheduleInfo
+from financehub_shared.schedules import Pause, ScheduleInfo
 from financehub_shared.views.formats import Time, iso_time
 from financehub_shared.views.runs import RunView, run_view
+
+
+class PauseView(TypedDict):
+    """Who paused a schedule, why and when."""
+
+    by: Annotated[str, Field(description="The name of the user. Empty if the entry is damaged.", examples=["alice"])]
+    reason: Annotated[str, Field(description="The reason that the user gave. Empty if the entry is damaged.")]
+    at: Annotated[Time | None, Field(description="The time. Null if the entry is damaged.")]
 
 
 class ScheduleView(TypedDict):
@@ -29,6 +37,10 @@ class ScheduleView(TypedDict):
     ]
     time_zone: Annotated[str, Field(description="The IANA time zone of the cron expression.", examples=["UTC"])]
     suspended: Annotated[bool, Field(description="Whether it is suspended, so that it enqueues no due runs.")]
+    paused: Annotated[
+        PauseView | None,
+        Field(description="Who paused it, so that it enqueues no due runs, why and when. Null if it is not paused."),
+    ]
     problem: Annotated[str, Field(description="Why it does not run. Empty if it runs.")]
     next: Annotated[list[Time | None], Field(description="The times of its next runs, at most three.")]
     alive: Annotated[bool, Field(description="Whether a live scheduler runs the schedule.")]
@@ -83,6 +95,11 @@ class BackfillView(TypedDict):
     message: Annotated[str, Field(description="Why the backfill was refused. Empty if it was not.")]
 
 
+def pause_view(pause: Pause | None) -> PauseView | None:
+    """Return the view of a pause."""
+    return {"by": pause.by, "reason": pause.reason, "at": iso_time(pause.at)} if pause else None
+
+
 def schedule_view(info: ScheduleInfo, now: float) -> ScheduleView:
     """Return the view of a schedule.
 
@@ -98,6 +115,7 @@ def schedule_view(info: ScheduleInfo, now: float) -> ScheduleView:
         "schedule": info.recurrence_text,
         "time_zone": info.spec.get("timeZone", "UTC"),
         "suspended": info.suspended,
+        "paused": pause_view(info.paused),
         "problem": info.problem,
         "next": [iso_time(at) for at in info.next_times],
         "alive": info.is_claimed(now),

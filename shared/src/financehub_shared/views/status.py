@@ -13,6 +13,7 @@ from financehub_shared.views.breakers import BreakerStateView, breaker_state_vie
 from financehub_shared.views.fleet import QueueView, TierView, queue_view, tier_views
 from financehub_shared.views.formats import Time, iso_time
 from financehub_shared.views.freshness import FreshnessView, freshness_views
+from financehub_shared.views.schedules import PauseView, pause_view
 
 
 class CheckView(TypedDict):
@@ -30,6 +31,7 @@ class ScheduleStateView(TypedDict):
     name: Annotated[str, Field(description="The name of the schedule, as `namespace/name`.")]
     task: Annotated[str, Field(description="The task that it runs.")]
     suspended: Annotated[bool, Field(description="Whether it is suspended.")]
+    paused: Annotated[PauseView | None, Field(description="Who paused it, why and when. Null if it is not paused.")]
     problem: Annotated[str, Field(description="Why it does not run. Empty if it runs.")]
     last_outcome: Annotated[str | None, Field(description="How its last run ended. Null if no run has ended.")]
     last_success_at: Annotated[
@@ -80,6 +82,7 @@ def schedule_state_view(info: ScheduleInfo, now: float) -> ScheduleStateView:
         "name": info.name,
         "task": info.task,
         "suspended": info.suspended,
+        "paused": pause_view(info.paused),
         "problem": info.problem,
         "last_outcome": info.outcome.last_run_outcome or None,
         "last_success_at": iso_time(info.outcome.last_success_at),

@@ -35,6 +35,7 @@ class SchedulesQuery(ListQuery):
 
     task: str | None = Field(None, max_length=600, description="Only schedules of this task.")
     suspended: bool | None = Field(None, description="Only suspended schedules, or only those that are not.")
+    paused: bool | None = Field(None, description="Only paused schedules, or only those that are not.")
 
 
 @router.get("/schedules", response_model=Page[ScheduleView], responses=CSV)
@@ -46,7 +47,9 @@ def list_schedules(request: Request, query: Annotated[SchedulesQuery, Parameters
         chosen = [
             info
             for info in reading.value
-            if selected(info.task, query.task) and selected(info.suspended, query.suspended)
+            if selected(info.task, query.task)
+            and selected(info.suspended, query.suspended)
+            and selected(info.is_paused, query.paused)
         ]
         page, token = page_of(chosen, lambda info: (info.name,), limit=query.limit, token=query.page_token)
         views = [schedule_view(info, reading.at) for info in page]
