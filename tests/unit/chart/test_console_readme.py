@@ -1,0 +1,98 @@
+"""Tests that the examples in the section "Console" of the chart's README work."""
+
+import itertools
+import os
+import re
+import shlex
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from financehub_shared.core.settings import Settings, load_settings
+from financehub_web.access.tokens import Role, find_token, read_tokens
+from financehub_web.access.users import load_users
+from support.chart import CHART, Manifests, render
+from support.chart_values import merged
+
+_README = (CHART / "README.md").read_text(encoding="utf-8")
+_SECTION = re.search(r"^## Console\n(.*?)^## ", _README, re.MULTILINE | re.DOTALL)
+assert _SECTION is not None
+_BLOCKS: list[dict[str, Any]] = [
+    yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", _SECTION[1], re.MULTILINE | re.DOTALL)
+]
+_COMMANDS: list[str] = re.findall(r"^```\n(.*?)^```", _SECTION[1], re.MULTILINE | re.DOTALL)
+_INGRESS, _ROUTE, _SCALING = (block for block in _BLOCKS if "web" in block)
+(_MIDDLEWARE,) = (block for block in _BLOCKS if "web" not in block)
+
+
+def _settings(manifests: Manifests) -> Settings:
+    environment = manifests.environment("web")
+    return load_settings({name: value if isinstance(value, str) else "s3cret" for name, value in environment.items()})
+
+
+def test_ingress_of_the_readme_asks_its_proxy_for_the_user():
+    """The Ingress has a certificate and the middleware, whose header is the one that the console reads."""
+    manifests = render(_INGRESS)
+    ingress = manifests.one("Ingress", "financehub-web")
+    host = ingress["spec"]["rules"][0]["host"]
+    assert ingress["spec"]["tls"][0]["hosts"] == [host]
+    assert f"https://{host}/" in manifests.notes
+    name = f"{_MIDDLEWARE['metadata']['namespace']}-{_MIDDLEWARE['metadata']['name']}@kubernetescrd"
+    assert name in ingress["metadata"]["annotations"].values()
+    assert _settings(manifests).web_user_header in _MIDDLEWARE["spec"]["forwardAuth"]["authResponseHeaders"]
+    assert load_users(_settings(manifests)).are_required
+
+
+def test_route_of_the_readme_publishes_the_prefix():
+    """The route has the path, the Gateway and the host name of the example, and the console has the prefix."""
+    manifests = render(_ROUTE)
+    spec = manifests.one("HTTPRoute", "financehub-web")["spec"]
+    assert spec["rules"][0]["matches"] == [{"path": {"type": "PathPrefix", "value": "/financehub"}}]
+    assert _settings(manifests).web_prefix == "/financehub"
+    assert "https://tools.example.com/financehub/" in manifests.notes
+
+
+def test_examples_of_the_readme_can_be_combined():
+    """All values of the section together are valid, and they have the described resources."""
+    manifests = render(merged(_INGRESS, _ROUTE, _SCALING))
+    assert {"Ingress", "HTTPRoute"} <= {each["kind"] for each in manifests.documents}
+    assert manifests.one("HorizontalPodAutoscaler", "financehub-web")["spec"]["minReplicas"] == 2
+
+
+def _stub(folder: Path, name: str, script: str) -> None:
+    file = folder / name
+    file.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    file.chmod(file.stat().st_mode | stat.S_IXUSR)
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_commands_of_the_readme_make_a_token_that_the_console_accepts(tmp_path: Path, shell: str):
+    """The commands write a tokens file with the hash of the printed token, and Helm gets valid values."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("kubectl", "helm"):
+        _stub(programs, name, f"echo {name} \"$@\" >> '{tmp_path}/calls'")
+    _stub(programs, "openssl", f"test \"$*\" = 'rand -hex 32' && echo {'0a' * 32}")
+    (commands,) = (block for block in _COMMANDS if "token=" in block)
+    environment = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}"}
+    command = [shell, "-e", "-c", commands]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = find_token(read_tokens(tmp_path / "tokens.yaml"), done.stdout.strip())
+    assert found is not None
+    assert (found.name, found.role) == ("alice", Role.OPERATOR)
+    kubectl, helm = (shlex.split(line) for line in (tmp_path / "calls").read_text(encoding="utf-8").splitlines())
+    assert kubectl[-1] == "--from-file=tokens.yaml"
+    values: dict[str, Any] = {}
+    for assignment in (following for word, following in itertools.pairwise(helm) if word == "--set"):
+        path, _, value = assignment.partition("=")
+        nested: Any = value
+        for step in reversed(path.split(".")):
+            nested = {step: nested}
+        values = merged(values, nested)
+    assert values["web"]["auth"]["existingSecret"] in kubectl
+    assert _settings(render(values)).web_mode == "write"
