@@ -9,8 +9,6 @@ from starlette.responses import Response
 from financehub_shared.core.provider_specs import PROVIDERS, Dataset
 from financehub_shared.health.checks import evaluate
 from financehub_shared.health.freshness import dataset_limits
-from financehub_shared.monitor import RunState
-from financehub_shared.monitor.run_filter import RunFilter
 from financehub_shared.views.breakers import BreakerView, breaker_view
 from financehub_shared.views.fleet import QueueView, queue_view
 from financehub_shared.views.freshness import FreshnessView, freshness_views
@@ -24,9 +22,6 @@ from financehub_web.api.parameters import ListQuery, Query
 from financehub_web.api.routing import CSV, FleetOf, api_router
 
 router = api_router("fleet")
-
-#: Number of runs in progress that are listed with their workers. A fleet has fewer threads.
-_MOST_RUNNING = 1_000
 
 ListParameters = Annotated[ListQuery, Parameters()]
 
@@ -102,7 +97,7 @@ def list_queues(request: Request, query: ListParameters, fleet: FleetOf) -> Resp
 @router.get("/workers", response_model=Page[ProcessView], responses=CSV)
 def list_workers(request: Request, query: ListParameters, fleet: FleetOf) -> Response:
     """Return the live workers and schedulers with the runs that they have in progress, sorted by tier."""
-    reading, running = fleet.processes(), fleet.runs(RunFilter(state=RunState.RUNNING), limit=_MOST_RUNNING)
+    reading, running = fleet.processes(), fleet.running()
 
     def make() -> Answer:
         page, token = page_of(

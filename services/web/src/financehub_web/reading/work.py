@@ -6,13 +6,16 @@ from math import inf
 from financehub_shared.broker.dead_letter import DeadLetter
 from financehub_shared.broker.dead_letter_queue import DeadLetterFilter, DeadLetterQueue
 from financehub_shared.core.catalog import CATALOG
-from financehub_shared.monitor import RunRecord, TaskStats
+from financehub_shared.monitor import RunRecord, RunState, TaskStats
 from financehub_shared.monitor.outcome_history import OutcomeHour, outcomes_by_hour
 from financehub_shared.monitor.run_filter import RunFilter, RunPosition
 from financehub_shared.monitor.run_listing import ALL_RUNS, RunPage
 from financehub_shared.schedules import ScheduleInfo, list_schedules, refused_schedules
 from financehub_web.reading.base import Readings
 from financehub_web.reading.cache import Reading
+
+#: Number of runs in progress that are listed.
+_MOST_RUNNING = 1_000
 
 
 class WorkReadings(Readings):
@@ -47,6 +50,10 @@ class WorkReadings(Readings):
             lambda: self._monitor.find_runs(wanted, after=after, limit=limit),
             is_kept=after is None and wanted.since is None,
         )
+
+    def running(self) -> Reading[RunPage]:
+        """Return the runs in progress, newest first. A fleet has fewer threads than are listed at most."""
+        return self.runs(RunFilter(state=RunState.RUNNING), limit=_MOST_RUNNING)
 
     def runs_of(self, ids: Sequence[str]) -> Reading[list[RunRecord]]:
         """Return the runs with these ids, in the same order, without those whose record has expired."""
