@@ -11,6 +11,8 @@ from e2e.cluster import CHART, Cluster, eventually
 #: Name of the release. The names of all its resources begin with it.
 NAME = "financehub"
 TIERS = ("high", "medium", "low")
+#: The components with processes of FinanceHub, except for the simulator.
+PROCESSES = (*TIERS, "scheduler", "web")
 #: The timeout is far longer than an install takes, even while pods of another release drain.
 _WAIT = ("--wait", "--timeout", "240s")
 
@@ -104,6 +106,25 @@ class Release:
         """
         output: str = self.kubectl("exec", "-i", f"deploy/{NAME}-scheduler", "--", "python", "-", stdin=script).stdout
         return output
+
+    def request(self, path: str, method: str = "GET", **headers: str) -> tuple[int, str]:
+        """Send a request to the Service of the console from the scheduler's pod, and return its status and body.
+
+        Args:
+            path: The path, with its query.
+            method: The HTTP method.
+            headers: The headers of the request, with underscores in place of hyphens.
+        """
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        script = f"""
+import http.client, json
+connection = http.client.HTTPConnection("{NAME}-web", timeout=30)
+connection.request({method!r}, {path!r}, headers={named!r})
+answer = connection.getresponse()
+print(json.dumps([answer.status, answer.read().decode()]))
+"""
+        status, body = json.loads(self.run_python(script))
+        return status, body
 
     def redis_cli(self, *arguments: str) -> list[str]:
         """Run redis-cli in the Redis pod and return the lines of its output.

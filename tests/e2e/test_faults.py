@@ -13,7 +13,7 @@ import pytest
 
 from e2e.cluster import Cluster, eventually
 from e2e.conftest import RESEARCH_IMAGE, skip_on_external_cluster
-from e2e.release import NAME, Release
+from e2e.release import NAME, PROCESSES, Release
 from e2e.report import note, timed
 
 _TIER = {
@@ -187,7 +187,7 @@ def test_fleet_with_a_deleted_redis_pod_recovers_without_restarts(release: Relea
     eventually(lambda: not release.ready_pods("redis"), "Redis is gone", 60)
     eventually(lambda: release.ready_pods("redis"), "Redis is back", 90)
     wait_for_recovery(recording, "Redis's pod deleted", fault_at)
-    for component in ("scheduler", "research", "high", "medium", "low"):
+    for component in (*PROCESSES, "research"):
         for pod in release.pods(component):
             name = pod["metadata"]["name"]
             restarts = [container["restartCount"] for container in pod["status"]["containerStatuses"]]

@@ -30,6 +30,8 @@ _INVENTORY = ROOT / "tools/test-cluster/test_cluster/images/inventory.py"
 _RESTRICTED = ("--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 #: Commands for containers that would otherwise need a cluster. All other images run their default command.
 _COMMANDS = {"scheduler": ["financehub-scheduler", "--schedules", "/tmp"]}  # noqa: S108 — it is the container's
+#: The ports and paths that a container serves, if they are not those of a worker.
+_PAGES = {"simulator": ["8099/"], "web": ["8000/readyz", "8080/", "8080/api/v1/quotes"]}
 
 
 @dataclass(frozen=True)
@@ -168,15 +170,14 @@ def redis(docker: Engine) -> Iterator[str]:
 def test_restricted_container_becomes_ready_and_stops_on_sigterm(image: Image, docker: Engine, redis: str) -> None:
     """With a read-only root file system and no capabilities, a container becomes ready and exits with 0 on SIGTERM."""
     name = f"{redis}-{image.name}"
-    port = 8099 if image.name == "simulator" else 8000
+    pages = _PAGES.get(image.name, ["8000/readyz"])
     network = f"--network=container:{redis}"
     docker.run(
         "run", "--detach", "--name", name, network, *_RESTRICTED, image.reference, *_COMMANDS.get(image.name, [])
     )
-    path = "" if image.name == "simulator" else "readyz"
-    script = f"import urllib.request; print(urllib.request.urlopen('http://127.0.0.1:{port}/{path}').status)"
+    script = f"import urllib.request as r; print({{r.urlopen('http://127.0.0.1:' + page).status for page in {pages}}})"
     try:
-        eventually(lambda: _run_python(docker, name, script) == "200\n", f"{image.name} is ready", 60)
+        eventually(lambda: _run_python(docker, name, script) == "{200}\n", f"{image.name} is ready", 60)
         docker.run("stop", "--time=30", name)
         assert docker.run("inspect", "--format={{.State.ExitCode}}", name) == "0\n", _logs(docker, name)
     finally:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from e2e.cluster import eventually
-from e2e.release import NAME, TIERS, Release
+from e2e.release import NAME, PROCESSES, TIERS, Release
 from e2e.report import note, timed
 from financehub_scheduler.api.manifests.schedules import schedule_name
 from financehub_shared.core.catalog import CATALOG
@@ -26,6 +26,7 @@ def release(release_in: Callable[..., Release]) -> Release:
     with timed("helm install --wait, from nothing"):
         output = release.install("--timeout", "120s")
     assert "kubectl get st -n e2e-install" in output
+    assert f"kubectl port-forward -n e2e-install svc/{NAME}-web 8000:80" in output
     assert "SIMULATED DATA" in output
     return release
 
@@ -33,15 +34,15 @@ def release(release_in: Callable[..., Release]) -> Release:
 def test_install_is_ready_within_two_minutes(release: Release) -> None:
     """After `helm install --wait`, which gives up after two minutes, every pod is ready."""
     # A tier that started with a backlog may have been scaled up.
-    minimum = {**dict.fromkeys((*TIERS, "redis", "simulator"), 1), "scheduler": 2}
+    minimum = {**dict.fromkeys((*PROCESSES, "redis", "simulator"), 1), "scheduler": 2}
     assert [component for component, count in minimum.items() if len(release.ready_pods(component)) < count] == []
 
 
 def test_helm_test_after_install_succeeds(release: Release) -> None:
-    """`helm test`, right after the install, queries the fleet and reports success."""
+    """`helm test`, right after the install, queries the fleet, opens the console and reports success."""
     with timed("helm test"):
         output = release.helm("test", NAME, "--timeout", "120s").stdout
-    assert "Succeeded" in output
+    assert output.count("Succeeded") == 2
 
 
 def test_all_tasks_succeed_within_their_period(release: Release) -> None:
@@ -77,6 +78,27 @@ def test_cli_after_install_shows_simulated_data(release: Release) -> None:
     release.wait_until_healthy()
 
 
+def test_console_opens_through_its_service(release: Release) -> None:
+    """The first page, the quotes and the health report are at the Service, without a further value."""
+    status, page = release.request("/")
+    assert (status, "– FinanceHub</title>" in page) == (200, True)
+    status, body = release.request("/api/v1/quotes?symbols=BTC-USD")
+    assert status == 200
+    (quote,) = json.loads(body)["data"]
+    assert (quote["symbol"], quote["provider"].startswith("simulated/")) == ("BTC-USD", True)
+    assert release.request("/api/health/")[0] == 200
+
+
+def test_console_of_an_install_refuses_every_action(release: Release) -> None:
+    """The console is read-only by default: a form that starts a run gets status 403, and no run starts."""
+    before = release.cli("schedules", "list")
+    path = "/actions/trigger?schedule=e2e-install/cleanup-old-cache"
+    status, body = release.request(path, "POST", Sec_Fetch_Site="same-origin")
+    assert (status, "read-only" in body) == (403, True)
+    triggered = {entry["uid"]: entry["triggered"] for entry in release.cli("schedules", "list")}
+    assert triggered == {entry["uid"]: entry["triggered"] for entry in before}
+
+
 @pytest.mark.parametrize("tier", TIERS)
 def test_log_of_a_tier_contains_only_its_tasks(release: Release, tier: str) -> None:
     """`kubectl logs deploy/financehub-<tier>` shows JSON lines for all of that tier's tasks and for no other tier's."""
@@ -89,7 +111,7 @@ def test_log_of_a_tier_contains_only_its_tasks(release: Release, tier: str) -> N
 def test_containers_run_without_root_writable_files_or_token(release: Release) -> None:
     """No process runs as root or can write its root file system, and only the scheduler has an API server token."""
     token = "/var/run/secrets/kubernetes.io/serviceaccount/token"
-    for component in (*TIERS, "scheduler", "simulator"):
+    for component in (*PROCESSES, "simulator"):
         script = f"id -u; touch /opt/x 2>&1; test -e {token} && echo token"
         output = release.kubectl("exec", f"deploy/{NAME}-{component}", "--", "sh", "-c", script, check=False).stdout
         assert output.splitlines()[0] == "10001"
@@ -129,7 +151,7 @@ def test_applied_schedule_runs_on_time_until_deleted(release: Release) -> None:
 
 def test_memory_of_each_pod_is_below_half_of_its_limit(release: Release) -> None:
     """The processes of each pod use less than half of its memory limit, so a normal load does not reach the limit."""
-    for component in (*TIERS, "scheduler"):
+    for component in PROCESSES:
         script = "cat /proc/[0-9]*/smaps_rollup 2>/dev/null | awk '/^Pss:/ {sum += $2} END {print sum}'"
         kibibytes = release.kubectl("exec", f"deploy/{NAME}-{component}", "--", "sh", "-c", script).stdout
         mebibytes = int(kibibytes) / 1024

@@ -15,7 +15,7 @@ from e2e.monitoring.manifests import NAMESPACE
 from e2e.monitoring.policies import admits
 from e2e.monitoring.scraping import ANNOTATIONS_JOB, POD_MONITOR_JOB, annotations_job, pod_monitor_job
 from e2e.monitoring.servers import Servers
-from e2e.release import NAME, TIERS, Release
+from e2e.release import NAME, PROCESSES, Release
 from e2e.report import note, timed
 from test_cluster.binaries.programs import ALERTMANAGER, PROMETHEUS
 
@@ -123,16 +123,14 @@ def test_api_server_with_an_invalid_rule_refuses_it(release: Release) -> None:
 
 def components_of_pods(release: Release) -> dict[str, str]:
     """Return the component of each FinanceHub pod that serves metrics, by the pod's name."""
-    return {
-        pod["metadata"]["name"]: component for component in ("scheduler", *TIERS) for pod in release.pods(component)
-    }
+    return {pod["metadata"]["name"]: component for component in PROCESSES for pod in release.pods(component)}
 
 
 @pytest.mark.parametrize("job", [ANNOTATIONS_JOB, POD_MONITOR_JOB])
 def test_scrape_job_finds_exactly_the_pods_with_metrics(release: Release, monitoring: Servers, job: str) -> None:
-    """By annotations and by PodMonitor, Prometheus scrapes two schedulers, one pod of each tier, and nothing else."""
+    """By annotations and by PodMonitor, Prometheus scrapes two schedulers and one pod of each other kind."""
     expected = components_of_pods(release)
-    assert sorted(expected.values()) == ["high", "low", "medium", "scheduler", "scheduler"]
+    assert sorted(expected.values()) == ["high", "low", "medium", "scheduler", "scheduler", "web"]
 
     def targets() -> list[dict[str, Any]]:
         active = monitoring.prometheus("targets")["activeTargets"]
@@ -164,7 +162,7 @@ def test_scraped_series_have_release_and_component_labels(release: Release, moni
     }
     assert set(counts) == labels
     if job == ANNOTATIONS_JOB:
-        for component in ("scheduler", *TIERS):
+        for component in PROCESSES:
             most = max(count for key, count in counts.items() if dict(key)["component"] == component)
             note(f"series of a {component} process", f"{most:.0f}")
 
