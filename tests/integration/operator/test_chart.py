@@ -13,12 +13,18 @@ from support.chart_values import choice, merged
 from test_cluster.control_plane.cluster import Cluster
 
 #: Kinds whose CRDs are not installed in the test control plane.
-_FOREIGN = {"ScaledObject", "TriggerAuthentication", "PodMonitor", "PrometheusRule", "GrafanaDashboard"}
+_FOREIGN = {"ScaledObject", "TriggerAuthentication", "PodMonitor", "PrometheusRule", "GrafanaDashboard", "HTTPRoute"}
 #: Together, they contain every kind and every optional part.
 _CHOICES = {
     "defaults": choice(),
     "everything": choice(
-        pods="everything", simulator="on", keys="given", network="named", definition="removed", tiers="four"
+        pods="everything",
+        web="for operators",
+        simulator="on",
+        keys="given",
+        network="named",
+        definition="removed",
+        tiers="four",
     ),
     "external": choice(redis="external with TLS", rights="namespaces", disruption="none", scaling="fixed"),
 }
