@@ -34,7 +34,7 @@ PAIRS = {
     "status": "/status",
 }
 #: Values that depend on the moment of the reading.
-_CHANGING = ("age_seconds", "oldest_age_seconds", "next_in_seconds", "heartbeat_at")
+_CHANGING = ("age_seconds", "oldest_age_seconds", "next_in_seconds", "heartbeat_at", "hours")
 
 RunJson = Callable[[str], Any]
 

@@ -16,6 +16,7 @@ from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.durations import format_age, format_duration
 from financehub_shared.core.near_names import require_known
 from financehub_shared.monitor import RunRecord, TaskStats
+from financehub_shared.monitor.outcome_history import outcomes_by_task
 from financehub_shared.views.stats import task_stats_view, task_stats_with_runs_view
 
 Task = Annotated[
@@ -36,8 +37,9 @@ def stats(task: Task = None, as_json: AsJson = False, watch: Watch = False, inte
 
     JSON: a list of {task, running, succeeded, failed, retried, skipped, dead_lettered, lost, average, p50, p95, p99,
     last_success_at, last_failure_at, last_error}. average, p50, p95 and p99 are durations of one attempt in seconds.
-    With a task, recent is the list of its newest runs, newest first, with the keys of `financehub run`. The table also
-    shows what is missing in the newest run, and why.
+    With a task, recent is the list of its newest runs, newest first, with the keys of `financehub run`, and hours is
+    the list of its last 24 hours as {start, ended, failed}. The table also shows what is missing in the newest run,
+    and why.
 
     Examples:
     - `financehub stats`
@@ -57,12 +59,15 @@ def _collect(session: Session, task: str | None) -> CommandResult:
         )
     task_stats = all_stats[require_known("task", task, all_stats)]
     recent = session.monitor.get_recent_runs(task)
+    hours = outcomes_by_task(session.broker_client, now, tasks=[task])[task]
     parts: list[RenderableType] = [_stats_table({task: task_stats}, now)]
     if task_stats.last_error:
         parts.append(build_table("last error", rows=[[task_stats.last_error]]))
     parts.append(runs_table(recent))
     parts += _missing_tables(recent)
-    return CommandResult([task_stats_with_runs_view(task, task_stats, recent)], Group(*parts))
+    ended, failed = sum(hour.ended for hour in hours), sum(hour.failed for hour in hours)
+    notes = [f"{ended:,} runs ended in the last 24 hours, and {failed:,} of them failed"]
+    return CommandResult([task_stats_with_runs_view(task, task_stats, recent, hours)], Group(*parts), notes)
 
 
 def _missing_tables(recent: Sequence[RunRecord]) -> list[RenderableType]:

@@ -67,9 +67,24 @@ def outcomes_by_task(
 
 def outcomes_by_hour(client: "redis.Redis", now: float, hours: int = 24) -> list[OutcomeHour]:
     """Return the last hours of all tasks together, oldest first. The arguments are those of `outcomes_by_task`."""
+    return sum_outcomes(outcomes_by_task(client, now, hours), now, hours)
+
+
+def no_outcomes(now: float, hours: int = 24) -> list[OutcomeHour]:
+    """Return the last hours of a task that has not run."""
     first = int(now // HOUR_SECONDS) - hours + 1
-    empty = [OutcomeHour(float((first + number) * HOUR_SECONDS), 0, 0) for number in range(hours)]
-    together = zip(empty, *outcomes_by_task(client, now, hours).values(), strict=True)
+    return [OutcomeHour(float((first + number) * HOUR_SECONDS), 0, 0) for number in range(hours)]
+
+
+def sum_outcomes(by_task: Mapping[str, Sequence[OutcomeHour]], now: float, hours: int = 24) -> list[OutcomeHour]:
+    """Return the hours of several tasks together, or hours without a run if there is no task.
+
+    Args:
+        by_task: Task → its hours, from `outcomes_by_task`.
+        now: The time of the reading in Unix seconds.
+        hours: Number of hours.
+    """
+    together = zip(*(by_task.values() or [no_outcomes(now, hours)]), strict=True)
     return [
         OutcomeHour(same[0].start, sum(each.ended for each in same), sum(each.failed for each in same))
         for same in together

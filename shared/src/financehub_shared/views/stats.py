@@ -7,6 +7,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from financehub_shared.monitor import RunRecord, TaskStats
+from financehub_shared.monitor.outcome_history import OutcomeHour
 from financehub_shared.views.formats import Time, iso_time
 from financehub_shared.views.runs import RunView, run_view
 
@@ -47,9 +48,24 @@ class TaskStatsView(TypedDict):
     last_error: Annotated[str, Field(description="The last error in one line. Empty if there is none.")]
 
 
-class TaskStatsWithRunsView(TaskStatsView):
-    """The statistics of one task, and its newest runs."""
+class OutcomeHourView(TypedDict):
+    """The runs of a task that ended in one hour."""
 
+    start: Annotated[Time | None, Field(description="The start of the hour.")]
+    ended: Annotated[int, Field(description="The number of runs that ended.")]
+    failed: Annotated[int, Field(description="The number of those that were dead-lettered or lost.")]
+
+
+class TaskStatsWithRunsView(TaskStatsView):
+    """The statistics of one task, its last 24 hours and its newest runs."""
+
+    hours: Annotated[
+        list[OutcomeHourView],
+        Field(
+            description="The last 24 hours, oldest first; the last one is the current hour. They are counted from the "
+            "records of the newest 10,080 runs."
+        ),
+    ]
     recent: Annotated[
         list[RunView],
         Field(description="The newest runs: first those in progress, then those that ended, each group newest first."),
@@ -82,12 +98,19 @@ def task_stats_view(task: str, stats: TaskStats) -> TaskStatsView:
     }
 
 
-def task_stats_with_runs_view(task: str, stats: TaskStats, recent: Sequence[RunRecord]) -> TaskStatsWithRunsView:
-    """Return the view of the statistics of a task and of its newest runs.
+def task_stats_with_runs_view(
+    task: str, stats: TaskStats, recent: Sequence[RunRecord], hours: Sequence[OutcomeHour]
+) -> TaskStatsWithRunsView:
+    """Return the view of the statistics of a task, of its last hours and of its newest runs.
 
     Args:
         task: Name of the task.
         stats: Its statistics.
         recent: Its newest runs.
+        hours: Its last hours.
     """
-    return {**task_stats_view(task, stats), "recent": [run_view(run) for run in recent]}
+    return {
+        **task_stats_view(task, stats),
+        "hours": [{"start": iso_time(hour.start), "ended": hour.ended, "failed": hour.failed} for hour in hours],
+        "recent": [run_view(run) for run in recent],
+    }

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from financehub_shared.core.near_names import similar_names
 from financehub_shared.monitor import RunState
+from financehub_shared.monitor.outcome_history import no_outcomes
 from financehub_shared.monitor.run_filter import LISTED_STATES, RunFilter, RunPosition
 from financehub_shared.views.run_details import RunDetailView, run_detail_view
 from financehub_shared.views.runs import RunView, run_view
@@ -107,19 +108,21 @@ def list_tasks(request: Request, query: Annotated[ListQuery, Parameters()], flee
 
 @router.get("/tasks/{task}", response_model=Item[TaskStatsWithRunsView])
 def show_task(request: Request, task: TaskName, query: Annotated[Query, Parameters()], fleet: FleetOf) -> Response:
-    """Return the statistics of one task with its newest runs."""
+    """Return the statistics of one task with its last 24 hours and its newest runs."""
     stats = fleet.task_stats()
     if task not in stats.required():
         near = similar_names(task, stats.value)
         hint = f"did you mean {' or '.join(near)}?" if near else "GET /api/v1/tasks lists all tasks"
         raise ApiError(HTTPStatus.NOT_FOUND, "unknown-task", f"unknown task {task[:200]!r}; {hint}", near=near)
-    runs = fleet.task_runs(task)
-    return respond(
-        request,
-        query,
-        [stats, runs],
-        lambda: Answer(task_stats_with_runs_view(task, stats.value[task], runs.value), TaskStatsWithRunsView),
-    )
+    runs, outcomes = fleet.task_runs(task), fleet.task_outcomes()
+
+    def make() -> Answer:
+        # A task whose first run has just ended may be in the newer reading only.
+        hours = outcomes.value.get(task) or no_outcomes(outcomes.at)
+        view = task_stats_with_runs_view(task, stats.value[task], runs.value, hours)
+        return Answer(view, TaskStatsWithRunsView)
+
+    return respond(request, query, [stats, runs, outcomes], make)
 
 
 def _position(token: str) -> RunPosition:

@@ -7,7 +7,7 @@ from financehub_shared.broker.dead_letter import DeadLetter
 from financehub_shared.broker.dead_letter_queue import DeadLetterFilter, DeadLetterQueue
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.monitor import RunRecord, RunState, TaskStats
-from financehub_shared.monitor.outcome_history import OutcomeHour, outcomes_by_hour
+from financehub_shared.monitor.outcome_history import OutcomeHour, no_outcomes, outcomes_by_task, sum_outcomes
 from financehub_shared.monitor.run_filter import RunFilter, RunPosition
 from financehub_shared.monitor.run_listing import ALL_RUNS, RunPage
 from financehub_shared.schedules import ScheduleInfo, list_schedules, refused_schedules
@@ -61,7 +61,11 @@ class WorkReadings(Readings):
 
     def outcomes(self) -> Reading[list[OutcomeHour]]:
         """Return the number of runs that ended and failed in each of the last 24 hours, oldest first."""
-        return self._queues.get("outcomes", lambda: outcomes_by_hour(self._client, self.clock.now()))
+        return self._queues.get("outcomes", lambda: sum_outcomes(self.task_outcomes().required(), self.clock.now()))
+
+    def task_outcomes(self) -> Reading[dict[str, list[OutcomeHour]]]:
+        """Return task → the same for its runs, for each task that is in the catalog or has run."""
+        return self._queues.get("task-outcomes", self._read_outcomes)
 
     def run(self, id: str) -> Reading[RunRecord | None]:
         """Return one run, or None if it is unknown or its record has expired."""
@@ -78,3 +82,7 @@ class WorkReadings(Readings):
     def dead_letter(self, id: str) -> Reading[DeadLetter | None]:
         """Return one dead letter, or None if there is none with this id."""
         return self._queues.get(("dead-letter", id), lambda: DeadLetterQueue(self._client).show(id))
+
+    def _read_outcomes(self) -> dict[str, list[OutcomeHour]]:
+        now = self.clock.now()
+        return {task: no_outcomes(now) for task in CATALOG} | outcomes_by_task(self._client, now)

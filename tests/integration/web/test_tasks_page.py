@@ -1,0 +1,49 @@
+"""Tests the page Tasks with a real server and a real Redis: the runs of the last 24 hours, as text, chart and table."""
+
+import re
+import time
+from typing import Any
+
+import redis
+
+from financehub_shared.core.clock import ManualClock
+from financehub_shared.monitor import RunState
+from financehub_shared.monitor.record_writer import RecordWriter
+from financehub_shared.redis import keys
+from support.run_events import end_event
+from support.web_server import serving
+
+#: The start of an hour.
+T = 1_800_000_000.0
+
+
+def test_page_shows_the_runs_of_each_task_in_the_last_24_hours(redis_client: redis.Redis, redis_url: str) -> None:
+    """Text, chart, table and API agree, a run that is older does not count, and a task without a run says so."""
+    writer = RecordWriter(redis_client, time.monotonic, 86_400)
+    for id, at, outcome in (
+        ("old", T - 24 * 3_600 - 1, RunState.SUCCEEDED),
+        ("first", T - 23 * 3_600, RunState.SUCCEEDED),
+        ("failed", T + 1, RunState.DEAD_LETTERED),
+        ("second", T + 2, RunState.SUCCEEDED),
+    ):
+        fields: dict[str, Any] = {"stats": keys.task_stats("task"), "running": keys.task_running("task")}
+        writer.record_end(end_event(id, outcome=outcome, task="task", **fields) | {"finished_at": at})
+    writer.flush()
+    with serving(redis_url, clock=ManualClock(T + 60)) as server, server.client() as client:
+        page = client.get("/tasks").text
+        hours = client.get("/api/v1/tasks/task").json()["data"]["hours"]
+    figures = dict(re.findall(r'<figure class="task-day" id="day-([^"]+)">(.*?)</figure>', page, re.DOTALL))
+    assert "3 runs ended, <a" in figures["task"]
+    assert "1 failed</a>. At most 2 in an hour." in figures["task"]
+    assert figures["task"].count('<rect class="good"') == 2
+    assert figures["task"].count('<rect class="bad"') == 1
+    table = re.findall(
+        r'<time datetime="([^"]+)".*?<td class="number">(\d+)</td><td class="number">(\d+)', figures["task"]
+    )
+    assert [(at[:16], ended, failed) for at, ended, failed in table] == [
+        ("2027-01-15T08:00", "2", "1"),
+        ("2027-01-14T09:00", "1", "0"),
+    ]
+    assert "No run ended." in figures["fetch_news_task"]
+    assert len(hours) == 24
+    assert [hours[0]["ended"], hours[-1]] == [1, {"start": "2027-01-15T08:00:00.000Z", "ended": 2, "failed": 1}]
