@@ -1,6 +1,7 @@
 """Tests who gets through the real application: users, methods, paths, hosts and proxies."""
 
 import hashlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import httpx
 import pytest
 import redis
 
+from financehub_shared.core.clock import ManualClock
 from support.web_server import serving
 
 TOKEN = "the-token-of-the-viewer-0123456789"
@@ -83,7 +85,8 @@ def test_foreign_host_name_is_refused_in_the_form_of_the_request(guarded: httpx.
 def test_only_the_health_path_itself_is_exempt_from_the_limit(filled: redis.Redis, redis_url: str) -> None:
     """Probes are always answered. A path that only begins in the same way is limited as any other."""
     assert filled.ping()
-    with serving(redis_url, web_requests_per_second=0.1) as server, server.client() as client:
+    clock = ManualClock(time.time())  # no request becomes allowed while the test runs
+    with serving(redis_url, clock=clock, web_requests_per_second=0.1) as server, server.client() as client:
         assert client.get("/api/healthy").status_code == 404
         assert client.get("/api/healthy").status_code == 429
         assert client.get("/api/health/x").status_code == 429

@@ -45,6 +45,6 @@ def test_process_that_ends_is_alive_and_not_ready(redis_url: str) -> None:
             process.send_signal(signal.SIGTERM)
             eventually(lambda: status("/readyz") == 503, "the process is not ready")
             assert status("/livez") == 200
-        assert process.wait(15) == 0
+        assert process.wait(60) == 0
     finally:
         end(process)

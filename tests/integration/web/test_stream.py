@@ -159,8 +159,12 @@ def test_streams_beyond_the_limit_get_503(server: WebServer, monkeypatch: pytest
             refused = client.get(PATH)
             assert (refused.status_code, refused.json()["code"]) == (503, "too-many-streams")
             assert int(refused.headers["retry-after"]) > 0
-    with streaming(server) as events:
-        eventually(lambda: events.response.status_code == 200)
+
+    def is_accepted() -> bool:
+        with streaming(server) as events:
+            return events.response.status_code == 200
+
+    eventually(is_accepted, "the closed streams have made room")
 
 
 def test_streams_of_one_client_beyond_its_limit_get_429(server: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,15 +194,18 @@ def test_mistakes_in_a_stream_are_explained(server: WebServer) -> None:
         assert head.headers["content-type"].startswith("text/event-stream")
 
 
-def test_streams_end_when_the_process_ends(filled: redis.Redis, redis_url: str) -> None:
+def test_streams_end_when_the_process_ends(
+    filled: redis.Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """After a signal, streams end at once, so that the process does not wait for its clients."""
+    monkeypatch.setattr("financehub_web.app._DRAIN_SECONDS", 60)
     with serving(redis_url) as server, streaming(server) as events:
         events.next()
         began = time.monotonic()
         server.begin_drain()
         with pytest.raises((AssertionError, httpx.RemoteProtocolError)):
             _read_on(events)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 20
 
 
 def _read_on(events: Events) -> None:
@@ -222,7 +229,7 @@ def test_slow_clients_do_not_stop_others(server: WebServer, lines: bytes) -> Non
         pool = stack.enter_context(ThreadPoolExecutor(4))
         answers = list(pool.map(lambda _: client.get("/api/v1/quotes"), range(40)))
         assert {answer.status_code for answer in answers} == {200}
-        assert max(answer.elapsed.total_seconds() for answer in answers) < 5
+        assert max(answer.elapsed.total_seconds() for answer in answers) < 20
 
 
 def test_slow_stream_gets_the_newest_quote_of_each_symbol_only() -> None:
