@@ -2,26 +2,8 @@
 
 import pytest
 
-from financehub_web.console.filters import ago, clock, large, lines, percent, price, show_text, until, web_address
+from financehub_web.console.filters import ago, clock, large, lines, percent, show_text, until, web_address
 from financehub_web.console.templates import _ENVIRONMENT
-
-
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [
-        ("71416.56", "71,416.56"),
-        ("0.84", "0.840000"),
-        ("0.00002588455", "0.0000258846"),
-        ("99.5", "99.5000"),
-        ("-12.5", "-12.5000"),
-        ("0", "0.00"),
-        (None, "–"),
-        ("NaN", "–"),
-    ],
-)
-def test_price_has_about_six_significant_digits(number: str | None, text: str) -> None:
-    """Small prices keep their digits, and large ones have two decimal places."""
-    assert price(number) == text
 
 
 def test_percent_shows_its_sign() -> None:

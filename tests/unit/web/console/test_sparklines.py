@@ -2,7 +2,8 @@
 
 from math import nan
 
-from financehub_web.console.sparklines import line_path, outcome_bars
+from financehub_shared.market.closes import Closes
+from financehub_web.console.sparklines import DayLine, day_lines, line_path, outcome_bars
 
 
 def test_line_path_covers_the_whole_area() -> None:
@@ -39,3 +40,24 @@ def test_outcome_bars_show_a_single_failure() -> None:
 def test_outcome_bars_without_runs_are_not_drawn() -> None:
     """A new fleet has no bars."""
     assert outcome_bars([(0, 0)] * 24) == []
+
+
+def test_day_lines_share_one_axis_of_time() -> None:
+    """Points of two assets with the same time are below each other, and the axis has the length of all lines."""
+    day = day_lines(
+        {
+            "BTC-USD": Closes("1h", [(0.0, 10.0), (3_600.0, 30.0), (7_200.0, 20.0)]),
+            "AAPL": Closes("1m", [(3_600.0, 5.0), (5_400.0, 5.0)]),
+            "NEW": Closes("1m", [(7_260.0, 1.0)]),
+        }
+    )
+    assert day.seconds == 7_200
+    assert day.lines == {
+        "BTC-USD": DayLine("M0 29L50 1L100 15", 10.0, 20.0, 10.0, 30.0),
+        "AAPL": DayLine("M50 15L75 15", 5.0, 5.0, 5.0, 5.0),
+    }
+
+
+def test_day_lines_of_a_new_fleet_are_not_drawn() -> None:
+    """One price is not a line."""
+    assert not day_lines({"NEW": Closes("1m", [(60.0, 1.0)])}).lines

@@ -14,6 +14,7 @@ from financehub_web.api.paging import page_of
 from financehub_web.api.parameters import ListQuery, Query, selected
 from financehub_web.api.routing import CSV, FleetOf, Symbol, api_router
 from financehub_web.api.symbols import require_asset
+from financehub_web.reading.selection import contains
 
 router = api_router("assets")
 
@@ -24,6 +25,8 @@ class AssetsQuery(ListQuery):
     type: AssetType | None = Field(None, description="Only assets of this type.")
     kind: AssetKind | None = Field(None, description="Only assets of this kind.")
     active: bool | None = Field(None, description="Only active assets, or only those that are not active.")
+    declared: bool | None = Field(None, description="Only assets of the assets file, or only those that were added.")
+    q: str = Field("", max_length=100, description="Only assets whose symbol or name contains this text, in any case.")
 
 
 @router.get("/assets", response_model=Page[AssetView], responses=CSV)
@@ -38,6 +41,8 @@ def list_assets(request: Request, query: Annotated[AssetsQuery, Parameters()], f
             if selected(asset.type, query.type)
             and selected(asset.kind, query.kind)
             and selected(asset.active, query.active)
+            and selected(asset.declared, query.declared)
+            and contains(query.q, asset.symbol, asset.name)
         ]
         page, token = page_of(chosen, lambda asset: (asset.symbol,), limit=query.limit, token=query.page_token)
         return Answer([asset_view(asset) for asset in page], AssetView, next_page_token=token)

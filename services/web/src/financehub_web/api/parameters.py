@@ -13,7 +13,7 @@ MOST_RECORDS = 10_000
 MOST_NAMES = 1_000
 
 
-def _split(value: object) -> object:
+def split_names(value: object) -> object:
     """Split a list of names, which may be one text with commas, or several parameters with the same name."""
     parts = value if isinstance(value, list) else [value]
     names = (name.strip() for part in parts if isinstance(part, str) for name in part.split(","))
@@ -45,7 +45,7 @@ def _check_duration(text: str) -> str:
 
 
 #: A list of names, separated by commas.
-Names = Annotated[list[str], BeforeValidator(_split), Field(max_length=MOST_NAMES)]
+Names = Annotated[list[str], BeforeValidator(split_names), Field(max_length=MOST_NAMES)]
 #: Symbols in upper or lower case, separated by commas.
 Symbols = Annotated[Names, AfterValidator(lambda symbols: list(dict.fromkeys(symbol.upper() for symbol in symbols)))]
 #: A day or a time as Unix seconds.

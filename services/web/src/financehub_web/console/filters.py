@@ -10,9 +10,8 @@ from markupsafe import Markup, escape
 from financehub_shared.core.durations import format_duration
 from financehub_shared.core.text import printable
 from financehub_shared.views.formats import is_calendar_time, iso_time
+from financehub_web.console.prices import NOTHING, aligned_price, places, price
 
-#: Shown in place of a value that does not exist.
-NOTHING = "–"
 _NONE = Markup("<span class=none>{}</span>").format(NOTHING)
 _TIME = Markup('<time datetime="{}" title="{}" data-time="{}">{}</time>')
 _MINUTE = 60
@@ -29,17 +28,6 @@ def show_text(value: object) -> object:
 def lines(text: str) -> Markup:
     """Return text that has its own lines, such as a traceback."""
     return Markup(escape(printable(text, keep_lines=True)))  # noqa: S704 — it is escaped
-
-
-def price(number: Decimal | float | str | None) -> str:
-    """Return a price with about six significant digits, or two decimal places from 100 upward."""
-    if number is None:
-        return NOTHING
-    value = Decimal(str(number))
-    if not value.is_finite():
-        return NOTHING
-    digits = 2 if abs(value) >= 100 else min(12, max(2, 5 - value.adjusted())) if value else 2
-    return f"{round(value, digits):,f}"
 
 
 def percent(number: Decimal | float | str | None) -> str:
@@ -59,7 +47,7 @@ def measure(number: float | None) -> str:
     """Return the value of an indicator."""
     if number is None or not math.isfinite(number):
         return NOTHING
-    return large(number) if abs(number) >= 1e6 else f"{number:,.2f}" if abs(number) >= 1 else f"{number:.4g}"
+    return large(number) if abs(number) >= 1e6 else price(number).replace("-", "−")
 
 
 def count(number: float) -> str:
@@ -178,7 +166,7 @@ def web_address(url: str) -> str | None:
 FILTERS = {
     each.__name__: each
     for each in (
-        *(lines, price, percent, measure, tendency, count, large, duration),
+        *(lines, price, aligned_price, places, percent, measure, tendency, count, large, duration),
         *(utc, ago, until, age, clock, summary, web_address),
         *(exact_clock, exact_duration),
     )

@@ -1,12 +1,14 @@
 """Renders the templates. Every text is escaped for HTML, and characters that are not printable are shown as escapes."""
 
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from financehub_web.console.filters import FILTERS, NOTHING, show_text
+from financehub_web.console.filters import FILTERS, show_text
+from financehub_web.console.prices import NOTHING
 
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -19,6 +21,9 @@ _ENVIRONMENT = Environment(
 )
 _ENVIRONMENT.filters |= FILTERS
 _ENVIRONMENT.globals["nothing"] = NOTHING
+#: One thread renders at a time. Threads share one interpreter, so more of them would not be faster, and the parts of
+#: several large pages took 20 MB, which Python rarely gives back.
+_RENDERING = threading.Lock()
 
 
 def render(template: str, values: Mapping[str, Any]) -> str:
@@ -28,4 +33,5 @@ def render(template: str, values: Mapping[str, Any]) -> str:
         template: Name of the template.
         values: The values of its variables.
     """
-    return _ENVIRONMENT.get_template(template).render(values)
+    with _RENDERING:
+        return _ENVIRONMENT.get_template(template).render(values)

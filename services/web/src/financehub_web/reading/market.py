@@ -7,6 +7,7 @@ from financehub_shared.core.chunks import chunks
 from financehub_shared.core.durations import DAY_SECONDS, MINUTE_SECONDS
 from financehub_shared.core.models import Asset, Bars, Indicators, IndicatorValues, NewsItem, PriceHistory, Quarantined
 from financehub_shared.health.freshness import dataset_limits
+from financehub_shared.market.closes import Closes
 from financehub_shared.market.history_candles import whole_intervals
 from financehub_shared.views.bars import BarsView, bars_view
 from financehub_shared.views.quotes import QuoteView, quote_view
@@ -27,6 +28,11 @@ class MarketReadings(WorkReadings):
     def quote_views(self) -> Reading[list[QuoteView]]:
         """Return the newest prices of all active assets that have one, sorted by symbol."""
         return self._data.get("quotes", self._read_quotes, is_same=_differ_in_ages)
+
+    def closes(self, views: Sequence[QuoteView]) -> Reading[dict[str, Closes]]:
+        """Return symbol → the thinned prices of the last 24 hours, for those of some quotes that have a history."""
+        symbols = tuple(sorted(view["symbol"] for view in views))
+        return self._data.get(("closes", symbols), lambda: self._closes.read(views, self.clock.now()))
 
     def bars(self, symbol: str) -> Reading[Bars | None]:
         """Return all daily bars of an asset, or None if it has none."""

@@ -32,17 +32,31 @@
     return parts.slice(0, 2).join(" ") || "0s";
   }
 
-  function clock(at, zone, digits) {
-    const parts = Object.fromEntries(new Intl.DateTimeFormat("en-CA", {
+  // To make a format takes a hundred times as long as to use it.
+  const formats = new Map();
+  function formatIn(zone, digits) {
+    const name = `${zone} ${digits}`;
+    if (!formats.has(name)) formats.set(name, new Intl.DateTimeFormat("en-CA", {
       timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit",
       second: "2-digit", fractionalSecondDigits: digits, hourCycle: "h23", timeZoneName: "short",
-    }).formatToParts(at).map((part) => [part.type, part.value]));
+    }));
+    return formats.get(name);
+  }
+
+  function clock(at, zone, digits) {
+    const parts = Object.fromEntries(formatIn(zone, digits).formatToParts(at).map((part) => [part.type, part.value]));
     const fraction = parts.fractionalSecond ? `.${parts.fractionalSecond}` : "";
     return `${parts.year}-${parts.month}-${parts.day} ${parts.hour}:${parts.minute}:${parts.second}${fraction} ${parts.timeZoneName}`;
   }
 
+  // The zone of the reader is undefined. A page of one asset says in which zone its exchange is.
+  function zoneOf(element, choice) {
+    if (choice === "utc") return "UTC";
+    return choice === "exchange" ? element.closest("[data-zone]")?.dataset.zone : undefined;
+  }
+
   function showTimes() {
-    const zone = store.get("zone", "local") === "utc" ? "UTC" : undefined;
+    const choice = byId("zone").value;
     for (const element of document.querySelectorAll("time[data-time]")) {
       const at = Date.parse(element.dateTime);
       const seconds = (serverNow() - at) / 1000;
@@ -50,16 +64,20 @@
         ago: () => `${duration(seconds)} ago`,
         age: () => duration(seconds),
         until: () => `in ${duration(-seconds)}`,
-        clock: () => clock(at, zone),
-        exact: () => clock(at, zone, 3),
+        clock: () => clock(at, zoneOf(element, choice)),
+        exact: () => clock(at, zoneOf(element, choice), 3),
       }[element.dataset.time]();
       if (element.textContent !== text) element.textContent = text;
     }
     const updated = byId("updated");
     if (byId("live").dataset.live !== undefined) {
       const seconds = Math.max(0, Math.round(serverNow() / 1000 - Number(byId("live").dataset.at)));
-      const text = failed ? `Not updated: ${failed}` : isSelecting() ? "Updates wait for your selection" : `Updated ${duration(seconds)} ago`;
+      const text = failed ? `Not updated for ${duration(seconds)}` : isSelecting() ? "Updates wait for your selection" : `Updated ${duration(seconds)} ago`;
       if (updated.textContent !== text) updated.textContent = text;
+      const banner = byId("unreachable");
+      const problem = `This page is not up to date: ${failed}. It asks again every ${SECONDS} s.`;
+      if (failed && banner.textContent !== problem) banner.textContent = problem;
+      banner.hidden = !failed;
     }
   }
 
@@ -67,8 +85,9 @@
   function showScrollable() {
     for (const element of document.querySelectorAll(".scroll, main pre")) {
       const isWide = element.scrollWidth > element.clientWidth || element.scrollHeight > element.clientHeight;
-      if (isWide) element.tabIndex = 0;
-      else element.removeAttribute("tabindex");
+      const name = element.querySelector("caption")?.textContent ?? "Text";
+      if (isWide) Object.assign(element, { tabIndex: 0, role: "region", ariaLabel: name });
+      else for (const attribute of ["tabindex", "role", "aria-label"]) element.removeAttribute(attribute);
     }
   }
 
@@ -77,16 +96,21 @@
   let tag = "";
   let failed = "";
   let isPaused = store.get("paused", "") === "yes";
-  let isLoading = false;
+  // A request that never ends, such as one that another script has stopped, does not block the next ones for long.
+  const LONGEST_REQUEST = 30_000;
+  let loadingSince = 0;
+  const isLoading = () => loadingSince > 0 && Date.now() - loadingSince < LONGEST_REQUEST;
 
-  // A list must not change under the hand of a reader who selects some of its rows.
+  // A page must not change under the hand of a reader who selects some of its rows or its text.
   function isSelecting() {
-    return document.querySelector("#live .selection :checked") !== null;
+    if (document.querySelector("#live .selection :checked")) return true;
+    const selection = getSelection();
+    return selection !== null && !selection.isCollapsed && byId("live").contains(selection.anchorNode);
   }
 
   function update() {
     const live = byId("live");
-    if (live.dataset.live === undefined || isLoading || isSelecting()) return;
+    if (live.dataset.live === undefined || isLoading() || isSelecting()) return;
     htmx.trigger(live, "refresh");
   }
 
@@ -94,8 +118,6 @@
     const button = byId("pause");
     if (!button) return;
     button.textContent = isPaused ? "Continue" : "Pause";
-    button.setAttribute("aria-pressed", String(isPaused));
-    root.classList.toggle("is-paused", isPaused);
   }
 
   function togglePause() {
@@ -108,7 +130,7 @@
 
   document.addEventListener("htmx:config:request", (event) => {
     const { request } = event.detail.ctx;
-    isLoading = true;
+    loadingSince = Date.now();
     request.cache = "no-store"; // The cache of the browser has the page as it was opened.
     if (tag) request.headers["If-None-Match"] = tag;
   });
@@ -128,7 +150,7 @@
   });
   document.addEventListener("htmx:error", () => { failed = "the server does not answer"; });
   document.addEventListener("htmx:finally:request", () => {
-    isLoading = false;
+    loadingSince = 0;
     showTimes();
   });
   document.addEventListener("htmx:after:swap", (event) => {
@@ -223,6 +245,13 @@
   byId("use-keys").checked = store.get("keys", "yes") === "yes";
   byId("use-keys").addEventListener("change", ({ target }) => store.set("keys", target.checked ? "yes" : ""));
   byId("pause")?.addEventListener("click", togglePause);
+
+  // The outcome of an action is shown once, and not again after a reload.
+  const here = new URL(location.href);
+  if (here.searchParams.has("done")) {
+    here.searchParams.delete("done");
+    history.replaceState(history.state, "", here);
+  }
 
   // After a step back or forward, the browser may show the page as it was, with the time that it had then.
   const isOld = performance.getEntriesByType("navigation")[0]?.type === "back_forward";

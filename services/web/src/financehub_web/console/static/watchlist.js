@@ -1,0 +1,42 @@
+// Keeps the assets that a reader watches in this browser, and links to a page with their prices.
+"use strict";
+(() => {
+  const MOST = 100; // Their symbols are in the address of a page.
+  let kept = [];
+
+  function read() {
+    try {
+      const found = JSON.parse(localStorage.getItem("watchlist") ?? "[]");
+      kept = Array.isArray(found) ? found.filter((each) => typeof each === "string") : [];
+    } catch { /* Storage is blocked or has something else: the list of this page holds. */ }
+    return kept;
+  }
+
+  function toggle(symbol) {
+    const before = read();
+    kept = before.includes(symbol) ? before.filter((each) => each !== symbol) : [...before, symbol].sort().slice(0, MOST);
+    try { localStorage.setItem("watchlist", JSON.stringify(kept)); } catch { /* The list holds for this page. */ }
+  }
+
+  function show() {
+    const symbols = read();
+    for (const button of document.querySelectorAll("button[data-watch]")) {
+      button.setAttribute("aria-pressed", String(symbols.includes(button.dataset.watch)));
+    }
+    const link = document.getElementById("watchlist");
+    if (!link) return;
+    link.hidden = symbols.length === 0;
+    link.href = `?${new URLSearchParams({ symbols: symbols.join(",") })}`;
+    link.textContent = `Watchlist (${symbols.length})`;
+  }
+
+  document.addEventListener("click", ({ target }) => {
+    const button = target.closest?.("button[data-watch]");
+    if (!button) return;
+    toggle(button.dataset.watch);
+    show();
+  });
+  document.addEventListener("console:updated", show);
+  addEventListener("storage", show); // Another tab has changed the list.
+  show();
+})();
