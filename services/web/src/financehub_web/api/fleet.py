@@ -7,7 +7,6 @@ from fastapi import Request
 from starlette.responses import Response
 
 from financehub_shared.core.provider_specs import PROVIDERS, Dataset
-from financehub_shared.health.checks import evaluate
 from financehub_shared.health.freshness import dataset_limits
 from financehub_shared.views.breakers import BreakerView, breaker_view
 from financehub_shared.views.fleet import QueueView, queue_view
@@ -39,7 +38,7 @@ def show_status(request: Request, query: Annotated[Query, Parameters()], fleet: 
     snapshot, schedules, refused = fleet.snapshot(), fleet.schedules(), fleet.refused_schedules()
 
     def make() -> Answer:
-        report = evaluate(snapshot.value)
+        report = fleet.report_of(snapshot.value)
         return Answer(status_view(report, snapshot.value, schedules.value, refused.value), StatusView)
 
     return respond(request, query, [snapshot, schedules, refused], make)

@@ -1,18 +1,21 @@
 """The page that answers whether everything is all right."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from financehub_shared.core.models import Asset
 from financehub_shared.health.checks import FleetSnapshot, check_freshness
 from financehub_shared.health.report import HealthStatus
 from financehub_shared.schedules import ScheduleInfo
-from financehub_shared.views.fleet import queue_view, tier_views
+from financehub_shared.views.fleet import QueueView, queue_view, tier_views
 from financehub_shared.views.quotes import QuoteView
 from financehub_web.console.page import show
+from financehub_web.console.prices import places
+from financehub_web.console.quotes import day_of, with_asset
 from financehub_web.console.routing import page
 from financehub_web.console.sparklines import outcome_bars
 from financehub_web.reading.fleet import Fleet, fleet_of
@@ -40,20 +43,25 @@ def overview(request: Request, fleet: Annotated[Fleet, Depends(fleet_of)]) -> Re
     snapshot, schedules, quotes = fleet.snapshot(), fleet.schedules(), fleet.quote_views()
     outcomes = fleet.outcomes()
     now = fleet.clock.now()
-    active = [info for info in schedules.value if not info.suspended and not info.problem]
+    movers = _movers(quotes.value, fleet.assets().value)
+    tiers = tier_views(snapshot.value)
+    active = [info for info in schedules.value if not (info.suspended or info.paused or info.problem)]
     values = {
         "prices": len(quotes.value),
         "stale": sum(view["stale"] for view in quotes.value),
         "active": len(active),
         "next_run": min((info.next_times[0] for info in active if info.next_times), default=None),
         "datasets": _datasets(snapshot.value),
-        "tiers": tier_views(snapshot.value),
-        "queues": [queue_view(figures) for figures in snapshot.value.queues],
+        "tiers": tiers,
+        "odd_tiers": [tier for tier in tiers if not tier["processes"] or tier["draining"]],
+        "queues": [view for figures in snapshot.value.queues if any(_messages(view := queue_view(figures)))],
         "attention": [info for info in schedules.value if _needs_attention(info, now)],
         "schedules": schedules.value,
         "hours": outcomes.value,
         "bars": outcome_bars([(hour.ended, hour.failed) for hour in outcomes.value]),
-        "movers": _movers(quotes.value),
+        "movers": movers,
+        "day": day_of(fleet, movers),
+        "places": max((places(view["price"], view["kind"]) for view in movers), default=2),
     }
     return show(request, "overview.html", "Overview", "overview", values, snapshot, schedules, quotes, outcomes)
 
@@ -74,6 +82,13 @@ def _needs_attention(info: ScheduleInfo, now: float) -> bool:
     return failed or bool(info.problem) or not info.is_claimed(now)
 
 
-def _movers(quotes: Sequence[QuoteView]) -> list[QuoteView]:
+def _messages(queue: QueueView) -> tuple[int, ...]:
+    """Return how many messages of a queue are in each state."""
+    return queue["ready"], queue["in_flight"], queue["delayed"], queue["dead"]
+
+
+def _movers(quotes: Sequence[QuoteView], assets: Mapping[str, Asset]) -> list[dict[str, Any]]:
+    """Return the quotes with the largest changes, each with the name and the kind of its asset."""
     changed = [view for view in quotes if view["change_percent"] is not None and not view["stale"]]
-    return sorted(changed, key=lambda view: -abs(float(view["change_percent"] or 0)))[:_MOVERS]
+    largest = sorted(changed, key=lambda view: -abs(float(view["change_percent"] or 0)))[:_MOVERS]
+    return [with_asset(view, assets.get(view["symbol"])) for view in largest]

@@ -7,11 +7,12 @@ from importlib.metadata import version
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.core.models import is_simulated
 from financehub_web.console.acting import last_action, may_act
+from financehub_web.console.headers import SAFE_HEADERS
 from financehub_web.console.links import Links
 from financehub_web.console.responses import respond
 from financehub_web.console.templates import render
@@ -78,10 +79,15 @@ def show(
         status: The HTTP status.
         live: Whether the page updates itself.
     """
+    links = Links(request)
+    if last := _last_page(values):
+        # The list has become shorter, or somebody has typed the number.
+        address = links.current(page=None if last == 1 else str(last))
+        return RedirectResponse(address, HTTPStatus.TEMPORARY_REDIRECT, SAFE_HEADERS)
     frame = _frame(fleet_of(request), title, section, readings, live=live)
     variables = {
         "frame": frame,
-        "links": Links(request),
+        "links": links,
         "navigation": NAVIGATION,
         "version": VERSION,
         "now": frame.now,
@@ -90,6 +96,16 @@ def show(
     }
     html = render(template, {**variables, **values})
     return respond(request, html, "text/html; charset=utf-8", status)
+
+
+def _last_page(values: Mapping[str, Any]) -> int:
+    """Return the number of the last page of a list if the requested page is behind it, and 0 otherwise.
+
+    Args:
+        values: The variables of the template: `first`, `total` and `size` if it shows a list with several pages.
+    """
+    first = values.get("first", 0)
+    return max(1, -(-values["total"] // values["size"])) if first and first >= values["total"] else 0
 
 
 def _frame(fleet: Fleet, title: str, section: str, readings: tuple[Reading[Any], ...], *, live: bool) -> Frame:
@@ -104,7 +120,7 @@ def _frame(fleet: Fleet, title: str, section: str, readings: tuple[Reading[Any],
     return Frame(
         title,
         section,
-        verdict_of(snapshot),
+        verdict_of(snapshot, fleet),
         simulated=any(is_simulated(provider) for _, provider in snapshot.value.last_success),
         problem=next((reading.problem for reading in shown if reading.problem), ""),
         at=min(reading.at for reading in shown),

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from financehub_shared.health.checks import FleetSnapshot, evaluate
+from financehub_shared.health.checks import FleetSnapshot
 from financehub_shared.health.report import HealthReport, HealthStatus
 from financehub_web.reading.cache import Reading
+from financehub_web.reading.fleet import Fleet
 
 _MARKS = {HealthStatus.OK: "✓", HealthStatus.DEGRADED: "▲", HealthStatus.DOWN: "✗"}
 _WORDS = {HealthStatus.OK: "All right", HealthStatus.DEGRADED: "Degraded", HealthStatus.DOWN: "Down"}
@@ -38,11 +39,11 @@ class Verdict:
         return _WORDS[self.status]
 
 
-def verdict_of(reading: Reading[FleetSnapshot]) -> Verdict:
+def verdict_of(reading: Reading[FleetSnapshot], fleet: Fleet) -> Verdict:
     """Return the answer from a snapshot of the fleet."""
     if reading.problem:
         return unavailable(reading.problem, reading.at)
-    report = evaluate(reading.value)
+    report = fleet.report_of(reading.value)
     reasons = [(check.name, check.reason) for check in report.checks if check.status is not HealthStatus.OK]
     return Verdict(report.status, _sentence(report.status, len(reasons)), reasons, report)
 

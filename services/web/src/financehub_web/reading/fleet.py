@@ -36,6 +36,10 @@ class Fleet(MarketReadings):
         """Return the health report. It is never missing, because an outage of Redis is a part of it."""
         return self._reports.get("health", self._readers.checker.report)
 
+    def report_of(self, snapshot: FleetSnapshot) -> HealthReport:
+        """Return the health report about a snapshot, as the health endpoint makes it. This method never raises."""
+        return self._readers.checker.evaluate(snapshot)
+
     def snapshot(self) -> Reading[FleetSnapshot]:
         """Return everything from which the health report is made: processes, queues, breakers, freshness."""
         return self._queues.get("snapshot", self._read_snapshot)
