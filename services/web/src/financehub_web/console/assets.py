@@ -8,8 +8,10 @@ from starlette.responses import Response
 
 from financehub_shared.views.assets import asset_view
 from financehub_web.console.page import show
+from financehub_web.console.prices import places
 from financehub_web.console.routing import page
 from financehub_web.reading.fleet import Fleet, fleet_of
+from financehub_web.reading.selection import contains
 
 router = APIRouter()
 #: Number of rows on one page.
@@ -29,6 +31,12 @@ class AssetsQuery(BaseModel):
     show: Literal["", "without-price", "inactive", "added"] = ""
     page: int = Field(1, ge=1)
 
+    @property
+    def api_parameters(self) -> dict[str, str]:
+        """The parameters of the API that select the same assets. It cannot select those without a price."""
+        state = {"inactive": {"active": "false"}, "added": {"declared": "false"}}.get(self.show, {})
+        return state | ({"q": self.q} if self.q else {})
+
 
 @page(router, "/assets", "assets")
 def assets(
@@ -40,19 +48,21 @@ def assets(
     rows: list[dict[str, Any]] = [
         {**asset_view(asset), "quote": prices.get(symbol)} for symbol, asset in reading.value.items()
     ]
-    wanted = query.q.strip().casefold()
     found = [
         row
         for row in rows
-        if (not wanted or wanted in row["symbol"].casefold() or wanted in row["name"].casefold())
+        if contains(query.q, row["symbol"], row["name"])
         and (query.show != "without-price" or (row["active"] and row["quote"] is None))
         and (query.show != "inactive" or not row["active"])
         and (query.show != "added" or not row["declared"])
     ]
     first = (query.page - 1) * ROWS
+    shown = found[first : first + ROWS]
     values = {
         "query": query,
-        "rows": found[first : first + ROWS],
+        "rows": shown,
+        "places": max((places(row["quote"]["price"], row["kind"]) for row in shown if row["quote"]), default=2),
+        "has_added": any(not row["declared"] for row in shown),
         "first": first,
         "total": len(found),
         "size": ROWS,

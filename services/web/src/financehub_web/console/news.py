@@ -33,6 +33,12 @@ class NewsQuery(BaseModel):
     q: str = Field("", max_length=100)
     page: int = Field(1, ge=1)
 
+    @property
+    def api_parameters(self) -> dict[str, str]:
+        """The parameters of the API that select the same headlines."""
+        parameters = {"q": self.q.strip(), "symbols": self.symbol.strip(), "source": self.source}
+        return {name: value for name, value in parameters.items() if value}
+
 
 @page(router, "/news", "news")
 def news(
