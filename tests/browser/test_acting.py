@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from financehub_shared.broker.dead_letter_queue import DeadLetterQueue
 from financehub_web.actions.registry import ACTIONS
 from support.axe import axe_script
-from support.console import HOSTILE_LETTER, Console, put_letter
+from support.console import HOSTILE_LETTER, STORED_RUN, Console, put_letter
 from support.hostile_messages import message
 from support.tabs import OpenTab
 
@@ -16,6 +16,7 @@ STEPS: dict[str, dict[str, str]] = {
     "trigger?schedule=default/demo": {},
     "backfill?schedule=default/demo&start=2026-01-01&end=2026-01-02": {},
     "run?task=cleanup_old_cache_task": {"arguments": '{\n  "dry_run": true\n}'},
+    f"run-again?run={STORED_RUN}": {},
     "fetch?symbol=AAPL": {},
     f"requeue?id={HOSTILE_LETTER}": {},
     "breaker?upstream=binance&change=open": {"reason": "maintenance"},
