@@ -39,6 +39,8 @@ HOSTILE = "<script>document.title='owned'</script>\"'><img src=x onerror=documen
 HOSTILE_END = r"\u202efdp"
 #: The run and the dead letter with hostile text.
 HOSTILE_RUN, HOSTILE_LETTER = "hostile-run", "hostile-letter"
+#: A run of a task of the catalog whose arguments are known.
+STORED_RUN = "run-with-arguments"
 #: Number of assets with made-up symbols, so that the page Quotes has several pages.
 FILLERS = 450
 _DAYS = 760
@@ -204,6 +206,9 @@ def _put_runs(client: "redis.Redis", now: float) -> None:
         start = start_event(f"run-{number:03}", task="fetch_news_task", **names, **fields)
         error = "" if outcome is RunState.SUCCEEDED else "ValueError: no"
         writer.record_end(attempt_finished(start, outcome, at + 2, 1.5 + number % 7, error=error))
-    start = start_event(HOSTILE_RUN, task="fetch_news_task", started_at=now, enqueued_at=now, **names)
+    known = {"task": "fetch_news_task", "started_at": now, "enqueued_at": now, **names}
+    start = start_event(STORED_RUN, **known, arguments='{"kwargs": {"sources": ["Wire"]}}')
+    writer.record_end(attempt_finished(start, RunState.SUCCEEDED, now + 1, 1.0))
+    start = start_event(HOSTILE_RUN, **known, arguments=json.dumps({"kwargs": {"sources": [HOSTILE]}}))
     writer.record_end(attempt_finished(start, RunState.DEAD_LETTERED, now + 1, 1.0, error=HOSTILE))
     writer.flush()

@@ -2,7 +2,7 @@
 
 import typer
 
-from financehub_cli.commands import assets, breakers, dead_letters, schedules
+from financehub_cli.commands import assets, breakers, dead_letters, runs, schedules
 from financehub_cli.commands.bars import bars
 from financehub_cli.commands.history import history
 from financehub_cli.commands.indicators import indicators
@@ -39,6 +39,7 @@ app = typer.Typer(
 app.command(rich_help_panel="Fleet")(status)
 app.command(rich_help_panel="Fleet")(stats)
 app.command(rich_help_panel="Fleet")(run)
+app.add_typer(runs.app, name="runs", rich_help_panel="Fleet")
 app.add_typer(schedules.app, name="schedules", rich_help_panel="Fleet")
 app.add_typer(dead_letters.app, name="dead-letters", rich_help_panel="Fleet")
 app.add_typer(breakers.app, name="breakers", rich_help_panel="Fleet")

@@ -12,6 +12,7 @@ from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import CorruptDataError
 from financehub_shared.core.models import Asset
 from financehub_shared.core.settings import Settings, load_settings
+from financehub_shared.logging import Redactor, known_secrets
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.market.unreadable import ReportUnreadable, Unreadable
 from financehub_shared.monitor import TaskMonitor
@@ -71,7 +72,11 @@ class Session:
     @cached_property
     def monitor(self) -> TaskMonitor:
         """The run records and the task statistics."""
-        return TaskMonitor(self.broker_client, retention_seconds=self.settings.run_retention_days * DAY_SECONDS)
+        return TaskMonitor(
+            self.broker_client,
+            retention_seconds=self.settings.run_retention_days * DAY_SECONDS,
+            redact=Redactor(known_secrets(self.settings)),
+        )
 
     def find_assets(self, symbols: Sequence[str] | None) -> list[Asset]:
         """Return the assets with the given symbols, in the same order. Assets that cannot be read are left out.

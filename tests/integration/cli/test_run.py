@@ -10,6 +10,7 @@ import redis
 
 from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.market.redis_store import RedisStore
+from financehub_shared.redis import keys
 from financehub_shared.worker.actors import declare, enqueue
 from support.observed import ObservedWorker
 
@@ -121,3 +122,30 @@ def test_stats_of_a_task_shows_why_items_are_missing(cli: Any, invoke: Any, flee
     (stats,) = cli("stats", TASK)
     assert stats["recent"][0]["summary"]["missing"] == {"X": REASON}
     assert REASON in invoke("stats", TASK).stdout
+
+
+def test_runs_again_starts_a_run_with_the_same_arguments(
+    cli: Any, shell: Any, invoke: Any, fleet: ObservedWorker, store: RedisStore, redis_client: redis.Redis
+):
+    """A run is shown with its arguments and steps, and started again. A refused one says why, and enqueues nothing."""
+    with fleet.working():
+        first = json.loads(shell("run", TASK, "--arg", "symbols=BTC-USD", "--json").stdout)
+        again = shell("runs", "again", first["message_id"], "--json")
+    second = json.loads(again.stdout)
+    assert (second["state"], second["task"], again.returncode) == ("succeeded", TASK, 0)
+    assert second["message_id"] != first["message_id"]
+    shown = cli("runs", "show", second["message_id"])
+    assert shown["arguments"] == {"args": [], "kwargs": {"symbols": ["BTC-USD"]}, "problem": ""}
+    assert [step["step"] for step in shown["timeline"]] == ["enqueued", "attempt started", "succeeded"]
+    assert '{"symbols":["BTC-USD"]}' in invoke("runs", "show", second["message_id"]).stdout
+    queued = cli("runs", "again", first["message_id"], "--no-wait")
+    assert queued["state"] == "queued"
+
+    redis_client.hset(keys.run(first["message_id"]), "arguments", '{"bytes": 5000}')
+    refused = invoke("runs", "again", first["message_id"])
+    assert refused.exit_code == 2
+    assert "The arguments have 5,000 bytes, and at most 2,000 are stored." in refused.stderr
+    assert "cannot be" not in invoke("runs", "show", first["message_id"]).stderr
+    unknown = invoke("runs", "show", "no-such-run")
+    assert unknown.exit_code == 2
+    assert "the run 'no-such-run' is unknown, or its record has expired" in unknown.stderr

@@ -19,6 +19,7 @@ from financehub_shared.views.indicators import IndicatorsView
 from financehub_shared.views.news import NewsView
 from financehub_shared.views.quarantine import QuarantineView
 from financehub_shared.views.quotes import QuoteView
+from financehub_shared.views.run_details import RunDetailView
 from financehub_shared.views.runs import RunView
 from financehub_shared.views.schedules import BackfillView, ScheduleDetailView, ScheduleView
 from financehub_shared.views.stats import TaskStatsView, TaskStatsWithRunsView
@@ -38,6 +39,7 @@ COMMANDS: Sequence[tuple[tuple[str, ...], int, Any]] = [
     (("dead-letters", "show", "letter-q"), 0, DeadLetterView),
     (("schedules", "list"), 0, list[ScheduleView]),
     (("schedules", "show", "demo"), 0, ScheduleDetailView),
+    (("runs", "show", "task-ended"), 0, RunDetailView),
     (("stats",), 0, list[TaskStatsView]),
     (("stats", "task"), 0, list[TaskStatsWithRunsView]),
     (("status",), 1, StatusView),

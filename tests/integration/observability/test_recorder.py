@@ -471,3 +471,36 @@ def test_get_task_monitor_needs_only_the_environment(redis_url: str, monkeypatch
     fleet.drain()
     assert get_task_monitor().get_all_stats()["task"].succeeded == 1
     get_task_monitor.cache_clear()
+
+
+def test_record_has_the_arguments_of_its_message(redis_url: str, redis_client: redis.Redis) -> None:
+    """The arguments are kept through retries, with masked secrets, and too long ones are replaced by their size."""
+    fleet = ObservedWorker(redis_url, FINANCEHUB_COINGECKO_API_KEY="coin-secret-1")
+
+    def task(*args: Any, **kwargs: Any) -> None:
+        if kwargs.get("fails"):
+            raise ValueError("no")
+
+    actor = fleet.actor(task, max_retries=1)
+    given: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
+        "none": ((), {}),
+        "both": ((1, [None]), {"name": "\u202e<b>", "fails": True}),
+        "secret": (("coin-secret-1",), {}),
+        "long": (("x" * 5_000,), {}),
+    }
+    messages = {name: actor.send(*args, **kwargs) for name, (args, kwargs) in given.items()}
+    fleet.drain()
+    records = {name: fleet.monitor.get_run(message.message_id) for name, message in messages.items()}
+    found = {name: record.arguments for name, record in records.items() if record and record.arguments}
+    assert {name: each.problem for name, each in found.items()} == {
+        "none": "",
+        "both": "",
+        "secret": "The arguments contain secrets, which are masked.",
+        "long": "The arguments have 5,013 bytes, and at most 2,000 are stored.",
+    }
+    for name in ("none", "both"):
+        assert (tuple(found[name].args), found[name].kwargs) == given[name]
+    for message in messages.values():
+        stored = redis_client.hget(keys.run(message.message_id), "arguments") or b""
+        assert b"coin-secret" not in stored
+        assert len(stored) < 2_100

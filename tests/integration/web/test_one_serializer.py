@@ -26,6 +26,7 @@ PAIRS = {
     "quarantine": "/quarantine",
     "schedules list": "/schedules",
     "schedules show demo": "/schedules/default/demo",
+    "runs show task-ended": "/runs/task-ended",
     "stats": "/tasks",
     "stats task": "/tasks/task",
     "dead-letters list": "/dead-letters",

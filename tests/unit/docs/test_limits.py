@@ -22,6 +22,7 @@ from financehub_shared.market.assets_file import MAX_ASSETS, MAX_FILE_BYTES
 from financehub_shared.market.protocols import QUARANTINE_LIMIT
 from financehub_shared.metrics.label_limit import MAX_VALUES
 from financehub_shared.monitor.record_writer import RUNS_KEPT
+from financehub_shared.monitor.run_arguments import MAX_ARGUMENT_BYTES
 from financehub_shared.monitor.run_listing import MOST_SEARCHED
 from financehub_shared.operations.schedules import MAX_SCHEDULES
 from financehub_shared.providers.rss.provider import FEED_BYTES_MAX
@@ -62,6 +63,7 @@ NUMBERS: Mapping[str, str] = {
     "R4": f"{DEFAULTS.run_retention_days} days",
     "R6": f"{TaskSummary.MISSING_SHOWN}, and {TaskSummary.MISSING_CHARACTERS:,} characters",
     "R13": f"{TaskSummary.CHARACTERS:,} characters",
+    "R15": f"{MAX_ARGUMENT_BYTES:,} bytes",
     "R7": f"{QUARANTINE_LIMIT:,}",
     "R8": f"{MAX_ASSETS:,}",
     "R9": f"{MAX_FILE_BYTES // 1_048_576} MiB",
@@ -121,6 +123,10 @@ TESTS: Mapping[str, tuple[str, str]] = {
     "R13": (
         "integration/observability/test_recorder.py",
         "test_record_of_a_success_survives_any_summary",
+    ),
+    "R15": (
+        "unit/shared/monitor/test_run_arguments.py",
+        "test_arguments_at_the_limit_are_stored_and_longer_ones_are_not",
     ),
     "R7": ("support/store_contract.py", "test_put_quarantined_beyond_the_limit_keeps_the_last_of_each_kind"),
     "R8": (

@@ -64,6 +64,7 @@ local function write_run(e, state)
   if e.uid then redis.call('HSET', e.run, run_field.schedule_uid, e.uid) end
   if e.due_at then redis.call('HSET', e.run, run_field.due_at, e.due_at) end
   redis.call('HSETNX', e.run, run_field.correlation_id, e.correlation_id)
+  if e.arguments then redis.call('HSETNX', e.run, run_field.arguments, e.arguments) end
   redis.call('HSETNX', e.run, run_field.enqueued_at, e.enqueued_at)
   redis.call('EXPIRE', e.run, retention)
 end

@@ -34,13 +34,14 @@ def schedule_fields(message_options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if isinstance(value, str | float)}
 
 
-def attempt_started(attempt: Attempt, worker: str, *, task: str | None = None) -> RunEvent:
+def attempt_started(attempt: Attempt, worker: str, *, task: str | None = None, arguments: str = "") -> RunEvent:
     """Return an attempt's start event.
 
     Args:
         attempt: The attempt.
         worker: Id of this process in the process registry.
         task: Name under which the attempt is counted, if it differs from the message's.
+        arguments: Arguments of the message, from `encode_arguments`; empty to store none.
     """
     message = attempt.message
     task = task or attempt.task
@@ -60,6 +61,8 @@ def attempt_started(attempt: Attempt, worker: str, *, task: str | None = None) -
         "stats": keys.task_stats(task),
         "running": keys.task_running(task),
     }
+    if arguments:
+        event["arguments"] = arguments
     event |= schedule_fields(message.options)
     return event
 

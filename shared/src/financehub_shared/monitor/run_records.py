@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from financehub_shared.monitor.run_arguments import RunArguments, decode_arguments
 from financehub_shared.monitor.run_state import RunState
 from financehub_shared.monitor.sketch import quantile
 from financehub_shared.redis.run_record import RunField
@@ -48,6 +49,7 @@ class RunRecord:
         error: One-line description of the newest attempt's error.
         summary: Summary that the task returned, if it succeeded.
         correlation_id: Id that the log lines of the run share.
+        arguments: Arguments of its message; None if they are not known.
         redis_id: Id in Redis of the message of the newest attempt, and of the dead letter if the run was dead-lettered.
             Empty if no attempt has started.
     """
@@ -69,6 +71,7 @@ class RunRecord:
     summary: Mapping[str, Any] | None = None
     correlation_id: str = ""
     redis_id: str = ""
+    arguments: RunArguments | None = None
 
     @classmethod
     def from_fields(cls, message_id: str, fields: Fields) -> "RunRecord":
@@ -95,6 +98,7 @@ class RunRecord:
             summary=_read_summary(fields.get(RunField.SUMMARY, "")),
             correlation_id=fields.get(RunField.CORRELATION_ID, ""),
             redis_id=fields.get(RunField.REDIS_ID, ""),
+            arguments=decode_arguments(fields.get(RunField.ARGUMENTS)),
         )
 
 

@@ -12,7 +12,10 @@ from financehub_shared.broker.message import correlation_id, ready_at
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.settings import load_settings
 from financehub_shared.core.text import storable
+from financehub_shared.core.url_secrets import mask_urls
+from financehub_shared.logging import Redactor, known_secrets
 from financehub_shared.monitor.record_scripts import DECLARE_LOST, DELETE_OLD_RUNS, SNAPSHOT
+from financehub_shared.monitor.run_arguments import encode_arguments
 from financehub_shared.monitor.run_events import schedule_fields
 from financehub_shared.monitor.run_filter import RunFilter, RunPosition
 from financehub_shared.monitor.run_listing import ALL_RUNS, RunPage, find_runs
@@ -42,10 +45,18 @@ class TaskMonitor:
     Args:
         client: Client for the queue Redis, with replies as bytes.
         retention_seconds: Lifetime of a queued run's record.
+        redact: Masks secrets in the arguments of queued runs.
     """
 
-    def __init__(self, client: "redis.Redis", *, retention_seconds: int = 7 * DAY_SECONDS) -> None:
+    def __init__(
+        self,
+        client: "redis.Redis",
+        *,
+        retention_seconds: int = 7 * DAY_SECONDS,
+        redact: Callable[[str], str] = mask_urls,
+    ) -> None:
         self._client = client
+        self._redact = redact
         self._retention = retention_seconds
         self._snapshot = client.register_script(SNAPSHOT)
         self._declare_lost = client.register_script(DECLARE_LOST)
@@ -99,6 +110,7 @@ class TaskMonitor:
             RunField.QUEUE: q_name(message.queue_name),
             RunField.ENQUEUED_AT: ready_at(message),
             RunField.CORRELATION_ID: correlation_id(message),
+            RunField.ARGUMENTS: encode_arguments(message.args, message.kwargs, self._redact),
         }
         schedule = schedule_fields(message.options)
         if "uid" in schedule:
@@ -157,4 +169,8 @@ class TaskMonitor:
 def get_task_monitor() -> TaskMonitor:
     """Return the process's monitor; the first call reads the settings."""
     settings = load_settings()
-    return TaskMonitor(connect(settings.broker_url), retention_seconds=settings.run_retention_days * DAY_SECONDS)
+    return TaskMonitor(
+        connect(settings.broker_url),
+        retention_seconds=settings.run_retention_days * DAY_SECONDS,
+        redact=Redactor(known_secrets(settings)),
+    )

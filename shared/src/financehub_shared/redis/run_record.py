@@ -20,6 +20,8 @@ class RunField(StrEnum):
     DUE_AT = "due_at"
     ENQUEUED_AT = "enqueued_at"
     CORRELATION_ID = "correlation_id"
+    #: JSON, see `monitor.run_arguments`.
+    ARGUMENTS = "arguments"
     # About the newest attempt.
     REDIS_ID = "redis_id"
     ATTEMPT = "attempt"

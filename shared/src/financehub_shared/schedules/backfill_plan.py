@@ -51,7 +51,7 @@ class BackfillPlan:
         zone = parse_zone(self.zone)
         ends = [format_moment(at, zone) for at in (*self.first, *self.last)]
         if self.total <= 1:
-            return f"This is 1 run: {ends[0]} {self.zone}" if ends else "This is no run"
+            return f"This is 1 run: {ends[0]} {self.zone}" if ends else "This is 0 runs"
         return f"This is {self.total:,} runs: {ends[0]} … {ends[-1]} {self.zone}"
 
 

@@ -33,5 +33,5 @@ def spec_yaml(info: ScheduleInfo) -> str:
 
 
 def _dump(value: Mapping[str, Any]) -> str:
-    text: str = yaml.dump(dict(value), Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=100)
+    text: str = yaml.dump_all([dict(value)], Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=100)
     return text

@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 
 from financehub_shared.broker.dead_letter import DeadLetter
 from financehub_shared.monitor import RunRecord
+from financehub_shared.monitor.run_arguments import RunArguments
 from financehub_shared.monitor.run_state import ACTIVE, RunState
 from financehub_shared.views.dead_letters import DeadLetterView, dead_letter_view
 from financehub_shared.views.formats import Time, iso_time
@@ -40,9 +41,29 @@ class RunStepView(TypedDict):
     detail: Annotated[str, Field(description="The number of the attempt, or the error. Empty if there is none.")]
 
 
-class RunDetailView(RunView):
-    """One run with its timeline and its dead letter."""
+class RunArgumentsView(TypedDict):
+    """The arguments of a run."""
 
+    args: Annotated[list[Any], Field(description="The positional arguments.")]
+    kwargs: Annotated[Mapping[str, Any], Field(description="The keyword arguments.", examples=[{"dry_run": True}])]
+    problem: Annotated[
+        str,
+        Field(
+            description="Why the run cannot be started again with them: they were too long to store, or contain masked "
+            "secrets. Empty if it can."
+        ),
+    ]
+
+
+class RunDetailView(RunView):
+    """One run with its arguments, its timeline and its dead letter."""
+
+    arguments: Annotated[
+        RunArgumentsView | None,
+        Field(
+            description="The arguments of the run. Null if they are not known, as before the run of a schedule starts."
+        ),
+    ]
     timeline: Annotated[
         list[RunStepView],
         Field(
@@ -60,7 +81,7 @@ class RunDetailView(RunView):
 
 
 def run_detail_view(run: RunRecord, letter: DeadLetter | None = None) -> RunDetailView:
-    """Return the view of a run with its timeline and its dead letter.
+    """Return the view of a run with its arguments, its timeline and its dead letter.
 
     Args:
         run: The run.
@@ -69,9 +90,17 @@ def run_detail_view(run: RunRecord, letter: DeadLetter | None = None) -> RunDeta
     own = letter if letter is not None and letter.message_id == run.message_id else None
     return {
         **run_view(run),
+        "arguments": run_arguments_view(run.arguments),
         "timeline": run_timeline(run, own),
         "dead_letter": dead_letter_view(own) if own else None,
     }
+
+
+def run_arguments_view(arguments: RunArguments | None) -> RunArgumentsView | None:
+    """Return the view of the arguments of a run."""
+    if arguments is None:
+        return None
+    return {"args": list(arguments.args), "kwargs": dict(arguments.kwargs), "problem": arguments.problem}
 
 
 def run_timeline(run: RunRecord, letter: DeadLetter | None = None) -> list[RunStepView]:

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dramatiq
@@ -53,6 +53,7 @@ def enqueue(
     task: str,
     kwargs: Mapping[str, Any] | None = None,
     *,
+    args: Sequence[Any] = (),
     queue: str | None = None,
     delay: float | None = None,
     options: Mapping[str, Any] | None = None,
@@ -63,6 +64,7 @@ def enqueue(
         broker: Any broker; only its `enqueue` is used.
         task: Name of the actor.
         kwargs: Keyword arguments, validated by the argument model if the task is in the catalog.
+        args: Positional arguments. A task of the catalog has none.
         queue: Name of the queue. It is required for a task outside the catalog, and overrides the catalog's queue.
         delay: Seconds until the message becomes ready.
         options: Message options, from `broker.options` or dramatiq's own.
@@ -78,12 +80,12 @@ def enqueue(
     kwargs = dict(kwargs or {})
     spec = CATALOG.get(task)
     if spec is not None:
-        validate_arguments(task, (), kwargs)
+        validate_arguments(task, tuple(args), kwargs)
         queue = queue or spec.queue
     if not queue:
         raise InvalidArgumentsError(task, "queue", f"required for a task outside the catalog ({', '.join(CATALOG)})")
     message: dramatiq.Message[Any] = dramatiq.Message(
-        queue_name=str(queue), actor_name=task, args=(), kwargs=kwargs, options=dict(options or {})
+        queue_name=str(queue), actor_name=task, args=tuple(args), kwargs=kwargs, options=dict(options or {})
     )
     try:
         return broker.enqueue(message, delay=None if delay is None else round(delay * 1000))

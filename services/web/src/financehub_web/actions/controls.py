@@ -8,6 +8,7 @@ import redis
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.settings import Settings
+from financehub_shared.logging import Redactor, known_secrets
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.monitor import TaskMonitor
 from financehub_shared.redis.client import connect
@@ -53,7 +54,11 @@ class Controls:
     @cached_property
     def monitor(self) -> TaskMonitor:
         """The run records."""
-        return TaskMonitor(self.queues, retention_seconds=self.settings.run_retention_days * DAY_SECONDS)
+        return TaskMonitor(
+            self.queues,
+            retention_seconds=self.settings.run_retention_days * DAY_SECONDS,
+            redact=Redactor(known_secrets(self.settings)),
+        )
 
     @cached_property
     def broker(self) -> dramatiq.Broker:

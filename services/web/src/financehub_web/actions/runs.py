@@ -8,8 +8,10 @@ from pydantic import Field as Value
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.near_names import require_known, require_symbol
-from financehub_shared.operations.runs import start_run
-from financehub_web.actions.base import Action, Field, Form, Outcome, Preview
+from financehub_shared.core.text import dump_json
+from financehub_shared.monitor import ACTIVE
+from financehub_shared.operations.runs import find_run, run_again, start_run, why_not_again
+from financehub_web.actions.base import Action, ActionRefusedError, Field, Form, Outcome, Preview
 
 
 class RunForm(Form):
@@ -22,6 +24,16 @@ class RunForm(Form):
 
     task: str = Value(min_length=1, max_length=200)
     arguments: str = Value("", max_length=20_000)
+
+
+class RunIdForm(Form):
+    """Names an earlier run.
+
+    Args:
+        run: Its id.
+    """
+
+    run: str = Value(min_length=1, max_length=200)
 
 
 class FetchForm(Form):
@@ -57,6 +69,38 @@ class Run(Action):
         arguments = _read_arguments(form.arguments)
         message = start_run(controls.broker, controls.monitor, controls.store, form.task, arguments)
         return Outcome(f"Started the run {message.message_id} of {form.task}.", "run", {"id": message.message_id})
+
+
+class RunAgain(Action):
+    """Starts a run with the task, the queue and the arguments of an earlier one."""
+
+    name, title, section, form = "run-again", "Run again", "runs", RunIdForm
+
+    def preview(self, form: RunIdForm) -> Preview:
+        run = find_run(self._controls.monitor, form.run)
+        if (problem := why_not_again(run)) or run.arguments is None:
+            raise ActionRefusedError(problem)
+        arguments = run.arguments
+        facts = [("Run", run.message_id), ("State", run.state.value), ("Queue", run.queue)]
+        if arguments.args:
+            facts.append(("Positional arguments", dump_json(arguments.args)))
+        facts.append(("Arguments", dump_json(arguments.kwargs) if arguments.kwargs else "none"))
+        notes = ["The new run belongs to no schedule, so limits of a schedule do not apply."] if run.schedule else []
+        if run.state in ACTIVE:
+            notes.insert(0, "The run has not ended yet, so both may run at the same time.")
+        return Preview(
+            f"Run {run.task} again with the same arguments?",
+            "Run it again",
+            facts=facts,
+            hidden={"run": run.message_id},
+            warning=" ".join(notes),
+        )
+
+    def execute(self, form: RunIdForm) -> Outcome:
+        controls = self._controls
+        message = run_again(controls.broker, controls.monitor, controls.store, form.run)
+        text = f"Started the run {message.message_id} of {message.actor_name} with the arguments of {form.run}."
+        return Outcome(text, "run", {"id": message.message_id})
 
 
 class Fetch(Action):

@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from financehub_shared.core.text import dump_json
-from financehub_shared.monitor import RunState
+from financehub_shared.monitor import RunRecord, RunState
 from financehub_shared.monitor.run_filter import LISTED_STATES, RunFilter, RunPosition
+from financehub_shared.operations.runs import why_not_again
 from financehub_shared.views.run_details import run_detail_view
 from financehub_web.console.errors import PageError
 from financehub_web.console.links import Links
@@ -131,10 +132,22 @@ def run(request: Request, id: str, fleet: Annotated[Fleet, Depends(fleet_of)]) -
         "missing": _mapping(summary.get("missing")),
         "delivered": _mapping(summary.get("providers")),
         "details": _mapping(summary.get("details")),
+        "arguments": _arguments(record),
+        "why_not_again": why_not_again(record),
         "raw": dump_json(record.summary, indent=2) if record.summary else "",
     }
     readings: list[Reading[Any]] = [reading, processes, *([letter] if letter else [])]
     return show(request, "run.html", f"Run {record.message_id[:8]}", "runs", values, *readings)
+
+
+def _arguments(record: RunRecord) -> str:
+    """Return the arguments of a run as JSON, or an empty string if there are none to show."""
+    arguments = record.arguments
+    if arguments is None or not (arguments.args or arguments.kwargs):
+        return ""
+    return dump_json(
+        {"args": arguments.args, "kwargs": arguments.kwargs} if arguments.args else arguments.kwargs, indent=2
+    )
 
 
 def _mapping(value: object) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from financehub_shared.core.text import dump_json
 from financehub_shared.monitor import run_events
 from financehub_shared.monitor.attempt import Attempt
 from financehub_shared.monitor.record_writer import RecordWriter
+from financehub_shared.monitor.run_arguments import encode_arguments
 from financehub_shared.monitor.run_outcome import (
     UNKNOWN_TASK,
     describe,
@@ -32,7 +33,7 @@ class RunRecorder(Middleware):
         attempts: Attempts in progress in this process.
         worker: Id of this process in the process registry.
         clock: Provides the end times.
-        redact: Masks secrets in errors and summaries.
+        redact: Masks secrets in errors, summaries and arguments.
     """
 
     def __init__(
@@ -54,7 +55,8 @@ class RunRecorder(Middleware):
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         attempt = self._attempts.get(message)
         if attempt is not None:
-            event = run_events.attempt_started(attempt, self._worker)
+            arguments = encode_arguments(message.args, message.kwargs, self._redact)
+            event = run_events.attempt_started(attempt, self._worker, arguments=arguments)
             self._started[attempt.id] = event
             self._writer.record_start(event)
 
