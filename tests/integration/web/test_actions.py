@@ -234,63 +234,6 @@ def test_run_again_without_usable_arguments_is_refused(
     assert console.post("/actions/run-again", data={"run": "unknown-run"}).status_code in {400, 409}
 
 
-def record_run(filled: redis.Redis, id: str, arguments: str | None, **fields: str) -> None:
-    """Write the record of a run that has ended."""
-    record = {"state": "succeeded", "task": "cleanup_old_cache_task", "queue": "low", **fields}
-    filled.hset(keys.run(id), mapping=record | ({} if arguments is None else {"arguments": arguments}))
-
-
-def test_run_again_enqueues_the_task_with_the_same_arguments(console: httpx.Client, filled: redis.Redis) -> None:
-    """The new message has the task, the queue and the arguments of the earlier run, and its page shows them."""
-    record_run(filled, "earlier", '{"kwargs": {"dry_run": true}}')
-    page = console.get("/runs/earlier")
-    assert "/actions/run-again?run=earlier" in page.text
-    assert "dry_run" in page.text
-    response = confirm(console, "/actions/run-again?run=earlier")
-    done(console, response)
-    id = urlsplit(response.headers["location"]).path.rpartition("/")[2]
-    (message,) = [each for each in map(json.loads, filled.hvals("dramatiq:low.msgs")) if each["message_id"] == id]
-    assert (message["actor_name"], message["args"], message["kwargs"]) == (
-        "cleanup_old_cache_task",
-        [],
-        {"dry_run": True},
-    )
-    run = TaskMonitor(filled).get_run(id)
-    assert run
-    assert run.arguments == RunArguments([], {"dry_run": True})
-
-
-@pytest.mark.parametrize(
-    ("arguments", "fields", "reason"),
-    [
-        (None, {}, "The record of this run has no arguments."),
-        ('{"bytes": 4000}', {}, "The arguments have 4,000 bytes, and at most 2,000 are stored."),
-        ('{"kwargs": {"key": "***"}, "masked": true}', {}, "The arguments contain secrets, which are masked."),
-        ('{"kwargs": 3}', {}, "The stored arguments are damaged."),
-        ("{}", {"task": "(unknown)"}, "No worker knows the task of this run."),
-        ('{"kwargs": {"dry_run": "no"}}', {}, "argument 'dry_run'"),
-        ('{"args": [1]}', {}, "accepts keyword arguments only"),
-        ("{}", {"task": "other", "queue": ""}, "unknown task 'other'"),
-        ("{}", {"task": "other", "queue": "a b\n"}, "The record of this run has a damaged name of a queue."),
-    ],
-)
-def test_run_again_without_usable_arguments_is_refused(
-    console: httpx.Client, filled: redis.Redis, arguments: str | None, fields: dict[str, str], reason: str
-) -> None:
-    """A run whose arguments are not known exactly, or that no worker would accept, enqueues nothing and says why."""
-    record_run(filled, "earlier", arguments, **fields)
-    before = [filled.hlen(f"dramatiq:{queue}.msgs") for queue in ("low", "a b\n", "")]
-    if not reason.startswith(("argument", "accepts", "unknown")):
-        page = console.get("/runs/earlier").text
-        assert reason in unescape(page)
-        assert "run-again" not in page
-    refused = console.post("/actions/run-again", data={"run": "earlier"})
-    assert refused.status_code == 409
-    assert reason in unescape(refused.text)
-    assert [filled.hlen(f"dramatiq:{queue}.msgs") for queue in ("low", "a b\n", "")] == before
-    assert console.post("/actions/run-again", data={"run": "unknown-run"}).status_code in {400, 409}
-
-
 def test_fetch_starts_the_price_task_for_one_asset(console: httpx.Client, filled: redis.Redis) -> None:
     """The price task of the asset's type runs for this asset only."""
     asset = RedisStore(filled).assets()[0]
