@@ -1,7 +1,10 @@
 """Tests of the Helm chart with a real API server: rendered resources are accepted, and kept resources survive."""
 
 import json
+import re
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import helm_python
@@ -122,3 +125,28 @@ def test_upgrade_with_reused_values_keeps_removed_tiers_and_schedules_removed(
     assert [deployments.keys(), _get(crd_installed, namespace, "scheduledtask").keys()] == before
     assert "financehub-high" in deployments
     assert "financehub-medium" not in deployments
+
+
+def test_upgrade_with_reused_values_of_an_older_chart_adds_no_console(
+    crd_installed: Cluster, namespace: str, helm: helm_python.Config, tmp_path: Path
+):
+    """With `--reuse-values`, a release from before the console stays without one. With the new values, it has one."""
+    helm.install(_without_console(tmp_path), RELEASE, _WITHOUT_DEFINITION)
+    before = _get(crd_installed, namespace, "deployment").keys()
+    assert "financehub-web" not in before
+    helm.upgrade(CHART, RELEASE, {"scheduler": {"replicas": 1}}, reuse_values=True)
+    assert _get(crd_installed, namespace, "deployment").keys() == before
+    helm.upgrade(CHART, RELEASE, _WITHOUT_DEFINITION)
+    assert _get(crd_installed, namespace, "deployment").keys() == before | {"financehub-web"}
+    assert "financehub-web" in _get(crd_installed, namespace, "service")
+
+
+def _without_console(folder: Path) -> Path:
+    """Return a copy of the chart as it was before it contained the console."""
+    older = folder / "financehub"
+    shutil.copytree(CHART, older)
+    values = older / "values.yaml"
+    before, section, after = re.split(r"(?ms)(^# -- Console -.*?)(?=^# -- Redis -)", values.read_text(encoding="utf-8"))
+    assert "\nweb:\n" in section
+    values.write_text(re.sub(r"(?m)^  ingressFrom: .*\n", "", before + after), encoding="utf-8")
+    return older
