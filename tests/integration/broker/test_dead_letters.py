@@ -9,7 +9,7 @@ import pytest
 import redis
 from dramatiq.common import current_millis
 
-from financehub_shared.broker import DeadLetterFilter, DeadLetterQueue, Janitor, options
+from financehub_shared.broker import DeadLetterFilter, DeadLetterQueue, Janitor, dead_letter_queue, options
 from financehub_shared.broker.dead_letter_queue import READ_BATCH
 from financehub_shared.broker.door import MAX_READ_BYTES
 from financehub_shared.broker.queue_scripts import READ_FIELDS
@@ -204,3 +204,21 @@ def test_requeue_of_many_letters_reads_the_time_once_per_batch(redis_client: "re
     redis_client.config_resetstat()
     assert len(DeadLetterQueue(redis_client).requeue(DeadLetterFilter())) == len(ids)
     assert redis_client.info("commandstats")["cmdstat_time"]["calls"] == 2
+
+
+def test_search_looks_at_a_limited_number_of_letters_of_each_queue(
+    redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A filter that matches only older letters says where the search stopped, and one that finds enough does not."""
+    monkeypatch.setattr(dead_letter_queue, "MOST_SEARCHED", 5)
+    for number in range(8):
+        store_letter(redis_client, number, age=number * 60 + 30, exception="Rare" if number == 7 else "Usual")
+    store_letter(redis_client, 8, queue="low", age=15, exception="Usual")
+    letters = DeadLetterQueue(redis_client)
+    assert letters.search(DeadLetterFilter(exception="Rare"), limit=10) == ([], 5)
+    found, searched = letters.search(DeadLetterFilter(exception="Usual"), limit=10)
+    assert ([letter.id for letter in found], searched) == (["letter-8", *(f"letter-{n}" for n in range(5))], 5)
+    found, searched = letters.search(DeadLetterFilter(exception="Usual"), limit=3)
+    assert ([letter.id for letter in found], searched) == (["letter-8", "letter-0", "letter-1"], 0)
+    older = DeadLetterFilter(exception="Rare", older_than_seconds=300)
+    assert [letter.id for letter in letters.search(older, limit=10).letters] == ["letter-7"]

@@ -124,3 +124,26 @@ def test_filter_of_dead_letters_examines_a_limited_number_of_them(
             token = page["next_page_token"]
         assert pages[0] == []
         assert [id for page in pages for id in page] == ["letter-20", "letter-0"]
+
+
+@pytest.mark.parametrize("path", ["/quotes", "/news", "/assets", "/schedules", "/dead-letters"])
+def test_page_of_the_console_behind_the_last_one_leads_to_the_last_one(client: httpx.Client, path: str) -> None:
+    """A number that is too large is no error, because a list may have become shorter, and the filter stays."""
+    response = client.get(f"{path}?page=99", follow_redirects=True)
+    assert response.status_code == 200
+    assert str(response.url).endswith(f"{path}?page=1")
+    assert client.get(f"{path}?page=0").status_code == 400
+
+
+def test_page_of_dead_letters_keeps_its_filter_when_it_leads_to_the_last_page(
+    redis_client: redis.Redis, redis_url: str
+) -> None:
+    """120 letters fill three pages; page 99 leads to the third one with the same filter, and the links have it too."""
+    for n in range(120):
+        redis_client.zadd(queue_keys.dead("q"), {f"letter-{n}": (T0 + n) * 1_000})
+        redis_client.hset(queue_keys.dead_messages("q"), f"letter-{n}", message("task", id=f"m-{n}"))
+    with serving(redis_url, web_requests_per_second=100_000) as server, server.client() as client:
+        response = client.get("/dead-letters?task=task&page=99", follow_redirects=True)
+        assert str(response.url).endswith("/dead-letters?task=task&page=3")
+        assert "101–120 of 120" in response.text
+        assert 'href="/api/v1/dead-letters?format=csv&amp;task=task"' in response.text

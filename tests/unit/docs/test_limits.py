@@ -10,6 +10,7 @@ from financehub_scheduler.api.scheduled_task import MAX_TRIGGER, ScheduledTask
 from financehub_scheduler.catch_up import MAX_CATCH_UP
 from financehub_scheduler.core.reporter import MAX_LABELS
 from financehub_shared.broker.consumer import HELD_BYTES
+from financehub_shared.broker.dead_letter_queue import MOST_SEARCHED as MOST_LETTERS_SEARCHED
 from financehub_shared.broker.door import MAX_READ_BYTES
 from financehub_shared.broker.redis_broker import MAX_ENTRY_BYTES
 from financehub_shared.core.settings import Settings, variables
@@ -86,6 +87,7 @@ NUMBERS: Mapping[str, str] = {
     "P13": f"{MOST_BYTES // 1_000} kB and {MOST_VALUES:,} values",
     "P15": f"within {HEAD_SECONDS:.0f} s",
     "P16": f"{MOST_SEARCHED:,}",
+    "P17": f"newest {MOST_LETTERS_SEARCHED:,}",
 }
 
 #: Row → the test that hits the limit: file below `tests/` and name.
@@ -155,6 +157,10 @@ TESTS: Mapping[str, tuple[str, str]] = {
     "P16": (
         "integration/observability/test_run_listing.py",
         "test_find_runs_with_a_rare_match_searches_a_limited_number_of_runs",
+    ),
+    "P17": (
+        "integration/broker/test_dead_letters.py",
+        "test_search_looks_at_a_limited_number_of_letters_of_each_queue",
     ),
     "P9": ("integration/web/test_api.py", "test_client_that_sends_too_many_requests_gets_429"),
     "P10": ("integration/web/test_stream.py", "test_streams_beyond_the_limit_get_503"),

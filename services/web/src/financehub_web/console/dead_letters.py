@@ -39,6 +39,10 @@ class DeadLettersQuery(BaseModel):
     older_than: str = Field("", max_length=20)
     page: int = Field(1, ge=1)
 
+    def parameters(self) -> dict[str, str]:
+        """Return the filter as parameters, which the list of the API and the actions have too."""
+        return {name: value.strip() for name, value in self.model_dump(exclude={"page"}).items() if value.strip()}
+
 
 @page(router, "/dead-letters", "dead_letters")
 def dead_letters(
@@ -49,20 +53,23 @@ def dead_letters(
     wanted = DeadLetterFilter(
         None, query.queue or None, query.task or None, query.exception or None, query.reason or None, _age(query)
     )
-    reading = fleet.dead_letters(wanted, limit=_MOST_READ)
+    reading = fleet.search_dead_letters(wanted, limit=_MOST_READ)
+    letters, searched = reading.value
     first = (query.page - 1) * ROWS
     values = {
         "query": query,
-        "letters": reading.value[first : first + ROWS],
+        "chosen": query.parameters(),
+        "letters": letters[first : first + ROWS],
+        "searched": searched,
         "first": first,
-        "total": len(reading.value),
+        "total": len(letters),
         "size": ROWS,
         "most": _MOST_READ,
         "known": sum(figures.dead for figures in snapshot.value.queues),
         "queues": [figures.queue for figures in snapshot.value.queues],
         "tasks": list(fleet.task_stats().value),
-        "reasons": Counter(letter.reason for letter in reading.value).most_common(),
-        "exceptions": Counter(letter.exception for letter in reading.value if letter.exception).most_common(10),
+        "reasons": Counter(letter.reason for letter in letters).most_common(),
+        "exceptions": Counter(letter.exception for letter in letters if letter.exception).most_common(10),
     }
     return show(request, "dead_letters.html", "Dead letters", "dead_letters", values, snapshot, reading)
 

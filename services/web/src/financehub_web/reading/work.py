@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import inf
 
 from financehub_shared.broker.dead_letter import DeadLetter
-from financehub_shared.broker.dead_letter_queue import DeadLetterFilter, DeadLetterQueue
+from financehub_shared.broker.dead_letter_queue import DeadLetterFilter, DeadLetterQueue, FoundLetters
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.monitor import RunRecord, RunState, TaskStats
 from financehub_shared.monitor.outcome_history import OutcomeHour, no_outcomes, outcomes_by_task, sum_outcomes
@@ -77,6 +77,12 @@ class WorkReadings(Readings):
             ("dead-letters", wanted, limit),
             lambda: DeadLetterQueue(self._client).find(wanted, limit=limit),
             is_kept=wanted.died_until == inf,
+        )
+
+    def search_dead_letters(self, wanted: DeadLetterFilter, *, limit: int) -> Reading[FoundLetters]:
+        """Return the newest matching dead letters, and how many were searched if the search stopped."""
+        return self._queues.get(
+            ("search-dead-letters", wanted, limit), lambda: DeadLetterQueue(self._client).search(wanted, limit=limit)
         )
 
     def dead_letter(self, id: str) -> Reading[DeadLetter | None]:
