@@ -78,6 +78,7 @@ def test_line_and_pane_are_drawn_when_they_are_chosen(open_tab: OpenTab) -> None
     """A checked box adds a line to the chart and itself to the address, and the choice survives a reload."""
     page = _open(open_tab, "/quotes/AAPL?line=none")
     before = _count_pixels(page, _ACCENT)
+    page.click("#overlays-summary")
     page.check("text=SMA 20")
     page.check("text=MACD")
     page.wait_for_timeout(300)

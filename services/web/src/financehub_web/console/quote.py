@@ -11,6 +11,7 @@ from starlette.responses import Response
 from financehub_shared.core.models import Asset, Bars, Indicators, PriceHistory
 from financehub_shared.core.symbols.spelling import suggest_symbols
 from financehub_shared.core.text import dump_json
+from financehub_shared.core.time_zones import exchange_zone
 from financehub_shared.market.history_candles import INTERVALS, fold
 from financehub_shared.views.news import news_view
 from financehub_shared.views.quarantine import quarantine_view
@@ -62,6 +63,8 @@ def quote(
     now = fleet.clock.now()
     values = {
         "asset": asset,
+        "kind": asset.kind.value,
+        "zone": exchange_zone(asset.symbol, asset.kind, asset.currency),
         "quote": next((view for view in quotes.value if view["symbol"] == asset.symbol), None),
         "query": query,
         "ranges": RANGES,

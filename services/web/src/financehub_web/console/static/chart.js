@@ -29,6 +29,8 @@
   let series = [];
   let drawn = [];
   let tag = "";
+  // Time on the axis → row of the prices.
+  let rowAt = new Map();
 
   // Times of intraday prices are Unix seconds, and are shown in the zone that the reader has chosen.
   // The library puts the marks of days at midnight in UTC, so it gets times that are shifted by the zone's distance
@@ -36,20 +38,41 @@
   let isIntraday = false;
   let shift = 0;
   function zoneShift() {
-    if (!isIntraday || document.getElementById("zone").value === "utc") return 0;
-    const newest = new Date(data.bars.days.at(-1) * 1000);
-    return -60 * newest.getTimezoneOffset();
+    if (!isIntraday) return 0;
+    const newest = data.bars.days.at(-1);
+    const format = new Intl.DateTimeFormat("en", {
+      timeZone: zone(), hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric",
+    });
+    const { year, month, day, hour, minute, second } = Object.fromEntries(format.formatToParts(newest * 1000).map(({ type, value }) => [type, Number(value)]));
+    return Date.UTC(year, month - 1, day, hour, minute, second) / 1000 - Math.floor(newest);
   }
-  const inZone = (options) => (seconds) => new Intl.DateTimeFormat("en-CA", {
-    ...options, hourCycle: "h23", timeZone: document.getElementById("zone").value === "utc" ? "UTC" : undefined,
-  }).format(seconds * 1000);
+  // The chosen zone: that of the reader is undefined.
+  function zone() {
+    const choice = document.getElementById("zone").value;
+    if (choice === "utc") return "UTC";
+    return choice === "exchange" ? place.closest("[data-zone]")?.dataset.zone : undefined;
+  }
+  // To make a format takes a hundred times as long as to use it.
+  const formats = new Map();
+  function formatted(make, name) {
+    if (!formats.has(name)) formats.set(name, make());
+    return formats.get(name);
+  }
+  const inZone = (options) => (seconds) => formatted(
+    () => new Intl.DateTimeFormat("en-CA", { ...options, hourCycle: "h23", timeZone: zone() }), `${zone()} ${JSON.stringify(options)}`,
+  ).format(seconds * 1000);
   const clock = inZone({ month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" });
   const tick = inZone({ hour: "2-digit", minute: "2-digit" });
   const tickDay = inZone({ month: "short", day: "numeric" });
 
   // A color of the theme in the form that the library can parse.
   const painter = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const colors = new Map();
   function color(name) {
+    if (!colors.has(name)) colors.set(name, readColor(name));
+    return colors.get(name);
+  }
+  function readColor(name) {
     const probe = document.createElement("span");
     probe.className = "probe";
     probe.style.color = `var(${name})`;
@@ -63,10 +86,7 @@
   }
 
   const chosen = (name) => [...document.querySelectorAll(`#overlays input[name=${name}]:checked`)].map((input) => input.value);
-  function precision() {
-    const last = Math.abs(data.bars.close.at(-1));
-    return last >= 100 ? 2 : Math.min(12, Math.max(2, 5 - Math.floor(Math.log10(last || 1))));
-  }
+  const precision = () => Number(place.dataset.places);
 
   function rows(days, values, extra = () => ({})) {
     return days.map((time, row) => (values[row] === null ? { time } : { time, value: values[row], ...extra(row) }));
@@ -81,8 +101,9 @@
     const added = form_ === "bars"
       ? chart.addSeries(HistogramSeries, { ...shared, lastValueVisible: false }, pane)
       : chart.addSeries(LineSeries, { ...shared, lineWidth: 1.5, lineVisible: form_ !== "dots", pointMarkersVisible: form_ === "dots", pointMarkersRadius: 1.5 }, pane);
+    const byTime = new Map(data.indicators.days.map((day, row) => [day, values[row]]));
     added.setData(rows(data.indicators.days, values, (row) => form_ === "bars" ? { color: color(values[row] < 0 ? "--volume-down" : "--volume-up") } : {}));
-    series.push({ label, variable, added });
+    series.push({ label, variable, byTime });
   }
 
   function addVolume(bars) {
@@ -94,6 +115,7 @@
   function draw() {
     const visible = movedRange();
     chart?.remove();
+    colors.clear();
     shift = zoneShift();
     series = [];
     const panes = chosen("pane");
@@ -103,7 +125,7 @@
       autoSize: true,
       layout: {
         background: { color: "transparent" }, textColor: color("--muted"), attributionLogo: false,
-        fontFamily: getComputedStyle(place).fontFamily, fontSize: 12,
+        fontFamily: getComputedStyle(place).fontFamily, fontSize: Math.round(parseFloat(getComputedStyle(document.documentElement).fontSize) * 0.82),
         panes: { separatorColor: line, separatorHoverColor: line, enableResize: true },
       },
       grid: { vertLines: { visible: false }, horzLines: { color: line } },
@@ -126,12 +148,13 @@
     for (const name of chosen("line")) for (const each of LINES[name] ?? []) addIndicator(each, 0);
     panes.forEach((name, index) => { for (const each of PANES[name] ?? []) addIndicator(each, index + 1); });
     chart.panes().forEach((pane, index) => pane.setStretchFactor(index ? 0.28 : 1));
-    chart.subscribeCrosshairMove(({ logical }) => showLegend(logical === undefined || logical === null ? null : Math.round(logical)));
+    rowAt = new Map(bars.days.map((day, row) => [isIntraday ? day + shift : day, row]));
+    chart.subscribeCrosshairMove(({ time }) => showLegend(rowAt.get(time)));
     priceLine = null;
     showPrice();
     if (visible) chart.timeScale().setVisibleLogicalRange(visible);
     else showRange();
-    showLegend(null);
+    showLegend();
     drawn = bars.days;
     place.dataset.drawn = String(bars.days.length);
   }
@@ -166,17 +189,19 @@
     else priceLine = candles.createPriceLine(options);
   }
 
+  // Without a row, the legend shows the newest prices. Every value is that of the time of the row.
   function showLegend(row) {
     const { bars } = data;
-    const at = row === null || row < 0 || row >= bars.days.length ? bars.days.length - 1 : row;
-    const format = new Intl.NumberFormat("en", { minimumFractionDigits: precision(), maximumFractionDigits: precision() });
-    const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 2 });
+    const at = row ?? bars.days.length - 1;
+    const digits = precision();
+    const format = formatted(() => new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }), `price ${digits}`);
+    const short = formatted(() => new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 2 }), "short");
     const parts = [["", isIntraday ? clock(bars.days[at]) : bars.days[at]]];
     for (const name of ["open", "high", "low", "close"]) parts.push([name[0].toUpperCase(), format.format(bars[name][at])]);
     if (!isIntraday) parts.push(["V", short.format(bars.volume[at])]);
-    for (const { label, variable, added } of series) {
-      const found = added.dataByIndex(at)?.value;
-      if (found !== undefined) parts.push([label, Math.abs(found) >= 1e6 ? short.format(found) : Math.abs(found) < 1 ? String(Number(found.toPrecision(4))) : found.toFixed(2), variable]);
+    for (const { label, variable, byTime } of series) {
+      const found = byTime.get(bars.days[at]) ?? null;
+      if (found !== null) parts.push([label, Math.abs(found) >= 1e6 ? short.format(found) : Math.abs(found) < 1 ? String(Number(found.toPrecision(4))) : found.toFixed(2), variable]);
     }
     document.getElementById("legend").replaceChildren(...parts.map(([label, value, variable]) => {
       const part = document.createElement("span");
@@ -217,15 +242,27 @@
     if (place) load();
   }
 
-  document.addEventListener("change", ({ target }) => {
-    const form = target.closest?.("#overlays");
-    if (!form) return;
+  // The address of the page, of its updates and of the other ranges follow the form with the range and the boxes.
+  function followForm() {
+    const form = document.getElementById("overlays");
     const query = new URLSearchParams(new FormData(form));
     history.replaceState(null, "", `?${query}`);
     document.getElementById("live").setAttribute("hx-get", `?${query}`);
+    for (const link of document.querySelectorAll(".ranges a")) {
+      const other = new URLSearchParams(query);
+      other.set("range", new URLSearchParams(link.search).get("range"));
+      link.href = `?${other}`;
+    }
+    document.getElementById("overlays-count").textContent = form.querySelectorAll(":checked").length;
+  }
+  document.addEventListener("change", ({ target }) => {
+    if (!target.closest?.("#overlays")) return;
+    followForm();
     if (data) draw();
   });
   document.addEventListener("click", (event) => {
+    const popup = document.querySelector("details.popup[open]");
+    if (popup && !popup.contains(event.target)) popup.open = false;
     const link = event.target.closest?.("a[data-range]");
     if (!link || !data || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
@@ -233,11 +270,15 @@
     link.setAttribute("aria-current", "true");
     document.getElementById("overlays").elements.range.value = link.dataset.range;
     place.dataset.days = link.dataset.days;
-    history.replaceState(null, "", link.href);
-    const live = document.getElementById("live");
-    live.setAttribute("hx-get", link.search);
+    followForm();
     showRange();
-    htmx.trigger(live, "refresh"); // The caption and the table are those of the range.
+    htmx.trigger(document.getElementById("live"), "refresh"); // The caption and the table are those of the range.
+  });
+  document.addEventListener("keydown", ({ key }) => {
+    const popup = document.querySelector("details.popup[open]");
+    if (key !== "Escape" || !popup) return;
+    popup.open = false;
+    popup.querySelector("summary").focus();
   });
   document.getElementById("zone").addEventListener("change", () => { if (data && isIntraday) draw(); });
   document.addEventListener("console:theme", () => { if (data) draw(); });
