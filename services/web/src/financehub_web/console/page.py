@@ -82,8 +82,7 @@ def show(
     links = Links(request)
     if last := _last_page(values):
         # The list has become shorter, or somebody has typed the number.
-        address = links.current(page=None if last == 1 else str(last))
-        return RedirectResponse(address, HTTPStatus.TEMPORARY_REDIRECT, SAFE_HEADERS)
+        return RedirectResponse(links.current(page=str(last)), HTTPStatus.TEMPORARY_REDIRECT, SAFE_HEADERS)
     frame = _frame(fleet_of(request), title, section, readings, live=live)
     variables = {
         "frame": frame,
