@@ -5,6 +5,7 @@ import redis
 from playwright.sync_api import expect
 
 from financehub_shared.broker.dead_letter_queue import DeadLetterQueue
+from financehub_shared.redis import keys
 from financehub_web.actions.registry import ACTIONS
 from support.axe import axe_script
 from support.console import HOSTILE_LETTER, STORED_RUN, Console, put_letter
@@ -15,6 +16,8 @@ from support.tabs import OpenTab
 STEPS: dict[str, dict[str, str]] = {
     "trigger?schedule=default/demo": {},
     "backfill?schedule=default/demo&start=2026-01-01&end=2026-01-02": {},
+    "pause?schedule=default/other": {"reason": "maintenance"},
+    "resume?schedule=default/demo": {},
     "run?task=cleanup_old_cache_task": {"arguments": '{\n  "dry_run": true\n}'},
     f"run-again?run={STORED_RUN}": {},
     "fetch?symbol=AAPL": {},
@@ -108,6 +111,32 @@ def test_actions_are_done_without_script(open_tab: OpenTab, writable: Console) -
             count.fill(str(count.get_attribute("pattern")))
         page.click(".action button")
         expect(page.locator(".banner.done")).to_contain_text("Done.")
+
+
+@pytest.mark.parametrize("java_script_enabled", [True, False])
+def test_selected_schedules_are_paused_and_resumed(
+    open_tab: OpenTab, writable: Console, *, java_script_enabled: bool
+) -> None:
+    """An operator selects rows, gives a reason, and sees it with the name in the list until a schedule is resumed."""
+    page = open_tab(base_url=writable.url, java_script_enabled=java_script_enabled).page
+    with redis.Redis.from_url(writable.redis_url) as client:
+        client.delete(keys.SCHEDULES_PAUSED)
+    page.goto("/schedules")
+    for name in ("default/demo", "default/other"):
+        page.check(f"input[value='{name}']")
+    page.click(".selection >> text=Pause")
+    expect(page.locator(".lead")).to_have_text("Pause 2 schedules?")
+    page.fill("[name=reason]", "the provider changes its API")
+    page.click(".action button")
+    expect(page.locator(".banner.done")).to_contain_text("Paused default/demo, default/other.")
+    row = page.locator("[id='pause-default/other']")
+    expect(row).to_contain_text("Paused by anonymous")
+    expect(row).to_contain_text("the provider changes its API")
+    page.goto("/schedules/default/other")
+    page.click("text=Resume it")
+    page.click(".action button")
+    expect(page.locator(".banner.done")).to_contain_text("Resumed default/other.")
+    expect(page.locator("text=Pause it")).to_be_visible()
 
 
 @pytest.mark.parametrize("java_script_enabled", [True, False])

@@ -16,11 +16,13 @@ from financehub_shared.core.text import dump_json
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.monitor import RunState, TaskMonitor
 from financehub_shared.monitor.run_arguments import RunArguments
+from financehub_shared.operations.schedules import pause_schedules
 from financehub_shared.redis import keys
-from financehub_shared.schedules import list_schedules, show_backfill
+from financehub_shared.schedules import list_schedules, show_backfill, show_schedule
 from financehub_shared.views.formats import iso_time
 from financehub_web.actions.audit import DETAIL_BYTES, Audit
 from financehub_web.actions.registry import ACTIONS
+from support.full_redis import OTHER_UID
 from support.redis_server import RedisServer
 from support.web_server import serving
 
@@ -496,3 +498,86 @@ def test_about_says_that_the_audit_log_cannot_be_read(redis_server: Callable[...
         assert page.status_code == 200
         assert "Nothing yet." not in page.text
         assert page.text.count("audit log cannot be read") == 2
+
+
+def test_schedule_is_paused_with_a_reason_and_resumed(console: httpx.Client, filled: redis.Redis) -> None:
+    """Every page with the schedule shows who paused it and why, and the buttons fit its state."""
+    address, page = "/actions/pause?schedule=default/other", "/schedules/default/other"
+    assert f'href="{address.replace("/other", "%2Fother")}"' in console.get(page).text
+    for reason, problem in (("  ", "say why"), ("x" * 201, "it has 201 characters; write at most 200")):
+        refused = confirm(console, address, reason=reason)
+        assert refused.status_code == 409
+        assert problem in refused.text
+    assert "It has 201 characters; enter at most 200." in refused.text
+    assert f'value="{"x" * 201}"' in refused.text, "the user can shorten it"
+    assert not filled.hexists(keys.SCHEDULES_PAUSED, OTHER_UID)
+
+    entry = Audit(filled).find(done(console, confirm(console, address, reason="the feed changes <b>")))
+    assert entry
+    assert entry.text == "Paused default/other. Reason: the feed changes <b>"
+    assert (entry.user, entry.details["schedule"]) == ("anonymous", ["default/other"])
+    paused = show_schedule(filled, "default/other").paused
+    assert paused
+    assert (paused.by, paused.reason) == ("anonymous", "the feed changes <b>")
+    shown = console.get(page).text
+    assert "Paused by anonymous <time" in shown
+    assert "</time>: the feed changes &lt;b&gt;" in shown
+    assert "/actions/resume?" in shown
+    assert "/actions/pause?" not in shown
+    assert "There is no next run." in shown
+    for path in ("/schedules", "/schedules?show=paused"):
+        assert "the feed changes &lt;b&gt;" in console.get(path).text
+    assert console.get("/api/v1/schedules/default/other").json()["data"]["paused"]["reason"] == paused.reason
+    names = [each["name"] for each in console.get("/api/v1/schedules?paused=false").json()["data"]]
+    assert "default/other" not in names
+
+    again = confirm_without_page(console, "pause", "default/other", reason="another reason")
+    assert again.status_code == 409
+    assert "paused already" in again.text
+    done(console, confirm(console, "/actions/resume?schedule=default/other"))
+    assert show_schedule(filled, "default/other").paused is None
+    assert "/actions/pause?" in console.get(page).text
+    assert confirm_without_page(console, "resume", "default/other").status_code == 409
+
+
+def confirm_without_page(console: httpx.Client, action: str, *names: str, **entered: str) -> httpx.Response:
+    """Send the form of an action for schedules, as a program would."""
+    return console.post(f"/actions/{action}", data={"schedule": list(names), **entered})
+
+
+def test_selected_schedules_are_paused_and_resumed(console: httpx.Client, filled: redis.Redis) -> None:
+    """The page that asks lists the selected schedules, and the outcome names those that were changed."""
+    filled.delete(keys.SCHEDULES_PAUSED)
+    page = console.get("/schedules").text
+    assert '<input type="checkbox" name="schedule" value="default/demo"' in page
+    pause_schedules(filled, ["default/demo"], "an earlier reason", "alice")
+    selection = "schedule=default/demo&schedule=default/other"
+    asked = console.get(f"/actions/pause?{selection}").text
+    assert "Pause 2 schedules?" in asked
+    assert "paused by alice: an earlier reason" in asked
+    entry = Audit(filled).find(done(console, confirm(console, f"/actions/pause?{selection}", reason="maintenance")))
+    assert entry
+    assert entry.text == "Paused default/other. 1 was not changed. Reason: maintenance"
+    reasons = {info.name: info.paused and info.paused.reason for info in list_schedules(filled)}
+    assert reasons == {"default/demo": "an earlier reason", "default/other": "maintenance"}
+    done(console, confirm(console, f"/actions/resume?{selection}"))
+    assert not filled.exists(keys.SCHEDULES_PAUSED)
+    for action in ("pause", "resume"):
+        assert "select some of them" in console.get(f"/actions/{action}").text
+        assert console.get(f"/actions/{action}?schedule=unknown").status_code == 400
+        assert confirm_without_page(console, action, "default/demo", "unknown", reason="x").status_code in {400, 409}
+    assert not filled.exists(keys.SCHEDULES_PAUSED)
+
+
+@pytest.mark.parametrize("value", ['{"by": "<i>", "reason": "<script>alert(1)</script>\\u202e", "at": 1}', "{", ""])
+def test_pause_of_another_program_is_shown_as_text(console: httpx.Client, filled: redis.Redis, value: str) -> None:
+    """An entry with markup is text, a damaged one is a problem with the remedy, and both can be resumed."""
+    filled.hset(keys.SCHEDULES_PAUSED, OTHER_UID, value)
+    for path in ("/schedules", "/schedules/default/other", "/actions/resume?schedule=default/other", "/"):
+        page = console.get(path)
+        assert page.status_code == 200, path
+        assert "<script>alert" not in page.text
+        assert "\u202e" not in page.text
+        assert ("&lt;script&gt;" in page.text or "resume the schedule, and pause it again" in page.text) or path == "/"
+    done(console, confirm(console, "/actions/resume?schedule=default/other"))
+    assert not filled.hexists(keys.SCHEDULES_PAUSED, OTHER_UID)

@@ -10,10 +10,24 @@ from financehub_web.actions.breakers import ChangeBreaker
 from financehub_web.actions.controls import Controls
 from financehub_web.actions.dead_letters import Purge, Requeue
 from financehub_web.actions.form_keys import FormKeys
+from financehub_web.actions.pauses import PauseSchedules, ResumeSchedules
 from financehub_web.actions.runs import Fetch, Run, RunAgain
 from financehub_web.actions.schedules import Trigger
 
-ACTIONS = (Trigger, BackfillAction, Run, RunAgain, Fetch, Requeue, Purge, ChangeBreaker, AddAsset, RemoveAsset)
+ACTIONS = (
+    Trigger,
+    BackfillAction,
+    PauseSchedules,
+    ResumeSchedules,
+    Run,
+    RunAgain,
+    Fetch,
+    Requeue,
+    Purge,
+    ChangeBreaker,
+    AddAsset,
+    RemoveAsset,
+)
 
 
 class Actions:

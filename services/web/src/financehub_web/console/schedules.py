@@ -38,7 +38,7 @@ class SchedulesQuery(BaseModel):
 
     q: str = Field("", max_length=200)
     task: str = Field("", max_length=200)
-    show: Literal["", "failed", "suspended", "stopped"] = ""
+    show: Literal["", "failed", "suspended", "paused", "stopped"] = ""
     page: int = Field(1, ge=1)
 
 
@@ -81,6 +81,7 @@ def _matches(info: ScheduleInfo, query: SchedulesQuery, now: float) -> bool:
         "": True,
         "failed": info.outcome.last_run_outcome in {"dead-lettered", "lost"},
         "suspended": info.suspended,
+        "paused": info.is_paused,
         "stopped": bool(info.problem) or not info.is_claimed(now),
     }
     return states[query.show] and wanted in info.name.casefold() and (not query.task or info.task == query.task)
@@ -119,7 +120,7 @@ def schedule(request: Request, namespace: str, name: str, fleet: Annotated[Fleet
     runs = fleet.schedule_runs(info.uid)
     durations = [run.duration for run in reversed(runs.value) if run.duration is not None]
     zone_name, zone = zone_of(info)
-    is_due = not (info.problem or info.suspended)
+    is_due = not (info.problem or info.suspended or info.paused)
     next_due = next_due_times(info, fleet.clock.now(), DUE_TIMES) if is_due else DueTimes()
     values: dict[str, Any] = {
         "info": info,
