@@ -72,7 +72,6 @@ def quote_view(asset: Asset, quote: Quote, now: float, limits: Mapping[str, floa
         now: The current time in Unix seconds.
         limits: Dataset → age in seconds beyond which it is stale (`health.freshness.dataset_limits`).
     """
-    age = now - quote.fetched_at
     return {
         "symbol": quote.symbol,
         "type": asset.type.value,
@@ -83,8 +82,32 @@ def quote_view(asset: Asset, quote: Quote, now: float, limits: Mapping[str, floa
         "provider": quote.provider,
         "upstream_at": iso_time(quote.upstream_at),
         "fetched_at": iso_time(quote.fetched_at),
-        "age_seconds": round(age, 3),
-        "stale": age > limits[f"quotes:{asset.type}"],
+        **_age_of(asset, quote, now, limits),
         "quality": quote.quality.value,
         "note": quote.note,
     }
+
+
+def aged(view: QuoteView, asset: Asset, quote: Quote, now: float, limits: Mapping[str, float]) -> QuoteView:
+    """Return an earlier view of the same quote as it is now. Both share all texts.
+
+    Args:
+        view: The earlier view.
+        asset: The asset of the quote.
+        quote: The quote.
+        now: The current time in Unix seconds.
+        limits: Dataset → age in seconds beyond which it is stale.
+    """
+    return {**view, **_age_of(asset, quote, now, limits)}
+
+
+class _Age(TypedDict):
+    """The keys of a view that change while the quote does not."""
+
+    age_seconds: float
+    stale: bool
+
+
+def _age_of(asset: Asset, quote: Quote, now: float, limits: Mapping[str, float]) -> _Age:
+    age = now - quote.fetched_at
+    return {"age_seconds": round(age, 3), "stale": age > limits[f"quotes:{asset.type}"]}

@@ -6,6 +6,7 @@ from financehub_shared.health.readers import RedisReaders
 from financehub_shared.monitor import TaskMonitor
 from financehub_web.reading.cache import ReadingCache
 from financehub_web.reading.closes import RecentCloses
+from financehub_web.reading.quote_views import QuoteViews
 from financehub_web.reading.remembering_store import RememberingStore
 
 
@@ -25,6 +26,7 @@ class Readings:
         self._data_client = self._readers.servers.get("data", self._client)
         self._store = RememberingStore(self._data_client)
         self._closes = RecentCloses(self._store)
+        self._made_views = QuoteViews()
         self._monitor = TaskMonitor(self._client)
         #: Reports are made without Redis too, so they have their own cache, which knows no outage.
         self._reports = ReadingCache(clock)

@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+import time
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -29,6 +30,9 @@ FRESH_SECONDS = 1.0
 REFRESHED_SECONDS = 2.0
 #: While one request reads again, the others get the last reading if it is not older than this.
 STALE_SECONDS = 15.0
+#: A thread in the background begins to read after this time, so that the request which started it has ended before.
+#: Both would otherwise share the interpreter, and the request would take several times as long.
+HEAD_START_SECONDS = 0.005
 #: After Redis did not answer, one request tries again after this time, and the others fail at once.
 RETRY_SECONDS = 0.5
 #: Longest time for which a request waits for another one that reads the same. It is longer than one command may take.
@@ -204,6 +208,7 @@ class ReadingCache:
                         del self._begun[name]
 
     def _refresh(self, entry: _Entry, read: Callable[[], T]) -> None:
+        time.sleep(HEAD_START_SECONDS)
         try:
             self._read_and_release(entry, read)
         except Exception:

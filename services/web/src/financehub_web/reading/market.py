@@ -10,7 +10,7 @@ from financehub_shared.health.freshness import dataset_limits
 from financehub_shared.market.closes import Closes
 from financehub_shared.market.history_candles import whole_intervals
 from financehub_shared.views.bars import BarsView, bars_view
-from financehub_shared.views.quotes import QuoteView, quote_view
+from financehub_shared.views.quotes import QuoteView
 from financehub_web.reading.cache import Reading
 from financehub_web.reading.work import WorkReadings
 
@@ -126,7 +126,7 @@ class MarketReadings(WorkReadings):
         quotes = self._store.quotes([asset.symbol for asset in assets])
         now = self.clock.now()
         limits = dataset_limits(self.schedules().required(), now)
-        return [quote_view(asset, quotes[asset.symbol], now, limits) for asset in assets if asset.symbol in quotes]
+        return self._made_views.of(assets, quotes, now, limits)
 
 
 def _differ_in_ages(before: list[QuoteView], after: list[QuoteView]) -> bool:
