@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 import redis
-from playwright.sync_api import Browser, Request, sync_playwright
+from playwright.sync_api import Browser, Request, expect, sync_playwright
 
 from support.console import Console, fill_for_console
 from support.redis_server import RedisServer
 from support.tabs import OpenTab, Tab
 
 CHROMIUM = "/usr/bin/chromium"
+#: A page asks for an update every 5 s, and the first one may show what the server has read before a change.
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")
@@ -56,13 +58,15 @@ def browser(console: Console) -> Iterator[Browser]:
 
 @pytest.fixture
 def open_tab(browser: Browser, console: Console) -> Iterator[OpenTab]:
-    """A function that opens a tab of a given size, theme and so on."""
+    """A function that opens a tab of a given size, theme and so on. Its pages update themselves unless it is paused."""
     contexts = []
 
-    def open_(width: int = 1280, height: int = 900, **options: object) -> Tab:
+    def open_(width: int = 1280, height: int = 900, *, is_paused: bool = False, **options: object) -> Tab:
         settings = {"timezone_id": "America/New_York", "base_url": console.url, **options}
         context = browser.new_context(viewport={"width": width, "height": height}, **settings)  # type: ignore[arg-type]
         contexts.append(context)
+        if is_paused:
+            context.add_init_script("localStorage.setItem('paused', 'yes')")
         tab = Tab(context.new_page())
         tab.page.on("console", lambda message: tab.problems.append(message.text) if message.type == "error" else None)
         tab.page.on("pageerror", lambda error: tab.problems.append(str(error)))

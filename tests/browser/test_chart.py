@@ -1,6 +1,7 @@
 """The chart of an asset: it is drawn, and it shows the values of the API."""
 
 import json
+import re
 import urllib.request
 
 import redis
@@ -9,6 +10,7 @@ from playwright.sync_api import Page, expect
 from financehub_shared.market.redis_store import RedisStore
 from support.console import Console, walk
 from support.tabs import OpenTab
+from support.waiting import eventually
 
 _UP, _DOWN, _ACCENT = (13, 107, 70), (176, 42, 31), (28, 86, 168)
 _UP_DARK = (79, 197, 141)
@@ -29,12 +31,23 @@ def _count_pixels(page: Page, color: tuple[int, int, int]) -> int:
     return int(page.evaluate(count, list(color)))
 
 
+def _count_candles(page: Page) -> int:
+    return _count_pixels(page, _UP) + _count_pixels(page, _DOWN)
+
+
 def _open(open_tab: OpenTab, path: str = "/quotes/AAPL", **options: object) -> Page:
-    tab = open_tab(**options)
-    tab.page.goto(path)
-    tab.page.wait_for_selector("#chart[data-drawn]")
-    tab.page.wait_for_timeout(300)
-    return tab.page
+    page = open_tab(is_paused=True, **options).page
+    page.goto(path)
+    page.wait_for_selector("#chart[data-drawn]")
+    eventually(lambda: _is_still(page), "the chart is drawn", poll_seconds=0.1)
+    return page
+
+
+def _is_still(page: Page) -> bool:
+    """Whether the chart shows candles that some frames later are the same."""
+    count = _count_candles(page)
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return 0 < count == _count_candles(page)
 
 
 def test_chart_draws_candles_of_both_colors(open_tab: OpenTab) -> None:
@@ -48,8 +61,7 @@ def test_chart_follows_the_theme(open_tab: OpenTab) -> None:
     """After a change of the theme, the candles have the colors of the other one, and the axis is readable."""
     page = _open(open_tab)
     page.select_option("#theme", "dark")
-    page.wait_for_timeout(300)
-    assert _count_pixels(page, _UP_DARK) > 500
+    eventually(lambda: _count_pixels(page, _UP_DARK) > 500, "the candles are those of the dark theme")
     assert _count_pixels(page, _UP) == 0
 
 
@@ -62,10 +74,12 @@ def test_legend_shows_the_values_of_the_api(open_tab: OpenTab, console: Console)
     box = page.locator("#chart").bounding_box()
     assert box is not None
     seen = set()
+    values = page.locator("#legend b")
     for part in (0.2, 0.4, 0.6, 0.8):
+        before = values.first.inner_text()
         page.mouse.move(box["x"] + box["width"] * part, box["y"] + 100)
-        page.wait_for_timeout(100)
-        day, opened, high, low, close, _, sma = page.locator("#legend b").all_inner_texts()
+        expect(values.first).not_to_have_text(before)
+        day, opened, high, low, close, _, sma = values.all_inner_texts()
         seen.add(day)
         bar = by_day[day]
         shown = [float(text.replace(",", "")) for text in (opened, high, low, close)]
@@ -81,8 +95,7 @@ def test_line_and_pane_are_drawn_when_they_are_chosen(open_tab: OpenTab) -> None
     page.click("#overlays-summary")
     page.check("text=SMA 20")
     page.check("text=MACD")
-    page.wait_for_timeout(300)
-    assert _count_pixels(page, _ACCENT) > before + 200
+    eventually(lambda: _count_pixels(page, _ACCENT) > before + 200, "the lines are drawn")
     assert "line=sma_20" in page.url
     assert "pane=macd" in page.url
     page.reload()
@@ -94,11 +107,10 @@ def test_line_and_pane_are_drawn_when_they_are_chosen(open_tab: OpenTab) -> None
 def test_range_changes_the_visible_days(open_tab: OpenTab) -> None:
     """A longer range has narrower candles, and is in the address."""
     page = _open(open_tab, "/quotes/AAPL?range=1m&line=none")
-    few = _count_pixels(page, _UP) + _count_pixels(page, _DOWN)
+    few = _count_candles(page)
     page.click("a[data-range=all]")
-    page.wait_for_timeout(300)
-    assert "range=all" in page.url
-    assert _count_pixels(page, _UP) + _count_pixels(page, _DOWN) != few
+    expect(page).to_have_url(re.compile("range=all"))
+    eventually(lambda: _count_candles(page) != few, "more days are visible")
 
 
 def test_chart_without_script_is_a_line_with_a_table(open_tab: OpenTab) -> None:
@@ -131,49 +143,43 @@ def _serve_candles(page: Page, start: float, count: int) -> None:
     page.route("**/chart.json*", lambda route: route.fulfill(status=200, content_type="application/json", body=answer))
 
 
-def _follow(page: Page) -> None:
-    page.evaluate("document.dispatchEvent(new Event('console:updated'))")
-    page.wait_for_timeout(500)
+def _texts(page: Page) -> set[str]:
+    return set(page.evaluate("[...window.texts]"))
 
 
 def test_days_of_intraday_prices_begin_at_midnight_of_the_reader(open_tab: OpenTab) -> None:
     """The mark of a day is at the midnight of the reader's zone, which no mark shows as a time of day."""
-    page = open_tab(timezone_id="Asia/Tokyo").page
+    page = open_tab(is_paused=True, timezone_id="Asia/Tokyo").page
     page.add_init_script(_NOTE_TEXTS)
     _serve_candles(page, 1_767_571_200, 48)  # 2026-01-05 00:00 UTC, which is 09:00 in Tokyo
     page.goto("/quotes/AAPL?range=1w")
-    page.wait_for_selector("#chart[data-drawn]")
-    page.wait_for_timeout(500)
-    texts = set(page.evaluate("[...window.texts]"))
-    assert {"Jan 6", "Jan 7"} <= texts
-    assert "00:00" not in texts
-    assert "12:00" in texts
-    assert page.locator("#legend b").first.inner_text() == "01-07, 08:00"
+    eventually(lambda: {"Jan 6", "Jan 7", "12:00"} <= _texts(page), "the marks of the days are drawn")
+    assert "00:00" not in _texts(page)
+    expect(page.locator("#legend b").first).to_have_text("01-07, 08:00")
 
 
 def test_new_candle_is_visible_if_the_last_one_was(open_tab: OpenTab) -> None:
     """Candles that arrive do not leave the chart at its right edge."""
-    page = open_tab(timezone_id="UTC").page
+    page = open_tab(is_paused=True, timezone_id="UTC").page
     page.add_init_script(_NOTE_TEXTS)
     _serve_candles(page, 1_767_571_200, 12)
     page.goto("/quotes/AAPL?range=1w")
     page.wait_for_selector("#chart[data-drawn='12']")
     _serve_candles(page, 1_767_571_200, 60)
     page.evaluate("window.texts.clear()")
-    _follow(page)
-    assert page.get_attribute("#chart", "data-drawn") == "60"
-    assert "Jan 7" in set(page.evaluate("[...window.texts]"))
+    page.evaluate("document.dispatchEvent(new Event('console:updated'))")
+    page.wait_for_selector("#chart[data-drawn='60']")
+    eventually(lambda: "Jan 7" in _texts(page), "the mark of the last day is drawn")
 
 
 def test_chart_asks_only_when_the_page_changes(open_tab: OpenTab) -> None:
     """A page that is paused gets no new prices for its chart."""
-    page = open_tab().page
+    page = open_tab(is_paused=True).page
     page.clock.install()
     asked = []
     page.on("request", lambda request: asked.append(request.url) if "chart.json" in request.url else None)
     page.goto("/quotes/AAPL")
     page.wait_for_selector("#chart[data-drawn]")
-    page.click("#pause")
     page.clock.run_for(130_000)
     page.wait_for_timeout(300)
     assert len(asked) == 1

@@ -17,7 +17,7 @@ _OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.cli
 @pytest.mark.parametrize("width", [320, 768, 1280])
 def test_pages_fit_and_raise_no_error(open_tab: OpenTab, width: int, theme: str, has_script: bool) -> None:
     """Each page has its title and its heading, fits the window, and no script and no policy complains."""
-    tab = open_tab(width, color_scheme=theme, java_script_enabled=has_script)
+    tab = open_tab(width, is_paused=True, color_scheme=theme, java_script_enabled=has_script)
     for path, title in PAGES.items():
         response = tab.page.goto(path)
         assert response is not None, path
@@ -36,7 +36,7 @@ def test_pages_fit_and_raise_no_error(open_tab: OpenTab, width: int, theme: str,
 @pytest.mark.parametrize("width", [320, 1280])
 def test_pages_have_no_barriers(open_tab: OpenTab, width: int, theme: str) -> None:
     """A checker finds nothing serious for readers who need a screen reader, a keyboard or contrast."""
-    tab = open_tab(width, color_scheme=theme, bypass_csp=True)
+    tab = open_tab(width, is_paused=True, color_scheme=theme, bypass_csp=True)
     found = {}
     for path in PAGES:
         tab.page.goto(path)

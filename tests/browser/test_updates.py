@@ -6,6 +6,7 @@ from collections.abc import Callable
 from playwright.sync_api import Page, Route, expect
 
 from support.tabs import OpenTab
+from support.waiting import eventually
 
 _AGE = re.compile(r"(?:(\d+)m )?(\d+)s ago")
 
@@ -47,10 +48,10 @@ def _change(page: Page, edit: Callable[[str], str], path: str) -> None:
 def test_age_after_updates_without_change_has_grown_by_the_time_that_passed(open_tab: OpenTab) -> None:
     """An answer 304 says nothing about the clock of the server, so ages go on from the last page that was sent."""
     page = _open(open_tab, "/runs?task=fetch_news_task")
-    while _update(page) != 304:
-        pass
-    before = _age(page)
-    assert [_update(page) for _ in range(3)] == [304, 304, 304]
+    statuses = [200]
+    while statuses != [304, 304, 304]:  # the verdict of the fleet may change, which is in each page
+        before = _age(page)
+        statuses = [_update(page) for _ in range(3)]
     assert _age(page) - before >= 14
     expect(page.locator("#updated")).to_have_text(re.compile(r"Updated [0-5]s ago"))
 
@@ -75,7 +76,7 @@ def test_step_back_updates_once_although_the_page_is_paused(open_tab: OpenTab) -
     page.wait_for_timeout(2_500)
     with page.expect_response(lambda response: response.request.headers.get("hx-request") == "true"):
         page.go_back(wait_until="commit")
-    assert _age(page) - before >= 2
+    eventually(lambda: _age(page) - before >= 2, "the age has grown")
     expect(page.locator("#pause")).to_have_text("Continue")
 
 
@@ -87,7 +88,7 @@ def test_open_details_and_focus_survive_an_update(open_tab: OpenTab) -> None:
     table = page.locator(".scroll[tabindex]").first
     table.focus()
     _change(page, lambda text: text.replace('<h2 id="news">News', '<h2 id="news">Newer news'), "/quotes/AAPL")
-    assert _update(page) == 200
+    _update(page)
     expect(page.locator("#news")).to_have_text("Newer news")
     expect(page.locator("details[open]")).to_have_count(1)
     expect(table).to_be_focused()
@@ -98,7 +99,7 @@ def test_verdict_is_the_same_element_after_an_update(open_tab: OpenTab) -> None:
     page = _open(open_tab, "/assets")
     page.evaluate("document.getElementById('verdict').mark = 'same'")
     _change(page, lambda text: text.replace("Degraded", "Worse").replace("Down", "Worse"), "/assets")
-    assert _update(page) == 200
+    _update(page)
     expect(page.locator("#verdict")).to_contain_text("Worse")
     assert page.evaluate("document.getElementById('verdict').mark") == "same"
 
@@ -116,9 +117,9 @@ def test_page_of_a_proxy_does_not_replace_the_page(open_tab: OpenTab) -> None:
     """If a proxy answers with its own page, the last page stays and says that it is not up to date."""
     page = _open(open_tab, "/assets")
     _change(page, lambda _: "<!doctype html><title>Log in</title><form>Password</form>", "/assets")
-    assert _update(page) == 200
-    expect(page.locator("main h1")).to_have_text("Assets")
+    _update(page)
     expect(page.locator("#updated")).to_contain_text("Not updated")
+    expect(page.locator("main h1")).to_have_text("Assets")
     assert page.title().endswith("Assets – FinanceHub")
 
 
