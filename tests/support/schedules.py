@@ -157,7 +157,7 @@ class SchedulerProcess:
         """Terminate the process with SIGTERM and return its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=60)
 
     def end(self) -> None:
         """Stop the process in any state."""

@@ -46,7 +46,7 @@ def get(process: SchedulerProcess, path: str) -> tuple[int, str]:
     """Send a request to the process's own server, and return status and body."""
     port = eventually(lambda: process.events("health_server_started"), "the server listens")[0]["port"]
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -92,7 +92,7 @@ def test_changes_of_files_take_effect_while_it_runs(redis_client: "redis.Redis",
 
     eventually(lambda: specs() == {"default/good": "@yearly"}, "the valid one runs next to the invalid one")
     eventually(lambda: refused_schedules(redis_client), "the invalid one is listed")
-    (event,) = process.events("schedule_refused")
+    (event,) = eventually(lambda: process.events("schedule_refused"), "the refusal is logged")
     assert event["file"] == str(folder / "schedules.yaml")
     lines = (folder / "schedules.yaml").read_text().splitlines()
     assert "0 0 31 2 *" in lines[event["line"] - 1]
@@ -117,7 +117,7 @@ def test_first_triggers_wait_for_the_declared_assets(
     assets = str(ROOT / "deploy/local/assets.yaml")
     process = start(folder, "--assets", assets, data=data.url)
     eventually(lambda: redis_client.llen("dramatiq:due"), "a due run")
-    assert process.events("assets_read_failed")
+    eventually(lambda: process.events("assets_read_failed"), "the outage is logged")
     # At least one check for triggers has passed.
     held = redis_client.llen("dramatiq:due")
     eventually(lambda: process.events("run_skipped") or redis_client.llen("dramatiq:due") > held, "another second")
@@ -192,7 +192,7 @@ def run_until_exit(*arguments: str, **environment: str) -> tuple[int, str]:
         env={**clean, "FINANCEHUB_HTTP_PORT": "0", **environment},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     return done.returncode, done.stdout + done.stderr

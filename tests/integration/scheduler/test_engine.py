@@ -263,7 +263,7 @@ async def test_engine_with_clock_far_ahead_enqueues_nothing_and_moves_no_mark(
     assert [entry["event"] for entry in logs].count("clock_skew_detected") == 1
     assert ["far ahead of the clock of Redis" in problem for problem in health.readiness()] == [True]
     marked = float(redis_client.hget(keys.HIGH_WATER_MARKS, UID) or 0) / 1000
-    assert marked == pytest.approx(time.time(), abs=10)
+    assert marked == pytest.approx(time.time(), abs=60)
     # Advance only to the next minute, because the one after that may be beyond the limit again.
     due = (marked // 60 + 1) * 60
     clock.advance(5)

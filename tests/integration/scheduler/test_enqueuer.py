@@ -35,7 +35,7 @@ async def test_submit_of_a_run_enqueues_a_message_for_stock_dramatiq(scheduler: 
     assert await scheduler.outcomes(RunSubmission(demo, "due", T + MINUTE)) == ["enqueued"]
     worker = dramatiq.Worker(broker, worker_threads=1, worker_timeout=20)
     worker.start()
-    broker.join(actor.queue_name, timeout=5_000, interval=20)
+    broker.join(actor.queue_name, timeout=60_000, interval=20)
     worker.stop()
     assert calls == [((1, "a"), {"x": None})]
     assert scheduler.client.hlen("dramatiq:q.msgs") == 0

@@ -16,6 +16,7 @@ from financehub_shared.redis import keys
 from financehub_shared.schedules import list_schedules, request_backfill, request_trigger, show_backfill, show_schedule
 from support.hand_driven import Scheduler, build
 from support.schedules import UID, messages, schedule
+from support.waiting import eventually_async
 
 OTHER = "5d1c1a64-8a63-5a0e-9b0a-000000000002"
 REASON = "the provider changes its API"
@@ -28,6 +29,8 @@ async def start(scheduler: Scheduler) -> float:
 
     Resuming has a timestamp of Redis, so the scheduler's clock must not be ahead of it when a test resumes.
     """
+    # In these tests, no minute begins between two readings of the real time.
+    await eventually_async(lambda: time.time() % 60 < 50, "no minute ends soon")
     at = time.time() // 60 * 60 - 599.5
     scheduler.clock.set_wall(at)
     return at

@@ -108,6 +108,9 @@ def test_plain_text_of_any_text_is_one_clean_line(markup: str):
 )
 def test_plain_text_of_hostile_markup_takes_milliseconds(unit: str):
     """N1: titles are also read in the event loop, so the time for any markup is bounded."""
-    started = time.process_time()
-    plain_text(unit * 10_000)
-    assert time.process_time() - started < 0.1
+    times = []
+    for _ in range(3):  # the collector of garbage may run once
+        started = time.process_time()
+        plain_text(unit * 10_000)
+        times.append(time.process_time() - started)
+    assert min(times) < 0.1
