@@ -1,6 +1,5 @@
 """Renders the templates. Every text is escaped for HTML, and characters that are not printable are shown as escapes."""
 
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,6 @@ _ENVIRONMENT = Environment(
 )
 _ENVIRONMENT.filters |= FILTERS
 _ENVIRONMENT.globals["nothing"] = NOTHING
-#: One thread renders at a time. Threads share one interpreter, so more of them would not be faster, and the parts of
-#: several large pages took 20 MB, which Python rarely gives back.
-_RENDERING = threading.Lock()
 
 
 def render(template: str, values: Mapping[str, Any]) -> str:
@@ -33,5 +29,4 @@ def render(template: str, values: Mapping[str, Any]) -> str:
         template: Name of the template.
         values: The values of its variables.
     """
-    with _RENDERING:
-        return _ENVIRONMENT.get_template(template).render(values)
+    return _ENVIRONMENT.get_template(template).render(values)
