@@ -23,6 +23,10 @@ class QuarantineQuery(BaseModel):
     symbol: str = Field("", max_length=200)
     kind: Literal["", "quote", "bar", "news"] = ""
 
+    def parameters(self) -> dict[str, str]:
+        """Return the filter as parameters, which the list of the API has too."""
+        return {name: value for name, value in (("symbol", self.symbol.strip()), ("kind", self.kind)) if value}
+
 
 @page(router, "/quarantine", "quarantine")
 def quarantine(
@@ -33,6 +37,7 @@ def quarantine(
     now = fleet.clock.now()
     values = {
         "query": query,
+        "chosen": query.parameters(),
         "kinds": REJECTED_KINDS,
         "rows": [quarantine_view(record, now) for record in reading.value[:ROWS]],
         "more": len(reading.value) > ROWS,
