@@ -18,7 +18,7 @@ STEPS: dict[str, dict[str, str]] = {
     "backfill?schedule=default/demo&start=2026-01-01&end=2026-01-02": {},
     "pause?schedule=default/other": {"reason": "maintenance"},
     "resume?schedule=default/demo": {},
-    "run?task=cleanup_old_cache_task": {"arguments": '{\n  "dry_run": true\n}'},
+    "run?task=cleanup_old_cache_task": {"argument-dry_run": "true"},
     f"run-again?run={STORED_RUN}": {},
     "fetch?symbol=AAPL": {},
     f"requeue?id={HOSTILE_LETTER}": {},
@@ -164,7 +164,7 @@ def test_refused_arguments_keep_their_lines(open_tab: OpenTab, writable: Console
     """The text that the operator has entered comes back as it was, next to the reason."""
     page = open_tab(base_url=writable.url).page
     text = '\n{\n  "dry_run": "maybe"\n}'
-    page.goto("/actions/run?task=cleanup_old_cache_task")
+    page.goto("/actions/run?task=cleanup_old_cache_task&arguments=%7B%7D")
     page.fill("[name=arguments]", text)
     page.click(".action button")
     expect(page.locator("[role=alert]")).to_contain_text("Not done.")

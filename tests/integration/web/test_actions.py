@@ -166,17 +166,41 @@ def test_backfill_form_begins_with_a_range_that_has_a_due_time(console: httpx.Cl
 
 def test_run_starts_a_task_with_its_arguments(console: httpx.Client, filled: redis.Redis) -> None:
     """A run is enqueued and recorded as queued. Wrong arguments are refused and enqueue nothing."""
-    response = confirm(console, "/actions/run?task=cleanup_old_cache_task", arguments='{"dry_run": true}')
+    response = confirm(console, "/actions/run?task=cleanup_old_cache_task", **{"argument-dry_run": "true"})
     done(console, response)
     id = urlsplit(response.headers["location"]).path.rpartition("/")[2]
     run = TaskMonitor(filled).get_run(id)
     assert run
-    assert run.state is RunState.QUEUED
+    assert (run.state, run.arguments) == (RunState.QUEUED, RunArguments([], {"dry_run": True}))
     before = filled.hlen("dramatiq:low.msgs")
     for arguments in ("{", "[]", '{"dry_run": "maybe"}', '{"unknown": 1}', '{"symbols": ["BTC-USD"]}'):
-        refused = confirm(console, "/actions/run?task=cleanup_old_cache_task", arguments=arguments)
+        values = {"task": "cleanup_old_cache_task", "arguments": arguments}
+        refused = console.post("/actions/run", data=values)
         assert refused.status_code == 409, arguments
     assert filled.hlen("dramatiq:low.msgs") == before
+
+
+def test_run_has_a_field_for_each_argument_of_its_task(console: httpx.Client, filled: redis.Redis) -> None:
+    """The fields come from the model of the arguments. A wrong value is explained, and stays for a correction."""
+    page = form_of(console.get("/actions/run?task=fetch_stock_prices_task"))
+    assert page.keys() == {"form_key", "task", "argument-symbols"}
+    assert form_of(console.get("/actions/run?task=health_check_task")).keys() == {"form_key", "task"}
+    before = filled.hlen("dramatiq:high.msgs")
+    address = "/actions/run?task=fetch_stock_prices_task"
+    refused = confirm(console, address, **{"argument-symbols": "AAPL, apple <b>"})
+    assert refused.status_code == 409
+    assert "is not a symbol" in refused.text
+    assert 'value="AAPL, apple &lt;b&gt;"' in refused.text
+    for values in ({"argument-unknown": "1"}, {"argument-symbols": "x" * 20_001}, {"other": "1"}, {"argument-": "1"}):
+        refused = console.post("/actions/run", data={"task": "fetch_stock_prices_task", **values})
+        assert refused.status_code in {400, 409}, values
+    assert filled.hlen("dramatiq:high.msgs") == before
+    done(console, confirm(console, address, **{"argument-symbols": "AAPL"}))
+    (message,) = [each for each in map(json.loads, filled.hvals("dramatiq:high.msgs")) if each["kwargs"]]
+    assert message["kwargs"] == {"symbols": ["AAPL"]}
+    done(console, confirm(console, "/actions/run?task=cleanup_old_cache_task"))
+    sent = [json.loads(each)["kwargs"] for each in filled.hvals("dramatiq:low.msgs") if b"cleanup_old" in each]
+    assert {} in sent
 
 
 def record_run(filled: redis.Redis, id: str, arguments: str | None, **fields: str) -> None:

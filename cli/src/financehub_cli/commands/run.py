@@ -1,6 +1,5 @@
 """`financehub run`: starts a run of a task and follows it until it ends."""
 
-import json
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +10,7 @@ from financehub_cli.follow import absent_worker, follow_run
 from financehub_cli.options import AsJson, NoWait, Timeout
 from financehub_cli.output.result import CommandResult, print_result
 from financehub_cli.session import Session
-from financehub_shared.core.catalog import CATALOG
+from financehub_shared.core.argument_text import parse_argument
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.monitor import RunRecord, RunState
 from financehub_shared.operations.runs import start_run
@@ -76,18 +75,8 @@ def run(
 
 
 def _parse_argument(task: str, text: str) -> tuple[str, Any]:
-    """Return the name and the value of `NAME=VALUE`.
-
-    `symbols=BTC-USD,ETH-USD` becomes a list if the field of the task's model is a list. Any other value is parsed as
-    JSON. If it is not valid JSON, it is used as a string.
-    """
+    """Return the name and the value of `NAME=VALUE`."""
     name, equals, value = text.partition("=")
     if not (name and equals):
         raise ConfigError(f"--arg {text!r}: write it as NAME=VALUE, such as symbols=BTC-USD,ETH-USD")
-    field = CATALOG[task].arguments.model_fields.get(name) if task in CATALOG else None
-    if field is not None and "list" in str(field.annotation) and not value.startswith("["):
-        return name, [part.strip() for part in value.split(",")]
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
+    return name, parse_argument(task, name, value)

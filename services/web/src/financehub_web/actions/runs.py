@@ -1,10 +1,12 @@
 """Actions that start a run of a task: with arguments, again with those of a dead run, or for one asset."""
 
 import json
-from typing import Any
+from typing import Annotated, Any, Self
 
+from pydantic import ConfigDict, model_validator
 from pydantic import Field as Value
 
+from financehub_shared.core.argument_text import ArgumentField, argument_fields, parse_fields
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.near_names import require_known, require_symbol
@@ -13,17 +15,37 @@ from financehub_shared.monitor import ACTIVE
 from financehub_shared.operations.runs import find_run, run_again, start_run, why_not_again
 from financehub_web.actions.base import Action, ActionRefusedError, Field, Form, Outcome, Preview
 
+#: What precedes the name of an argument in a form.
+_PREFIX = "argument-"
+#: What a user enters for a list, by the name of the argument.
+_EXAMPLES = {"symbols": "such as BTC-USD, ETH-USD; "}
+
 
 class RunForm(Form):
-    """Names a task and its arguments.
+    """Names a task and its arguments: each as `argument-NAME`, or all as JSON.
 
     Args:
         task: Name of a task of the catalog.
         arguments: A JSON object. Empty for none.
     """
 
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, Annotated[str, Value(max_length=20_000)]]
+
     task: str = Value(min_length=1, max_length=200)
     arguments: str = Value("", max_length=20_000)
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """Name of an argument → the text that the user entered."""
+        return {name.removeprefix(_PREFIX): text for name, text in self.__pydantic_extra__.items()}
+
+    @model_validator(mode="after")
+    def _other_values_are_arguments(self) -> Self:
+        for name in self.__pydantic_extra__:
+            if not name.startswith(_PREFIX):
+                raise ValueError(f"the value {name[:60]!r} is unknown")
+        return self
 
 
 class RunIdForm(Form):
@@ -54,19 +76,21 @@ class Run(Action):
     def preview(self, form: RunForm) -> Preview:
         require_known("task", form.task, CATALOG)
         spec = CATALOG[form.task]
-        known = ", ".join(spec.arguments.model_fields) or "none"
-        hint = f"a JSON object; possible arguments: {known}"
-        return Preview(
-            f"Run {form.task} now?",
-            "Run it",
-            facts=[("Queue", str(spec.queue))],
-            fields=[Field("arguments", "Arguments", form.arguments, "textarea", hint=hint)],
-            hidden={"task": form.task},
-        )
+        known = argument_fields(form.task)
+        if form.arguments:
+            hint = f"a JSON object; possible arguments: {', '.join(each.name for each in known) or 'none'}"
+            fields = [Field("arguments", "Arguments", form.arguments, "textarea", hint=hint)]
+        else:
+            fields = [_field(each, form.texts.get(each.name)) for each in known]
+        facts = [("Task", spec.summary), ("Queue", str(spec.queue))]
+        if not known:
+            facts.append(("Arguments", "none"))
+        return Preview(f"Run {form.task} now?", "Run it", facts=facts, fields=fields, hidden={"task": form.task})
 
     def execute(self, form: RunForm) -> Outcome:
         controls = self._controls
-        arguments = _read_arguments(form.arguments)
+        require_known("task", form.task, CATALOG)
+        arguments = _read_arguments(form.arguments) | parse_fields(form.task, form.texts)
         message = start_run(controls.broker, controls.monitor, controls.store, form.task, arguments)
         return Outcome(f"Started the run {message.message_id} of {form.task}.", "run", {"id": message.message_id})
 
@@ -125,6 +149,15 @@ class Fetch(Action):
         assets = {asset.symbol: asset for asset in self._controls.store.assets(active_only=False)}
         asset = assets[require_symbol(symbol, assets)]
         return asset.symbol, next(spec.name for spec in CATALOG.values() if spec.asset_type is asset.type)
+
+
+def _field(argument: ArgumentField, text: str | None) -> Field:
+    """Return the field of an argument, with the text that the user entered before."""
+    name, value = f"{_PREFIX}{argument.name}", argument.default if text is None else text
+    if argument.choices:
+        return Field(name, argument.name, value, "choice", argument.choices)
+    hint = f"{_EXAMPLES.get(argument.name, '')}separated by commas; empty for all" if argument.is_list else ""
+    return Field(name, argument.name, value, hint=hint)
 
 
 def _read_arguments(text: str) -> dict[str, Any]:
