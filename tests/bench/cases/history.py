@@ -38,12 +38,12 @@ def run() -> list[Row]:
         server = RedisServer(Path(directory), aof=False).start()
         try:
             client = connect(server.url)
-            return [*_append(client), *_size(client), *_read(client)]
+            return [*append_rows(client), *_size(client), *_read(client)]
         finally:
             server.stop()
 
 
-def _append(client: Any) -> list[Row]:
+def append_rows(client: Any) -> list[Row]:
     """Compare the CPU time of Redis and of the process in fetch cycles with and without a history."""
     random = Random(7)
     stores = {"with": RedisStore(client), "without": RedisStore(client, history_days=0)}
