@@ -17,6 +17,9 @@ from financehub_shared.schedules.pauses import Pause
 
 #: No scheduler runs a schedule whose claim is older than this. Claims are renewed every 30 s.
 UNCLAIMED_SECONDS = 90
+#: Seconds after which a run that was published as the next one, and is still the next one, is late. Schedulers publish
+#: a change within a few seconds.
+LATE_SECONDS = 60
 #: Number of schedules that are read in one round trip.
 _CHUNK = 500
 #: Number of newest runs that are listed for each schedule.
@@ -83,6 +86,15 @@ class ScheduleInfo:
     def is_claimed(self, now: float) -> bool:
         """Whether a live scheduler runs the schedule at `now`, in Unix seconds."""
         return now - self.claimed_at < UNCLAIMED_SECONDS
+
+    def is_late(self, now: float) -> bool:
+        """Whether its next run is still to come although it was due a minute ago or earlier.
+
+        Args:
+            now: The current time in Unix seconds.
+        """
+        is_expected = not (self.suspended or self.is_paused or self.problem)
+        return is_expected and bool(self.next_times) and now - self.next_times[0] > LATE_SECONDS
 
 
 def list_schedules(client: "redis.Redis") -> list[ScheduleInfo]:

@@ -19,6 +19,7 @@ from financehub_web.api.paging import make_token, page_of, read_token
 from financehub_web.api.parameters import ListQuery, Query, selected
 from financehub_web.api.routing import CSV, MOST_CHARACTERS, FleetOf, api_router
 from financehub_web.reading.fleet import Fleet
+from financehub_web.reading.schedule_states import State, has_state
 
 router = api_router("work")
 
@@ -36,6 +37,12 @@ class SchedulesQuery(ListQuery):
     task: str | None = Field(None, max_length=600, description="Only schedules of this task.")
     suspended: bool | None = Field(None, description="Only suspended schedules, or only those that are not.")
     paused: bool | None = Field(None, description="Only paused schedules, or only those that are not.")
+    q: str = Field("", max_length=200, description="Only schedules whose name contains this text.")
+    state: State | None = Field(
+        None,
+        description="Only schedules in this state, such as those whose last run failed. A schedule is late if its next "
+        "run was due a minute ago or earlier, or if no live scheduler runs it.",
+    )
 
 
 @router.get("/schedules", response_model=Page[ScheduleView], responses=CSV)
@@ -50,6 +57,8 @@ def list_schedules(request: Request, query: Annotated[SchedulesQuery, Parameters
             if selected(info.task, query.task)
             and selected(info.suspended, query.suspended)
             and selected(info.is_paused, query.paused)
+            and query.q.casefold() in info.name.casefold()
+            and (query.state is None or has_state(info, query.state, reading.at))
         ]
         page, token = page_of(chosen, lambda info: (info.name,), limit=query.limit, token=query.page_token)
         views = [schedule_view(info, reading.at) for info in page]

@@ -18,6 +18,7 @@ from financehub_web.console.page import show
 from financehub_web.console.routing import page
 from financehub_web.console.sparklines import line_path
 from financehub_web.reading.fleet import Fleet, fleet_of
+from financehub_web.reading.schedule_states import STATES, has_state
 
 router = APIRouter()
 #: Number of rows on one page. Each needs the records of its ten newest runs.
@@ -32,14 +33,18 @@ class SchedulesQuery(BaseModel):
     Args:
         q: Part of a name.
         task: Task that the schedules run. Empty selects all.
-        show: Which schedules to show.
+        state: State of the schedules. Empty selects all.
         page: Number of the page.
     """
 
     q: str = Field("", max_length=200)
     task: str = Field("", max_length=200)
-    show: Literal["", "failed", "suspended", "paused", "stopped"] = ""
+    state: Literal["", *STATES] = ""  # type: ignore[valid-type]
     page: int = Field(1, ge=1)
+
+    def parameters(self) -> dict[str, str]:
+        """Return the filter as parameters, which the list of the API has too."""
+        return {name: value.strip() for name, value in self.model_dump(exclude={"page"}).items() if value.strip()}
 
 
 @page(router, "/schedules", "schedules")
@@ -56,10 +61,13 @@ def schedules(
     records = {run.message_id: run for run in runs.value}
     values = {
         "query": query,
+        "chosen": query.parameters(),
+        "states": {"": "all", **STATES},
         "rows": [
             {
                 "info": info,
                 "alive": info.is_claimed(now),
+                "late": info.is_late(now),
                 "recent": [records[id] for id in info.recent if id in records],
                 "words": in_words(info),
             }
@@ -76,15 +84,9 @@ def schedules(
 
 
 def _matches(info: ScheduleInfo, query: SchedulesQuery, now: float) -> bool:
-    wanted = query.q.strip().casefold()
-    states = {
-        "": True,
-        "failed": info.outcome.last_run_outcome in {"dead-lettered", "lost"},
-        "suspended": info.suspended,
-        "paused": info.is_paused,
-        "stopped": bool(info.problem) or not info.is_claimed(now),
-    }
-    return states[query.show] and wanted in info.name.casefold() and (not query.task or info.task == query.task)
+    is_named = query.q.strip().casefold() in info.name.casefold()
+    is_chosen = not query.state or has_state(info, query.state, now)
+    return is_named and is_chosen and (not query.task or info.task == query.task)
 
 
 _KNOWN = {
@@ -117,7 +119,7 @@ def schedule(request: Request, namespace: str, name: str, fleet: Annotated[Fleet
         address = Links(request).page("schedules")
         title, detail = f"The schedule {full_name} is not registered", "It may have been deleted."
         raise PageError(HTTPStatus.NOT_FOUND, title, detail, [("All schedules", address)])
-    runs = fleet.schedule_runs(info.uid)
+    runs, backfills = fleet.schedule_runs(info.uid), fleet.schedule_backfills(info.uid)
     durations = [run.duration for run in reversed(runs.value) if run.duration is not None]
     zone_name, zone = zone_of(info)
     is_due = not (info.problem or info.suspended or info.paused)
@@ -129,10 +131,14 @@ def schedule(request: Request, namespace: str, name: str, fleet: Annotated[Fleet
         "runs": runs.value,
         "spec": spec_yaml(info),
         "due": [(at, format_moment(at, zone)) for at in next_due.times],
+        "backfills": [
+            {"info": each, "start": format_moment(each.start, zone), "end": format_moment(each.end, zone)}
+            for each in backfills.value
+        ],
         "due_problem": next_due.problem,
         "delay": next_due.delay,
         "zone": zone_name,
         "durations": durations,
         "path": line_path(durations),
     }
-    return show(request, "schedule.html", info.name, "schedules", values, reading, runs)
+    return show(request, "schedule.html", info.name, "schedules", values, reading, runs, backfills)
