@@ -68,7 +68,15 @@ def test_ingress_and_route_lead_to_the_port_of_the_service():
     (rule,) = manifests.one("Ingress", "financehub-web")["spec"]["rules"]
     assert rule["http"]["paths"][0]["backend"]["service"] == {"name": "financehub-web", "port": {"name": port["name"]}}
     (rule,) = manifests.one("HTTPRoute", "financehub-web")["spec"]["rules"]
-    assert rule["backendRefs"] == [{"name": "financehub-web", "port": port["port"]}]
+    (backend,) = rule["backendRefs"]
+    assert {"name": "financehub-web", "port": port["port"]}.items() <= backend.items()
+
+
+def test_route_contains_the_defaults_of_the_api_server():
+    """The reference to the Service is complete, so that Argo CD does not see what the API server adds as a change."""
+    (rule,) = _spec(_ROUTE, "HTTPRoute")["rules"]
+    (backend,) = rule["backendRefs"]
+    assert backend == {"group": "", "kind": "Service", "name": "financehub-web", "port": 80, "weight": 1}
 
 
 @pytest.mark.parametrize(("values", "path"), [({}, "/"), (_PREFIX, "/financehub")], ids=["root", "prefix"])
