@@ -12,6 +12,7 @@ from financehub_cli.commands.quotes import quotes
 from financehub_cli.commands.run import run
 from financehub_cli.commands.stats import stats
 from financehub_cli.commands.status import status
+from financehub_cli.commands.workers import workers
 from financehub_cli.groups import ErrorHandlingGroup
 
 app = typer.Typer(
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 
 app.command(rich_help_panel="Fleet")(status)
+app.command(rich_help_panel="Fleet")(workers)
 app.command(rich_help_panel="Fleet")(stats)
 app.command(rich_help_panel="Fleet")(run)
 app.add_typer(runs.app, name="runs", rich_help_panel="Fleet")

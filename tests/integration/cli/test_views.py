@@ -17,6 +17,7 @@ from financehub_shared.views.breakers import BreakerView
 from financehub_shared.views.dead_letters import DeadLetterView
 from financehub_shared.views.indicators import IndicatorsView
 from financehub_shared.views.news import NewsView
+from financehub_shared.views.processes import ProcessView
 from financehub_shared.views.quarantine import QuarantineView
 from financehub_shared.views.quotes import QuoteView
 from financehub_shared.views.run_details import RunDetailView
@@ -35,6 +36,7 @@ COMMANDS: Sequence[tuple[tuple[str, ...], int, Any]] = [
     (("quarantine",), 0, list[QuarantineView]),
     (("assets", "list"), 0, list[AssetView]),
     (("breakers", "list"), 0, list[BreakerView]),
+    (("workers",), 0, list[ProcessView]),
     (("dead-letters", "list"), 0, list[DeadLetterView]),
     (("dead-letters", "show", "letter-q"), 0, DeadLetterView),
     (("schedules", "list"), 0, list[ScheduleView]),

@@ -32,6 +32,7 @@ PAIRS = {
     "dead-letters list": "/dead-letters",
     "dead-letters show letter-q": "/dead-letters/letter-q",
     "breakers list": "/breakers",
+    "workers": "/workers",
     "status": "/status",
 }
 #: Values that depend on the moment of the reading.
