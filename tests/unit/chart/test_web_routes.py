@@ -124,6 +124,7 @@ _PROXY = {"web": {"auth": {"userHeader": "X-Forwarded-User", "trustedProxies": [
         (_PREFIX, "  and then http://localhost:8000/financehub/ in a browser"),
         (_INGRESS, "  http://market.example.com/"),
         (merged(_INGRESS, _CERTIFICATE, _PREFIX), "  https://market.example.com/financehub/"),
+        (merged(_INGRESS, {"web": {"ingress": {"tls": [{"secretName": "all"}]}}}), "  https://market.example.com/"),
         (merged(_INGRESS, {"web": {"ingress": {"hosts": [{}]}}}), "  kubectl get ingress -n market financehub-web"),
         (_ROUTE, "  https://market.example.com/"),
         (

@@ -36,7 +36,8 @@ Everybody who reaches it can read it. web.auth in the chart's values limits it t
 {{- $web := .Values.web -}}
 {{- $certified := list -}}
 {{- range $web.ingress.tls -}}
-{{- $certified = concat $certified (.hosts | default list) -}}
+{{- /* A certificate without hosts is for every host. */}}
+{{- $certified = concat $certified (.hosts | default (list "")) -}}
 {{- end -}}
 {{- if $web.ingress.enabled -}}
 {{- range $web.ingress.hosts -}}
