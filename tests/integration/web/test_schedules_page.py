@@ -1,9 +1,16 @@
 """Tests the filter of the page Schedules with a real server and a real Redis."""
 
 import re
+import time
 
 import httpx
 import pytest
+import redis
+
+from financehub_shared.redis import keys
+from financehub_shared.redis.schedule_record import NextRuns
+from financehub_shared.schedules import list_schedules
+from support.web_server import serving
 
 
 @pytest.mark.parametrize("state", ["succeeded", "failed", "never-run", "late", "suspended", "paused", "stopped"])
@@ -22,3 +29,16 @@ def test_page_shows_when_the_next_run_is_and_refuses_an_unknown_state(api: httpx
     assert page.count('data-time="until"') == page.count('data-time="clock"') - page.count('id="updated"') > 0
     assert api.get("/schedules?state=dreaming").status_code == 400
     assert api.get("/api/v1/schedules?state=dreaming").status_code == 400
+
+
+def test_late_schedule_is_on_the_overview_and_on_its_page(filled: redis.Redis, redis_url: str) -> None:
+    """A run that was due two minutes ago and is still the next one is late, although a scheduler claims it."""
+    now = time.time()
+    info = next(each for each in list_schedules(filled) if each.name == "default/other")
+    filled.zadd(keys.SCHEDULES, {info.uid: now})
+    filled.hset(keys.SCHEDULE_NEXT_RUNS, info.uid, NextRuns((now - 120,)).to_json())
+    with serving(redis_url) as server, server.client() as client:
+        assert "its next run is late" in client.get("/").text
+        page = client.get("/schedules?state=late").text
+    assert re.findall(r'<tr id="schedule-([^"]+)"', page) == ["default/other"]
+    assert "due <time" in page

@@ -77,9 +77,9 @@ def _datasets(snapshot: FleetSnapshot) -> list[DatasetRow]:
 
 
 def _needs_attention(info: ScheduleInfo, now: float) -> bool:
-    """Whether the last run of a schedule failed, it does not run, or no scheduler runs it."""
+    """Whether the last run of a schedule failed, its next run is late, it does not run, or no scheduler runs it."""
     failed = info.outcome.last_run_outcome in {"dead-lettered", "lost"}
-    return failed or bool(info.problem) or not info.is_claimed(now)
+    return failed or bool(info.problem) or info.is_late(now) or not info.is_claimed(now)
 
 
 def _messages(queue: QueueView) -> tuple[int, ...]:
