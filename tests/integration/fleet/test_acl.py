@@ -61,6 +61,8 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("schedules", "pause", "health-check-task", "--reason", "maintenance"),
     ("schedules", "resume", "health-check-task"),
     ("run", "health_check_task"),
+    ("runs", "show", "RUN"),
+    ("runs", "again", "RUN"),
     ("dead-letters", "list"),
     ("dead-letters", "show", "LETTER"),
     ("dead-letters", "requeue", "--all", "--yes"),
@@ -140,7 +142,8 @@ def test_documented_acl_is_sufficient_for_the_fleet(
             eventually(lambda: admin.zcard(queue_keys.dead("low")), "a dead letter")
             assert {names_of(command) for command in COMMANDS} == all_commands()
             (letter,) = admin.zrange(queue_keys.dead("low"), 0, -1)
-            values = {"LETTER": letter.decode(), "FILE": str(assets_file(tmp_path))}
+            (run, *_) = monitor.get_recent_runs("health_check_task")
+            values = {"RUN": run.message_id, "LETTER": letter.decode(), "FILE": str(assets_file(tmp_path))}
             for command in COMMANDS:
                 words = [values.get(word, word) for word in command]
                 done = CliRunner().invoke(app, words, env={"REDIS_URL": user_url})

@@ -24,6 +24,7 @@ from financehub_shared.redis import keys, queue_keys
 from financehub_shared.redis.client import connect
 from financehub_shared.redis.key_types import ASIDE
 from financehub_shared.schedules import list_schedules, refused_schedules, show_schedule
+from financehub_shared.schedules.backfill_list import list_backfills
 from financehub_shared.schedules.requests import EARLIEST_BACKFILL, request_backfill, request_trigger
 from support.hand_driven import Scheduler, T, build
 from support.hostile_keys import TYPES, add_foreign_members, add_foreign_names, replace_key
@@ -56,6 +57,7 @@ KEYS = {
     keys.schedule(UID): "hash",
     keys.schedule_recent(UID): "list",
     keys.schedule_backlog(UID): "list",
+    keys.schedule_backfills(UID): "list",
     queue_keys.HEARTBEATS: "zset",
     queue_keys.ready("q"): "list",
     queue_keys.messages("q"): "hash",
@@ -101,6 +103,7 @@ def read_everything(client: "redis.Redis", url: str) -> None:
     monitor.get_recent_runs("demo_task")
     monitor.get_run(LAST_RUN)
     monitor.get_schedule_runs(UID)
+    list_backfills(client, UID)
     monitor.declare_lost(T)
     monitor.drop_older(1.0)
     registry = ProcessRegistry(client)

@@ -15,6 +15,7 @@ from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.errors import InvalidArgumentsError
 from financehub_shared.redis import keys
 from financehub_shared.schedules import request_backfill, request_trigger, show_backfill, show_schedule
+from financehub_shared.schedules.backfill_list import list_backfills
 from financehub_shared.schedules.backfill_plan import plan_backfill
 from support.hand_driven import Scheduler, T, build
 from support.schedules import UID, messages, schedule
@@ -244,6 +245,19 @@ async def test_backfill_enqueues_the_due_times_of_its_preview(
     enqueued = [round(due + T) for due in scheduler.due()]
     assert len(enqueued) == plan.total == show_backfill(scheduler.client, id).total > 0
     assert (*enqueued[:5], *enqueued[max(5, len(enqueued) - 5) :]) == (*plan.first, *plan.last)
+
+
+async def test_backfill_of_an_annotation_is_listed_once(scheduler: Scheduler, second: Scheduler, now: float) -> None:
+    """All schedulers that read the annotation add the backfill once, and the list ends with its schedule."""
+    scheduler.clock.set_wall(now)
+    annotation = {BACKFILL: f"{iso(now - 600)}/{iso(now - 300)}"}
+    for each in (scheduler, second, scheduler):
+        await each.load(schedule(concurrencyPolicy="Allow", annotations=annotation))
+        await each.on_demand.step()
+    (found,) = list_backfills(scheduler.client, UID)
+    assert (found.name, found.total) == ("default/demo", 5)
+    await scheduler.registry.unregister([UID])
+    assert not scheduler.client.exists(keys.schedule_backfills(UID))
 
 
 async def test_backfill_with_two_schedulers_reports_start_and_end_once(

@@ -12,13 +12,15 @@ import redis
 import yaml
 
 from financehub_shared.redis import keys
+from financehub_shared.schedules import request_backfill
 from support.schedules import UID
 
 HOSTILE = "<script>x</script>\u202e"
 
 
 def change_spec(client: redis.Redis, **spec: object) -> None:
-    """Give the schedule default/demo another spec, as if the scheduler had stored it."""
+    """Give the schedule default/demo another spec, as if the scheduler had stored it, and resume it."""
+    client.hdel(keys.SCHEDULES_PAUSED, UID)
     client.hset(keys.schedule(UID), "spec", json.dumps({"task": "task", **spec}))
 
 
@@ -60,3 +62,23 @@ def test_page_of_an_unreadable_spec_says_why_it_has_no_due_times(
     """A spec that another program damaged costs the due times and not the page."""
     change_spec(filled, **spec)
     assert "the due times cannot be computed from the stored spec" in unescape(page_of(api))
+
+
+def test_page_has_the_backfills_of_the_schedule(api: httpx.Client, filled: redis.Redis) -> None:
+    """Each of the newest ten backfills is listed with its range in the schedule's zone, its state and its progress."""
+    change_spec(filled, schedule="@daily", timeZone="Asia/Tokyo")
+    start = datetime(2026, 1, 5, tzinfo=ZoneInfo("Asia/Tokyo")).timestamp()
+    ids = [request_backfill(filled, "default/demo", start, start + 3_600 * hours) for hours in range(12)]
+    filled.hset(keys.backfill(ids[-1]), mapping={"total": "48", "enqueued": "20"})
+    filled.hset(keys.backfill(ids[-2]), mapping={"state": "refused", "total": "0", "message": HOSTILE})
+    filled.hset(keys.backfill(ids[-3]), "start", "damaged")
+    filled.delete(keys.backfill(ids[-4]))
+    text = page_of(api)
+    assert re.findall(r'<tr id="backfill-([^"]*)"', text) == [ids[-1], ids[-2], *reversed(ids[2:8])]
+    rows = dict(re.findall(r'<tr id="backfill-([^"]*)">(.*?)</tr>', text, re.DOTALL))
+    for shown in ("running", "2026-01-05 00:00", "2026-01-05 11:00", "20 of 48"):
+        assert shown in rows[ids[-1]]
+    assert "refused" in rows[ids[-2]]
+    assert "&lt;script&gt;" in rows[ids[-2]]
+    assert "waits for a scheduler" in rows[ids[2]]
+    assert filled.ttl(keys.schedule_backfills(UID)) > 29 * 86_400

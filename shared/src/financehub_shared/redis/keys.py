@@ -145,6 +145,11 @@ def schedule_backlog(uid: str) -> str:
     return f"financehub:schedule:{uid}:backlog"
 
 
+def schedule_backfills(uid: str) -> str:
+    """List of the ids of one schedule's newest backfills, newest first, at most 10. Only listings read it."""
+    return f"financehub:schedule:{uid}:backfills"
+
+
 def backfill(id: str) -> str:
     """Hash of one backfill: schedule, range, cursor (due time of the last enqueued run, ms), counters and state."""
     return f"financehub:backfill:{id}"

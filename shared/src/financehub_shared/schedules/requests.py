@@ -13,6 +13,7 @@ from financehub_shared.redis.schedule_keys import schedule_types
 from financehub_shared.redis.schedule_record import BackfillInfo, new_backfill
 from financehub_shared.redis.server_clock import server_time
 from financehub_shared.redis.text import decode_hash
+from financehub_shared.schedules.backfill_list import remember_backfill
 from financehub_shared.schedules.listing import find_schedule
 
 #: Largest number of triggers that wait for a scheduler. Schedulers take all of them every second.
@@ -80,9 +81,10 @@ def request_backfill(client: "redis.Redis", name: str, start: float, end: float)
         with client.pipeline(transaction=True) as pipeline:
             pipeline.hset(keys.backfill(id), mapping=new_backfill(uid, full_name, start, end))
             pipeline.sadd(keys.SCHEDULE_BACKFILLS, id)
+            remember_backfill(pipeline, uid, id)
             pipeline.execute()
 
-    repaired(client, schedule_types, write)
+    repaired(client, lambda: schedule_types([uid]), write)
     return id
 
 

@@ -24,6 +24,7 @@ from financehub_shared.redis.schedule_keys import schedule_types
 from financehub_shared.redis.schedule_record import BackfillField, ScheduleField, new_backfill
 from financehub_shared.redis.text import decode, decode_hash, read_time
 from financehub_shared.schedules import BACKFILL_TTL_SECONDS
+from financehub_shared.schedules.backfill_list import remember_backfill
 from financehub_shared.schedules.requests import MAX_BACKFILL_RUNS
 
 log = structlog.get_logger(__name__)
@@ -180,7 +181,16 @@ class OnDemandRuns(SchedulerListener):
             if previous:
                 pipeline.expire(keys.backfill(previous), _REPLACED_TTL_SECONDS)
             await pipeline.execute()
+        await arepaired(
+            self._client, lambda: schedule_types([schedule.uid]), partial(self._remember, schedule.uid, backfill.id)
+        )
         return True
+
+    async def _remember(self, uid: str, id: str) -> None:
+        """Add a backfill to its schedule's list. If the scheduler dies before that, only the list is incomplete."""
+        async with self._client.pipeline(transaction=True) as pipeline:
+            remember_backfill(pipeline, uid, id)
+            await pipeline.execute()
 
     # backfills ----------------------------------------------------------------------------------------
     async def _continue_backfill(self, member: bytes) -> None:

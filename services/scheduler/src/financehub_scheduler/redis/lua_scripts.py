@@ -13,6 +13,7 @@ KEY_FUNCTIONS = {
     "schedule_key": keys.schedule,
     "recent_runs_key": keys.schedule_recent,
     "backlog_key": keys.schedule_backlog,
+    "schedule_backfills_key": keys.schedule_backfills,
     "backfill_key": keys.backfill,
     "queue_key": queue_keys.ready,
     "messages_key": queue_keys.messages,

@@ -10,7 +10,9 @@ from financehub_shared.monitor import RunRecord, RunState, TaskStats
 from financehub_shared.monitor.outcome_history import OutcomeHour, no_outcomes, outcomes_by_task, sum_outcomes
 from financehub_shared.monitor.run_filter import RunFilter, RunPosition
 from financehub_shared.monitor.run_listing import ALL_RUNS, RunPage
+from financehub_shared.redis.schedule_record import BackfillInfo
 from financehub_shared.schedules import ScheduleInfo, list_schedules, refused_schedules
+from financehub_shared.schedules.backfill_list import list_backfills
 from financehub_web.reading.base import Readings
 from financehub_web.reading.cache import Reading
 
@@ -28,6 +30,10 @@ class WorkReadings(Readings):
     def refused_schedules(self) -> Reading[dict[str, str]]:
         """Return position (`file:line`) → problem of each document that the scheduler refused."""
         return self._queues.get("refused-schedules", lambda: refused_schedules(self._client))
+
+    def schedule_backfills(self, uid: str) -> Reading[list[BackfillInfo]]:
+        """Return the newest backfills of a schedule, at most ten, newest first."""
+        return self._queues.get(("schedule-backfills", uid), lambda: list_backfills(self._client, uid))
 
     def schedule_runs(self, uid: str) -> Reading[list[RunRecord]]:
         """Return the newest runs of a schedule, at most ten, newest first."""

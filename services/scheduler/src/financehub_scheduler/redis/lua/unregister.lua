@@ -10,7 +10,7 @@ for _, uid in ipairs(uids) do
   local name = redis.call('hget', record, schedule_field.name)
   -- A newer schedule may have the same name.
   if name and redis.call('hget', keys.names, name) == uid then redis.call('hdel', keys.names, name) end
-  redis.call('del', record, recent_runs_key(uid), backlog_key(uid))
+  redis.call('del', record, recent_runs_key(uid), backlog_key(uid), schedule_backfills_key(uid))
   redis.call('hset', record, schedule_field.fingerprint, fingerprints.deleted)
   redis.call('expire', record, 3600)
   redis.call('hdel', keys.high_water_marks, uid)
