@@ -143,7 +143,7 @@ class Fleet:
         """Send SIGTERM to the main process, as the kubelet does, and return its exit code."""
         process = self._processes.pop(name)
         process.terminate()
-        return process.wait(timeout=30)
+        return process.wait(timeout=60)
 
     def pid(self, name: str) -> int:
         """Return the id of a main process, which is also the id of the session of its children."""
@@ -183,7 +183,7 @@ class Fleet:
             env=self._environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         assert code in {None, done.returncode}, f"exit {done.returncode}: {done.stderr}"

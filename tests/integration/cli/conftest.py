@@ -55,7 +55,7 @@ def shell(invoke: Cli) -> Cli:
     command = Path(sys.executable).parent / "financehub"
 
     def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run([command, *arguments], capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run([command, *arguments], capture_output=True, text=True, check=False, timeout=180)
 
     return run
 

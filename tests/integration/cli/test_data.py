@@ -245,7 +245,7 @@ def test_watch_with_json_prints_one_line_per_refresh_until_ctrl_c(redis_url: str
         while json.loads(process.stdout.readline())[0]["price"] != "2":
             assert time.monotonic() < limit
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=60)
     finally:
         end(process)
     assert (process.returncode, errors) == (0, "")

@@ -83,7 +83,7 @@ def test_assets_add_without_worker_adds_the_asset_and_says_that_nothing_was_fetc
     result = invoke("assets", "add", "MSFT", "--type", "stock")
     assert result.exit_code == 0
     assert "first fetch: not done: no live worker serves queue 'high'. MSFT is added, and the next run" in result.stdout
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     assert "MSFT" in {asset.symbol for asset in store.assets()}
     assert redis_client.keys("dramatiq:*") == []
     (added,) = cli("assets", "add", "MSFT", "--type", "stock")

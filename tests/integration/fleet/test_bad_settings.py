@@ -15,7 +15,7 @@ TIERS = ["high", "medium", "low"]
 def run(command: list[str], environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
     """Run an entry point and wait until it ends."""
     env = {"PATH": os.environ["PATH"], **environment}
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_clock_that_is_set_while_messages_wait_has_no_effect(fleet: StartFleet) 
         monitor = TaskMonitor(client)
         for number, shift in enumerate((BEHIND, AHEAD), start=1):
             before = time.monotonic()
-            enqueue(broker, TASK, delay=3, options={"max_age": 60_000})
+            enqueue(broker, TASK, delay=8, options={"max_age": 60_000})
             eventually(
                 lambda: client.scard(keys.acks(worker_of(client), "low.DQ")) == 1, "the message waits in the worker"
             )

@@ -20,7 +20,7 @@ SIZE = 1_999_000
 #: The constructs that take the longest time to parse. The last one exceeds the limit of CPU time.
 CONSTRUCTS = ("text of author", "blank lines before the root", "entries with long broken titles")
 #: If feedparser ran in a thread, the worker would not answer for more than a minute. The test machine may be busy.
-SILENT_SECONDS_MAX = 1.0
+SILENT_SECONDS_MAX = 20.0
 GOOD = (
     "<rss version='2.0'><channel><title>Good</title><item><title>{title}</title><link>/?q={title}</link></item>"
     "</channel></rss>"
@@ -117,4 +117,4 @@ def test_worker_with_hostile_feeds_stays_responsive_and_reads_the_others(fleet: 
     assert probe.longest < SILENT_SECONDS_MAX
     assert len(parsers_of(session)) == 1
     running.terminate("medium")
-    assert not parsers_of(session)
+    eventually(lambda: not parsers_of(session), "the parser process has ended")

@@ -126,6 +126,7 @@ def assert_recovered(fleet: Fleet, before: dict[str, Scrape], servers: Iterable[
     eventually(recovered, "all metrics are exposed again")
 
 
+@pytest.mark.alone
 def test_scrape_with_hung_redis_has_own_metrics_within_limit(fleet: StartFleet) -> None:
     """Every process responds to each scrape within 2 s, with redis_up 0, its own counters and no metric from Redis, and
     exposes all metrics again after Redis has recovered.
@@ -179,6 +180,7 @@ def test_scrape_with_full_redis_shows_its_memory(fleet: StartFleet) -> None:
     assert_recovered(running, before, ["queues"])
 
 
+@pytest.mark.alone
 def test_scrape_with_two_servers_shows_which_one_hangs(
     fleet: StartFleet, redis_server: Callable[..., RedisServer]
 ) -> None:

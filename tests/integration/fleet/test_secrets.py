@@ -52,7 +52,7 @@ def test_fleet_with_failures_exposes_no_secret(fleet: StartFleet) -> None:
 
     texts = {name: running.log(name) for name in ("scheduler", "high")}
     for name, port in running.ports.items():
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
             texts[f"metrics of {name}"] = answer.read().decode()
         texts[f"health of {name}"] = str(running.health(name))
     with running.redis() as client:
@@ -89,7 +89,7 @@ def test_fleet_with_secret_feeds_exposes_no_part_of_them(fleet: StartFleet, simu
     texts = {name: running.log(name) for name in ("scheduler", "medium")}
     assert f"{base.split(':')[0]}" in texts["medium"]
     for name, port in running.ports.items():
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
             texts[f"metrics of {name}"] = answer.read().decode()
         texts[f"health of {name}"] = str(running.health(name))
     with running.redis() as client:

@@ -31,7 +31,7 @@ class ProbeReader:
 
     def __init__(self, urls: Mapping[str, str], clock: Clock | None = None, *, details: bool = True) -> None:
         self.metrics = Metrics("scheduler")
-        clients = {name: connect(url, retries=0, timeout=0.5) for name, url in urls.items()}
+        clients = {name: connect(url, retries=0, timeout=2) for name, url in urls.items()}
         self._probe = RedisProbe(clients, clock or SystemClock(), self.metrics.redis_command_duration, details=details)
 
     def read(self) -> dict[str, dict[tuple[str, ...], float]]:

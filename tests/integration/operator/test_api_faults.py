@@ -131,7 +131,7 @@ def test_scheduler_follows_the_definition_without_a_restart(
     of_one = start(scheduler_user(plane, namespace_one).kubeconfig, "--namespace", namespace_one)
     for process in (of_all, of_one):
         outages = eventually(
-            lambda process=process: process.events("watch_unavailable"), "the missing CRD is logged", within=30
+            lambda process=process: process.events("watch_unavailable"), "the missing CRD is logged", within=90
         )
         assert "deploy/operator/crd.yaml" in outages[0]["problem"]
     for number in range(2):
@@ -140,17 +140,17 @@ def test_scheduler_follows_the_definition_without_a_restart(
         Tasks(plane, namespace_all).apply("a", **EACH_SECOND, queue=f"all{number}")
         Tasks(plane, namespace_one).apply("o", **EACH_SECOND, queue=f"one{number}")
         for queue in (f"all{number}", f"one{number}"):
-            eventually(lambda queue=queue: len(messages(redis_client, queue)) >= 2, f"{queue} runs", within=30)
+            eventually(lambda queue=queue: len(messages(redis_client, queue)) >= 2, f"{queue} runs", within=90)
         if number == 0:
             eventually(
                 lambda: all(process.events("watch_available_again") for process in (of_all, of_one)),
                 "both watch",
-                within=30,
+                within=90,
             )
             delete_definition(plane)
-            eventually(lambda: not schedules(redis_client), "all have ended", within=30)
+            eventually(lambda: not schedules(redis_client), "all have ended", within=90)
     plane.request("DELETE", f"/api/v1/namespaces/{namespace_one}")
-    eventually(lambda: set(schedules(redis_client)) == {"a"}, "those of the namespace have ended", within=30)
+    eventually(lambda: set(schedules(redis_client)) == {"a"}, "those of the namespace have ended", within=90)
     count = len(messages(redis_client, "all1"))
     eventually(lambda: len(messages(redis_client, "all1")) >= count + 2, "the other one keeps running")
     for process in (of_all, of_one):

@@ -69,5 +69,5 @@ def test_manage_definition_creates_updates_and_deletes(own_control_plane: Callab
     assert plane.kubectl("get", "st", "mine", "--namespace", namespace, "-o", "name").stdout
 
     assert _run("delete", deleter).stdout == "scheduledtasks.financehub.io is gone\n"
-    eventually(lambda: not plane.kubectl("get", "crd", "-o", "name").stdout, "the definition is gone", within=30)
+    eventually(lambda: not plane.kubectl("get", "crd", "-o", "name").stdout, "the definition is gone", within=90)
     assert _run("delete", deleter).returncode == 0

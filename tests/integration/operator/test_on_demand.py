@@ -121,7 +121,7 @@ def test_backfill_of_killed_scheduler_is_continued_by_the_next(
         found.update(count_by_due_time(take_messages(redis_client)))
         return found.total() >= RUNS
 
-    eventually(all_found, "the rest is enqueued while the queue drains", within=30)
+    eventually(all_found, "the rest is enqueued while the queue drains", within=90)
     assert set(found.values()) == {1}
     assert len(found) == RUNS
     eventually(lambda: has_state(redis_client, "finished"), "it is finished")

@@ -33,7 +33,7 @@ def test_process_that_ends_is_alive_and_not_ready(redis_url: str) -> None:
 
     def status(path: str) -> int:
         try:
-            return httpx.get(f"http://localhost:{probes}{path}", timeout=5).status_code
+            return httpx.get(f"http://localhost:{probes}{path}", timeout=30).status_code
         except httpx.TransportError:
             return 0
 
@@ -41,7 +41,7 @@ def test_process_that_ends_is_alive_and_not_ready(redis_url: str) -> None:
         eventually(lambda: status("/readyz") == 200, "the process is ready")
         with socket.create_connection(("localhost", port)) as client:
             client.sendall(UNFINISHED)
-            assert httpx.get(f"http://localhost:{port}/api/health", timeout=5).status_code in {200, 503}
+            assert httpx.get(f"http://localhost:{port}/api/health", timeout=30).status_code in {200, 503}
             process.send_signal(signal.SIGTERM)
             eventually(lambda: status("/readyz") == 503, "the process is not ready")
             assert status("/livez") == 200
