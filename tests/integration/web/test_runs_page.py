@@ -96,3 +96,28 @@ def test_page_of_a_failed_run_leads_to_its_dead_letter_and_traceback(redis_clien
     for link in ("/dead-letters/letter", "/schedules/default/a", "/fleet#process-w-live", "/runs?correlation_id=run"):
         assert f'href="{link}"' in page, link
     assert 'data-copy="run" aria-label="Copy the correlation id"' in page
+
+
+def test_pages_of_ten_thousand_runs_contain_each_run_once(redis_client: redis.Redis, redis_url: str) -> None:
+    """The first pages follow each other without a gap, and so do the last ones, where the list ends."""
+    count, at = 10_000, float(int(time.time())) - 20_000
+    pipeline = redis_client.pipeline(transaction=False)
+    pipeline.sadd(keys.TASKS, "task")
+    pipeline.zadd(keys.task_recent("task"), {f"run-{number}": at + number // 3 for number in range(count)})
+    for number in range(count):
+        fields = {"state": "succeeded", "task": "task", "finished_at": at + number // 3}
+        pipeline.hset(keys.run(f"run-{number}"), mapping=fields)
+    pipeline.execute()
+    newest_first = sorted(range(count), key=lambda number: (number // 3, f"run-{number}"), reverse=True)
+    with serving(redis_url, web_requests_per_second=1_000) as server, server.client() as client:
+        for start in (0, count - 120):
+            before = f"?before={at + newest_first[start - 1] // 3}~run-{newest_first[start - 1]}" if start else ""
+            page = client.get(f"/runs{before}")
+            found = _ids(page)
+            for _ in range(2):
+                link = re.search(r'<a rel="next" href="([^"]+)"', page.text)
+                assert link
+                page = client.get(f"/runs{unescape(link[1])}")
+                found += _ids(page)
+            assert found == [f"run-{number}" for number in newest_first[start : start + 150]]
+        assert 'rel="next"' not in page.text
