@@ -128,7 +128,7 @@ def test_filter_of_dead_letters_examines_a_limited_number_of_them(
 
 @pytest.mark.parametrize("path", ["/quotes", "/news", "/assets", "/schedules", "/dead-letters"])
 def test_page_of_the_console_behind_the_last_one_leads_to_the_last_one(client: httpx.Client, path: str) -> None:
-    """A number that is too large is no error, because a list may have become shorter, and the filter stays."""
+    """A list may have become shorter, so a number that is too large is not refused. Zero is."""
     response = client.get(f"{path}?page=99", follow_redirects=True)
     assert response.status_code == 200
     assert str(response.url).endswith(f"{path}?page=1")
