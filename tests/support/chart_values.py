@@ -71,7 +71,15 @@ auth:
   trustedProxies: [10.244.0.0/16]
   operators: [alice@example.com]
 autoscaling: {enabled: true, minReplicas: 2}
-service: {type: LoadBalancer, port: 8080, labels: {team: quants}, annotations: {example.org/note: by hand}}
+service:
+  type: LoadBalancer
+  port: 8080
+  nodePort: 30080
+  loadBalancerClass: example.org/internal
+  loadBalancerSourceRanges: [10.0.0.0/8]
+  externalTrafficPolicy: Local
+  labels: {team: quants}
+  annotations: {example.org/note: by hand}
 ingress:
   enabled: true
   className: nginx

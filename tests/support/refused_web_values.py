@@ -18,6 +18,10 @@ def _ingress(**values: Any) -> Values:
     return _web(ingress={"enabled": True, **values})
 
 
+def _service(**values: Any) -> Values:
+    return _web(service=values)
+
+
 def _path(path: str, path_type: str = "Prefix") -> Values:
     return _ingress(hosts=[{"host": "market.example.com", "paths": [{"path": path, "pathType": path_type}]}])
 
@@ -168,6 +172,26 @@ WEB_CASES = {
     "an Ingress without a console": _disabled("ingress", _path("/")),
     "a route without a console": _disabled("httpRoute", _route()),
     "scaling without a console": _disabled("autoscaling", _web(autoscaling={"enabled": True})),
+    "a port of nodes for a Service in the cluster": Case(
+        _service(nodePort=30080),
+        ("web.service.nodePort", "the type ClusterIP", "NodePort or LoadBalancer", "remove it"),
+        (_service(type="NodePort"), _service(type="LoadBalancer"), _service(nodePort=None)),
+    ),
+    "a class of load balancers for a Service of nodes": Case(
+        _service(type="NodePort", loadBalancerClass="service.k8s.aws/nlb"),
+        ("web.service.loadBalancerClass", "the type NodePort", "set web.service.type to LoadBalancer"),
+        (_service(type="LoadBalancer"), _service(loadBalancerClass="")),
+    ),
+    "networks of a load balancer that does not exist": Case(
+        _service(loadBalancerSourceRanges=["203.0.113.0/24"]),
+        ("web.service.loadBalancerSourceRanges", "the type ClusterIP", "set web.service.type to LoadBalancer"),
+        (_service(type="LoadBalancer"), _service(loadBalancerSourceRanges=[])),
+    ),
+    "a policy for outside of a Service in the cluster": Case(
+        _service(externalTrafficPolicy="Local"),
+        ("web.service.externalTrafficPolicy", "the type ClusterIP", "NodePort or LoadBalancer"),
+        (_service(type="NodePort"), _service(externalTrafficPolicy="")),
+    ),
     "a maximum of consoles below the minimum": Case(
         _web(autoscaling={"enabled": True, "minReplicas": 4}),
         ("web.autoscaling", "maxReplicas (3)", "minReplicas (4)", "raise maxReplicas"),

@@ -25,7 +25,7 @@ _BLOCKS: list[dict[str, Any]] = [
     yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", _SECTION[1], re.MULTILINE | re.DOTALL)
 ]
 _COMMANDS: list[str] = re.findall(r"^```\n(.*?)^```", _SECTION[1], re.MULTILINE | re.DOTALL)
-_INGRESS, _ROUTE, _SCALING = (block for block in _BLOCKS if "web" in block)
+_INGRESS, _ROUTE, _BALANCER, _SCALING = (block for block in _BLOCKS if "web" in block)
 (_MIDDLEWARE,) = (block for block in _BLOCKS if "web" not in block)
 
 
@@ -56,9 +56,16 @@ def test_route_of_the_readme_publishes_the_prefix():
     assert "https://tools.example.com/financehub/" in manifests.notes
 
 
+def test_load_balancer_of_the_readme_admits_one_network_and_keeps_addresses():
+    """The load balancer admits only the network of the example, and nodes do not replace the addresses of clients."""
+    spec = render(_BALANCER).one("Service", "financehub-web")["spec"]
+    assert (spec["type"], spec["externalTrafficPolicy"]) == ("LoadBalancer", "Local")
+    assert spec["loadBalancerSourceRanges"] == ["203.0.113.0/24"]
+
+
 def test_examples_of_the_readme_can_be_combined():
     """All values of the section together are valid, and they have the described resources."""
-    manifests = render(merged(_INGRESS, _ROUTE, _SCALING))
+    manifests = render(merged(_INGRESS, _ROUTE, _BALANCER, _SCALING))
     assert {"Ingress", "HTTPRoute"} <= {each["kind"] for each in manifests.documents}
     assert manifests.one("HorizontalPodAutoscaler", "financehub-web")["spec"]["minReplicas"] == 2
 

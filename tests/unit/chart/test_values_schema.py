@@ -146,6 +146,8 @@ def test_empty_section_is_refused_by_name(path: tuple[str, ...]):
         ({"web": {"autoscaling": {"minReplicas": 0}}}, "/web/autoscaling/minReplicas"),
         ({"web": {"service": {"type": "ExternalName"}}}, "/web/service/type"),
         ({"web": {"service": {"port": 0}}}, "/web/service/port"),
+        ({"web": {"service": {"externalTrafficPolicy": "local"}}}, "/web/service/externalTrafficPolicy"),
+        ({"web": {"service": {"loadBalancerSourceRanges": ["10.0.0.1"]}}}, "/web/service/loadBalancerSourceRanges/0"),
         ({"web": {"ingress": {"hosts": ["market.example.com"]}}}, "/web/ingress/hosts/0"),
         ({"web": {"ingress": {"hosts": [{"host": "a.example", "paths": ["/"]}]}}}, "/web/ingress/hosts/0/paths/0"),
         ({"web": {"httpRoute": {"hostname": "a.example"}}}, "hostname"),

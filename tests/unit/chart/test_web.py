@@ -146,6 +146,25 @@ def test_service_has_the_labels_and_annotations_of_the_values():
     assert metadata["annotations"] == service["annotations"]
 
 
+def test_service_outside_the_cluster_has_the_values():
+    """The port, the class, the networks and the traffic policy of a load balancer are those of the values."""
+    service = {
+        "type": "LoadBalancer",
+        "nodePort": 30080,
+        "loadBalancerClass": "service.k8s.aws/nlb",
+        "loadBalancerSourceRanges": ["203.0.113.0/24"],
+        "externalTrafficPolicy": "Local",
+    }
+    spec = render({"web": {"service": service}}).one("Service", "financehub-web")["spec"]
+    assert spec["ports"] == [{"name": "http", "port": 80, "targetPort": "web", "nodePort": 30080}]
+    assert {name: spec[name] for name in service.keys() - {"nodePort"}} == {
+        name: value for name, value in service.items() if name != "nodePort"
+    }
+    plain = render().one("Service", "financehub-web")["spec"]
+    assert plain["ports"] == [{"name": "http", "port": 80, "targetPort": "web"}]
+    assert not plain.keys() & service.keys() - {"type"}
+
+
 def test_console_answers_while_proxies_forget_it():
     """During an update, a new pod is ready first, and an old one answers for 5 s before it gets SIGTERM."""
     manifests = render()
