@@ -99,3 +99,29 @@ def test_closes_of_a_foreign_key_are_missing_and_reported(redis_client: redis.Re
     symbols = dict.fromkeys(("BTC-USD", "ETH-USD", "NONE-USD"), AssetType.CRYPTO)
     assert store.closes(symbols, START, END, unreadable=damaged).keys() == {"BTC-USD"}
     assert list(damaged) == [keys.history("ETH-USD", _DAYS[1])]
+
+
+def _append(client: redis.Redis, symbol: str, seconds: float, price: str, **more: object) -> None:
+    day, record = encode_point(quote(symbol, price, MIDNIGHT + seconds, **more))
+    client.append(keys.history(symbol, day), record)
+
+
+@pytest.mark.parametrize(
+    ("type", "expected"), [(AssetType.STOCK, [50, 51]), (AssetType.CRYPTO, [100, 51])], ids=["stock", "coin"]
+)
+def test_closes_over_a_split_are_on_the_new_scale(redis_client: redis.Redis, type: AssetType, expected: list[float]):
+    """The bars show that a stock was split. A coin has no splits, so its price has really fallen."""
+    store = RedisStore(redis_client)
+    store.put_bars([bars("X", range(_DAYS[1] - 3, _DAYS[1]), 50 - _DAYS[0] / 1_000 - 0.25)])
+    _append(redis_client, "X", -3_600, "100")
+    _append(redis_client, "X", 0, "51")
+    closes = store.closes({"X": type}, START, END)["X"]
+    assert [price for _, price in closes.points] == expected
+
+
+def test_closes_never_mix_simulated_and_real_prices(redis_client: redis.Redis):
+    """Only prices like the newest one are returned, also if each day has prices of one kind."""
+    _append(redis_client, "X", -3_600, "100", provider="simulated/binance")
+    _append(redis_client, "X", 0, "7")
+    closes = RedisStore(redis_client).closes({"X": AssetType.CRYPTO}, START, END)["X"]
+    assert list(closes.points) == [(MIDNIGHT, 7.0)]
