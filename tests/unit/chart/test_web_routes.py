@@ -134,7 +134,7 @@ _PROXY = {"web": {"auth": {"userHeader": "X-Forwarded-User", "trustedProxies": [
         (merged(_ROUTE, {"web": {"httpRoute": {"hostnames": []}}}), "  kubectl get httproute -n market financehub-web"),
         ({"web": {"service": {"type": "LoadBalancer"}}}, "  kubectl get service -n market financehub-web"),
         (_PROXY, "  the address of your proxy, whose target is http://financehub-web.market.svc:80/"),
-        (_TOKENS, "To open the console, in which operators can also change something:"),
+        (_TOKENS, "To open the console, in which operators can also make changes:"),
     ],
     ids=str,
 )
@@ -156,3 +156,36 @@ def test_notes_say_who_may_open_the_console():
     notes = render(_TOKENS).notes
     assert "any name, and a token whose hash is in the Secret web-tokens" in notes
     assert "Everybody" not in notes + render(_PROXY).notes
+
+
+_NETWORK = {"networkPolicy": {"ingressFrom": [{"podSelector": {"matchLabels": {"app": "proxy"}}}]}}
+_BALANCER = {"web": {"service": {"type": "LoadBalancer"}}}
+_LOCAL = {"web": {"service": {"type": "LoadBalancer", "externalTrafficPolicy": "Local"}}}
+_ONE_PROXY = {"web": {"auth": {"trustedProxies": ["10.0.0.1"]}}}
+_BOTH = "set networkPolicy.enabled=true and networkPolicy.ingressFrom."
+_WITHOUT_POLICIES = {"networkPolicy": {"enabled": False}}
+
+
+@pytest.mark.parametrize(
+    ("values", "advice"),
+    [
+        (_PROXY, ["set networkPolicy.ingressFrom."]),
+        (merged(_PROXY, _NETWORK), []),
+        (
+            merged(_PROXY, _NETWORK, _WITHOUT_POLICIES),
+            [_BOTH],
+        ),
+        (merged(_PROXY, _NETWORK, _BALANCER), ["Set web.service.externalTrafficPolicy=Local"]),
+        (merged(_PROXY, _BALANCER), ["set networkPolicy.ingressFrom.", "Set web.service.externalTrafficPolicy=Local"]),
+        (merged(_PROXY, _NETWORK, _LOCAL), []),
+        (merged(_PROXY, _ONE_PROXY, _BALANCER), []),
+        (merged(_TOKENS, _BALANCER), []),
+        ({}, []),
+    ],
+    ids=str,
+)
+def test_notes_warn_if_others_than_the_proxy_can_name_a_user(values: dict[str, Any], advice: list[str]):
+    """If a whole network is trusted, the notes say who else in it could send the header, and what prevents it."""
+    notes = render(values).notes
+    assert notes.count("*** WARNING") == len(advice)
+    assert [each for each in advice if each not in notes] == []

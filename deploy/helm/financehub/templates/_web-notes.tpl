@@ -6,7 +6,7 @@
 {{- $service := printf "%s-web" (include "financehub.fullname" .) }}
 {{- $namespace := ternary "" (printf " -n %s" .Release.Namespace) (eq .Release.Namespace "default") }}
 
-To open the console, {{ ternary "which is read-only" "in which operators can also change something" (eq $web.mode "read-only") }}:
+To open the console, {{ ternary "which is read-only" "in which operators can also make changes" (eq $web.mode "read-only") }}:
 {{- range include "financehub.web.addresses" . | fromYamlArray }}
   {{ . }}
 {{- else }}
@@ -27,6 +27,28 @@ To open the console, {{ ternary "which is read-only" "in which operators can als
 A browser asks for a name and a password: any name, and a token whose hash is in the Secret {{ $auth.existingSecret }}.
 {{- else if not $auth.userHeader }}
 Everybody who reaches it can read it. web.auth in the chart's values limits it to users.
+{{- end }}
+{{- include "financehub.web.warnings" . }}
+{{- end }}
+{{- end -}}
+
+{{/* What other connections than those of the proxy could do with its user header, unless the values prevent it. */}}
+{{- define "financehub.web.warnings" -}}
+{{- $auth := .Values.web.auth }}
+{{- $policy := .Values.networkPolicy }}
+{{- $service := .Values.web.service }}
+{{- /* An address is that of a proxy, and a network usually that of all pods or nodes. */}}
+{{- if and $auth.userHeader (join "," $auth.trustedProxies | contains "/") }}
+{{- if not (and $policy.enabled $policy.ingressFrom) }}
+
+*** WARNING: every pod in the networks of web.auth.trustedProxies can send the header {{ $auth.userHeader }}, and so be any user.
+Let only the proxy connect: set {{ if not $policy.enabled }}networkPolicy.enabled=true and {{ end }}networkPolicy.ingressFrom.
+{{- end }}
+{{- if and (ne $service.type "ClusterIP") (ne $service.externalTrafficPolicy "Local") }}
+
+*** WARNING: with a Service of the type {{ $service.type }}, connections from outside the cluster come from the addresses of nodes.
+If web.auth.trustedProxies contains these, anybody can send the header {{ $auth.userHeader }}, and so be any user.
+Set web.service.externalTrafficPolicy=Local, or web.service.type=ClusterIP.
 {{- end }}
 {{- end }}
 {{- end -}}
