@@ -25,8 +25,9 @@ _BLOCKS: list[dict[str, Any]] = [
     yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", _SECTION[1], re.MULTILINE | re.DOTALL)
 ]
 _COMMANDS: list[str] = re.findall(r"^```\n(.*?)^```", _SECTION[1], re.MULTILINE | re.DOTALL)
-_INGRESS, _ROUTE, _BALANCER, _SCALING = (block for block in _BLOCKS if "web" in block)
-(_MIDDLEWARE,) = (block for block in _BLOCKS if "web" not in block)
+_INGRESS, _ROUTE, _CLOUD, _BALANCER, _SCALING = (block for block in _BLOCKS if "web" in block)
+_RESOURCES = {block["kind"]: block for block in _BLOCKS if "web" not in block}
+_MIDDLEWARE = _RESOURCES["Middleware"]
 
 
 def _settings(manifests: Manifests) -> Settings:
@@ -56,6 +57,21 @@ def test_route_of_the_readme_publishes_the_prefix():
     assert "https://tools.example.com/financehub/" in manifests.notes
 
 
+def test_load_balancers_of_a_cloud_check_the_readiness_of_the_pods():
+    """The examples for EKS and GKE have the port and the path of the readiness probe, and the name of the Service."""
+    manifests = render(_CLOUD)
+    (container,) = manifests.deployment("web")["spec"]["template"]["spec"]["containers"]
+    probe = container["readinessProbe"]["httpGet"]
+    (port,) = [each["containerPort"] for each in container["ports"] if each["name"] == probe["port"]]
+    annotations = manifests.one("Ingress", "financehub-web")["metadata"]["annotations"]
+    assert annotations["alb.ingress.kubernetes.io/healthcheck-port"] == str(port)
+    assert annotations["alb.ingress.kubernetes.io/healthcheck-path"] == probe["path"]
+    policy = _RESOURCES["HealthCheckPolicy"]
+    assert manifests.has("Service", policy["spec"]["targetRef"]["name"])
+    check = policy["spec"]["default"]["config"]["httpHealthCheck"]
+    assert (check["port"], check["requestPath"]) == (port, probe["path"])
+
+
 def test_load_balancer_of_the_readme_admits_one_network_and_keeps_addresses():
     """The load balancer admits only the network of the example, and nodes do not replace the addresses of clients."""
     spec = render(_BALANCER).one("Service", "financehub-web")["spec"]
@@ -65,7 +81,7 @@ def test_load_balancer_of_the_readme_admits_one_network_and_keeps_addresses():
 
 def test_examples_of_the_readme_can_be_combined():
     """All values of the section together are valid, and they have the described resources."""
-    manifests = render(merged(_INGRESS, _ROUTE, _BALANCER, _SCALING))
+    manifests = render(merged(_INGRESS, _ROUTE, _CLOUD, _BALANCER, _SCALING))
     assert {"Ingress", "HTTPRoute"} <= {each["kind"] for each in manifests.documents}
     assert manifests.one("HorizontalPodAutoscaler", "financehub-web")["spec"]["minReplicas"] == 2
 

@@ -143,6 +143,7 @@ def test_empty_section_is_refused_by_name(path: tuple[str, ...]):
         ({"web": {"auth": {"operators": [""]}}}, "/web/auth/operators/0"),
         ({"web": {"auth": {"trustedProxies": "10.0.0.0/8"}}}, "/web/auth/trustedProxies"),
         ({"web": {"replicas": 0}}, "/web/replicas"),
+        ({"web": {"shutdownDelaySeconds": 0}}, "/web/shutdownDelaySeconds"),
         ({"web": {"autoscaling": {"minReplicas": 0}}}, "/web/autoscaling/minReplicas"),
         ({"web": {"service": {"type": "ExternalName"}}}, "/web/service/type"),
         ({"web": {"service": {"port": 0}}}, "/web/service/port"),

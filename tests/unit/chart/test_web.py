@@ -165,14 +165,14 @@ def test_service_outside_the_cluster_has_the_values():
     assert not plain.keys() & service.keys() - {"type"}
 
 
-def test_console_answers_while_proxies_forget_it():
-    """During an update, a new pod is ready first, and an old one answers for 5 s before it gets SIGTERM."""
-    manifests = render()
+@pytest.mark.parametrize(("values", "seconds"), [({}, 5), ({"web": {"shutdownDelaySeconds": 40}}, 40)], ids=str)
+def test_console_answers_while_proxies_forget_it(values: dict[str, Any], seconds: int):
+    """During an update, a new pod is ready first, and an old one answers for the delay before it gets SIGTERM."""
+    manifests = render(values)
     assert manifests.deployment("web")["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
-    sleep = _container(manifests)["lifecycle"]["preStop"]["sleep"]["seconds"]
-    assert sleep == 5
+    assert _container(manifests)["lifecycle"]["preStop"]["sleep"]["seconds"] == seconds
     # Open requests then get up to 5 s.
-    assert _pod(manifests)["terminationGracePeriodSeconds"] >= sleep + 15
+    assert _pod(manifests)["terminationGracePeriodSeconds"] >= seconds + 15
 
 
 def test_account_of_the_console_has_no_rights():
