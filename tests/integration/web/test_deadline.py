@@ -2,20 +2,23 @@
 
 import socket
 import time
+from contextlib import ExitStack
 
 import httpx
 import pytest
 
+from support.waiting import eventually
 from support.web_server import serving
 
 HEAD = b"GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\n"
+FORM = b"POST /actions/purge HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: same-origin\r\nContent-Length: 9\r\n\r\nid="
 
 
 def test_connection_without_a_complete_request_is_closed(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither silence nor a header now and then keeps a connection, before the first request and after one."""
-    monkeypatch.setattr("financehub_web.http.deadline.HEAD_SECONDS", 0.5)
-    with serving(redis_url) as server:
-        for sent in (b"", HEAD, HEAD + b"\r\n" + HEAD):
+    """Neither silence nor a part of a request keeps a connection, before the first request and after one."""
+    monkeypatch.setattr("financehub_web.http.deadline.REQUEST_SECONDS", 0.5)
+    with serving(redis_url, web_mode="write", web_host="localhost") as server:
+        for sent in (b"", HEAD, HEAD + b"\r\n" + HEAD, FORM):
             with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
                 client.sendall(sent)
                 began = time.monotonic()
@@ -38,7 +41,7 @@ def is_closed_after(client: socket.socket, data: bytes) -> bool:
 
 def test_stream_and_idle_client_outlive_the_deadline(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The deadline is for the head of a request only."""
-    monkeypatch.setattr("financehub_web.http.deadline.HEAD_SECONDS", 1.5)
+    monkeypatch.setattr("financehub_web.http.deadline.REQUEST_SECONDS", 1.5)
     with serving(redis_url) as server, server.client() as client:
         with client.stream("GET", "/api/v1/stream/quotes") as stream:
             lines = stream.iter_lines()
@@ -50,3 +53,22 @@ def test_stream_and_idle_client_outlive_the_deadline(redis_url: str, monkeypatch
                 time.sleep(2)
                 assert other.get("/api/health").status_code == first.status_code
         assert server.client().get("/api/health").status_code in {200, 503}
+
+
+def test_connections_beyond_the_limit_get_503(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients that stay connected cannot use up the memory of the process, and others are served when they leave."""
+    monkeypatch.setattr("financehub_web.app.MOST_CONNECTIONS", 10)
+    monkeypatch.setattr("financehub_web.http.deadline.REQUEST_SECONDS", 600)  # so that all of them stay connected
+    with serving(redis_url) as server, ExitStack() as stack:
+        clients = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=20)) for _ in range(10)
+        ]
+
+        def status() -> int:
+            with server.client() as client:
+                return client.get("/static/console.css").status_code
+
+        eventually(lambda: status() == 503, "the limit is reached", ignored=httpx.TransportError)
+        for client in clients:
+            client.close()
+        eventually(lambda: status() == 200, "others are served again", ignored=httpx.TransportError)

@@ -33,7 +33,7 @@ from financehub_web.api.rate_limit import RateLimit, request_limiter
 from financehub_web.api.setup import add_api
 from financehub_web.console.errors import add_error_pages
 from financehub_web.console.pages import router as pages
-from financehub_web.http.deadline import HeadDeadline
+from financehub_web.http.deadline import RequestDeadline
 from financehub_web.http.failures import Failures
 from financehub_web.http.head import HeadRequests
 from financehub_web.http.measuring import Measuring
@@ -50,6 +50,9 @@ from financehub_web.reading.fleet import Fleet
 
 log = structlog.get_logger(__name__)
 
+#: Open connections, also those of streams. Each takes a file and about 30 kB, and without a limit, many clients that do
+#: not read their answers would use up both.
+MOST_CONNECTIONS = 500
 #: Seconds for which open requests may end after a signal.
 _DRAIN_SECONDS = 5
 
@@ -151,7 +154,8 @@ def build_server(app: FastAPI, feed: QuoteFeed) -> uvicorn.Server:
     """
     config = uvicorn.Config(
         app,
-        http=HeadDeadline,
+        http=RequestDeadline,
+        limit_concurrency=MOST_CONNECTIONS,
         # no route is a web socket, so the libraries for them need not be loaded
         ws="none",
         lifespan="on",

@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import parse_qs
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from financehub_web.console.errors import PageError
 
@@ -18,13 +18,17 @@ async def read_form(request: Request) -> dict[str, list[str]]:
     """Return the values of a form by their names.
 
     Raises:
-        PageError: The form is too large.
+        PageError: The form is too large, or the connection was closed before all of it arrived.
     """
     body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            raise _too_large(f"{MOST_BYTES:,} bytes")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MOST_BYTES:
+                raise _too_large(f"{MOST_BYTES:,} bytes")
+    except ClientDisconnect as error:
+        detail = "The connection was closed before the whole form arrived. Nothing was changed."
+        raise PageError(HTTPStatus.REQUEST_TIMEOUT, "The form is not complete", detail) from error
     if body.count(b"&") >= MOST_VALUES:
         raise _too_large(f"{MOST_VALUES:,} values")
     return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)

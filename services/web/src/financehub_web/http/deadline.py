@@ -6,11 +6,13 @@ from typing import Final
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-#: Seconds within which the request line and all headers must arrive.
-HEAD_SECONDS: Final = 10.0
+#: Seconds within which a request must arrive, with its headers and its body. The largest form has 100 kB.
+REQUEST_SECONDS: Final = 10.0
+#: States of a client from which more of a request is expected.
+_EXPECTED: Final = (h11.IDLE, h11.SEND_BODY)
 
 
-class HeadDeadline(H11Protocol):
+class RequestDeadline(H11Protocol):
     """The protocol of uvicorn, which has a timeout only for connections that send nothing after a response."""
 
     _deadline: asyncio.TimerHandle | None = None
@@ -21,7 +23,7 @@ class HeadDeadline(H11Protocol):
         self._watch()
 
     def data_received(self, data: bytes) -> None:
-        """Wait for the rest of a head, or no longer if it is complete."""
+        """Wait for the rest of a request, or no longer if it is complete."""
         super().data_received(data)
         self._watch()
 
@@ -31,10 +33,10 @@ class HeadDeadline(H11Protocol):
         self._stop()
 
     def _watch(self) -> None:
-        if self.conn.their_state is not h11.IDLE:
+        if self.conn.their_state not in _EXPECTED:
             self._stop()
         elif self._deadline is None:
-            self._deadline = self.loop.call_later(HEAD_SECONDS, self._close)
+            self._deadline = self.loop.call_later(REQUEST_SECONDS, self._close)
 
     def _stop(self) -> None:
         if self._deadline is not None:
@@ -43,5 +45,5 @@ class HeadDeadline(H11Protocol):
 
     def _close(self) -> None:
         self._deadline = None
-        if self.conn.their_state is h11.IDLE and not self.transport.is_closing():
+        if self.conn.their_state in _EXPECTED and not self.transport.is_closing():
             self.transport.close()
