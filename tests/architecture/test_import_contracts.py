@@ -69,6 +69,7 @@ VIOLATIONS = [
     Violation("light-tiers", "financehub_low_priority/worker.py", "import kopf"),
     Violation("low-tier", "financehub_low_priority/worker.py", "import financehub_shared.providers.yahoo.session"),
     Violation("low-tier", "financehub_low_priority/worker.py", "import financehub_shared.providers.rss.feed"),
+    Violation("due-times", "financehub_low_priority/worker.py", "import financehub_shared.schedules.due_times"),
     Violation("scheduling-core", "financehub_scheduler/core/__init__.py", "import kopf"),
     Violation("yfinance", "financehub_shared/providers/rss/provider.py", "import yfinance"),
     Violation("yfinance", "financehub_shared/providers/yahoo/provider.py", "from yfinance.data import YfData"),
