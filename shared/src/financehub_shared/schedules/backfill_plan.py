@@ -134,6 +134,6 @@ def _notes(info: ScheduleInfo, policy: str, closed: int | None) -> tuple[str, ..
         notes.append(f"Due times at which {calendar} is closed are left out{number}.")
     if info.spec.get("startTime") or info.spec.get("endTime"):
         notes.append("Nothing is due before startTime and after endTime.")
-    if info.suspended:
-        notes.append("The schedule is suspended. A backfill runs nevertheless.")
+    if info.suspended or info.is_paused:
+        notes.append(f"The schedule is {'suspended' if info.suspended else 'paused'}. A backfill runs nevertheless.")
     return tuple(notes)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from financehub_shared.core.errors import ConfigError, InvalidArgumentsError
 from financehub_shared.schedules.backfill_plan import due_times_of_range, plan_backfill
 from financehub_shared.schedules.due_times import next_due_times
+from financehub_shared.schedules.pauses import Pause
 from support.schedules import registered, schedule
 
 
@@ -69,10 +70,12 @@ def test_plan_names_what_the_spec_means_for_a_backfill(spec: dict[str, Any], not
     assert "Due times that have already run are run again." in plan.notes
 
 
-def test_plan_of_a_suspended_schedule_says_that_it_runs() -> None:
-    """A backfill runs although the schedule is suspended."""
-    notes = plan_backfill(registered(suspended=True), NOW - 3_600, NOW, NOW).notes
-    assert "The schedule is suspended. A backfill runs nevertheless." in notes
+def test_plan_of_a_suspended_or_paused_schedule_says_that_it_runs() -> None:
+    """A backfill runs although the schedule is suspended or paused."""
+    paused = replace(registered(), paused=Pause(by="alice", reason="maintenance", at=NOW))
+    for info, word in ((registered(suspended=True), "suspended"), (paused, "paused")):
+        notes = plan_backfill(info, NOW - 3_600, NOW, NOW).notes
+        assert f"The schedule is {word}. A backfill runs nevertheless." in notes
 
 
 def test_plan_of_too_many_or_no_due_times_has_a_problem() -> None:

@@ -20,7 +20,7 @@ from financehub_web.actions.schedules import ScheduleForm, liveness_warning, pag
 TYPED_FROM = 100
 #: How far back the newest due time is searched if yesterday and today have none.
 _LONGEST_SEARCH = 366 * 86_400
-_HINT = "a day or time in {}, or with an offset, such as 2026-01-05 12:00"
+_HINT = "a day or time in {}, such as 2026-01-05 12:00"
 
 
 class BackfillForm(ScheduleForm):
@@ -76,10 +76,12 @@ class BackfillAction(Action):
             Field("start", "From", start, hint=hint, is_required=True, problem=chosen.problems.get("start", "")),
             Field("end", "To", form.end, hint=f"{hint}; empty means now", problem=chosen.problems.get("end", "")),
         ]
-        facts = [("Task", info.task), ("Schedule", info.recurrence_text), ("Time zone", zone_name)]
+        facts = [("Task", info.task), ("Recurrence", info.recurrence_text), ("Time zone", zone_name)]
+        heading = f"Which past due times of {info.name} should run?"
         if plan is None or problem:
             question = problem or "Correct the range to see what it runs."
-            return Preview(question, "", facts=facts, asked=fields, hidden={"schedule": info.name})
+            hidden = {"schedule": info.name}
+            return Preview(question, "", facts=facts, heading=heading, asked=fields, hidden=hidden)
         is_typed = plan.total > TYPED_FROM
         sent = {"start": _exact(chosen.start, zone), "end": _exact(chosen.end, zone)}
         policy, limit = ("Concurrency policy", plan.policy), ("Limit", f"{MAX_BACKFILL_RUNS:,} runs")
@@ -87,6 +89,7 @@ class BackfillAction(Action):
             f"{plan.sentence}.",
             f"Run {plan.total:,} due time{'' if plan.total == 1 else 's'}",
             facts=[*facts, policy, limit],
+            heading=heading,
             asked=fields,
             listing=_listing(plan, zone),
             hidden={"schedule": info.name, **sent} | ({} if is_typed else {"count": str(plan.total)}),
@@ -150,8 +153,10 @@ def _exact(at: float, zone: tzinfo) -> str:
 
 def _listing(plan: BackfillPlan, zone: tzinfo) -> Listing:
     rows = [(format_moment(at, zone),) for at in (*plan.first, *plan.last)]
-    shown = f"The first and the last {len(plan.last)} of {_runs(plan.total)}"
-    caption = shown if len(rows) < plan.total else f"All {_runs(plan.total)}"
+    caption = f"All {_runs(plan.total)}"
+    if len(rows) < plan.total:
+        caption = f"The first and the last {len(plan.last)} of {_runs(plan.total)}"
+        rows.insert(len(plan.first), (f"… {plan.total - len(rows):,} more …",))
     return Listing((f"Due time ({plan.zone})",), rows, plan.total, caption)
 
 

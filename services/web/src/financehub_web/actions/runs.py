@@ -7,8 +7,9 @@ from pydantic import ConfigDict, model_validator
 from pydantic import Field as Value
 
 from financehub_shared.core.argument_text import ArgumentField, argument_fields, parse_fields
-from financehub_shared.core.catalog import CATALOG
+from financehub_shared.core.catalog import CATALOG, TaskSpec
 from financehub_shared.core.errors import ConfigError
+from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.near_names import require_known, require_symbol
 from financehub_shared.core.text import dump_json
 from financehub_shared.monitor import ACTIVE
@@ -17,8 +18,8 @@ from financehub_web.actions.base import Action, ActionRefusedError, Field, Form,
 
 #: What precedes the name of an argument in a form.
 _PREFIX = "argument-"
-#: What a user enters for a list, by the name of the argument.
-_EXAMPLES = {"symbols": "such as BTC-USD, ETH-USD; "}
+#: Symbols that a user may enter, by the type of the assets of the task.
+_EXAMPLES = {AssetType.CRYPTO: "BTC-USD, ETH-USD", AssetType.STOCK: "AAPL, VOD.L", None: "AAPL, BTC-USD"}
 
 
 class RunForm(Form):
@@ -81,7 +82,7 @@ class Run(Action):
             hint = f"a JSON object; possible arguments: {', '.join(each.name for each in known) or 'none'}"
             fields = [Field("arguments", "Arguments", form.arguments, "textarea", hint=hint)]
         else:
-            fields = [_field(each, form.texts.get(each.name)) for each in known]
+            fields = [_field(each, form.texts.get(each.name), spec) for each in known]
         facts = [("Task", spec.summary), ("Queue", str(spec.queue))]
         if not known:
             facts.append(("Arguments", "none"))
@@ -151,12 +152,13 @@ class Fetch(Action):
         return asset.symbol, next(spec.name for spec in CATALOG.values() if spec.asset_type is asset.type)
 
 
-def _field(argument: ArgumentField, text: str | None) -> Field:
+def _field(argument: ArgumentField, text: str | None, spec: TaskSpec) -> Field:
     """Return the field of an argument, with the text that the user entered before."""
     name, value = f"{_PREFIX}{argument.name}", argument.default if text is None else text
     if argument.choices:
         return Field(name, argument.name, value, "choice", argument.choices)
-    hint = f"{_EXAMPLES.get(argument.name, '')}separated by commas; empty for all" if argument.is_list else ""
+    examples = f"such as {_EXAMPLES[spec.asset_type]}; " if argument.name == "symbols" else ""
+    hint = f"{examples}separated by commas; empty for all" if argument.is_list else ""
     return Field(name, argument.name, value, hint=hint)
 
 
