@@ -48,6 +48,16 @@ def test_ingress_of_the_readme_asks_its_proxy_for_the_user():
     assert load_users(_settings(manifests)).are_required
 
 
+def test_login_of_the_readme_returns_to_the_host_of_the_console():
+    """The path to which a login returns is published on the console's host, to the Service that the middleware asks."""
+    (rule,) = _RESOURCES["Ingress"]["spec"]["rules"]
+    (path,) = rule["http"]["paths"]
+    assert rule["host"] == _INGRESS["web"]["ingress"]["hosts"][0]["host"]
+    assert path["path"] == "/oauth2"
+    service = f"{path['backend']['service']['name']}.{_RESOURCES['Ingress']['metadata']['namespace']}.svc"
+    assert _MIDDLEWARE["spec"]["forwardAuth"]["address"] == f"http://{service}/"
+
+
 def test_route_of_the_readme_publishes_the_prefix():
     """The route has the path, the Gateway and the host name of the example, and the console has the prefix."""
     manifests = render(_ROUTE)
