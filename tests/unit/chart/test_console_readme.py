@@ -129,3 +129,13 @@ def test_commands_of_the_readme_make_a_token_that_the_console_accepts(tmp_path: 
         values = merged(values, nested)
     assert values["web"]["auth"]["existingSecret"] in kubectl
     assert _settings(render(values)).web_mode == "write"
+
+
+def test_command_after_a_change_of_the_users_restarts_only_the_console():
+    """The README restarts the Deployment whose pods have read the tokens, and no other process."""
+    (commands,) = (block for block in _COMMANDS if "rollout restart" in block)
+    *_, kind, name = shlex.split(commands)
+    assert kind == "deployment"
+    manifests = render({"web": {"auth": {"existingSecret": "console-users"}}})
+    mounting = [each for each in manifests.all("Deployment") if "console-users" in str(each)]
+    assert [each["metadata"]["name"] for each in mounting] == [name]
