@@ -1,6 +1,6 @@
 """A browser, and a web process with a filled Redis."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +9,10 @@ import pytest
 import redis
 from playwright.sync_api import Browser, Request, expect, sync_playwright
 
+from financehub_shared.market.redis_store import RedisStore
 from support.console import Console, fill_for_console
+from support.hostile_fleet import fill_hostile
+from support.large_fleet import put_many_assets, put_many_runs
 from support.redis_server import RedisServer
 from support.tabs import OpenTab, Tab
 
@@ -32,12 +35,34 @@ def writable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
         yield process
 
 
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """A web process whose Redis contains hostile names of everything that has a name."""
+    with _console(tmp_path_factory.mktemp("hostile"), fill_hostile) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """A web process with 1,000 further assets and 10,000 further runs."""
+    with _console(tmp_path_factory.mktemp("large"), _fill_large) as process:
+        yield process
+
+
+def _fill_large(client: redis.Redis, url: str) -> None:
+    fill_for_console(client, url)
+    put_many_assets(RedisStore(client))
+    put_many_runs(client)
+
+
 @contextmanager
-def _console(folder: Path, **environment: str) -> Iterator[Console]:
+def _console(
+    folder: Path, fill: Callable[[redis.Redis, str], None] = fill_for_console, **environment: str
+) -> Iterator[Console]:
     server = RedisServer(folder).start()
     with redis.Redis.from_url(server.url) as client, ThreadPoolExecutor(1) as thread:
         # The thread of the test has the event loop of the browser, and filling needs one too.
-        thread.submit(fill_for_console, client, server.url).result()
+        thread.submit(fill, client, server.url).result()
     process = Console(server.url, folder, environment)
     try:
         yield process.await_ready()
