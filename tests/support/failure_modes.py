@@ -68,10 +68,11 @@ class FaultyFetch:
     spent: int
 
 
-#: Parameters of the fault `slow`, and the environment of providers that time out earlier. All other cases have the
-#: usual timeout, so that a busy machine does not change the result.
-SLOW = {"seconds": 10.0}
-SHORT_READ_TIMEOUT = {"FINANCEHUB_READ_TIMEOUT_SECONDS": "1.0"}
+#: Parameters of the fault `slow`, and the environment of providers that time out earlier. All other cases have long
+#: timeouts, so that a busy machine does not change the result.
+SLOW = {"seconds": 15.0}
+SHORT_READ_TIMEOUT = {"FINANCEHUB_READ_TIMEOUT_SECONDS": "3.0"}
+_LONG_TIMEOUTS = {"FINANCEHUB_CONNECT_TIMEOUT_SECONDS": "15", "FINANCEHUB_READ_TIMEOUT_SECONDS": "20"}
 
 
 @asynccontextmanager
@@ -79,7 +80,7 @@ async def providers_for(
     simulator: RunningSimulator, redis_url: str | None, **environment: str
 ) -> AsyncIterator[Providers]:
     """Yield the providers of one process whose upstreams are the simulator."""
-    settings = load_settings({**simulator.environment, **environment})
+    settings = load_settings({**simulator.environment, **_LONG_TIMEOUTS, **environment})
     providers = build_providers(
         settings, SystemClock(), lambda *_: None, redis_url=redis_url, redis_timeout_seconds=PATIENT_SECONDS
     )
@@ -113,7 +114,7 @@ async def fetch_with_fault(
 
         async def fetch() -> QuoteReport:
             stored, disputes = store.quotes([asset.symbol]), store.disputes()
-            deadline = clock.monotonic() + 30
+            deadline = clock.monotonic() + 90
             report = await fetch_quotes(providers.quotes[asset.type], [asset], stored, disputes, deadline, clock)
             store.put_quotes(report.quotes.values(), replaced=report.replaced)
             store.put_disputes(report.disputes)

@@ -115,7 +115,7 @@ class Prometheus:
 
     def wait_until_ready(self) -> "Prometheus":
         """Wait until the server responds, and return self."""
-        limit = time.monotonic() + 30
+        limit = time.monotonic() + 90
         while True:
             try:
                 with urllib.request.urlopen(f"{self._url}/-/ready", timeout=5):  # noqa: S310 — our own HTTP URL
@@ -196,7 +196,7 @@ class Prometheus:
     def _get(self, path: str, **parameters: object) -> Any:
         url = f"{self._url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
         try:
-            with urllib.request.urlopen(url, timeout=20) as answer:  # noqa: S310 — our own HTTP URL
+            with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 — our own HTTP URL
                 return json.load(answer)["data"]
         except urllib.error.HTTPError as error:
             problem = json.loads(error.read()).get("error", error)

@@ -194,7 +194,7 @@ class RunningSimulator:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.base_url}/_control{path}", data, method=method)  # noqa: S310 — our own server
         try:
-            with _OPENER.open(request, timeout=10) as response:
+            with _OPENER.open(request, timeout=60) as response:
                 content = response.read()
         except urllib.error.HTTPError as error:
             with error:

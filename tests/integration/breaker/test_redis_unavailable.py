@@ -80,7 +80,7 @@ async def test_breaker_during_a_redis_fault_counts_locally_and_then_shares_again
             await breaker.acall(fail)
     assert time.monotonic() - started < 15, "a hung Redis delayed the calls"
     repair()
-    deadline, answer = time.monotonic() + 10, ""
+    deadline, answer = time.monotonic() + 60, ""
     while not answer and time.monotonic() < deadline:
         try:
             answer = await breaker.acall(pass_)  # open locally, closed in the fleet
@@ -151,7 +151,7 @@ async def test_budget_during_a_redis_fault_shrinks_to_a_share(
     with pytest.raises(QuotaExceededError, match="10 per 60 s"):
         await budget.spend()
     repair()
-    deadline, back = time.monotonic() + 10, False
+    deadline, back = time.monotonic() + 60, False
     while not back and time.monotonic() < deadline:
         try:
             await budget.spend()

@@ -22,10 +22,10 @@ import yaml
 from monitoring.config import PROCESSES, ROOT, RULES
 from support.processes import end, launch
 from support.promtool import prometheus_path
-from support.redis_server import free_port
+from support.redis_server import free_port, free_ports
 
 #: Seconds to wait for any event. The first scrape is within one interval of 15 s.
-LIMIT_SECONDS = 60
+LIMIT_SECONDS = 120
 
 
 class MetricsHandler(http.server.BaseHTTPRequestHandler):
@@ -50,7 +50,7 @@ class MetricsHandler(http.server.BaseHTTPRequestHandler):
 def http_port() -> Iterator[int]:
     """Serve the metrics of all processes in the order of `make run`, and return the first port, that of the console."""
     while True:
-        first = free_port()
+        first = free_ports(len(PROCESSES) + 1)
         with contextlib.ExitStack() as servers:
             try:
                 for index, name in enumerate(PROCESSES, 1):
@@ -112,7 +112,7 @@ def running(tmp_path: Path, port: int, http_port: int) -> Iterator["subprocess.P
 def query_api(port: int, path: str, **query: str) -> Any:
     """Return the data in a response of Prometheus's HTTP API."""
     url = f"http://127.0.0.1:{port}/api/v1/{path}?{urllib.parse.urlencode(query)}"
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         return json.load(answer)["data"]
 
 

@@ -31,7 +31,7 @@ async def main():
     # The timeout is long, so that no process falls back to its local share.
     clients = [partial(build, sys.argv[1], timeout=30) for build in (connect, connect_async)]
     scripts = RedisScripts(*clients, SystemClock(), timeout_seconds=30)
-    budget, spent = Budget("upstream", [(60, 100), (86_400, 150)], scripts, SystemClock()), 0
+    budget, spent = Budget("upstream", [(600, 100), (86_400, 150)], scripts, SystemClock()), 0
     try:
         while True:
             await budget.spend(3)
@@ -48,7 +48,7 @@ def test_budget_of_several_processes_stays_within_the_limit(redis_url: str):
     """Four processes that spend as much as they can get exactly the limit in total."""
     command = [sys.executable, "-c", GREEDY, redis_url]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    taken = [int(process.communicate(timeout=60)[0]) for process in processes]
+    taken = [int(process.communicate(timeout=150)[0]) for process in processes]
     assert sum(taken) == 99
 
 

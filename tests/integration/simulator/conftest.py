@@ -25,7 +25,7 @@ def simulator(_running: RunningSimulator) -> RunningSimulator:
 @pytest.fixture(scope="session")
 def _client() -> Iterator[httpx.Client]:
     """The HTTP client for the whole suite. Creating one takes longer than a test because it reads all certificates."""
-    with httpx.Client(timeout=10, trust_env=False) as http_client:
+    with httpx.Client(timeout=60, trust_env=False) as http_client:
         yield http_client
 
 

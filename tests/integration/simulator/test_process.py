@@ -19,7 +19,7 @@ COMMAND = [sys.executable, "-m", "financehub_simulator"]
 def test_command_with_a_port_in_use_exits_with_2(simulator: RunningSimulator):
     """A port in use makes the command exit with code 2 and one line that names the port."""
     port = simulator.base_url.rsplit(":", 1)[1]
-    result = subprocess.run([*COMMAND, "--port", port], capture_output=True, text=True, timeout=20, check=False)
+    result = subprocess.run([*COMMAND, "--port", port], capture_output=True, text=True, timeout=120, check=False)
     assert result.returncode == 2
     assert result.stderr == f"financehub-simulator: 127.0.0.1:{port} is in use; choose another port\n"
     assert result.stdout == ""
@@ -39,7 +39,7 @@ def test_command_prints_a_ready_line_and_exits_on_signals(number: signal.Signals
         with pytest.raises(httpx.ReadTimeout):
             httpx.get(f"{url}/rss/cnbc", timeout=0.1, trust_env=False)
         process.send_signal(number)
-        output, errors = process.communicate(timeout=10)
+        output, errors = process.communicate(timeout=60)
     finally:
         end(process)
     assert (process.returncode, output, errors) == (0, "", "")
