@@ -30,8 +30,8 @@ def _route(**values: Any) -> Values:
     return _web(httpRoute={"enabled": True, "parentRefs": [{"name": "public"}], **values})
 
 
-def _match(path: str) -> Values:
-    return _route(matches=[{"path": {"type": "PathPrefix", "value": path}}])
+def _match(path: str, path_type: str = "PathPrefix") -> Values:
+    return _route(matches=[{"path": {"type": path_type, "value": path}}])
 
 
 _PROXY = _auth(userHeader="X-Forwarded-User", trustedProxies=["10.0.0.0/8"])
@@ -114,7 +114,12 @@ _OF_ADDRESSES = {
     ),
     "a host name with a scheme": Case(
         _web(hosts=["https://market.example.com"]),
-        ("web.hosts", "https://market.example.com is not a host name", "without scheme, port and path"),
+        ("web.hosts", "https://market.example.com is not a host name", "without wildcard, scheme, port and path"),
+        (_web(hosts=["market.example.com"]), _web(hosts=[])),
+    ),
+    "a host name with a wildcard": Case(
+        _web(hosts=["*.example.com"]),
+        ("web.hosts", "*.example.com is not a host name", "write each name in full"),
         (_web(hosts=["market.example.com"]), _web(hosts=[])),
     ),
     "an origin with a path": Case(
@@ -159,6 +164,11 @@ _OF_ADDRESSES = {
         _match("/financehub"),
         ("web.httpRoute.matches", "/financehub does not lead to the console", "set web.prefix", "leave matches empty"),
         (_web(prefix="/financehub"), _match("/")),
+    ),
+    "a route for a page only": Case(
+        _match("/", "Exact"),
+        ("web.httpRoute.matches", "the type Exact of the path /", "without its style", "use PathPrefix"),
+        (_route(matches=[{"path": {"value": "/"}}]), _route(matches=[])),
     ),
     "a route for a host that the console refuses": Case(
         merged(_route(hostnames=["market.example.com"]), _web(hosts=["fin.example.com"])),
@@ -211,6 +221,11 @@ WEB_CASES = {
         _web(extraEnv=[{"name": "FINANCEHUB_WEB_MODE", "value": "write"}]),
         ("web.extraEnv", "FINANCEHUB_WEB_MODE", "remove it from extraEnv", "set web.mode"),
         (_web(extraEnv=[{"name": "FINANCEHUB_WEB_REQUESTS_PER_SECOND", "value": "5"}]), _web(extraEnv=[])),
+    ),
+    "a variable of the pod on which the Service relies": Case(
+        _web(extraEnv=[{"name": "FINANCEHUB_WEB_PORT", "value": "9000"}]),
+        ("web.extraEnv", "the chart sets FINANCEHUB_WEB_PORT", "rely on it", "remove it", "web.service.port"),
+        (_web(extraEnv=[]),),
     ),
     "a rate of requests that is not a number": Case(
         {"settings": {"FINANCEHUB_WEB_REQUESTS_PER_SECOND": "many"}},
