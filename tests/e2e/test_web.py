@@ -23,7 +23,7 @@ while not pathlib.Path("{_STOP}").exists():
     path = paths[sent % len(paths)]
     sent += 1
     try:
-        connection = http.client.HTTPConnection("{NAME}-web", timeout=10)
+        connection = http.client.HTTPConnection("{NAME}-web", timeout=60)
         connection.request("GET", path)
         answer = connection.getresponse()
         answer.read()
@@ -73,10 +73,10 @@ def test_update_of_the_console_drops_no_request(release: Release) -> None:
             def names() -> list[str]:
                 return [pod["metadata"]["name"] for pod in release.pods("web", include_terminating=True)]
 
-            eventually(lambda: before not in names(), "the old pod is gone", 60)
+            eventually(lambda: before not in names(), "the old pod is gone", 180)
         finally:
             release.kubectl("exec", client, "--", "touch", _STOP)
-        sent, failures = json.loads(requests.result(60).stdout)
+        sent, failures = json.loads(requests.result(180).stdout)
     note("requests to the console during its update", f"{sent}")
     assert failures == []
     assert sent > 100
