@@ -15,7 +15,7 @@ PLAIN = {"/schedules/default/demo"}
 @pytest.mark.parametrize("has_script", [True, False], ids=["script", "no-script"])
 def test_hostile_names_are_text_on_every_page(open_tab: OpenTab, hostile: Console, *, has_script: bool) -> None:
     """Names of tasks, schedules, hosts, upstreams and users are escaped on each page, also on those named like them."""
-    tab = open_tab(java_script_enabled=has_script, base_url=hostile.url)
+    tab = open_tab(is_paused=True, java_script_enabled=has_script, base_url=hostile.url)
     tab.page.goto("/schedules")
     links = tab.page.locator("main a[href*='%3Cscript']").evaluate_all("(all) => all.map((each) => each.href)")
     named = {re.sub(r"^https?://[^/]*", "", link) for link in links}
