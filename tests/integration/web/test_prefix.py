@@ -1,5 +1,6 @@
 """Tests the console behind a proxy that publishes it under a path, with https: redirects and reserved paths."""
 
+import re
 from collections.abc import Iterator
 
 import httpx
@@ -8,11 +9,22 @@ import redis
 
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.settings import Settings
+from financehub_web.actions.registry import ACTIONS
 from support.web_server import WebServer, serving
 
 PREFIX = "/tools/financehub"
 #: What proxies with https send.
 PROXY = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "fin.example.com", "Host": "fin.example.com"}
+#: Action → values with which its page has a form. The other pages explain what is missing.
+VALUES = {
+    "trigger": "schedule=default/demo",
+    "backfill": "schedule=default/demo",
+    "breaker": "upstream=binance&change=open",
+    "fetch": "symbol=BTC-USD",
+    "run": "task=cleanup_old_cache_task",
+    "purge": "every=1",
+    "requeue": "every=1",
+}
 
 
 @pytest.fixture
@@ -78,3 +90,23 @@ def test_prefix_that_begins_like_a_path_of_the_console_is_refused(prefix: str) -
     """With such a prefix, a path could mean two pages, so the process does not start."""
     with pytest.raises(ConfigError, match=f"^FINANCEHUB_WEB_PREFIX={prefix}: "):
         WebServer(Settings(web_prefix=prefix))
+
+
+@pytest.mark.parametrize("is_stripped", [True, False], ids=["stripped", "unstripped"])
+def test_actions_behind_a_prefix_stay_below_it(filled: redis.Redis, redis_url: str, *, is_stripped: bool) -> None:
+    """The page of every action and its form, and the page to which an action leads, have addresses with the prefix."""
+    assert filled.ping()
+    start = "" if is_stripped else PREFIX
+    settings = {"web_prefix": PREFIX, "web_mode": "write", "web_host": "127.0.0.1", "web_requests_per_second": 1_000}
+    with serving(redis_url, **settings) as server, server.client(headers={"Sec-Fetch-Site": "same-origin"}) as client:
+        for action in ACTIONS:
+            page = client.get(f"{start}/actions/{action.name}?{VALUES.get(action.name, '')}")
+            assert page.status_code in {200, 400, 409}, (action.name, page.text)
+            for address in re.findall(r' (?:href|action)="(/[^"]*)"', page.text):
+                assert address.startswith(f"{PREFIX}/"), (action.name, address)
+        done = client.post(
+            f"{start}/actions/breaker", data={"upstream": "binance", "change": "open", "reason": "maintenance"}
+        )
+        assert done.status_code == 303
+        assert done.headers["location"].startswith(f"{PREFIX}/providers?")
+        assert client.get(start + done.headers["location"].removeprefix(PREFIX)).status_code == 200
