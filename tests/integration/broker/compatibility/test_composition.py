@@ -23,8 +23,8 @@ def test_pipeline_passes_each_result_to_the_next_message(broker: RedisBroker, ad
     longer = pipeline([pipe, add.message(10)])
     assert len(longer) == 4
     with working(broker):
-        assert longer.run().get_result(block=True) == 20
-        assert list(longer.get_results(block=True)) == [3, 6, 10, 20]
+        assert longer.run().get_result(block=True, timeout=60_000) == 20
+        assert list(longer.get_results(block=True, timeout=60_000)) == [3, 6, 10, 20]
     assert (longer.completed, longer.completed_count) == (True, 4)
 
 
@@ -42,7 +42,7 @@ def test_pipe_ignore_drops_the_result(broker: RedisBroker, add: Any, working: An
     """A message with `pipe_ignore` does not get the previous result, but the one after it does."""
     pipe = add.message(1, 2) | add.message_with_options(args=(5,), pipe_ignore=True) | add.message(1)
     with working(broker):
-        assert pipe.run().get_result(block=True) == 6
+        assert pipe.run().get_result(block=True, timeout=60_000) == 6
 
 
 def test_pipeline_crosses_queues(broker: RedisBroker, add: Any, working: Any):
@@ -50,7 +50,7 @@ def test_pipeline_crosses_queues(broker: RedisBroker, add: Any, working: Any):
     dramatiq.actor(lambda x: x * 2, actor_name="double", queue_name="other")
     double = broker.get_actor("double")
     with working(broker, queues=("default", "other")):
-        assert (add.message(1, 2) | double.message() | add.message(1)).run().get_result(block=True) == 7
+        assert (add.message(1, 2) | double.message() | add.message(1)).run().get_result(block=True, timeout=60_000) == 7
 
 
 def test_pipeline_ends_at_a_failed_message(broker: RedisBroker, add: Any, working: Any):
@@ -87,7 +87,7 @@ def test_group_runs_messages_pipelines_and_groups(broker: RedisBroker, add: Any,
     with working(broker):
         outer.run()
         outer.wait(timeout=30_000)
-        assert list(outer.get_results(block=True)) == [7, 3, [1, 2]]
+        assert list(outer.get_results(block=True, timeout=60_000)) == [7, 3, [1, 2]]
     assert (outer.completed, outer.completed_count) == (True, 3)
 
 

@@ -24,8 +24,8 @@ def test_result_is_read_from_the_backend_of_the_broker(broker: RedisBroker, stor
     add = dramatiq.actor(lambda x, y=0: x + y, actor_name="add", store_results=True)
     double = dramatiq.actor(slow, store_results=True)
     with working(broker):
-        assert add.send(1, y=2).get_result(block=True) == 3
-        assert double.send(21).get_result(block=True) == 42
+        assert add.send(1, y=2).get_result(block=True, timeout=60_000) == 3
+        assert double.send(21).get_result(block=True, timeout=60_000) == 42
 
 
 def test_result_is_missing_until_the_run_ends(broker: RedisBroker, store: Any):
@@ -57,7 +57,7 @@ def test_result_of_a_failed_run_is_its_error(broker: RedisBroker, store: Any, wo
     with working(broker):
         message = dramatiq.actor(fail, max_retries=1, min_backoff=1, max_backoff=1).send()
         with pytest.raises(ResultFailure) as failure:
-            message.get_result(block=True)
+            message.get_result(block=True, timeout=60_000)
     assert (failure.value.orig_exc_type, failure.value.orig_exc_msg) == ("ValueError", "no price")
 
 
@@ -88,7 +88,10 @@ def test_result_of_a_skipped_run_is_none(broker: RedisBroker, store: Any, workin
     broker.add_middleware(Results(backend=store, store_results=True))
     runs: list[int] = []
     with working(broker):
-        assert dramatiq.actor(lambda: runs.append(1), actor_name="run").send().get_result(block=True) is None
+        assert (
+            dramatiq.actor(lambda: runs.append(1), actor_name="run").send().get_result(block=True, timeout=60_000)
+            is None
+        )
     assert runs == []
 
 
