@@ -149,6 +149,14 @@ def test_redis_policy_admits_additional_sources():
     assert _names(_sources(named, "financehub-redis")) == [*release, "ops"]
 
 
+def test_policies_do_not_restrict_what_processes_connect_to():
+    """Only Redis and the simulator, which connect to nothing, have a policy for connections that they open."""
+    policies = {each["metadata"]["name"]: each["spec"] for each in render(_SIMULATOR).all("NetworkPolicy")}
+    closed = {name for name, spec in policies.items() if spec["policyTypes"] == ["Ingress", "Egress"]}
+    assert closed == {"financehub-redis", "financehub-simulator"}
+    assert {name for name, spec in policies.items() if spec["policyTypes"] == ["Ingress"]} == {*policies} - closed
+
+
 def test_policies_open_only_one_port_each():
     """Each policy opens one of the ports `http`, `web` and `redis`."""
     for policy in render(_SIMULATOR).all("NetworkPolicy"):

@@ -72,6 +72,7 @@ def test_names_of_the_service_are_always_allowed():
     assert {
         "market.example.com",
         "localhost",
+        "127.0.0.1",
         "financehub-web",
         "financehub-web.market",
         "financehub-web.market.svc",

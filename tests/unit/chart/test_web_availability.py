@@ -43,8 +43,14 @@ def test_helm_test_expects_a_refusal_if_there_are_users(auth: dict[str, Any], ex
 def test_helm_test_is_a_pod_of_the_release_that_only_helm_test_creates():
     """The pod exists only during `helm test`, and the policies admit it, because it has the labels of the release."""
     manifests = render({"networkPolicy": {"ingressFrom": [{"podSelector": {"matchLabels": {"app": "proxy"}}}]}})
-    metadata = manifests.one("Pod", "financehub-test-web")["metadata"]
-    assert metadata["annotations"]["helm.sh/hook"] == "test"
+    pod = manifests.one("Pod", "financehub-test-web")
+    metadata = pod["metadata"]
+    assert metadata["annotations"] == {
+        "helm.sh/hook": "test",
+        "helm.sh/hook-delete-policy": "before-hook-creation,hook-succeeded",
+    }
+    # This account has no rights.
+    assert pod["spec"]["serviceAccountName"] == "financehub-web"
     (rule,) = manifests.one("NetworkPolicy", "financehub-web")["spec"]["ingress"]
     assert rule["from"][-1]["podSelector"]["matchLabels"].items() <= metadata["labels"].items()
 

@@ -45,6 +45,11 @@ def test_ingress_publishes_the_prefix_by_default(values: dict[str, Any], path: s
     assert "tls" not in spec
 
 
+def test_ingress_without_a_class_has_the_default_of_the_cluster():
+    """Without `className`, the Ingress has no such field, because an empty one is not the default class."""
+    assert "ingressClassName" not in _spec(merged(_INGRESS, {"web": {"ingress": {"className": ""}}}), "Ingress")
+
+
 def test_ingress_has_the_values():
     """Paths, certificates, labels and annotations are those of the values. Without a host, an entry is for any name."""
     ingress = {
@@ -148,6 +153,13 @@ def test_first_entry_of_the_notes_is_the_console():
     _, blank, first, *_ = render().notes.splitlines()
     assert (blank, first) == ("", "To open the console, which is read-only:")
     assert "console" not in render({"web": {"enabled": False}}).notes
+
+
+def test_commands_of_the_notes_name_the_namespace_unless_it_is_the_default():
+    """In the namespace `default`, the command for the console needs no option."""
+    assert "  kubectl port-forward svc/financehub-web 8000:80" in render(namespace="default").notes.splitlines()
+    values = merged(_INGRESS, {"web": {"ingress": {"hosts": [{}]}}})
+    assert "  kubectl get ingress financehub-web" in render(values, namespace="default").notes.splitlines()
 
 
 def test_notes_say_who_may_open_the_console():
