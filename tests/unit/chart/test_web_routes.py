@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from financehub_web.access.gate import WRONG_TOKENS
 from support.chart import Document, Manifests, render
 from support.chart_values import merged
 
@@ -192,12 +193,21 @@ _WITHOUT_POLICIES = {"networkPolicy": {"enabled": False}}
         (merged(_PROXY, _NETWORK, _LOCAL), []),
         (merged(_PROXY, _ONE_PROXY, _BALANCER), []),
         (merged(_TOKENS, _BALANCER), []),
+        (merged(_TOKENS, _INGRESS), ["lock out all users. Set it to the addresses of the proxy."]),
+        (merged(_TOKENS, _ROUTE), ["lock out all users. Set it to the addresses of the proxy."]),
+        (merged(_TOKENS, _INGRESS, _ONE_PROXY), []),
+        (_INGRESS, []),
         ({}, []),
     ],
     ids=str,
 )
-def test_notes_warn_if_others_than_the_proxy_can_name_a_user(values: dict[str, Any], advice: list[str]):
-    """If a whole network is trusted, the notes say who else in it could send the header, and what prevents it."""
+def test_notes_warn_of_what_others_than_the_users_can_do(values: dict[str, Any], advice: list[str]):
+    """The notes say if others than the proxy can name a user, or lock out all users, and what prevents it."""
     notes = render(values).notes
     assert notes.count("*** WARNING") == len(advice)
     assert [each for each in advice if each not in notes] == []
+
+
+def test_notes_have_the_number_of_wrong_tokens_of_the_console():
+    """The warning of a lockout has the number after which the console compares no more tokens of a client."""
+    assert f"{WRONG_TOKENS} wrong tokens in a minute" in render(merged(_TOKENS, _INGRESS)).notes

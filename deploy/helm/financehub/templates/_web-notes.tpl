@@ -32,7 +32,7 @@ Everybody who reaches it can read it. web.auth in the chart's values limits it t
 {{- end }}
 {{- end -}}
 
-{{/* What other connections than those of the proxy could do with its user header, unless the values prevent it. */}}
+{{/* What others than the users could do with the user header or with wrong tokens, unless the values prevent it. */}}
 {{- define "financehub.web.warnings" -}}
 {{- $auth := .Values.web.auth }}
 {{- $policy := .Values.networkPolicy }}
@@ -50,6 +50,11 @@ Let only the proxy connect: set {{ if not $policy.enabled }}networkPolicy.enable
 If web.auth.trustedProxies contains these, anybody can send the header {{ $auth.userHeader }}, and so be any user.
 Set web.service.externalTrafficPolicy=Local, or web.service.type=ClusterIP.
 {{- end }}
+{{- end }}
+{{- if and $auth.existingSecret (not $auth.trustedProxies) (or .Values.web.ingress.enabled .Values.web.httpRoute.enabled) }}
+
+*** WARNING: web.auth.trustedProxies is empty, so all clients behind the proxy count as one, and 60 wrong tokens in a minute
+lock out all users. Set it to the addresses of the proxy.
 {{- end }}
 {{- end -}}
 
