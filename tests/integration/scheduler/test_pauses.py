@@ -104,6 +104,41 @@ async def test_pause_and_resume_between_two_readings_run_on(scheduler: Scheduler
     assert min(due(scheduler, start)) >= 600
 
 
+@pytest.mark.parametrize("catch_up", ["All", "Latest", "None"])
+async def test_scheduler_that_missed_the_whole_pause_catches_nothing_up(
+    catch_up: str, scheduler: Scheduler, start: float
+) -> None:
+    """A scheduler that was cut off from Redis from before the pause until after its end does not run what it held back.
+
+    The due times that it gives up are not missed either.
+    """
+    spec = EVERY_MINUTE | {"catchUp": catch_up}
+    await scheduler.load(schedule(**spec))
+    pause(scheduler)
+    resume(scheduler)
+    await scheduler.pauses.step()
+    await scheduler.pass_time(time.time() - scheduler.clock.now())
+    assert due(scheduler, start) == []
+    assert show_schedule(scheduler.client, "demo").missed == 0
+    next_due = float(scheduler.field(UID, "changed_at") or 0) // 60 * 60 + 60
+    await scheduler.pass_time(next_due + 0.5 - scheduler.clock.now())
+    assert due(scheduler, start) == [next_due - (start - 0.5)]
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(-0.01, ["enqueued"]), (0.0, ["already"])])
+async def test_run_whose_jitter_ends_after_the_resumption_is_enqueued(
+    seconds: float, expected: list[str], scheduler: Scheduler
+) -> None:
+    """A due time before the resumption runs if its jitter ends after it, also by a scheduler that missed the pause."""
+    await scheduler.load(schedule(jitterSeconds=50))
+    state = scheduler.engine.states[UID]
+    offset = state.schedule.recurrence.offset
+    assert offset > 1
+    assert state.next_due is not None
+    scheduler.client.hset(keys.schedule(UID), "changed_at", f"{state.next_due + offset + seconds:.3f}")
+    assert await scheduler.outcomes(RunSubmission(state.schedule, "due", state.next_due)) == expected
+
+
 async def test_due_time_just_after_the_resumption_runs(scheduler: Scheduler, start: float) -> None:
     """A due time between the resumption and the moment at which a scheduler reads it is not left out."""
     await scheduler.load(schedule(**EVERY_MINUTE))

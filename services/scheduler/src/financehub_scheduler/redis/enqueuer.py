@@ -173,7 +173,8 @@ def encode(run: RunSubmission, ready_at: float) -> EncodedRun:
     }
     # Fields with default values are left out, because Redis serves no other client while it parses a thousand entries.
     expected = None if run.expected is None else round(run.expected * 1000)
-    rare = {"fence": run.fence, "missed": run.missed, "max_runs": schedule.max_runs, "refused": run.refused}
+    rare: dict[str, Any] = {"fence": run.fence, "missed": run.missed, "refused": run.refused}
+    rare |= {"max_runs": schedule.max_runs, "offset": round(schedule.recurrence.offset * 1000)}
     entry |= {name: value for name, value in rare.items() if value}
     entry |= {name: value for name, value in {"max_depth": depth, "expected": expected}.items() if value is not None}
     message = schedule.message(run.message_id, due_ms, int(ready_at * 1000)) if run.with_message else ""

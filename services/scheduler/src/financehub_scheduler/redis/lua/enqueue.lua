@@ -250,17 +250,18 @@ end
 
 -- pass 1: the schedules and their high-water marks ------------------------------------------------
 
--- Uid → {record (key), fingerprint, last_id (newest message), runs (number of scheduled runs), last_due (s), mark (ms),
--- passed (runs that passed the mark), mark_moved, plan_is_void, backlog (length of its list of runs, if it is bounded),
--- changed (its status must be checked)}
+-- Uid → {record (key), fingerprint, last_id (newest message), runs (number of scheduled runs), last_due (s),
+-- changed_at (last change or resumption, ms), mark (ms), passed (runs that passed the mark), mark_moved, plan_is_void,
+-- backlog (length of its list of runs, if it is bounded), changed (its status must be checked)}
 local schedules, uids, outcomes = {}, {}, {}
 
 local function read_schedule(uid)
   local record = schedule_key(uid)
-  local known = redis.call('hmget', record, field.fingerprint, field.last_message_id, field.runs, field.last_due_at)
+  local known = redis.call('hmget', record, field.fingerprint, field.last_message_id, field.runs, field.last_due_at,
+    field.changed_at)
   uids[#uids + 1] = uid
   return {record = record, fingerprint = known[1], last_id = known[2], runs = number(known[3]), last_due = known[4],
-    passed = 0}
+    changed_at = number(known[5]) * 1000, passed = 0}
 end
 
 -- Uid → entry of each paused schedule among those of the batch.
@@ -268,6 +269,12 @@ local paused = {}
 
 local function check_pause(run)
   return paused[run.uid] and (run.kind == 'due' or run.kind == 'buffered') and 'paused' or nil
+end
+
+-- A scheduler that was cut off from Redis may have missed a pause and its end. The due times until its end are settled.
+local function pass_resumption(schedule, run)
+  local from = math.floor(schedule.changed_at + 0.5) - (run.offset or 0)
+  if schedule.changed_at <= redis_now + context.ahead_limit and from > schedule.mark then schedule.mark = from end
 end
 
 local function check_fingerprint(schedule, run)
@@ -319,6 +326,7 @@ if redis.call('hlen', keys.paused) > 0 then
 end
 for index, run in ipairs(runs) do
   local schedule = schedules[run.uid]
+  if run.kind == 'due' then pass_resumption(schedule, run) end
   outcomes[index] = check_fingerprint(schedule, run) or check_pause(run)
     or (run.kind == 'due' and check_mark(schedule, run) or nil)
 end
