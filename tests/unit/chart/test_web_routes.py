@@ -117,6 +117,16 @@ def test_route_has_the_values():
     assert document["metadata"]["annotations"] == values["annotations"]
 
 
+_WHOLE = {"paths": [{"path": "/api"}, {"path": "/"}]}
+
+
+def _of_api(kind: str) -> dict[str, Any]:
+    path = {"path": "/financehub/api"}
+    if kind == "Ingress":
+        return merged(_INGRESS, {"web": {"ingress": {"hosts": [_HOST | {"paths": [path]}]}}})
+    return merged(_ROUTE, {"web": {"httpRoute": {"matches": [{"path": {"value": path["path"]}}]}}})
+
+
 _CERTIFICATE = {"web": {"ingress": {"tls": [{"secretName": "market-tls", "hosts": ["*.example.com"]}]}}}
 _TOKENS = {"web": {"mode": "write", "auth": {"existingSecret": "web-tokens"}}}
 _PROXY = {"web": {"auth": {"userHeader": "X-Forwarded-User", "trustedProxies": ["10.0.0.0/8"]}}}
@@ -138,6 +148,15 @@ _PROXY = {"web": {"auth": {"userHeader": "X-Forwarded-User", "trustedProxies": [
             "  http://market.example.com/",
         ),
         (merged(_ROUTE, {"web": {"httpRoute": {"hostnames": []}}}), "  kubectl get httproute -n market financehub-web"),
+        (
+            merged(_PREFIX, _of_api("Ingress")),
+            "  http://market.example.com/financehub/api/v1 (API only)",
+        ),
+        (
+            merged(_PREFIX, _of_api("HTTPRoute")),
+            "  https://market.example.com/financehub/api/v1 (API only)",
+        ),
+        (merged(_INGRESS, {"web": {"ingress": {"hosts": [_HOST | _WHOLE]}}}), "  http://market.example.com/"),
         ({"web": {"service": {"type": "LoadBalancer"}}}, "  kubectl get service -n market financehub-web"),
         (_PROXY, "  the address of your proxy, whose target is http://financehub-web.market.svc:80/"),
         (_TOKENS, "To open the console, in which operators can also make changes:"),

@@ -73,18 +73,37 @@ lock out all users. Set it to the addresses of the proxy.
 {{- range $certified -}}
 {{- if include "financehub.web.isNamed" (dict "host" . "names" (list $host)) }}{{ $isSecure = true }}{{ end -}}
 {{- end -}}
+{{- $paths := list -}}
+{{- range .paths -}}
+{{- $paths = append $paths .path -}}
+{{- end -}}
 {{- if not (hasPrefix "*" $host) }}
-- {{ ternary "https" "http" $isSecure }}://{{ $host }}{{ $web.prefix }}/
+- {{ ternary "https" "http" $isSecure }}://{{ $host }}{{ include "financehub.web.opened" (dict "prefix" $web.prefix "paths" $paths) }}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 {{- if $web.httpRoute.enabled -}}
 {{- /* The listener of the Gateway decides. Its name usually says which one it is. */}}
 {{- $isPlain := eq (dig "sectionName" "https" (first $web.httpRoute.parentRefs)) "http" -}}
+{{- $paths := list -}}
+{{- range $web.httpRoute.matches -}}
+{{- $paths = append $paths (dig "path" "value" "/" .) -}}
+{{- end -}}
 {{- range $web.httpRoute.hostnames -}}
 {{- if not (hasPrefix "*" .) }}
-- {{ ternary "http" "https" $isPlain }}://{{ . }}{{ $web.prefix }}/
+- {{ ternary "http" "https" $isPlain }}://{{ . }}{{ include "financehub.web.opened" (dict "prefix" $web.prefix "paths" $paths) }}
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- end -}}
+
+
+{{/* The path to open if these paths are published: the first page, or that of the API if only the API is published. */}}
+{{- define "financehub.web.opened" -}}
+{{- $prefix := .prefix -}}
+{{- $isWhole := empty .paths -}}
+{{- range .paths -}}
+{{- if not (hasPrefix (printf "%s/api" $prefix) .) }}{{ $isWhole = true }}{{ end -}}
+{{- end -}}
+{{ $prefix }}/{{ if not $isWhole }}api/v1 (API only){{ end }}
 {{- end -}}
