@@ -38,6 +38,7 @@ TASKS = {
 #: because the data is not complete yet.
 COMMANDS: tuple[tuple[str, ...], ...] = (
     ("status",),
+    ("workers",),
     ("stats",),
     ("quotes",),
     ("indicators", "BTC-USD"),

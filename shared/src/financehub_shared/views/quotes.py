@@ -82,7 +82,8 @@ def quote_view(asset: Asset, quote: Quote, now: float, limits: Mapping[str, floa
         "provider": quote.provider,
         "upstream_at": iso_time(quote.upstream_at),
         "fetched_at": iso_time(quote.fetched_at),
-        **_age_of(asset, quote, now, limits),
+        "age_seconds": _age(quote, now),
+        "stale": _is_stale(asset, quote, now, limits),
         "quality": quote.quality.value,
         "note": quote.note,
     }
@@ -98,16 +99,12 @@ def aged(view: QuoteView, asset: Asset, quote: Quote, now: float, limits: Mappin
         now: The current time in Unix seconds.
         limits: Dataset → age in seconds beyond which it is stale.
     """
-    return {**view, **_age_of(asset, quote, now, limits)}
+    return {**view, "age_seconds": _age(quote, now), "stale": _is_stale(asset, quote, now, limits)}
 
 
-class _Age(TypedDict):
-    """The keys of a view that change while the quote does not."""
-
-    age_seconds: float
-    stale: bool
+def _age(quote: Quote, now: float) -> float:
+    return round(now - quote.fetched_at, 3)
 
 
-def _age_of(asset: Asset, quote: Quote, now: float, limits: Mapping[str, float]) -> _Age:
-    age = now - quote.fetched_at
-    return {"age_seconds": round(age, 3), "stale": age > limits[f"quotes:{asset.type}"]}
+def _is_stale(asset: Asset, quote: Quote, now: float, limits: Mapping[str, float]) -> bool:
+    return now - quote.fetched_at > limits[f"quotes:{asset.type}"]
