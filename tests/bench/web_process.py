@@ -76,7 +76,25 @@ class WebProcess:
         fields = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS
 
+    @property
+    def waited_seconds(self) -> float:
+        """Time for which threads of this process could run, but the system gave the processor to other processes."""
+        folders = Path(f"/proc/{self._process.pid}/task").iterdir()
+        return sum(_waited_seconds(folder / "schedstat") for folder in folders)
+
     def stop(self) -> None:
         """End the process."""
         self._process.terminate()
         self._process.wait()
+
+
+def own_waited_seconds() -> float:
+    """Return the time for which this thread could run, but the system gave the processor to other processes."""
+    return _waited_seconds(Path("/proc/thread-self/schedstat"))
+
+
+def _waited_seconds(file: Path) -> float:
+    try:
+        return int(file.read_text(encoding="utf-8").split()[1]) / 1e9
+    except OSError:  # the thread has ended
+        return 0.0
