@@ -119,7 +119,7 @@ def test_errors_are_pages(open_tab: OpenTab) -> None:
     """A wrong address leads to a page with the menu, which says what was wrong."""
     tab = open_tab()
     for path, status, text in (
-        ("/nope", 404, "There is no such page"),
+        ("/nope", 404, "This page does not exist"),
         ("/quotes/APPL", 404, "AAPL"),
         ("/quotes?sort=nothing", 400, "sort"),
         ("/runs/nope", 404, "does not exist"),

@@ -237,9 +237,9 @@ def test_run_again_enqueues_the_task_with_the_same_arguments(console: httpx.Clie
         ('{"kwargs": {"key": "***"}, "masked": true}', {}, "The arguments contain secrets, which are masked."),
         ('{"kwargs": 3}', {}, "The stored arguments are damaged."),
         ("{}", {"task": "(unknown)"}, "No worker knows the task of this run."),
-        ('{"kwargs": {"dry_run": "no"}}', {}, "argument 'dry_run'"),
+        ('{"kwargs": {"dry_run": "no"}}', {}, "dry_run: Input should be"),
         ('{"args": [1]}', {}, "accepts keyword arguments only"),
-        ("{}", {"task": "other", "queue": ""}, "unknown task 'other'"),
+        ("{}", {"task": "other", "queue": ""}, "Unknown task 'other'"),
         ("{}", {"task": "other", "queue": "a b\n"}, "The record of this run has a damaged name of a queue."),
     ],
 )
@@ -249,7 +249,7 @@ def test_run_again_without_usable_arguments_is_refused(
     """A run whose arguments are not known exactly, or that no worker would accept, enqueues nothing and says why."""
     record_run(filled, "earlier", arguments, **fields)
     before = [filled.hlen(f"dramatiq:{queue}.msgs") for queue in ("low", "a b\n", "")]
-    if not reason.startswith(("argument", "accepts", "unknown")):
+    if not reason.startswith(("dry_run", "accepts", "Unknown")):
         page = console.get("/runs/earlier").text
         assert reason in unescape(page)
         assert "run-again" not in page
@@ -296,6 +296,27 @@ def test_nothing_selected_is_refused(console: httpx.Client) -> None:
     for action in ("requeue", "purge"):
         assert console.get(f"/actions/{action}").status_code == 400
         assert console.post(f"/actions/{action}", data={"count": "2"}).status_code in {400, 409}
+
+
+@pytest.mark.parametrize(
+    ("address", "detail", "link"),
+    [
+        ("pause", "No schedule is selected; select some of them in the list.", '"/schedules">Go to Schedules'),
+        ("trigger?schedule=nope/x", "&#39;nope/x&#39; is not registered", '"/schedules">Go to Schedules'),
+        ("trigger", "schedule: the value is missing.", '"/schedules">Go to Schedules'),
+        ("requeue?reason=none", "No dead letter matches.", '"/dead-letters">Go to Dead letters'),
+        ("fetch?symbol=BTCUSD", "did you mean BTC-USD?<", '"/quotes">Go to Quotes'),
+    ],
+)
+def test_action_that_cannot_be_asked_leads_back_to_its_list(
+    console: httpx.Client, address: str, detail: str, link: str
+) -> None:
+    """The page of the error has one sentence and the way back, and its title has no mark that looks like success."""
+    page = console.get(f"/actions/{address}")
+    assert page.status_code in {400, 409}
+    assert detail in page.text
+    assert link in page.text
+    assert re.search(r"<title>[A-Z]", page.text)
 
 
 @pytest.mark.parametrize(("change", "state"), [("open", "open"), ("close", "closed"), ("reset", "closed")])

@@ -29,6 +29,7 @@ from financehub_web.console.headers import SAFE_HEADERS
 from financehub_web.console.links import DONE, Links
 from financehub_web.console.page import show
 from financehub_web.console.routing import page
+from financehub_web.console.sentences import problem_of, sentence_of
 from financehub_web.reading.fleet import fleet_of
 
 log = structlog.get_logger(__name__)
@@ -73,7 +74,7 @@ def _execute(request: Request, action: Action, actions: Actions, values: dict[st
         raise PageError(HTTPStatus.SERVICE_UNAVAILABLE, "It is not known whether this was done", detail) from error
     except FinanceHubError as error:
         _, note = record(str(error), succeeded=False)
-        return _show_preview(request, action, _preview(action, form), problem=str(error), note=note)
+        return _show_preview(request, action, _preview(action, form), problem=sentence_of(error), note=note)
     fleet_of(request).expire()
     entry, note = record(outcome.text, succeeded=True)
     address = Links(request).page(outcome.page, **outcome.parameters)
@@ -120,7 +121,7 @@ def _find(actions: Actions, name: str) -> Action:
     action = actions.by_name.get(name)
     if action is None:
         raise PageError(
-            HTTPStatus.NOT_FOUND, "There is no such action", f"Known actions: {', '.join(actions.by_name)}."
+            HTTPStatus.NOT_FOUND, "This action does not exist", f"Known actions: {', '.join(actions.by_name)}."
         )
     return action
 
@@ -136,20 +137,21 @@ def _read(action: Action, values: dict[str, list[str]]) -> Form:
     try:
         return action.form.model_validate(given)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise PageError(HTTPStatus.BAD_REQUEST, "This form is not valid", f"{place}: {first['msg']}.") from None
+        detail = problem_of(error)
+        raise PageError(HTTPStatus.BAD_REQUEST, "This form is not valid", detail, section=action.section) from None
 
 
 def _preview(action: Action, form: Form) -> Preview:
     try:
         return action.preview(form)
     except ActionRefusedError as error:
-        raise PageError(HTTPStatus.CONFLICT, "Nothing was changed", str(error)) from error
+        detail = sentence_of(error)
+        raise PageError(HTTPStatus.CONFLICT, "Nothing was changed", detail, section=action.section) from error
     except StoreUnavailableError:
         raise
     except FinanceHubError as error:
-        raise PageError(HTTPStatus.BAD_REQUEST, "This is not possible", f"{error}.") from error
+        detail = sentence_of(error)
+        raise PageError(HTTPStatus.BAD_REQUEST, "This is not possible", detail, section=action.section) from error
 
 
 def _show_preview(request: Request, action: Action, preview: Preview, *, problem: str = "", note: str = "") -> Response:

@@ -29,14 +29,24 @@ class PageError(FinanceHubError):
         title: What was wrong, in a few words.
         detail: What to do.
         links: (text, address) of pages that the reader may have meant.
+        section: Name of the page of the navigation to which the reader returns; empty for the overview.
     """
 
-    def __init__(self, status: HTTPStatus, title: str, detail: str, links: list[tuple[str, str]] | None = None) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        title: str,
+        detail: str,
+        links: list[tuple[str, str]] | None = None,
+        *,
+        section: str = "",
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.title = title
         self.detail = detail
         self.links = links or []
+        self.section = section
 
 
 def add_error_pages(app: FastAPI) -> None:
@@ -67,7 +77,7 @@ async def _show_page(request: Request, error: Exception) -> Response:
         error = _as_page_error(request, error)
     values = {"error": error}
     return await run_in_threadpool(
-        show, request, "error.html", error.title, "", values, status=error.status, live=False
+        show, request, "error.html", error.title, error.section, values, status=error.status, live=False
     )
 
 
@@ -81,8 +91,8 @@ def _as_page_error(request: Request, error: Exception) -> PageError:
         place = f"parameter {first['loc'][-1]!r}"
         return PageError(HTTPStatus.BAD_REQUEST, "This address is not valid", f"{place}: {first['msg']}")
     if isinstance(error, HTTPException) and error.status_code == HTTPStatus.NOT_FOUND:
-        detail = f"{request.url.path} does not exist. The menu lists all pages."
-        return PageError(HTTPStatus.NOT_FOUND, "There is no such page", detail)
+        detail = f"No page has the address {request.url.path}. The menu lists all pages."
+        return PageError(HTTPStatus.NOT_FOUND, "This page does not exist", detail)
     if isinstance(error, HTTPException):
         status = HTTPStatus(error.status_code)
         return PageError(status, status.phrase, f"{request.method} {request.url.path}: {error.detail}")
