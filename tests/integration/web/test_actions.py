@@ -260,6 +260,26 @@ def test_run_again_without_usable_arguments_is_refused(
     assert console.post("/actions/run-again", data={"run": "unknown-run"}).status_code in {400, 409}
 
 
+def test_cancel_leads_back_to_what_the_action_would_change(console: httpx.Client, filled: redis.Redis) -> None:
+    """Cancel leads to the page of the one thing that is named, and to the list if there are several."""
+    record_run(filled, "earlier", "{}")
+    first, second = [letter.id for letter in DeadLetterQueue(filled).find()][:2]
+    for address, back in (
+        ("trigger?schedule=default/demo", "/schedules/default/demo"),
+        ("backfill?schedule=default/demo", "/schedules/default/demo"),
+        ("backfill?schedule=default/demo&start=soon", "/schedules/default/demo"),
+        ("pause?schedule=default/other", "/schedules/default/other"),
+        ("pause?schedule=default/demo&schedule=default/other", "/schedules"),
+        ("run-again?run=earlier", "/runs/earlier"),
+        ("run?task=health_check_task", "/tasks"),
+        ("fetch?symbol=BTC-USD", "/quotes/BTC-USD"),
+        (f"purge?id={first}", f"/dead-letters/{first}"),
+        (f"purge?id={first}&id={second}", "/dead-letters"),
+    ):
+        page = console.get(f"/actions/{address}")
+        assert f'<a class="button" href="{back}">Cancel</a>' in page.text, address
+
+
 def test_fetch_starts_the_price_task_for_one_asset(console: httpx.Client, filled: redis.Redis) -> None:
     """The price task of the asset's type runs for this asset only."""
     asset = RedisStore(filled).assets()[0]

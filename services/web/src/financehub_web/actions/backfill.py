@@ -59,6 +59,7 @@ class BackfillAction(Action):
 
     def preview(self, form: BackfillForm) -> Preview:
         info, now = self._read(form)
+        page, parameters = page_of(info)
         zone_name, zone = zone_of(info)
         start = form.start or format_moment(_first_start(info, zone, now), zone)
         chosen = _read_range(form.model_copy(update={"start": start}), zone, now)
@@ -81,7 +82,16 @@ class BackfillAction(Action):
         if plan is None or problem:
             question = problem or "Correct the range to see what it runs."
             hidden = {"schedule": info.name}
-            return Preview(question, "", facts=facts, heading=heading, asked=fields, hidden=hidden)
+            return Preview(
+                question,
+                "",
+                facts=facts,
+                heading=heading,
+                asked=fields,
+                hidden=hidden,
+                page=page,
+                parameters=parameters,
+            )
         is_typed = plan.total > TYPED_FROM
         sent = {"start": _exact(chosen.start, zone), "end": _exact(chosen.end, zone)}
         policy, limit = ("Concurrency policy", plan.policy), ("Limit", f"{MAX_BACKFILL_RUNS:,} runs")
@@ -95,6 +105,8 @@ class BackfillAction(Action):
             hidden={"schedule": info.name, **sent} | ({} if is_typed else {"count": str(plan.total)}),
             typed=str(plan.total) if is_typed else "",
             warning=" ".join(filter(None, [*plan.notes, liveness_warning(info, now)])),
+            page=page,
+            parameters=parameters,
         )
 
     def execute(self, form: BackfillForm) -> Outcome:

@@ -78,6 +78,8 @@ class Preview:
         typed: Text that the user must type to confirm, such as a number of messages; empty if a click is enough.
         is_dangerous: Whether the action deletes something.
         warning: What the user should know before; empty if there is nothing.
+        page: Name of the page to which Cancel leads; empty for the section of the action.
+        parameters: The parts of its path that vary.
     """
 
     question: str
@@ -91,6 +93,8 @@ class Preview:
     typed: str = ""
     is_dangerous: bool = False
     warning: str = ""
+    page: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

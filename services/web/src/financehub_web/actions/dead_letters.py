@@ -95,6 +95,8 @@ class _DeadLetterAction(Action):
             typed=str(count) if self._is_typed(form) else "",
             is_dangerous=self.is_dangerous,
             warning=self.consequence,
+            page="dead_letter" if len(form.id) == 1 else "",
+            parameters={"id": form.id[0]} if len(form.id) == 1 else {},
         )
 
     def _is_typed(self, form: DeadLettersForm) -> bool:

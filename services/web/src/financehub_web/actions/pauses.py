@@ -61,6 +61,7 @@ class _SchedulesAction(Action):
         now = self._controls.clock.now()
         rows = [(info.name, info.recurrence_text, _state(info, now)) for info in infos[:_LISTED]]
         total = len(infos)
+        page, parameters = _page_of(infos)
         return Preview(
             f"{verb} {_in_words(infos)}?",
             f"{verb} {'it' if total == 1 else 'them'}",
@@ -68,6 +69,8 @@ class _SchedulesAction(Action):
             fields=fields,
             hidden={"schedule": [info.name for info in infos]},
             warning=" ".join(sentences),
+            page=page,
+            parameters=parameters,
         )
 
 
@@ -156,4 +159,8 @@ def _outcome(done: str, infos: Sequence[ScheduleInfo], changed: Sequence[str], r
     text = f"{done} {', '.join(changed[:_NAMED])}{more}."
     if unchanged := len(infos) - len(changed):
         text += f" {unchanged:,} {'was' if unchanged == 1 else 'were'} not changed."
-    return Outcome(text + reason, *(page_of(infos[0]) if len(infos) == 1 else ("schedules", {})))
+    return Outcome(text + reason, *_page_of(infos))
+
+
+def _page_of(infos: Sequence[ScheduleInfo]) -> tuple[str, dict[str, str]]:
+    return page_of(infos[0]) if len(infos) == 1 else ("schedules", {})

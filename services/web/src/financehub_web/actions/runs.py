@@ -119,6 +119,8 @@ class RunAgain(Action):
             facts=facts,
             hidden={"run": run.message_id},
             warning=" ".join(notes),
+            page="run",
+            parameters={"id": run.message_id},
         )
 
     def execute(self, form: RunIdForm) -> Outcome:
@@ -136,7 +138,12 @@ class Fetch(Action):
     def preview(self, form: FetchForm) -> Preview:
         symbol, task = self._task_of(form.symbol)
         return Preview(
-            f"Fetch the price of {symbol} now?", "Fetch it", facts=[("Task", task)], hidden={"symbol": symbol}
+            f"Fetch the price of {symbol} now?",
+            "Fetch it",
+            facts=[("Task", task)],
+            hidden={"symbol": symbol},
+            page="quote",
+            parameters={"symbol": symbol},
         )
 
     def execute(self, form: FetchForm) -> Outcome:

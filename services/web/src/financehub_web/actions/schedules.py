@@ -28,12 +28,15 @@ class Trigger(Action):
 
     def preview(self, form: ScheduleForm) -> Preview:
         info = show_schedule(self._controls.queues, form.schedule)
+        page, parameters = page_of(info)
         return Preview(
             f"Run {info.name} now?",
             "Run it now",
-            facts=[("Task", info.task), ("Queue", info.queue), ("Schedule", info.recurrence_text)],
+            facts=[("Task", info.task), ("Queue", info.queue), ("Recurrence", info.recurrence_text)],
             hidden={"schedule": info.name},
             warning=liveness_warning(info, self._controls.clock.now()),
+            page=page,
+            parameters=parameters,
         )
 
     def execute(self, form: ScheduleForm) -> Outcome:
