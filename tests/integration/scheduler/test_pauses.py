@@ -245,18 +245,29 @@ async def test_pause_after_an_edit_of_the_spec_stays(scheduler: Scheduler) -> No
     assert show_schedule(scheduler.client, "demo").is_paused
 
 
-async def test_pause_that_redis_has_lost_is_restored(scheduler: Scheduler) -> None:
-    """After a failover to an empty server, a paused schedule stays paused, with the same reason."""
+@pytest.mark.parametrize("first", ["pauses", "claims", "edit"])
+async def test_pause_that_redis_has_lost_is_restored(first: str, scheduler: Scheduler, second: Scheduler) -> None:
+    """After a failover to an empty server, a paused schedule stays paused, with the same reason.
+
+    It does not matter which step of a scheduler notices the loss, or whether the other scheduler is faster.
+    """
     await scheduler.load(schedule())
     pause(scheduler)
     await scheduler.pauses.step()
+    await second.load(schedule())
     known = scheduler.engine.states[UID].paused
     scheduler.client.flushall()
-    await scheduler.pauses.step()
+    if first == "pauses":
+        await scheduler.pauses.step()
+    elif first == "edit":
+        scheduler.engine.apply(Changes([schedule(retries=1)]))
     scheduler.engine.restore(await scheduler.registry.claim([UID], scheduler.clock.now()))
-    await scheduler.pass_time(60)
-    await scheduler.pauses.step()
+    await scheduler.step_until_idle()
+    for each in (second, scheduler):
+        await each.pauses.step()
+        await each.pass_time(60)
     assert messages(scheduler.client) == []
+    assert second.engine.states[UID].paused == known
     assert show_schedule(scheduler.client, "demo").paused == known
 
 

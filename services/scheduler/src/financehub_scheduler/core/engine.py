@@ -236,12 +236,14 @@ class Engine:
                 log.info("schedule_removed", schedule=state.schedule.name)
         for uid in await self._registrations.deactivate():
             self._planner.remove(uid)
-        registered = await self._registrations.register(self._clock.now())
+        registered = await self._registrations.register(self._clock.now(), self.states)
         self.on_redis_reply()
         for registration, result in registered:
             schedule = registration.schedule
             # An edit never acts retroactively. Due times before it are not caught up.
             mark = max(result.high_water_mark, result.changed_at - schedule.recurrence.offset)
+            if result.outcome == "created" and result.paused:
+                log.warning("schedule_pause_restored", schedule=schedule.name)
             self._planner.add(ScheduleState(schedule, mark, paused=result.paused))
             self._listener.schedule_registered(schedule)
             for warning in spec_warnings(schedule, self._clock.now()):

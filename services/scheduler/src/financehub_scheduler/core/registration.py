@@ -1,10 +1,12 @@
 """Keeps the schedule changes that Redis has not confirmed yet."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import islice
 
 from financehub_scheduler.api.schedule import Schedule
 from financehub_scheduler.core.changes import Changes
+from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.redis.registry import Registration, RegistrationResult, Registry
 
 #: Maximum number of schedules registered per step, small enough that a thousand edits do not delay due runs.
@@ -90,17 +92,24 @@ class PendingRegistrations:
                 del self._deactivated[uid]
         return list(deactivated)
 
-    async def register(self, now: float) -> list[tuple[Registration, RegistrationResult]]:
+    async def register(
+        self, now: float, states: Mapping[str, ScheduleState]
+    ) -> list[tuple[Registration, RegistrationResult]]:
         """Register one batch of new or changed schedules, and return the results.
 
         Args:
             now: Unix seconds.
+            states: uid → state of each active schedule, whose pause is remembered.
 
         Raises:
             redis.RedisError: Redis did not reply or returned an error.
         """
         registrations = list(islice(self._upserts.values(), _BATCH))
-        results = await self._registry.register(registrations, now)
+        sent = [
+            replace(each, paused=state.paused) if (state := states.get(each.schedule.uid)) else each
+            for each in registrations
+        ]
+        results = await self._registry.register(sent, now)
         for registration in registrations:
             # A newer state that arrived in the meantime stays pending.
             if self._upserts.get(registration.schedule.uid) is registration:

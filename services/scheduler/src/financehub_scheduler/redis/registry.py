@@ -35,11 +35,29 @@ class Registration:
         since: Time at which this scheduler received the schedule, Unix seconds. It is used if Redis does not know the
             schedule.
         keep_known_state: See `Changes.keep_known_state`.
+        paused: The pause that this scheduler remembers. It is used if Redis does not know the schedule.
     """
 
     schedule: Schedule
     since: float
     keep_known_state: bool
+    paused: Pause | None = None
+
+    def encode(self) -> dict[str, Any]:
+        """Return the entry of the script."""
+        schedule = self.schedule
+        entry: dict[str, Any] = {
+            "uid": schedule.uid,
+            "name": schedule.name,
+            "fingerprint": schedule.fingerprint,
+            "spec": schedule.spec_json,
+            "task": schedule.task,
+            "queue": schedule.queue,
+            "suspended": int(schedule.suspended),
+            "since": int(self.since * 1000),
+            "keep_known_state": self.keep_known_state,
+        }
+        return entry | ({"paused": self.paused.to_json()} if self.paused and not self.paused.problem else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +102,7 @@ class Registry:
         context = json.dumps({**self._limits, "now": int(now * 1000)})
         results: list[RegistrationResult] = []
         for chunk in chunks(registrations, _CHUNK):
-            payload = [
-                {
-                    "uid": registration.schedule.uid,
-                    "name": registration.schedule.name,
-                    "fingerprint": registration.schedule.fingerprint,
-                    "spec": registration.schedule.spec_json,
-                    "task": registration.schedule.task,
-                    "queue": registration.schedule.queue,
-                    "suspended": int(registration.schedule.suspended),
-                    "since": int(registration.since * 1000),
-                    "keep_known_state": registration.keep_known_state,
-                }
-                for registration in chunk
-            ]
+            payload = [registration.encode() for registration in chunk]
             call = partial(self._register, args=[context, json.dumps(payload)])
             replies = await self._repaired([registration.schedule.uid for registration in chunk], call)
             results.extend(

@@ -1,7 +1,7 @@
 -- Register schedules: write the records of new and changed ones, and return the time from which each one resumes.
 -- ARGV[1]: JSON context {now (ms), ahead_limit (ms), unclaimed (s)}
 -- ARGV[2]: JSON list of schedules {uid, name, fingerprint, spec, task, queue, suspended, since (ms),
--- keep_known_state}
+-- keep_known_state, paused (entry of the pause that the scheduler remembers; missing if there is none)}
 -- Returns for each schedule {result, high-water mark (ms; 0 if there is none), time of the last change or resumption (s),
 -- entry of its pause (false if it is not paused)}
 
@@ -28,7 +28,7 @@ local claims = redis.call('zmscore', keys.schedules, unpack(uids))
 local marks = redis.call('hmget', keys.high_water_marks, unpack(uids))
 local named = redis.call('hmget', keys.names, unpack(names))
 local pauses = redis.call('hmget', keys.paused, unpack(uids))
-local new_marks, new_names, is_named, new_claims, outdated, unpaused = {}, {}, {}, {}, {}, {}
+local new_marks, new_names, is_named, new_claims, outdated, unpaused, restored = {}, {}, {}, {}, {}, {}, {}
 local function add(list, first, second) list[#list + 1], list[#list + 2] = first, second end
 
 for index, entry in ipairs(entries) do
@@ -49,6 +49,12 @@ for index, entry in ipairs(entries) do
     if fingerprint and pauses[index] then
       unpaused[#unpaused + 1] = entry.uid
       pauses[index] = false
+    end
+    -- In the same step that writes the lost record, because from then on a missing entry means that somebody has resumed
+    -- the schedule.
+    if not fingerprint and not pauses[index] and entry.paused then
+      add(restored, entry.uid, entry.paused)
+      pauses[index] = entry.paused
     end
     -- Earlier due times are never caught up.
     mark = since
@@ -77,6 +83,7 @@ end
 
 if #outdated > 0 then redis.call('hdel', keys.buffered, unpack(outdated)) end
 if #unpaused > 0 then redis.call('hdel', keys.paused, unpack(unpaused)) end
+if #restored > 0 then redis.call('hset', keys.paused, unpack(restored)) end
 if #new_marks > 0 then redis.call('hset', keys.high_water_marks, unpack(new_marks)) end
 if #new_names > 0 then redis.call('hset', keys.names, unpack(new_names)) end
 redis.call('zadd', keys.schedules, unpack(new_claims))
