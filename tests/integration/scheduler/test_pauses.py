@@ -271,6 +271,19 @@ async def test_pause_that_redis_has_lost_is_restored(first: str, scheduler: Sche
     assert show_schedule(scheduler.client, "demo").paused == known
 
 
+async def test_pause_of_a_schedule_whose_record_has_another_type_is_restored(scheduler: Scheduler) -> None:
+    """If another program overwrites the record and the entry, the step sets the record aside and keeps the pause."""
+    await scheduler.load(schedule(), schedule("other", OTHER))
+    pause(scheduler, "demo", "other")
+    await scheduler.pauses.step()
+    scheduler.client.set(keys.schedule(UID), "another program")
+    scheduler.client.delete(keys.SCHEDULES_PAUSED)
+    await scheduler.pauses.step()
+    assert scheduler.client.hkeys(keys.SCHEDULES_PAUSED) == [UID.encode()]
+    assert scheduler.engine.states[UID].paused
+    assert scheduler.engine.states[OTHER].paused is None
+
+
 HOSTILE: list[str | bytes] = [
     "",
     b"\xff\xfe",

@@ -65,11 +65,7 @@ class Pauses:
 
     async def _resume(self, uids: Sequence[str]) -> None:
         """Resume schedules that have no entry any more, or restore their entries if Redis has lost its data."""
-        async with self._client.pipeline(transaction=False) as pipeline:
-            for uid in uids:
-                pipeline.hmget(keys.schedule(uid), ScheduleField.FINGERPRINT, ScheduleField.CHANGED_AT)
-            call: Any = arepaired(self._client, partial(schedule_types, uids), pipeline.execute)
-            records = await call
+        records = await arepaired(self._client, partial(schedule_types, uids), partial(self._read_records, uids))
         for uid, (fingerprint, changed_at) in zip(uids, records, strict=True):
             state = self._engine.states.get(uid)
             if state is None or state.paused is None:
@@ -80,3 +76,10 @@ class Pauses:
                 continue
             log.info("schedule_resumed", schedule=state.schedule.name)
             self._engine.set_pause(uid, None, read_time(decode(changed_at or b"")) or self._clock.now())
+
+    async def _read_records(self, uids: Sequence[str]) -> list[Any]:
+        # a pipeline is empty after its execution, and a repetition needs a new one
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for uid in uids:
+                pipeline.hmget(keys.schedule(uid), ScheduleField.FINGERPRINT, ScheduleField.CHANGED_AT)
+            return list(await pipeline.execute())
