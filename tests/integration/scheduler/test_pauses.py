@@ -224,15 +224,31 @@ async def test_pause_of_a_deleted_schedule_is_deleted(scheduler: Scheduler) -> N
     assert not scheduler.client.exists(keys.SCHEDULES_PAUSED)
 
 
-async def test_pause_of_an_abandoned_schedule_does_not_apply_to_a_new_one(scheduler: Scheduler) -> None:
+async def test_pause_of_an_abandoned_schedule_does_not_apply_to_a_new_one(
+    scheduler: Scheduler, second: Scheduler
+) -> None:
     """A schedule that nobody has claimed lately was deleted. A new one with the same name is not paused."""
     await scheduler.load(schedule())
     pause(scheduler)
     scheduler.client.zadd(keys.SCHEDULES, {UID: 1.0})
-    scheduler.engine.apply(Changes([schedule()], keep_known_state=False))
-    await scheduler.step_until_idle()
+    second.engine.apply(Changes([schedule()], keep_known_state=False))
+    await second.step_until_idle()
     assert not scheduler.client.exists(keys.SCHEDULES_PAUSED)
-    assert scheduler.engine.states[UID].next_due is not None
+    assert second.engine.states[UID].next_due is not None
+
+
+async def test_edit_during_a_long_outage_of_redis_keeps_the_pause_and_the_record(scheduler: Scheduler) -> None:
+    """If nobody could renew the claim, a scheduler still knows that the edited schedule is the one that it runs."""
+    await scheduler.load(schedule(schedule="@every 60s"))
+    await scheduler.pass_time(60)
+    pause(scheduler)
+    await scheduler.pauses.step()
+    scheduler.client.zadd(keys.SCHEDULES, {UID: 1.0})
+    scheduler.engine.apply(Changes([schedule(retries=1)], keep_known_state=False))
+    await scheduler.step_until_idle()
+    found = show_schedule(scheduler.client, "demo")
+    assert (found.is_paused, found.runs) == (True, 1)
+    assert scheduler.engine.states[UID].next_due is None
 
 
 async def test_pause_after_an_edit_of_the_spec_stays(scheduler: Scheduler) -> None:

@@ -20,7 +20,7 @@ class Changes:
             true for the first read of a folder, because all schedulers may have been down, and for every change from a
             watch, because Kubernetes never reuses a uid. It is false for later changes in a folder: a record that no
             scheduler has claimed lately belongs to a deleted schedule with the same name, so the new one starts without
-            its state.
+            its state, unless this scheduler runs it.
         complete: Whether the source has now reported all of its schedules.
     """
 

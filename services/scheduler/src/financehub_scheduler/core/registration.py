@@ -99,14 +99,17 @@ class PendingRegistrations:
 
         Args:
             now: Unix seconds.
-            states: uid → state of each active schedule, whose pause is remembered.
+            states: uid → state of each active schedule. Its pause is remembered, and its record is kept even if Redis
+                was unavailable for so long that nobody could renew the claim.
 
         Raises:
             redis.RedisError: Redis did not reply or returned an error.
         """
         registrations = list(islice(self._upserts.values(), _BATCH))
         sent = [
-            replace(each, paused=state.paused) if (state := states.get(each.schedule.uid)) else each
+            replace(each, keep_known_state=True, paused=state.paused)
+            if (state := states.get(each.schedule.uid))
+            else each
             for each in registrations
         ]
         results = await self._registry.register(sent, now)
