@@ -363,6 +363,41 @@ def test_breaker_is_not_changed_without_a_reason(console: httpx.Client, filled: 
     assert list_breakers(filled) == before
 
 
+@pytest.mark.parametrize(
+    ("address", "entered", "reason"),
+    [
+        ("breaker?upstream=binance&change=open", {"reason": "x" * 201}, "It has 201 characters; enter at most 200."),
+        ("add-asset", {"symbol": "SOL-USD", "type": "crypto", "title": "x" * 300}, "at most 100"),
+        ("add-asset", {"symbol": "X" * 100, "type": "stock", "title": "x"}, "is invalid"),
+        ("add-asset", {"symbol": "SOL-USD", "type": "crypto", "currency": "x" * 30}, "ISO 4217"),
+    ],
+)
+def test_long_text_stays_in_its_field(
+    console: httpx.Client, address: str, entered: dict[str, str], reason: str
+) -> None:
+    """A text that is too long is refused with the limit, and the page still has all that was entered."""
+    refused = confirm(console, f"/actions/{address}", **entered)
+    assert refused.status_code == 409
+    assert reason in refused.text
+    for name, value in entered.items():
+        assert name == "type" or f'name="{name}" value="{value}"' in refused.text
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("breaker?upstream=nope&change=open", "Unknown upstream 'nope'"),
+        ("remove-asset?symbol=NOPE", "Unknown symbol 'NOPE'"),
+    ],
+)
+def test_action_that_would_be_refused_is_not_offered(console: httpx.Client, address: str, reason: str) -> None:
+    """The page says at once that the breaker or asset cannot be changed, before the user writes a reason."""
+    page = console.get(f"/actions/{address}")
+    assert page.status_code == 400
+    assert reason in unescape(page.text)
+    assert '<form class="action"' not in page.text
+
+
 def test_asset_is_added_and_removed(console: httpx.Client, filled: redis.Redis) -> None:
     """An asset of the console can be removed, a wrong symbol is refused with the reason, and so is a declared one."""
     store = RedisStore(filled)
@@ -373,7 +408,7 @@ def test_asset_is_added_and_removed(console: httpx.Client, filled: redis.Redis) 
     refused = confirm(console, "/actions/add-asset", symbol="BTCUSDT", type="crypto")
     assert refused.status_code == 409
     assert "BTC-USD" in refused.text
-    assert console.post("/actions/remove-asset", data={"symbol": "NOPE"}).status_code == 409
+    assert console.post("/actions/remove-asset", data={"symbol": "NOPE"}).status_code == 400
 
 
 @pytest.mark.parametrize("mode", ["read-only", "write"])

@@ -49,13 +49,28 @@ def remove_assets(store: Store, symbols: Sequence[str]) -> list[str]:
         UnknownNameError: A symbol is unknown.
         ConfigError: The assets file declares one of the assets.
     """
+    removed = find_removable(store, symbols)
+    store.remove_assets(removed)
+    return removed
+
+
+def find_removable(store: Store, symbols: Sequence[str]) -> list[str]:
+    """Return the symbols of assets that can be removed.
+
+    Args:
+        store: The market data.
+        symbols: Symbols in upper or lower case. Records that cannot be read can be removed too.
+
+    Raises:
+        UnknownNameError: A symbol is unknown.
+        ConfigError: The assets file declares one of the assets.
+    """
     unreadable: Unreadable = {}
     stored = store.assets(active_only=False, unreadable=unreadable)
     known = {asset.symbol for asset in stored} | set(unreadable)
-    removed = [require_symbol(symbol, known) for symbol in symbols]
-    _refuse_declared(stored, removed, "remove")
-    store.remove_assets(removed)
-    return removed
+    found = [require_symbol(symbol, known) for symbol in symbols]
+    _refuse_declared(stored, found, "remove")
+    return found
 
 
 def _in_capitals(symbol: str, type: AssetType, kind: AssetKind | None) -> str:

@@ -35,18 +35,26 @@ def change_breakers(client: "redis.Redis", action: str, upstreams: Sequence[str]
         UnknownNameError: An upstream is unknown. No breaker was changed.
         ConfigError: None of the parts of an upstream has been used. No breaker was changed.
     """
-    used = [info.upstream for info in list_breakers(client)]
-    names = [name for upstream in upstreams for name in _breaker_names(upstream, used)]
+    names = [name for upstream in upstreams for name in find_breakers(client, upstream)]
     for name in names:
         ACTIONS[action](client, name, by, reason)
     return names
 
 
-def _breaker_names(upstream: str, used: Sequence[str]) -> list[str]:
+def find_breakers(client: "redis.Redis", upstream: str) -> list[str]:
     """Return the names of an upstream's breakers. There are several if each of its parts has its own.
 
     The breaker of a provider without parts can be changed before its first use.
+
+    Args:
+        client: Client for the data Redis, which holds the breakers.
+        upstream: Name of a provider, or of a breaker that has been used.
+
+    Raises:
+        UnknownNameError: The upstream is unknown.
+        ConfigError: None of its parts has been used.
     """
+    used = [info.upstream for info in list_breakers(client)]
     require_known("upstream", upstream, {*PROVIDERS, *used})
     if upstream not in PROVIDERS or not PROVIDERS[upstream].has_parts:
         return [upstream]

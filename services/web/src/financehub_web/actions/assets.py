@@ -3,7 +3,7 @@
 from pydantic import Field as Value
 
 from financehub_shared.core.kinds import AssetType
-from financehub_shared.operations.assets import add_asset, remove_assets
+from financehub_shared.operations.assets import add_asset, find_removable, remove_assets
 from financehub_web.actions.base import Action, Field, Form, Outcome, Preview
 
 
@@ -15,12 +15,14 @@ class AddAssetForm(Form):
         type: Its type.
         title: A readable name.
         currency: The ISO 4217 code of its currency, if the symbol does not show it.
+
+    A long value is refused later, so that the user can correct it.
     """
 
-    symbol: str = Value("", max_length=60)
+    symbol: str = Value("", max_length=5_000)
     type: AssetType = AssetType.STOCK
-    title: str = Value("", max_length=200)
-    currency: str = Value("", max_length=10)
+    title: str = Value("", max_length=5_000)
+    currency: str = Value("", max_length=5_000)
 
 
 class AssetForm(Form):
@@ -40,7 +42,7 @@ class AddAsset(Action):
 
     def preview(self, form: AddAssetForm) -> Preview:
         return Preview(
-            "Which asset should FinanceHub follow?",
+            "Which asset should FinanceHub track?",
             "Add it",
             fields=[
                 Field("symbol", "Symbol", form.symbol, hint="such as SOL-USD, VOD.L or ^GSPC", is_required=True),
@@ -63,10 +65,11 @@ class RemoveAsset(Action):
     name, title, section, form = "remove-asset", "Remove an asset", "assets", AssetForm
 
     def preview(self, form: AssetForm) -> Preview:
+        (symbol,) = find_removable(self._controls.store, [form.symbol])
         return Preview(
-            f"Remove {form.symbol}?",
+            f"Remove {symbol}?",
             "Remove it",
-            hidden={"symbol": form.symbol},
+            hidden={"symbol": symbol},
             is_dangerous=True,
             warning="Its quotes, bars and indicators are deleted. Its news is kept until its retention ends.",
         )

@@ -28,12 +28,13 @@ class BackfillForm(ScheduleForm):
 
     Args:
         start: First moment in ISO 8601, in the zone of the schedule unless it has an offset.
-        end: Last moment, in the same form. If it is empty, it is the current time.
+        end: Last moment, in the same form. If it is empty, it is the current time. A long text is refused later, so
+            that the user can correct it.
         count: Number of runs that the user has confirmed.
     """
 
-    start: str = Value("", max_length=40)
-    end: str = Value("", max_length=40)
+    start: str = Value("", max_length=5_000)
+    end: str = Value("", max_length=5_000)
     count: int | None = None
 
 

@@ -6,14 +6,14 @@ from pydantic import Field as Value
 
 from financehub_shared.breaker import list_breakers
 from financehub_shared.breaker.changes_by_hand import REASON_CHARACTERS
-from financehub_shared.operations.breakers import change_breakers
+from financehub_shared.operations.breakers import change_breakers, find_breakers
 from financehub_web.actions.base import Action, ActionRefusedError, Field, Form, Outcome, Preview
 
 _EFFECTS = {
-    "open": "FinanceHub makes no call to it until somebody closes or resets the breaker.",
-    "close": "FinanceHub calls it again, and the counts begin at zero. A breaker that opened several times in a row "
-    "keeps its longer open time.",
-    "reset": "The breaker is replaced with a new, closed one.",
+    "open": "FinanceHub does not call this upstream until somebody closes or resets the breaker.",
+    "close": "FinanceHub calls this upstream again, and the counts begin at zero. A breaker that opened several times "
+    "in a row keeps its longer open time.",
+    "reset": "A new, closed breaker replaces this one, so FinanceHub calls this upstream again.",
 }
 
 
@@ -23,12 +23,18 @@ class BreakerForm(Form):
     Args:
         upstream: Name of a provider or of a breaker.
         change: What to do.
-        reason: Why. It is required; the page that asks begins without one.
+        reason: Why. It is required; the page that asks begins without one. A long one is refused later, so that the
+            user can shorten it.
     """
 
     upstream: str = Value(min_length=1, max_length=200)
     change: Literal["open", "close", "reset"]
-    reason: str = Value("", max_length=REASON_CHARACTERS)
+    reason: str = Value("", max_length=5_000)
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether the reason has more characters than are stored."""
+        return len(self.reason.strip()) > REASON_CHARACTERS
 
 
 class ChangeBreaker(Action):
@@ -37,13 +43,23 @@ class ChangeBreaker(Action):
     name, title, section, form = "breaker", "Change a circuit breaker", "providers", BreakerForm
 
     def preview(self, form: BreakerForm) -> Preview:
+        find_breakers(self._controls.data, form.upstream)
         found = next((info for info in list_breakers(self._controls.data) if info.upstream == form.upstream), None)
+        hint = f"Everybody sees it in Providers. At most {REASON_CHARACTERS} characters."
+        problem = f"It has {len(form.reason.strip()):,} characters; enter at most {REASON_CHARACTERS}."
         return Preview(
             f"{form.change.capitalize()} the circuit breaker of {form.upstream}?",
             f"{form.change.capitalize()} it",
             facts=[("State now", found.state if found else "not used yet")],
             fields=[
-                Field("reason", "Reason", form.reason, hint="Everybody sees it on this page.", is_required=True),
+                Field(
+                    "reason",
+                    "Reason",
+                    form.reason,
+                    hint=hint,
+                    is_required=True,
+                    problem=problem if form.is_too_long else "",
+                ),
             ],
             hidden={"upstream": form.upstream, "change": form.change},
             is_dangerous=form.change == "open",
@@ -54,12 +70,14 @@ class ChangeBreaker(Action):
         """Change the breaker, and store who did it and why.
 
         Raises:
-            ActionRefusedError: The reason is missing.
+            ActionRefusedError: The reason is missing or too long.
             FinanceHubError: The upstream is unknown, or Redis does not answer.
         """
         reason = form.reason.strip()
         if not reason:
             raise ActionRefusedError("Enter the reason, so that others know why the breaker is in this state.")
+        if form.is_too_long:
+            raise ActionRefusedError("The reason is too long.")
         names = change_breakers(self._controls.data, form.change, [form.upstream], by=user, reason=reason)
         done = {"open": "Opened", "close": "Closed", "reset": "Reset"}[form.change]
         return Outcome(f"{done} the circuit breaker of {', '.join(names)}. Reason: {reason}", "providers")
