@@ -153,7 +153,9 @@ def test_backfill_form_shows_what_it_runs(open_tab: OpenTab, writable: Console, 
     page.fill("[name=start]", "2026-01-01")
     page.fill("[name=end]", "2026-01-02T00:00+01:00")
     page.click(".ask button")
-    expect(page.locator(".result")).to_have_text("This is 1,381 runs: 2026-01-01 00:00 … 2026-01-01 23:00 UTC.")
+    expect(page.locator(".result")).to_have_text(
+        "The range has 1,381 due times: 2026-01-01 00:00 … 2026-01-01 23:00 UTC."
+    )
     assert page.locator("tbody th").all_inner_texts()[0] == "2026-01-01 00:00"
     page.fill("[name=count]", "1381")
     page.click(".action button")

@@ -80,7 +80,7 @@ def test_schedules_commands_list_trigger_backfill_and_show(
     plan = cli("schedules", "backfill", "coins", "--from", yesterday, "--dry-run")
     assert (plan["total"], plan["problem"], plan["first"][0]) == (2, "", f"{yesterday}T00:00:00.000Z")
     printed = invoke("schedules", "backfill", "coins", "--from", yesterday, "--dry-run").stdout
-    assert f"This is 2 runs: {yesterday} 00:00 … " in printed
+    assert f"The range has 2 due times: {yesterday} 00:00 … " in printed
     assert "Due times that have already run are run again." in printed
     refused = cli(
         "schedules",

@@ -91,7 +91,7 @@ def test_backfill_runs_the_range_that_was_shown(console: httpx.Client, filled: r
     """The page has the exact number of runs, and the request has the range of the page."""
     filled.delete(keys.SCHEDULE_BACKFILLS)
     page = backfill_page(console, start="2026-01-01", end="2026-01-01T01:39Z")
-    assert "This is 100 runs: 2026-01-01 00:00 … 2026-01-01 01:39 UTC." in page.text
+    assert "The range has 100 due times: 2026-01-01 00:00 … 2026-01-01 01:39 UTC." in page.text
     assert "Due times that have already run are run again." in page.text
     assert "<dd>Allow</dd>" in page.text
     form = form_of(page)
@@ -131,6 +131,7 @@ def test_backfill_of_a_wrong_range_says_next_to_the_field_what_to_enter(
         ("2026/1/2", "", "did you mean 2026-01-02?"),
         ("2026-11-31", "", "that month has the days from 1 to 30"),
         ("2026-01-02", "2026-01-01", "must end in"),
+        ("2999-01-01", "", "must begin in the past"),
         ("0001-01-01", "", "2000-01-01 or later"),
         ("0001-01-01T00:00+14:00", "0001-01-02", "2000-01-01 or later"),
         ("1999-12-31T23:59Z", "", "2000-01-01 or later"),
@@ -156,7 +157,7 @@ def test_backfill_form_begins_with_a_range_that_has_a_due_time(console: httpx.Cl
     filled.hset(keys.schedule(uid), "spec", spec)
     page = backfill_page(console)
     assert re.search(r'name="start" value="\d{4}-\d\d-\d\d \d\d:\d\d"', page.text)
-    assert re.search(r"This is [12] runs?: ", page.text)
+    assert re.search(r"The range has [12] due times?: ", page.text)
     assert "a day or time in Asia/Tokyo" in page.text
     filled.hset(keys.schedule(uid), "spec", "{}")
     page = backfill_page(console)

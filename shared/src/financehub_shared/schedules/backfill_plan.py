@@ -47,12 +47,12 @@ class BackfillPlan:
 
     @property
     def sentence(self) -> str:
-        """What will run, such as `This is 48 runs: 2026-11-01 00:00 … 2026-11-02 23:30 Europe/Berlin`."""
+        """What will run, such as `The range has 48 due times: 2026-11-01 00:00 … 2026-11-02 23:30 Europe/Berlin`."""
         zone = parse_zone(self.zone)
         ends = [format_moment(at, zone) for at in (*self.first, *self.last)]
         if self.total <= 1:
-            return f"This is 1 run: {ends[0]} {self.zone}" if ends else "This is 0 runs"
-        return f"This is {self.total:,} runs: {ends[0]} … {ends[-1]} {self.zone}"
+            return f"The range has 1 due time: {ends[0]} {self.zone}" if ends else "The range has no due time"
+        return f"The range has {self.total:,} due times: {ends[0]} … {ends[-1]} {self.zone}"
 
 
 def plan_backfill(info: ScheduleInfo, start: float, end: float, now: float) -> BackfillPlan:

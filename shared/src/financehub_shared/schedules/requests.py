@@ -97,10 +97,12 @@ def check_range(start: float, end: float, now: float) -> None:
         now: The current time of Redis in Unix seconds.
 
     Raises:
-        InvalidArgumentsError: The range is too early, ends in the future, or ends before its start.
+        InvalidArgumentsError: The range is too early, in the future, or ends before its start.
     """
     if start < EARLIEST_BACKFILL:
         raise InvalidArgumentsError("backfill", "start", "the range must begin on 2000-01-01 or later")
+    if start > now:
+        raise InvalidArgumentsError("backfill", "start", "the range must begin in the past")
     if not start <= end <= now:
         raise InvalidArgumentsError("backfill", "end", "the range must end in the past and not before its start")
 

@@ -28,7 +28,7 @@ def test_plan_states_the_number_the_ends_and_the_zone() -> None:
     spec = {"schedule": "*/30 * * * *", "timeZone": "Europe/Berlin"}
     start, end = at("2026-11-01T00:00+01:00"), at("2026-11-01T23:59:59+01:00")
     plan = plan_backfill(registered(**spec), start, end, NOW)
-    assert plan.sentence == "This is 48 runs: 2026-11-01 00:00 … 2026-11-01 23:30 Europe/Berlin"
+    assert plan.sentence == "The range has 48 due times: 2026-11-01 00:00 … 2026-11-01 23:30 Europe/Berlin"
     assert (plan.total, len(plan.first), len(plan.last), plan.problem) == (48, 5, 5, "")
     assert plan.policy == "Forbid"
 
