@@ -13,8 +13,11 @@ from financehub_shared.core.url_secrets import MASK, is_secret_name
 #: Longest arguments that are stored, as JSON in ASCII. About 150 symbols fit. 10,080 runs of a task are kept, which is
 #: 20 MB of such arguments.
 MAX_ARGUMENT_BYTES: Final = 2_000
+#: Longest text that is stored, because masking may make arguments longer. Another program wrote a longer one.
+_STORED_BYTES: Final = 2 * MAX_ARGUMENT_BYTES
 #: Arguments that are nested more deeply are not stored.
 _DEPTH: Final = 100
+_DAMAGED: Final = "The stored arguments are damaged."
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ def encode_arguments(args: Sequence[Any], kwargs: Mapping[str, Any], redact: Cal
         if masked == given:
             return text
         text = json.dumps({**masked, "masked": True}, separators=(",", ":"))
-        return text if len(text) <= 2 * MAX_ARGUMENT_BYTES else json.dumps({"bytes": len(text)})
+        return text if len(text) <= _STORED_BYTES else json.dumps({"bytes": len(text)})
     except (TypeError, ValueError, RecursionError):
         # a message from Redis is JSON, so only another client in this process can get here
         return json.dumps({"bytes": 0})
@@ -64,17 +67,22 @@ def decode_arguments(text: str | None) -> RunArguments | None:
     """
     if text is None:
         return None
+    if len(text) > _STORED_BYTES:
+        return RunArguments(problem=_DAMAGED)
     try:
         stored = json.loads(text)
         args, kwargs = stored.get("args", []), stored.get("kwargs", {})
         if not isinstance(args, list) or not isinstance(kwargs, dict):
-            return RunArguments(problem="The stored arguments are damaged.")
+            return RunArguments(problem=_DAMAGED)
         if "bytes" in stored:
             size = int(stored["bytes"])
             problem = f"The arguments have {size:,} bytes, and at most {MAX_ARGUMENT_BYTES:,} are stored."
             return RunArguments(problem=problem if size else "The arguments have no JSON form, so they are not stored.")
+        # Raises for what is never stored: deep nesting, whose page is large, and numbers that a page cannot show.
+        _masked(stored, str, _DEPTH)
+        json.dumps(stored, allow_nan=False)
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
-        return RunArguments(problem="The stored arguments are damaged.")
+        return RunArguments(problem=_DAMAGED)
     is_masked = bool(stored.get("masked"))
     return RunArguments(args, kwargs, "The arguments contain secrets, which are masked." if is_masked else "")
 

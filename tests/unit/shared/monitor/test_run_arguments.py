@@ -1,6 +1,5 @@
 """The arguments of a run in its record."""
 
-import json
 from typing import Any
 
 import pytest
@@ -96,14 +95,18 @@ def test_values_without_json_form_and_deep_nesting_are_not_stored() -> None:
         '{"bytes": 1e999}',
         "[" * 100_000,
         '{"bytes": null}',
+        '{"args": [NaN]}',
+        '{"kwargs": {"a": 1e999}}',
+        f'{{"args": [{"[" * 500}{"]" * 500}]}}',
+        f'{{"args": ["{"x" * 2 * MAX_ARGUMENT_BYTES}"]}}',
     ],
 )
 def test_damaged_arguments_are_reported_and_not_used(text: str) -> None:
     """A field that another program wrote never starts a run."""
     found = decode_arguments(text)
     assert found is not None
-    assert found.problem
-    json.dumps(found.problem)
+    assert found.problem == "The stored arguments are damaged."
+    assert (found.args, found.kwargs) == ((), {})
 
 
 def test_record_without_arguments_has_none() -> None:
