@@ -31,6 +31,7 @@ def test_page_shows_the_runs_of_each_task_in_the_last_24_hours(redis_client: red
     writer.flush()
     with serving(redis_url, clock=ManualClock(T + 60)) as server, server.client() as client:
         page = client.get("/tasks").text
+        overview = client.get("/").text
         hours = client.get("/api/v1/tasks/task").json()["data"]["hours"]
     figures = dict(re.findall(r'<figure class="task-day" id="day-([^"]+)">(.*?)</figure>', page, re.DOTALL))
     assert "3 runs ended, <a" in figures["task"]
@@ -45,5 +46,6 @@ def test_page_shows_the_runs_of_each_task_in_the_last_24_hours(redis_client: red
         ("2027-01-14T09:00", "1", "0"),
     ]
     assert "No run ended." in figures["fetch_news_task"]
+    assert '<a href="/runs?state=dead-lettered&amp;since=24h">1 of them failed</a>' in overview
     assert len(hours) == 24
     assert [hours[0]["ended"], hours[-1]] == [1, {"start": "2027-01-15T08:00:00.000Z", "ended": 2, "failed": 1}]
