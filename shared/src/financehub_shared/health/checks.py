@@ -206,7 +206,7 @@ def _check_tiers(snapshot: FleetSnapshot) -> list[HealthCheck]:
             continue
         busy, threads = sum(worker.busy for worker in workers), sum(worker.threads for worker in workers)
         details = {"workers": len(workers), "busy": busy, "threads": threads}
-        reason = f"{len(workers)} workers, {busy} of {threads} threads busy"
+        reason = f"{len(workers)} worker{'' if len(workers) == 1 else 's'}, {busy} of {threads} threads busy"
         checks.append(HealthCheck(name, HealthStatus.OK, reason, details))
     return checks
 

@@ -215,6 +215,15 @@ def test_evaluate_returns_status_and_reason(snapshot: FleetSnapshot, status: Hea
         assert report.problems == []
 
 
+def test_check_of_a_tier_counts_its_workers_and_threads() -> None:
+    """The sentence is right for one worker and for several."""
+    checks = {
+        check.name: check.reason for check in evaluate(replace(HEALTHY, processes=live("high", "low", "low"))).checks
+    }
+    assert checks["tier:high"] == "1 worker, 1 of 4 threads busy"
+    assert checks["tier:low"] == "2 workers, 2 of 8 threads busy"
+
+
 def test_dataset_without_a_network_does_not_repeat_the_reason() -> None:
     """The check `network` names the reason once, and the checks of the datasets leave it out."""
     snapshot = replace(HEALTHY, last_success={}, task_errors={"fetch_crypto_prices_task": NO_NETWORK})
