@@ -84,7 +84,9 @@ def test_legend_shows_the_values_of_the_api(open_tab: OpenTab, console: Console)
         bar = by_day[day]
         shown = [float(text.replace(",", "")) for text in (opened, high, low, close)]
         assert shown == [bar["open"], bar["high"], bar["low"], bar["close"]]
-        assert abs(float(sma) - bar["close"] * 0.98) < 0.01
+        average = float(sma.replace(",", ""))
+        assert abs(average - bar["close"] * 0.98) < 0.01
+        assert sma == f"{average:,.2f}"
     assert len(seen) == 4
 
 

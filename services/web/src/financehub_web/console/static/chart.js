@@ -196,12 +196,13 @@
     const digits = precision();
     const format = formatted(() => new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }), `price ${digits}`);
     const short = formatted(() => new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 2 }), "short");
+    const value = formatted(() => new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 }), "value");
     const parts = [["", isIntraday ? clock(bars.days[at]) : bars.days[at]]];
     for (const name of ["open", "high", "low", "close"]) parts.push([name[0].toUpperCase(), format.format(bars[name][at])]);
     if (!isIntraday) parts.push(["V", short.format(bars.volume[at])]);
     for (const { label, variable, byTime } of series) {
       const found = byTime.get(bars.days[at]) ?? null;
-      if (found !== null) parts.push([label, Math.abs(found) >= 1e6 ? short.format(found) : Math.abs(found) < 1 ? String(Number(found.toPrecision(4))) : found.toFixed(2), variable]);
+      if (found !== null) parts.push([label, Math.abs(found) >= 1e6 ? short.format(found) : Math.abs(found) < 1 ? String(Number(found.toPrecision(4))) : value.format(found), variable]);
     }
     document.getElementById("legend").replaceChildren(...parts.map(([label, value, variable]) => {
       const part = document.createElement("span");
