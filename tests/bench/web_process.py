@@ -45,7 +45,9 @@ class WebProcess:
         )
         while not self._is_ready():
             time.sleep(0.005)
+        #: Seconds until it answered, and those of them in which its main thread did not wait for a processor.
         self.ready_seconds = time.perf_counter() - began
+        self.start_seconds = self.ready_seconds - self.waited_seconds()[str(self._process.pid)]
 
     def _is_ready(self) -> bool:
         if self._process.poll() is not None:
@@ -76,11 +78,10 @@ class WebProcess:
         fields = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS
 
-    @property
-    def waited_seconds(self) -> float:
-        """Time for which threads of this process could run, but the system gave the processor to other processes."""
+    def waited_seconds(self) -> dict[str, float]:
+        """Return thread → time for which it could run, but the system gave the processor to another one."""
         folders = Path(f"/proc/{self._process.pid}/task").iterdir()
-        return sum(_waited_seconds(folder / "schedstat") for folder in folders)
+        return {folder.name: _waited_seconds(folder / "schedstat") for folder in folders}
 
     def stop(self) -> None:
         """End the process."""
