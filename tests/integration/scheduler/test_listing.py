@@ -5,7 +5,7 @@ import pytest
 from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.redis.enqueuer import RunSubmission
 from financehub_shared.redis import keys
-from financehub_shared.schedules import list_schedules, refused_schedules, show_schedule
+from financehub_shared.schedules import find_schedules, list_schedules, refused_schedules, show_schedule
 from support.hand_driven import Scheduler, T
 from support.schedules import UID, schedule
 
@@ -85,3 +85,11 @@ async def test_deletion_after_recreation_keeps_the_name_of_the_newer_schedule(sc
     scheduler.engine.apply(Changes(removed=[UID]))
     await scheduler.step_until_idle()
     assert not scheduler.client.hexists(keys.SCHEDULE_NAMES, "default/demo")
+
+
+async def test_full_name_finds_its_schedule_whatever_other_names_are_stored(scheduler: Scheduler) -> None:
+    """A full name is never ambiguous, and the name alone is as long as it is unique."""
+    await scheduler.load(schedule())
+    scheduler.client.hset(keys.SCHEDULE_NAMES, "another/default/demo", OTHER)
+    assert find_schedules(scheduler.client, ["default/demo", "demo"]) == [(UID, "default/demo")] * 2
+    assert show_schedule(scheduler.client, "default/demo").uid == UID

@@ -208,6 +208,9 @@ def _find(uids: Mapping[str, str], name: str) -> tuple[str, str]:
         uids: Full name → uid of all schedules.
         name: `namespace/name`, or `name` if it is unique.
     """
+    # A page names up to 1,000 of thousands of schedules, so a full name is looked up.
+    if "/" in name and name in uids:
+        return uids[name], name
     matches = [full_name for full_name in uids if name in {full_name, full_name.partition("/")[2]}]
     if len(matches) == 1:
         return uids[matches[0]], matches[0]
