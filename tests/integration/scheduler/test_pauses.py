@@ -85,6 +85,7 @@ async def test_pause_applies_before_a_scheduler_has_read_it(scheduler: Scheduler
     assert [log["event"] for log in logs if log.get("schedule") == "default/demo"] == []
     assert scheduler.field(UID, "missed") is None
     assert scheduler.engine.states[UID].next_due is None
+    assert "was paused a moment ago" in str(scheduler.engine.states[UID].paused)
     await scheduler.pauses.step()
     assert scheduler.engine.states[UID].paused == show_schedule(scheduler.client, "demo").paused
     resume(scheduler)

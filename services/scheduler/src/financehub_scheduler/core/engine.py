@@ -50,6 +50,8 @@ _MAX_SLEEP_SECONDS = 1.0
 _JUMP_SECONDS = 1.0
 #: Pauses while Redis is unavailable: the first, and the longest.
 _PAUSE_SECONDS = (0.1, 2.0)
+#: The pause of a schedule until `Pauses` has read who paused it and why.
+_NEW_PAUSE = Pause(problem="it was paused a moment ago; the user and the reason are read within a second")
 #: Pause after Redis has found a due time too far ahead of its own clock.
 _AHEAD_PAUSE_SECONDS = 2.0
 
@@ -314,7 +316,7 @@ class Engine:
                 log.warning("schedule_superseded", schedule=state.schedule.name, reason=str(result.outcome))
             case EnqueueOutcome.PAUSED:
                 # The pause is newer than what `Pauses` has read, which it does again within a second.
-                self._planner.set_pause(state, Pause(), 0.0)
+                self._planner.set_pause(state, _NEW_PAUSE, 0.0)
             case EnqueueOutcome.EXHAUSTED:
                 self._planner.stop(state, "maxRuns reached")
             case EnqueueOutcome.AHEAD:
