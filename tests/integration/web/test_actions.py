@@ -191,6 +191,7 @@ def test_run_has_a_field_for_each_argument_of_its_task(console: httpx.Client, fi
     refused = confirm(console, address, **{"argument-symbols": "AAPL, apple <b>"})
     assert refused.status_code == 409
     assert "is not a symbol" in refused.text
+    assert Audit(filled).newest()[0].text.startswith("symbols.1: 'apple <b>' is not a symbol")
     assert 'value="AAPL, apple &lt;b&gt;"' in refused.text
     for values in ({"argument-unknown": "1"}, {"argument-symbols": "x" * 20_001}, {"other": "1"}, {"argument-": "1"}):
         refused = console.post("/actions/run", data={"task": "fetch_stock_prices_task", **values})
@@ -404,6 +405,8 @@ def test_asset_is_added_and_removed(console: httpx.Client, filled: redis.Redis) 
     store = RedisStore(filled)
     done(console, confirm(console, "/actions/add-asset", symbol="sol-usd", type="crypto", title="Solana"))
     assert "SOL-USD" in {asset.symbol for asset in store.assets()}
+    assert "active, added by hand" in console.get("/quotes/SOL-USD").text
+    assert ">added by hand<" in console.get("/assets?show=added").text
     done(console, confirm(console, "/actions/remove-asset?symbol=SOL-USD"))
     assert "SOL-USD" not in {asset.symbol for asset in store.assets()}
     refused = confirm(console, "/actions/add-asset", symbol="BTCUSDT", type="crypto")

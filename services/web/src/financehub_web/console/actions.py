@@ -73,8 +73,9 @@ def _execute(request: Request, action: Action, actions: Actions, values: dict[st
         detail = f"{detail} {note}".rstrip()
         raise PageError(HTTPStatus.SERVICE_UNAVAILABLE, "It is not known whether this was done", detail) from error
     except FinanceHubError as error:
-        _, note = record(str(error), succeeded=False)
-        return _show_preview(request, action, _preview(action, form), problem=sentence_of(error), note=note)
+        problem = sentence_of(error)
+        _, note = record(problem, succeeded=False)
+        return _show_preview(request, action, _preview(action, form), problem=problem, note=note)
     fleet_of(request).expire()
     entry, note = record(outcome.text, succeeded=True)
     address = Links(request).page(outcome.page, **outcome.parameters)
