@@ -65,7 +65,7 @@ class _SchedulesAction(Action):
         return Preview(
             f"{verb} {_in_words(infos)}?",
             f"{verb} {'it' if total == 1 else 'them'}",
-            listing=Listing(("Schedule", "Runs", "State"), rows, total, _caption(len(rows), total)),
+            listing=Listing(("Schedule", "Recurrence", "State"), rows, total, _caption(len(rows), total)),
             fields=fields,
             hidden={"schedule": [info.name for info in infos]},
             warning=" ".join(sentences),
