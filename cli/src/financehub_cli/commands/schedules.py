@@ -137,7 +137,7 @@ def backfill(
 
     JSON: {id, name, start, end, state, total, enqueued, message}. state is pending, running, finished or refused. With
     --dry-run, {name, start, end, time_zone, total, limit, first, last, concurrency_policy, queue_depth, notes,
-    problem}, and the exit code is 1 if the backfill would be refused.
+    problem}, and the exit code is 1 if there is a problem: the range has too many due times, or none.
 
     Examples:
     - `financehub schedules backfill fetch-news --from 2026-01-05 --dry-run`
