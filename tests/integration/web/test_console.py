@@ -57,6 +57,28 @@ def test_page_is_safe_and_never_shared(api: httpx.Client, path: str) -> None:
     assert (head.status_code, head.content) == (200, b"")
 
 
+@pytest.mark.parametrize(
+    ("address", "detail", "link"),
+    [
+        (
+            "/dead-letters?older_than=soon",
+            "older_than: &#39;soon&#39; is not a duration",
+            '"/dead-letters">Go to Dead letters',
+        ),
+        ("/runs?since=soon", "Since: write a day or a time", '"/runs">Go to Runs'),
+        ("/schedules?q=" + "x" * 201, "q: the value has more than 200 characters.", '"/schedules">Go to Schedules'),
+        ("/quarantine?kind=x", "kind: the value must be &#39;&#39;, &#39;quote&#39;", '"/quarantine">Go to Quarantine'),
+        ("/nope", "No page has the address /nope.", '"/">Go to Overview'),
+    ],
+)
+def test_wrong_filter_leads_back_to_its_list(api: httpx.Client, address: str, detail: str, link: str) -> None:
+    """The page says which value is wrong, in words of the console, and links to the list without a filter."""
+    page = api.get(address)
+    assert page.status_code in {400, 404}
+    assert detail in page.text
+    assert link in page.text
+
+
 def test_unchanged_page_is_not_sent_again(api: httpx.Client) -> None:
     """A page whose texts changed only because time passed has the same ETag, and the client gets 304."""
     first = api.get("/assets")

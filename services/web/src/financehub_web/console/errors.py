@@ -12,8 +12,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from financehub_shared.core.errors import FinanceHubError, StoreUnavailableError
-from financehub_web.console.page import show
-from financehub_web.http.paths import is_for_api
+from financehub_web.console.page import NAVIGATION, show
+from financehub_web.console.sentences import problem_text
+from financehub_web.http.paths import is_for_api, path_of
 from financehub_web.http.routes import address_without_slash
 
 log = structlog.get_logger(__name__)
@@ -76,9 +77,17 @@ async def _show_page(request: Request, error: Exception) -> Response:
     if not isinstance(error, PageError):
         error = _as_page_error(request, error)
     values = {"error": error}
+    section = error.section or ("" if error.links else _section_of(request))
     return await run_in_threadpool(
-        show, request, "error.html", error.title, error.section, values, status=error.status, live=False
+        show, request, "error.html", error.title, section, values, status=error.status, live=False
     )
+
+
+def _section_of(request: Request) -> str:
+    """Return the page of the navigation below which the path of a request is; empty if it is below none."""
+    first = path_of(request.scope).strip("/").partition("/")[0].replace("-", "_")
+    names = {name for _, entries in NAVIGATION for name, _ in entries}
+    return first if first in names else ""
 
 
 def _as_page_error(request: Request, error: Exception) -> PageError:
@@ -88,8 +97,8 @@ def _as_page_error(request: Request, error: Exception) -> PageError:
         )
     if isinstance(error, RequestValidationError):
         first = error.errors()[0]
-        place = f"parameter {first['loc'][-1]!r}"
-        return PageError(HTTPStatus.BAD_REQUEST, "This address is not valid", f"{place}: {first['msg']}")
+        detail = f"{first['loc'][-1]}: {problem_text(first)}."
+        return PageError(HTTPStatus.BAD_REQUEST, "This address is not valid", detail)
     if isinstance(error, HTTPException) and error.status_code == HTTPStatus.NOT_FOUND:
         detail = f"No page has the address {request.url.path}. The menu lists all pages."
         return PageError(HTTPStatus.NOT_FOUND, "This page does not exist", detail)

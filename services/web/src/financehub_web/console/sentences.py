@@ -1,6 +1,7 @@
 """Turns the messages of errors into sentences for the pages of actions."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -36,6 +37,10 @@ def problem_of(error: ValidationError) -> str:
     """Return the first problem of a form as a sentence that names the value."""
     first = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in first["loc"])
-    context: dict[str, Any] = first.get("ctx", {})
-    problem = _PROBLEMS.get(first["type"], "").format(**context) or first["msg"].removeprefix("Value error, ")
-    return f"{place}: {problem}." if place else f"{problem}."
+    return f"{place}: {problem_text(first)}." if place else f"{problem_text(first)}."
+
+
+def problem_text(details: Mapping[str, Any]) -> str:
+    """Return what is wrong with a value, from one entry of the errors of pydantic."""
+    known = _PROBLEMS.get(details["type"], "").format(**details.get("ctx", {}))
+    return known or str(details["msg"]).removeprefix("Value error, ")
