@@ -5,6 +5,8 @@ import redis
 from playwright.sync_api import expect
 
 from financehub_shared.broker.dead_letter_queue import DeadLetterQueue
+from financehub_shared.market.redis_store import RedisStore
+from financehub_shared.operations.assets import add_asset
 from financehub_shared.redis import keys
 from financehub_web.actions.registry import ACTIONS
 from support.axe import axe_script
@@ -40,6 +42,9 @@ def test_steps_contain_every_action() -> None:
 def test_confirmation_pages_fit_and_have_no_barriers(open_tab: OpenTab, writable: Console, theme: str) -> None:
     """Each page that asks before an action fits a small window, and a checker finds nothing serious on it."""
     tab = open_tab(320, is_paused=True, base_url=writable.url, color_scheme=theme, bypass_csp=True)
+    with redis.Redis.from_url(writable.redis_url) as client:
+        # the steps are not executed here, and only an asset that exists can be removed
+        add_asset(RedisStore(client), {"symbol": "SOL-USD", "type": "crypto"})
     for step in STEPS:
         response = tab.page.goto(f"/actions/{step}")
         assert response is not None
