@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Group, RenderableType
+from rich.text import Text
 
 from financehub_cli.completion import complete_tasks
 from financehub_cli.options import AsJson, Interval, Watch
@@ -66,8 +67,8 @@ def _collect(session: Session, task: str | None) -> CommandResult:
     parts.append(runs_table(recent))
     parts += _missing_tables(recent)
     ended, failed = sum(hour.ended for hour in hours), sum(hour.failed for hour in hours)
-    notes = [f"{ended:,} runs ended in the last 24 hours, and {failed:,} of them failed"]
-    return CommandResult([task_stats_with_runs_view(task, task_stats, recent, hours)], Group(*parts), notes)
+    parts.append(Text(f"{ended:,} runs ended in the last 24 hours, and {failed:,} of them failed"))
+    return CommandResult([task_stats_with_runs_view(task, task_stats, recent, hours)], Group(*parts))
 
 
 def _missing_tables(recent: Sequence[RunRecord]) -> list[RenderableType]:
