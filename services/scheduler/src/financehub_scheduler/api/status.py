@@ -60,7 +60,8 @@ class Condition(_Part):
     """One condition, like metav1.Condition of Kubernetes."""
 
     type: Literal["Ready", "Suspended", "Failing"] = Field(
-        description="Ready: it runs as specified. Suspended: it is suspended or paused. Failing: the run that ended last failed."
+        description="Ready: it runs as specified. Suspended: it is suspended or paused. Failing: the run that ended "
+        "last failed."
     )
     status: Literal["True", "False", "Unknown"] = Field(description="Whether that holds.")
     reason: str = Field(description="One CamelCase word.")
