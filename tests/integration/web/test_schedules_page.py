@@ -38,7 +38,9 @@ def test_late_schedule_is_on_the_overview_and_on_its_page(filled: redis.Redis, r
     filled.zadd(keys.SCHEDULES, {info.uid: now})
     filled.hset(keys.SCHEDULE_NEXT_RUNS, info.uid, NextRuns((now - 120,)).to_json())
     with serving(redis_url) as server, server.client() as client:
-        assert "its next run is late" in client.get("/").text
+        overview = client.get("/").text
+        assert "its next run is late" in overview
+        assert "all right" not in overview
         page = client.get("/schedules?state=late").text
     assert re.findall(r'<tr id="schedule-([^"]+)"', page) == ["default/other"]
     assert "due <time" in page

@@ -10,9 +10,9 @@ from starlette.responses import Response
 from financehub_shared.core.models import Asset
 from financehub_shared.health.checks import FleetSnapshot, check_freshness
 from financehub_shared.health.report import HealthStatus
-from financehub_shared.schedules import ScheduleInfo
 from financehub_shared.views.fleet import QueueView, queue_view, tier_views
 from financehub_shared.views.quotes import QuoteView
+from financehub_web.console.attention import attention_of
 from financehub_web.console.page import show
 from financehub_web.console.prices import places
 from financehub_web.console.quotes import day_of, with_asset
@@ -55,7 +55,7 @@ def overview(request: Request, fleet: Annotated[Fleet, Depends(fleet_of)]) -> Re
         "tiers": tiers,
         "odd_tiers": [tier for tier in tiers if not tier["processes"] or tier["draining"]],
         "queues": [view for figures in snapshot.value.queues if any(_messages(view := queue_view(figures)))],
-        "attention": [info for info in schedules.value if _needs_attention(info, now)],
+        "attention": attention_of(schedules.value, snapshot.value.queues, now).schedules,
         "schedules": schedules.value,
         "hours": outcomes.value,
         "bars": outcome_bars([(hour.ended, hour.failed) for hour in outcomes.value]),
@@ -74,12 +74,6 @@ def _datasets(snapshot: FleetSnapshot) -> list[DatasetRow]:
         limit = snapshot.limits[dataset]
         rows.append(DatasetRow(dataset, provider, marks.get(provider), limit, check.status, check.reason))
     return rows
-
-
-def _needs_attention(info: ScheduleInfo, now: float) -> bool:
-    """Whether the last run of a schedule failed, its next run is late, it does not run, or no scheduler runs it."""
-    failed = info.outcome.last_run_outcome in {"dead-lettered", "lost"}
-    return failed or bool(info.problem) or info.is_late(now) or not info.is_claimed(now)
 
 
 def _messages(queue: QueueView) -> tuple[int, ...]:

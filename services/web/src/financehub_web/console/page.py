@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.core.models import is_simulated
 from financehub_web.console.acting import last_action, may_act
+from financehub_web.console.attention import attention_of
 from financehub_web.console.headers import SAFE_HEADERS
 from financehub_web.console.links import Links
 from financehub_web.console.responses import respond
@@ -110,16 +111,21 @@ def _last_page(values: Mapping[str, Any]) -> int:
 def _frame(fleet: Fleet, title: str, section: str, readings: tuple[Reading[Any], ...], *, live: bool) -> Frame:
     now = fleet.clock.now()
     try:
-        snapshot = fleet.snapshot()
+        snapshot, schedules = fleet.snapshot(), fleet.schedules()
     except StoreUnavailableError as error:
         return Frame(
             title, section, unavailable(str(error), now), simulated=False, problem="", at=now, now=now, live=live
         )
+    if snapshot.problem:
+        verdict = unavailable(snapshot.problem, snapshot.at)
+    else:
+        attention = attention_of(schedules.value, snapshot.value.queues, now)
+        verdict = verdict_of(fleet.report_of(snapshot.value), attention)
     shown = (snapshot, *readings)
     return Frame(
         title,
         section,
-        verdict_of(snapshot, fleet),
+        verdict,
         simulated=any(is_simulated(provider) for _, provider in snapshot.value.last_success),
         problem=next((reading.problem for reading in shown if reading.problem), ""),
         at=min(reading.at for reading in shown),
