@@ -1,14 +1,22 @@
-"""What every page and every route of the API does while Redis is away, hangs or is full.
+"""What every page, every route of the API and every action does while Redis is away, hangs or is full.
 
 The tests name no time: a request that waits for Redis without an end would fail because of the client's timeout.
 """
 
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from functools import partial
+from urllib.parse import urlencode
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
+from financehub_shared.broker.dead_letter_queue import DeadLetterQueue
+from financehub_shared.redis import keys
+from financehub_web.actions.registry import ACTIONS
 from integration.web.test_api import ITEMS, LISTS
 from integration.web.test_console import PAGES
 from integration.web.test_every_route import DOCUMENTS
@@ -23,9 +31,29 @@ pytestmark = pytest.mark.faults
 API_PATHS = [f"/api/v1{path}" for path in [*LISTS, *ITEMS]]
 #: The report about the outage itself, which is made without Redis.
 REPORT = "/api/v1/health"
+SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 #: What it shows is known without Redis.
 ABOUT = "/about"
-#: Routes of the console that are not pages, or only of actions.
+#: Name of an action → the values of its form. They are those of records that `fill` writes.
+FORMS: dict[str, dict[str, str]] = {
+    "trigger": {"schedule": "default/other"},
+    "backfill": {"schedule": "default/other", "start": "2026-01-01", "end": "2026-01-01 00:05"},
+    "pause": {"schedule": "default/other", "reason": "maintenance"},
+    "resume": {"schedule": "default/demo"},
+    "run": {"task": "cleanup_old_cache_task"},
+    "run-again": {"run": "task-ended"},
+    "fetch": {"symbol": "AAPL"},
+    "requeue": {"id": "letter-low", "count": "1"},
+    "purge": {"id": "letter-q", "count": "1"},
+    "breaker": {"upstream": "binance", "change": "close", "reason": "maintenance"},
+    "add-asset": {"symbol": "SOL-USD", "type": "crypto"},
+    "remove-asset": {"symbol": "AAPL"},
+}
+#: Actions whose pages ask for values and need no Redis.
+ASKING = {"run", "add-asset"}
+#: Actions that a Redis without free memory executes.
+FREEING = {"resume", "requeue", "purge", "remove-asset"}
+#: Routes of the console that are not pages. Those of actions have their own tests.
 OTHERS = ("/actions/", "/static/")
 #: The data of a chart is for the script of its page, so its errors are pages too.
 CHART = "/quotes/AAPL/chart.json"
@@ -103,3 +131,75 @@ def test_full_redis_is_read_by_every_route(redis_server: Callable[..., RedisServ
             assert client.get(path).status_code == 200, path
         assert "maxmemory" in client.get("/").text
         assert client.get("/api/v1/health").json()["data"]["status"] != "ok"
+
+
+@pytest.fixture
+def own_redis(redis_server: Callable[..., RedisServer]) -> RedisServer:
+    """A Redis with every kind of record, in which each action of `FORMS` is possible."""
+    assert FORMS.keys() == {action.name for action in ACTIONS}
+    redis = redis_server()
+    client = redis.client()
+    fill(client, redis.url)
+    client.hset(keys.run("task-ended"), mapping={"task": "cleanup_old_cache_task", "queue": "low", "arguments": "{}"})
+    return redis
+
+
+def writing(redis: RedisServer) -> AbstractContextManager[WebServer]:
+    """Return a server in the mode `write`, in which everybody on this machine is an operator."""
+    return serving(redis.url, web_mode="write", web_host="localhost", web_requests_per_second=100_000)
+
+
+def ask(client: httpx.Client, name: str) -> httpx.Response:
+    """Open the page of an action."""
+    return client.get(f"/actions/{name}", params=FORMS[name])
+
+
+def send(client: httpx.Client, name: str, **more: str) -> httpx.Response:
+    """Execute an action."""
+    return client.post(f"/actions/{name}", data=FORMS[name] | more)
+
+
+@pytest.mark.parametrize(("fault", "end"), [("hang", "resume"), ("kill", "start")])
+def test_outage_is_shown_by_every_action(
+    own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch, fault: str, end: str
+) -> None:
+    """The page that asks and the execution answer 503 with the reason, and no failure is logged. Then both work."""
+    # the pages of all actions wait for it several times in total
+    monkeypatch.setattr("financehub_web.actions.controls._TIMEOUT_SECONDS", 0.5)
+    with writing(own_redis) as server, server.client(headers=SAME_ORIGIN) as client, ThreadPoolExecutor(8) as pool:
+        getattr(own_redis, fault)()
+        try:
+            with capture_logs() as logs:
+                asked = dict(zip(FORMS, pool.map(partial(ask, client), FORMS), strict=True))
+                sent = dict(zip(FORMS, pool.map(partial(send, client), FORMS), strict=True))
+                with_key = dict(zip(FORMS, pool.map(partial(send, client, form_key="0" * 32), FORMS), strict=True))
+        finally:
+            getattr(own_redis, end)()
+    for name in FORMS:
+        answers = (asked[name], sent[name], with_key[name])
+        assert all("<nav" in answer.text for answer in answers), name
+        assert [answer.status_code for answer in answers] == [200 if name in ASKING else 503, 503, 503], name
+        assert name in ASKING or "Redis does not answer" in asked[name].text, name
+        assert "Redis did not confirm the action" in sent[name].text, name
+        assert "Nothing was changed" in with_key[name].text, name
+    assert [log for log in logs if log["log_level"] == "error"] == []
+    monkeypatch.undo()
+    with writing(own_redis) as server, server.client(headers=SAME_ORIGIN) as client:
+        for name, form in FORMS.items():
+            await_answer(client, f"/actions/{name}?{urlencode(form)}", 200)
+        assert send(client, "trigger").status_code == 303
+
+
+def test_full_redis_is_explained_by_every_action(own_redis: RedisServer) -> None:
+    """Pages that ask are complete. An action that needs memory answers 503 with the reason, and deleting works."""
+    own_redis.client().config_set("maxmemory", "1mb")
+    with writing(own_redis) as server, server.client(headers=SAME_ORIGIN) as client, capture_logs() as logs:
+        assert {name: ask(client, name).status_code for name in FORMS} == dict.fromkeys(FORMS, 200)
+        sent = {name: send(client, name) for name in FORMS}
+    for name, answer in sent.items():
+        assert answer.status_code == (200 if name in FREEING else 503), name
+        assert "<nav" in answer.text, name
+        # as the reason, or as the note that the audit log has no entry
+        assert "maxmemory" in answer.text, name
+    assert [log for log in logs if log["log_level"] == "error"] == []
+    assert DeadLetterQueue(own_redis.client()).find() == []

@@ -143,6 +143,12 @@ def _read(action: Action, values: dict[str, list[str]]) -> Form:
 
 
 def _preview(action: Action, form: Form) -> Preview:
+    """Return what the page of an action shows.
+
+    Raises:
+        PageError: The action is not possible.
+        StoreUnavailableError: Redis did not answer. Nothing was changed.
+    """
     try:
         return action.preview(form)
     except ActionRefusedError as error:
@@ -150,6 +156,9 @@ def _preview(action: Action, form: Form) -> Preview:
         raise PageError(HTTPStatus.CONFLICT, "Nothing was changed", detail, section=action.section) from error
     except StoreUnavailableError:
         raise
+    except redis.RedisError as error:
+        log.warning("console_action_not_shown", action=action.name, reason=shorten(error))
+        raise StoreUnavailableError(f"Redis does not answer: {shorten(error)}") from error
     except FinanceHubError as error:
         detail = sentence_of(error)
         raise PageError(HTTPStatus.BAD_REQUEST, "This is not possible", detail, section=action.section) from error
