@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 import redis
+from structlog.testing import capture_logs
 
 from financehub_shared.breaker import list_breakers
 from financehub_shared.broker.dead_letter_queue import DeadLetterQueue
@@ -68,18 +69,30 @@ def done(console: httpx.Client, response: httpx.Response) -> str:
 
 
 def test_trigger_requests_a_run(console: httpx.Client, filled: redis.Redis) -> None:
-    """Triggering a schedule leaves one request for the schedulers, with the id that the console names."""
+    """Triggering leaves one request for the schedulers, one entry of the audit log, and one line with it in the log."""
     name = list_schedules(filled)[0].name
     filled.delete(keys.SCHEDULE_TRIGGERS)
-    entry = done(console, confirm(console, f"/actions/trigger?schedule={name}"))
+    with capture_logs() as logs:
+        entry = done(console, confirm(console, f"/actions/trigger?schedule={name}"))
     assert filled.hlen(keys.SCHEDULE_TRIGGERS) == 1
     recorded = Audit(filled).find(entry)
     assert recorded
-    assert (recorded.user, recorded.action, recorded.details) == (
-        "anonymous",
-        "trigger",
-        {"schedule": name},
-    )
+    assert (recorded.user, recorded.action, recorded.details) == ("anonymous", "trigger", {"schedule": name})
+    (line,) = [each for each in logs if each["event"] == "console_action"]
+    assert line["log_level"] == "info"
+    assert (line["user"], line["action"], line["details"]) == (recorded.user, recorded.action, recorded.details)
+    assert (line["text"], line["succeeded"]) == (recorded.text, True)
+
+
+def test_refused_action_is_one_line_of_the_log(console: httpx.Client, filled: redis.Redis) -> None:
+    """The log of the process says who was refused what and why, as the audit log does."""
+    form = {"upstream": "binance", "change": "open", "reason": " "}
+    with capture_logs() as logs:
+        assert console.post("/actions/breaker", data=form).status_code == 409
+    (line,) = [each for each in logs if each["event"] == "console_action"]
+    (recorded,) = Audit(filled).newest()
+    assert (line["user"], line["action"], line["details"]) == ("anonymous", "breaker", form)
+    assert (line["text"], line["succeeded"]) == (recorded.text, False)
 
 
 def backfill_page(console: httpx.Client, **values: str) -> httpx.Response:
