@@ -29,6 +29,36 @@ def test_selected_text_is_not_lost(open_tab: OpenTab) -> None:
         page.clock.run_for(5_100)
 
 
+#: Hides the tab from the beginning. Without a window, no command of the browser does it.
+_HIDE = """
+    window.isHidden = true;
+    Object.defineProperty(document, "hidden", { get: () => window.isHidden });
+    Object.defineProperty(document, "visibilityState", { get: () => (window.isHidden ? "hidden" : "visible") });
+"""
+
+
+def test_hidden_tab_asks_for_nothing_until_it_is_visible(open_tab: OpenTab) -> None:
+    """A tab that nobody sees is not updated, and the reader who comes back gets one update at once."""
+    page = open_tab().page
+    updates: list[str] = []
+    page.on(
+        "request",
+        lambda request: updates.append(request.url) if request.headers.get("hx-request") == "true" else None,
+    )
+    page.add_init_script(_HIDE)
+    page.clock.install()
+    page.goto("/quotes")
+    # From here on, the time stands still outside of `run_for`, so no update is due by itself.
+    page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 10)
+    page.clock.run_for(30_000)
+    # The update that a wrong page asked for comes before this request.
+    page.evaluate("fetch('/static/favicon.svg').then((response) => response.status)")
+    assert updates == []
+    with page.expect_response(lambda response: response.request.headers.get("hx-request") == "true"):
+        page.evaluate("window.isHidden = false; document.dispatchEvent(new Event('visibilitychange'))")
+    assert len(updates) == 1
+
+
 def test_page_says_why_it_is_not_up_to_date(open_tab: OpenTab) -> None:
     """A banner names the problem as long as it lasts, and the page recovers by itself."""
     page = _open(open_tab, "/assets")
