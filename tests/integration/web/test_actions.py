@@ -1,9 +1,11 @@
 """Tests the actions of the console with a real server and a real Redis: what they change, ask, refuse and record."""
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
 from html import unescape
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -23,10 +25,17 @@ from financehub_shared.schedules import list_schedules, show_backfill, show_sche
 from financehub_shared.views.formats import iso_time
 from financehub_web.actions.audit import DETAIL_BYTES, Audit
 from financehub_web.actions.registry import ACTIONS
+from integration.web.test_console import PAGES
 from support.full_redis import OTHER_UID
 from support.redis_server import RedisServer
 from support.web_server import serving
 
+#: Pages with actions, and those with actions for what is selected.
+OFFERING = {
+    *("/assets", "/providers", "/tasks", "/dead-letters", "/dead-letters/letter-q", "/schedules"),
+    *("/schedules/default/demo", "/quotes/AAPL", "/runs/task-ended"),
+}
+SELECTING = {"/schedules", "/dead-letters"}
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 
 
@@ -451,14 +460,35 @@ def response_of_get(action: str) -> int:
     return 200 if action == "add-asset" else 400
 
 
-def test_read_only_console_offers_no_action(filled: redis.Redis, redis_url: str) -> None:
-    """No page of a read-only console contains a link to an action, and the pages of one that is writable do."""
-    name = list_schedules(filled)[0].name
-    pages = ["/assets", "/providers", "/tasks", "/dead-letters", f"/schedules/{name}", "/quotes/BTC-USD"]
-    for mode in ("read-only", "write"):
-        with serving(redis_url, web_mode=mode, web_host="localhost") as server, server.client() as client:
-            for path in pages:
-                assert ("/actions/" in client.get(path).text) == (mode == "write"), path
+def settings_of(user: str, folder: Path) -> dict[str, object]:
+    """Return the settings of the console that a user opens, whose token is the name of the role."""
+    path = folder / "tokens.yaml"
+    digests = {role: hashlib.sha256(role.encode()).hexdigest() for role in ("viewer", "operator")}
+    entries = [f"- {{name: {role}, role: {role}, sha256: '{digest}'}}" for role, digest in digests.items()]
+    path.write_text("\n".join(entries), encoding="utf-8")
+    tokens = {} if user == "anonymous" else {"web_tokens_file": path}
+    return {"web_host": "localhost", "web_requests_per_second": 1_000, **tokens}
+
+
+@pytest.mark.parametrize(
+    ("mode", "user"),
+    [("read-only", "anonymous"), ("read-only", "operator"), ("write", "viewer"), ("write", "operator")],
+)
+def test_only_an_operator_of_a_writable_console_is_offered_actions(
+    filled: redis.Redis, redis_url: str, tmp_path: Path, mode: str, user: str
+) -> None:
+    """No page has a button, a selection or a form of an action, unless its user may execute it."""
+    record_run(filled, "task-ended", "{}")
+    may_act = (mode, user) == ("write", "operator")
+    settings, auth = settings_of(user, tmp_path), None if user == "anonymous" else ("", user)
+    with serving(redis_url, web_mode=mode, **settings) as server, server.client(auth=auth) as client:
+        for path in PAGES:
+            page = client.get(path)
+            assert page.status_code == 200, path
+            assert ("/actions/" in page.text) == (may_act and path in OFFERING), path
+            assert ('class="selection"' in page.text) == (may_act and path in SELECTING), path
+            assert 'method="post"' not in page.text, path
+            assert may_act or 'aria-label="Select ' not in page.text, path
 
 
 def test_hostile_values_are_shown_as_text(console: httpx.Client) -> None:
