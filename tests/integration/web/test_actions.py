@@ -323,16 +323,43 @@ def test_dead_letters_are_requeued_or_purged_by_selection(console: httpx.Client,
     assert [letter.id for letter in letters.find()] == ids[2:]
 
 
-def test_purge_of_all_needs_the_number_that_the_user_has_seen(console: httpx.Client, filled: redis.Redis) -> None:
-    """Nothing is purged if the typed number is wrong, missing, or no longer that of the matching letters."""
+@pytest.mark.parametrize("action", ["requeue", "purge"])
+@pytest.mark.parametrize("selection", ["every=1", "task=task"])
+def test_change_of_all_letters_needs_the_number_typed(
+    console: httpx.Client, filled: redis.Redis, action: str, selection: str
+) -> None:
+    """Nothing is changed if the typed number is wrong, missing, or no longer that of the matching letters."""
     letters = DeadLetterQueue(filled)
     count = len(letters.find(limit=None))
+    assert count == 2
+    address = f"/actions/{action}?{selection}"
+    assert f"Type {count} to confirm" in console.get(address).text
+    assert form_of(console.get(address))["count"] == [""]
     for typed in ("", "0", str(count + 1)):
-        refused = confirm(console, "/actions/purge?every=1", count=typed)
+        refused = confirm(console, address, count=typed)
         assert refused.status_code in {400, 409}, typed
+    without = {name: value for name, value in form_of(console.get(address)).items() if name != "count"}
+    refused = console.post(f"/actions/{action}", data=without)
+    assert refused.status_code == 409
+    assert f"{count} dead letters match, but you confirmed 0. Nothing was changed." in refused.text
     assert len(letters.find(limit=None)) == count
-    done(console, confirm(console, "/actions/purge?every=1", count=str(count)))
+    values = form_of(console.get(address)) | {"count": [str(count)]}
+    done(console, confirm(console, f"/actions/purge?id={letters.find()[0].id}"))
+    refused = console.post(f"/actions/{action}", data=values)
+    assert refused.status_code == 409
+    assert f"1 dead letter matches, but you confirmed {count}. Nothing was changed." in refused.text
+    done(console, confirm(console, address, count="1"))
     assert letters.find() == []
+
+
+@pytest.mark.parametrize("action", ["requeue", "purge"])
+def test_change_of_selected_letters_needs_a_click(console: httpx.Client, filled: redis.Redis, action: str) -> None:
+    """The user has seen each of them, so the form contains their number."""
+    ids = [letter.id for letter in DeadLetterQueue(filled).find()]
+    form = form_of(console.get(f"/actions/{action}", params={"id": ids}))
+    assert form["count"] == [str(len(ids))]
+    done(console, console.post(f"/actions/{action}", data=form))
+    assert DeadLetterQueue(filled).find() == []
 
 
 def test_nothing_selected_is_refused(console: httpx.Client) -> None:

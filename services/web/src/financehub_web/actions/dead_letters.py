@@ -91,17 +91,14 @@ class _DeadLetterAction(Action):
             f"{self.verb} {_in_words(count)}",
             facts=[(name.replace("_", " ").capitalize(), value) for name, value in chosen.items()],
             listing=_listing(letters, self._controls.clock.now()),
-            hidden=hidden | ({} if self._is_typed(form) else {"count": str(count)}),
-            typed=str(count) if self._is_typed(form) else "",
+            hidden=hidden | ({"count": str(count)} if form.id else {}),
+            # the page lists only some of the letters that match a filter, so a click is not enough
+            typed="" if form.id else str(count),
             is_dangerous=self.is_dangerous,
             warning=self.consequence,
             page="dead_letter" if len(form.id) == 1 else "",
             parameters={"id": form.id[0]} if len(form.id) == 1 else {},
         )
-
-    def _is_typed(self, form: DeadLettersForm) -> bool:
-        """Whether the user types the number of letters. It is needed to delete letters that the user has not seen."""
-        return self.is_dangerous and not form.id
 
     def _letters(self) -> DeadLetterQueue:
         return DeadLetterQueue(self._controls.queues, self._controls.settings.max_message_bytes)
@@ -112,8 +109,8 @@ class _DeadLetterAction(Action):
         count = len(self._letters().find(selection, limit=None))
         if form.count != count:
             raise ActionRefusedError(
-                f"{count:,} dead letters match, but you confirmed {form.count or 0:,}. Nothing was changed. Check the "
-                "list again."
+                f"{_in_words(count)} match{'es' if count == 1 else ''}, but you confirmed {form.count or 0:,}. Nothing "
+                "was changed. Check the list again."
             )
         return selection
 
