@@ -37,8 +37,8 @@ def writable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
-    """A web process whose Redis contains hostile names of everything that has a name."""
-    with _console(tmp_path_factory.mktemp("hostile"), fill_hostile) as process:
+    """A web process whose Redis contains hostile names of everything that has a name, with actions on all of them."""
+    with _console(tmp_path_factory.mktemp("hostile"), fill_hostile, FINANCEHUB_WEB_MODE="write") as process:
         yield process
 
 

@@ -1,15 +1,31 @@
 """Every page at every size, in both themes, with and without JavaScript."""
 
 import re
+from collections.abc import Iterable
 
 import pytest
 
 from support.axe import axe_script
-from support.console import HOSTILE_END
-from support.tabs import PAGES, OpenTab
+from support.console import HOSTILE_END, HOSTILE_LETTER, HOSTILE_RUN, Console
+from support.tabs import PAGES, OpenTab, Tab
 
 #: Whether anything reaches beyond the right edge of the page.
 _OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+#: What only an operator sees in the mode `write`.
+_ACTIONS = "main a[href*='/actions/'], main form.selection"
+#: The pages that have some of it.
+_WITH_ACTIONS = {
+    "/quotes/AAPL",
+    "/quotes/BTC-USD",
+    "/assets",
+    "/schedules",
+    "/schedules/default/demo",
+    f"/runs/{HOSTILE_RUN}",
+    "/tasks",
+    "/dead-letters",
+    f"/dead-letters/{HOSTILE_LETTER}",
+    "/providers",
+}
 
 
 @pytest.mark.parametrize("has_script", [True, False], ids=["script", "no-script"])
@@ -18,6 +34,22 @@ _OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.cli
 def test_pages_fit_and_raise_no_error(open_tab: OpenTab, width: int, theme: str, has_script: bool) -> None:
     """Each page has its title and its heading, fits the window, and no script and no policy complains."""
     tab = open_tab(width, is_paused=True, color_scheme=theme, java_script_enabled=has_script)
+    assert _visit_all(tab, has_script) == set()
+
+
+@pytest.mark.parametrize(("width", "theme", "has_script"), [(320, "light", True), (1280, "dark", False)])
+def test_pages_with_actions_fit_and_raise_no_error(
+    open_tab: OpenTab, writable: Console, width: int, theme: str, has_script: bool
+) -> None:
+    """The same holds in the mode `write`, in which pages have buttons and boxes that select rows."""
+    settings = {"color_scheme": theme, "java_script_enabled": has_script, "base_url": writable.url}
+    tab = open_tab(width, is_paused=True, **settings)
+    assert _visit_all(tab, has_script) == _WITH_ACTIONS
+
+
+def _visit_all(tab: Tab, has_script: bool) -> set[str]:
+    """Check each page, and return those with actions."""
+    acting = set()
     for path, title in PAGES.items():
         response = tab.page.goto(path)
         assert response is not None, path
@@ -30,15 +62,29 @@ def test_pages_fit_and_raise_no_error(open_tab: OpenTab, width: int, theme: str,
         else:
             assert tab.page.locator(".script:visible").count() == 0, path
         assert tab.problems == [], path
+        if tab.page.locator(_ACTIONS).count():
+            acting.add(path)
+    return acting
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 1280])
 def test_pages_have_no_barriers(open_tab: OpenTab, width: int, theme: str) -> None:
     """A checker finds nothing serious for readers who need a screen reader, a keyboard or contrast."""
-    tab = open_tab(width, is_paused=True, color_scheme=theme, bypass_csp=True)
+    assert _barriers(open_tab(width, is_paused=True, color_scheme=theme, bypass_csp=True), PAGES) == {}
+
+
+@pytest.mark.parametrize(("width", "theme"), [(320, "dark"), (1280, "light")])
+def test_pages_with_actions_have_no_barriers(open_tab: OpenTab, writable: Console, width: int, theme: str) -> None:
+    """The same holds for the pages that have buttons and boxes in the mode `write`."""
+    tab = open_tab(width, is_paused=True, color_scheme=theme, bypass_csp=True, base_url=writable.url)
+    assert _barriers(tab, sorted(_WITH_ACTIONS)) == {}
+
+
+def _barriers(tab: Tab, paths: Iterable[str]) -> dict[str, list[tuple[str, list[str]]]]:
+    """Return path → (rule, elements) of what a checker finds on each page."""
     found = {}
-    for path in PAGES:
+    for path in paths:
         tab.page.goto(path)
         tab.page.wait_for_load_state("networkidle")
         tab.page.add_script_tag(path=axe_script())
@@ -48,7 +94,7 @@ def test_pages_have_no_barriers(open_tab: OpenTab, width: int, theme: str) -> No
             for each in violations
             if each["impact"] in {"serious", "critical"}
         ]
-    assert {path: each for path, each in found.items() if each} == {}
+    return {path: each for path, each in found.items() if each}
 
 
 def test_rows_have_ids_that_are_unique_on_their_page(open_tab: OpenTab) -> None:
