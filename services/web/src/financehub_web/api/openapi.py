@@ -26,6 +26,13 @@ have pages: pass `next_page_token` of one page as `page_token` of the next. `fie
 `Accept: text/csv` returns a table. Every answer has a weak ETag; with `If-None-Match`, an unchanged one is 304. Errors
 are problem documents (RFC 9457).
 """
+#: Name → how a client shows which user it is.
+_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A token of the tokens file."},
+    "basic": {"type": "http", "scheme": "basic", "description": "The token as the password, with any name."},
+}
+#: Each scheme is enough, and none is needed if no users are configured, or if a trusted proxy names the user.
+_SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"basic": []}, {}]
 
 
 def operation_id(route: APIRoute) -> str:
@@ -44,6 +51,8 @@ def document_of(app: FastAPI) -> dict[str, Any]:
             routes=app.routes,
         )
         _describe_errors(document)
+        document["components"]["securitySchemes"] = _SCHEMES
+        document["security"] = _SECURITY
         app.openapi_schema = document
     return app.openapi_schema
 

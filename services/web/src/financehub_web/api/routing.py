@@ -10,12 +10,16 @@ from financehub_web.reading.fleet import Fleet, fleet_of
 #: Where the API is.
 API = "/api/v1"
 _PROBLEM = {"content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
-#: Status → when it is returned, for the errors that every route may have.
+#: Status → when it is returned, for the errors that every route may have, also for the methods that it does not have.
 _ERRORS = {
     304: "Nothing has changed since the answer with the tag in `If-None-Match`.",
     400: "A parameter is unknown or invalid.",
+    401: "Users are configured, and the request has no token of one of them. `WWW-Authenticate` names the schemes.",
+    403: "The method is not `GET`, `HEAD` or `OPTIONS`, and the request may change nothing.",
     404: "The path or the object does not exist.",
+    405: "The method is not `GET`, `HEAD` or `OPTIONS`, although the user may change something in the console.",
     406: "The header `Accept` allows no format that the path has.",
+    421: "The header `Host` names a host that is not allowed.",
     429: "The client sends too many requests. `Retry-After` says when to continue.",
     500: "The process failed. Its log has the reason.",
     503: "Redis does not answer. `Retry-After` says when to try again.",
