@@ -135,7 +135,7 @@ def with_hostile_field(raw: bytes, choose: Callable[[Sequence[Any]], Any]) -> by
     """
     try:
         value = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     holder: Any = [value]
     key: Any = 0
@@ -146,6 +146,35 @@ def with_hostile_field(raw: bytes, choose: Callable[[Sequence[Any]], Any]) -> by
         return None
     holder[key] = "HOSTILE_JSON"
     return json.dumps(value).replace('"HOSTILE_JSON"', choose(HOSTILE_JSON)).encode()
+
+
+def hostile_variants(raw: bytes) -> list[bytes]:
+    """Return a JSON record once for each value in it and each hostile replacement; empty if it is not JSON.
+
+    A list counts as its first element, because the others are read in the same way.
+
+    Args:
+        raw: The record.
+    """
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError):
+        return []
+
+    def places(holder: Any, key: Any) -> Iterator[tuple[Any, Any]]:
+        yield holder, key
+        inner = holder[key]
+        for each in inner if isinstance(inner, dict) else range(min(1, len(inner))) if isinstance(inner, list) else ():
+            yield from places(inner, each)
+
+    root = [value]
+    variants = []
+    for holder, key in list(places(root, 0)):
+        kept, holder[key] = holder[key], "HOSTILE_JSON"
+        text = json.dumps(root[0])
+        variants += [text.replace('"HOSTILE_JSON"', hostile).encode() for hostile in HOSTILE_JSON]
+        holder[key] = kept
+    return variants
 
 
 #: Options of a message: known names and others, with any values.

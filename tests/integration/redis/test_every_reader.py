@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from financehub_cli.app import app
 from support.full_redis import INTACT, UNUSED, Readers, fill, is_intact, readers
 from support.hostile_keys import TYPES, replace_key
-from support.hostile_messages import json_values, with_hostile_field
+from support.hostile_messages import hostile_variants, json_values, with_hostile_field
 
 #: Commands that list or change what any program may have written.
 COMMANDS = (
@@ -157,6 +157,28 @@ def test_every_reader_with_any_field_shows_the_other_records(full: Redis, data: 
     for key in data.draw(st.lists(st.sampled_from(names), min_size=1, max_size=8)):
         damage_field(full.client, key, data)
     read_all(full, intact=True)
+
+
+def test_every_reader_with_each_hostile_value_in_each_field_shows_the_other_records(full: Redis):
+    """Each value of each JSON record has been each kind of hostile value once, one of every record at a time."""
+    records: dict[tuple[bytes, bytes | None], list[bytes]] = {}
+    for key in (key for key in full.dumps if not is_intact(key)):
+        type_ = full.client.type(key)
+        if type_ == b"string":
+            records[key, None] = hostile_variants(full.client.get(key) or b"")
+        elif type_ == b"hash":
+            for name, raw in full.client.hgetall(key).items():
+                if not is_intact(name):
+                    records[key, name] = hostile_variants(raw)
+    assert sum(map(bool, records.values())) > 20
+    for number in range(max(map(len, records.values()))):
+        full.restore()
+        for (key, name), variants in records.items():
+            if number < len(variants) and name is None:
+                full.client.set(key, variants[number])
+            elif number < len(variants):
+                full.client.hset(key, name, variants[number])
+        read_all(full, intact=True)
 
 
 @pytest.mark.parametrize("type_", TYPES)

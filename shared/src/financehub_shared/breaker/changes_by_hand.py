@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from financehub_shared.core.text import one_line, storable
 from financehub_shared.redis.scripts import REDIS_NOW
-from financehub_shared.redis.text import LATEST_TIME
+from financehub_shared.redis.text import read_time
 
 #: Largest number of characters of a reason and of the name of a user. More are truncated.
 REASON_CHARACTERS, USER_CHARACTERS = 200, 200
@@ -40,10 +40,10 @@ class ChangeByHand:
     @classmethod
     def from_fields(cls, fields: Mapping[str, str]) -> "ChangeByHand | None":
         """Return the change in a breaker's hash, or None if there is none or it is damaged."""
-        action, at = fields.get(_ACTION, ""), fields.get(_AT, "")
-        if action not in ACTIONS or not (at.isascii() and at.isdigit()) or int(at) > LATEST_TIME * 1_000:
+        action, at = fields.get(_ACTION, ""), read_time(fields.get(_AT), unit=1_000)
+        if action not in ACTIONS or at is None:
             return None
-        return cls(action, fields.get(_USER, ""), fields.get(_REASON, ""), int(at) / 1_000)
+        return cls(action, fields.get(_USER, ""), fields.get(_REASON, ""), at)
 
     def arguments(self) -> list[str]:
         """Return the arguments of `RECORD_CHANGE`. The texts are on one line and short."""

@@ -14,6 +14,7 @@ from typing import Any, cast
 import redis
 import structlog
 
+from financehub_shared.core.damage import DAMAGED
 from financehub_shared.core.durations import HOUR_SECONDS
 from financehub_shared.core.outage import Outage
 from financehub_shared.redis import keys
@@ -167,7 +168,7 @@ class ProcessRegistry:
             try:
                 if reply is not None:
                     infos.append(ProcessInfo.from_json(reply))
-            except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+            except DAMAGED as error:
                 # The next heartbeat of the process replaces the damaged record.
                 problem = f"it is not the record of a process ({type(error).__name__}: {error})"
                 report_wrong_key(keys.process(id), problem)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
+from financehub_shared.core.damage import DAMAGED
 from financehub_shared.core.models import Asset
 from financehub_shared.market.encoding.records import encode_asset
 
@@ -36,7 +37,7 @@ class DeclaredSet:
         try:
             fields = json.loads(raw)
             return cls(str(fields["digest"]), float(fields["at"]))
-        except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
+        except DAMAGED:
             return None
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from financehub_shared.core.damage import DAMAGED
 from financehub_shared.core.url_secrets import MASK, is_secret_name
 
 #: Longest arguments that are stored, as JSON in ASCII. About 150 symbols fit. 10,080 runs of a task are kept, which is
@@ -81,7 +82,7 @@ def decode_arguments(text: str | None) -> RunArguments | None:
         # Raises for what is never stored: deep nesting, whose page is large, and numbers that a page cannot show.
         _masked(stored, str, _DEPTH)
         json.dumps(stored, allow_nan=False)
-    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+    except DAMAGED:
         return RunArguments(problem=_DAMAGED)
     is_masked = bool(stored.get("masked"))
     return RunArguments(args, kwargs, "The arguments contain secrets, which are masked." if is_masked else "")

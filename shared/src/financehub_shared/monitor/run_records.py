@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from financehub_shared.core.damage import DAMAGED
 from financehub_shared.monitor.run_arguments import RunArguments, decode_arguments
 from financehub_shared.monitor.run_state import RunState
 from financehub_shared.monitor.sketch import quantile
@@ -24,7 +25,7 @@ def _read_summary(text: str) -> Any:
     """
     try:
         summary = json.loads(text) if text else None
-    except (ValueError, RecursionError):
+    except DAMAGED:
         return None
     if isinstance(summary, dict) and "asked" in summary and "requested" not in summary:
         summary = {"requested": summary.pop("asked")} | summary

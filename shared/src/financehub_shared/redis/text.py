@@ -47,8 +47,8 @@ def read_number(text: str | None) -> float | None:
 
 
 def read_count(text: str | None) -> int:
-    """Return a count, or 0 if it is missing or damaged."""
-    return int(read_number(text) or 0)
+    """Return a count, or 0 if it is missing, damaged or negative."""
+    return max(0, int(read_number(text) or 0))
 
 
 def read_time(text: str | None, *, unit: int = 1) -> float | None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import redis
 
+from financehub_shared.core.damage import DAMAGED
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.redis import keys
 from financehub_shared.redis.key_types import readable, report_wrong_key
@@ -55,6 +56,6 @@ def list_backfills(client: "redis.Redis", uid: str) -> list[BackfillInfo]:
         if record:
             try:
                 found.append(BackfillInfo.from_fields(id, decode_hash(record)))
-            except (ValueError, KeyError) as error:
+            except DAMAGED as error:
                 report_wrong_key(name, f"it is not the record of a backfill ({type(error).__name__}: {error})")
     return found

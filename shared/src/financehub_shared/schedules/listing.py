@@ -8,6 +8,7 @@ from typing import Any
 import redis
 
 from financehub_shared.core.chunks import chunks
+from financehub_shared.core.damage import DAMAGED
 from financehub_shared.core.errors import InvalidArgumentsError
 from financehub_shared.redis import keys
 from financehub_shared.redis.key_types import readable, report_wrong_key
@@ -124,7 +125,7 @@ def list_schedules(client: "redis.Redis") -> list[ScheduleInfo]:
                 # a schedule may be deleted between the two reads
                 if (record := ScheduleRecord.from_fields(decode_hash(raw))).name:
                     infos.append(_build_info(record, claimed_at, next_run, recent, pause))
-            except (ValueError, TypeError, KeyError, RecursionError) as error:
+            except DAMAGED as error:
                 key = keys.schedule(decode(uid))
                 report_wrong_key(key, f"it is not the record of a schedule ({type(error).__name__}: {error})")
     return sorted(infos, key=lambda info: info.name)
@@ -155,7 +156,7 @@ def show_schedule(client: "redis.Redis", name: str) -> ScheduleInfo:
         # an empty value of another program pauses the schedule too
         paused = pause if isinstance(pause, bytes) else None
         return _build_info(record, claimed_at or 0.0, next_runs or None, recent, paused)
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except DAMAGED as error:
         problem = (
             f"the record {keys.schedule(uid)} of {name!r} is damaged ({error}); delete it, and a scheduler writes it"
         )
@@ -178,7 +179,7 @@ def _read_message(encoded: str) -> str:
     """Return the message of a refused document, or the stored text if it is damaged."""
     try:
         return str(json.loads(encoded)["message"])
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except DAMAGED:
         return encoded
 
 

@@ -11,6 +11,7 @@ from typing import Self
 
 import redis
 
+from financehub_shared.core.damage import DAMAGED
 from financehub_shared.core.errors import InvalidArgumentsError
 from financehub_shared.core.text import one_line
 from financehub_shared.redis import keys
@@ -98,7 +99,7 @@ class Pause:
         """Parse an entry. A damaged one is a pause with a problem, and never an error."""
         try:
             return cls._parse(raw)
-        except (ValueError, RecursionError) as error:
+        except DAMAGED as error:
             why = one_line(str(error))[:_USER_CHARACTERS]
             remedy = "resume the schedule, and pause it again"
             return cls(problem=f"it is paused, but its entry in {keys.SCHEDULES_PAUSED} is damaged ({why}); {remedy}")

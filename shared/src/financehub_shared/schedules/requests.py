@@ -5,6 +5,7 @@ from uuid import UUID, uuid4, uuid5
 
 import redis
 
+from financehub_shared.core.damage import DAMAGED
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import InvalidArgumentsError
 from financehub_shared.redis import keys
@@ -130,6 +131,6 @@ def show_backfill(client: "redis.Redis", id: str) -> BackfillInfo:
         raise InvalidArgumentsError("backfill", "id", f"{id!r} is unknown; ended backfills are kept for {days} days")
     try:
         return BackfillInfo.from_fields(id, fields)
-    except (ValueError, KeyError) as error:
+    except DAMAGED as error:
         problem = f"its record {keys.backfill(id)} is damaged ({error}); request the backfill again"
         raise InvalidArgumentsError("backfill", "id", problem) from error

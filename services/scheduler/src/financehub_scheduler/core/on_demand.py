@@ -16,6 +16,7 @@ from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.redis.enqueuer import EnqueueOutcome, Enqueuer, RunSubmission, encode
 from financehub_shared.core.chunks import chunks
 from financehub_shared.core.clock import Clock
+from financehub_shared.core.damage import DAMAGED
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.recurrence.calendar import CalendarHorizonError
 from financehub_shared.redis import keys
@@ -124,7 +125,7 @@ class OnDemandRuns(SchedulerListener):
             try:
                 fence, trigger = request.decode(), json.loads(value)
                 requested_at, uid = float(trigger["at"]), str(trigger["uid"])
-            except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+            except DAMAGED:
                 # A user has written the request by hand. It must not block other requests.
                 log.warning("trigger_refused", request=request.decode(errors="replace"), reason="unreadable")
                 await self._client.hdel(keys.SCHEDULE_TRIGGERS, request)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import redis
 import structlog
 
+from financehub_shared.core.damage import DAMAGED
 from financehub_shared.core.text import dump_json, storable
 from financehub_shared.redis import keys
 from financehub_shared.redis.key_types import readable, repaired
@@ -144,6 +145,6 @@ def _cut_text(text: str, characters: int) -> str:
 def _read_details(text: str) -> Mapping[str, object]:
     try:
         details = json.loads(text)
-    except (ValueError, RecursionError):
+    except DAMAGED:
         return {}
     return details if isinstance(details, dict) else {}

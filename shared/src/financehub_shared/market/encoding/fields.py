@@ -10,6 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from financehub_shared.core.damage import DAMAGED
 from financehub_shared.market.encoding.record_names import RecordName
 
 Member = TypeVar("Member", bound=StrEnum)
@@ -54,7 +55,7 @@ class Fields:
     def __init__(self, name: RecordName, raw: bytes) -> None:
         try:
             fields = json.loads(raw)
-        except (ValueError, RecursionError) as error:
+        except DAMAGED as error:
             raise name.corrupt(f"is not JSON ({error})") from error
         if not isinstance(fields, dict):
             raise name.corrupt("is not a JSON object")

@@ -9,6 +9,7 @@ import structlog
 from redis.asyncio import Redis
 
 from financehub_scheduler.api.status import RECENT
+from financehub_shared.core.damage import DAMAGED
 from financehub_shared.monitor import RunRecord
 from financehub_shared.redis import keys
 from financehub_shared.redis.key_types import arepaired, readable
@@ -121,7 +122,7 @@ def _parse_all(parsers: Mapping[str, Callable[[], T | None]]) -> dict[str, T]:
         try:
             if (result := parse()) is not None:
                 parsed[uid] = result
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        except DAMAGED as error:
             # A user edited the record by hand, which must not stop the process's other work.
             log.warning("schedule_record_read_failed", schedule_uid=uid, error=f"{type(error).__name__}: {error}")
     return parsed
