@@ -55,6 +55,7 @@ log = structlog.get_logger(__name__)
 MOST_CONNECTIONS = 500
 #: Seconds for which open requests may end after a signal.
 _DRAIN_SECONDS = 5
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def build_app(settings: Settings, fleet: Fleet, loop: LoopProbe, metrics: Metrics, feed: QuoteFeed) -> FastAPI:
@@ -184,12 +185,17 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Drain at a signal, and exit with 0. Uvicorn would raise the signal again, which looks like a failure."""
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, self.handle_exit)
-            # Containers start with SIGTERM blocked, so that one that arrives during the start waits for the handler.
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        for number in _SIGNALS:
+            signal.signal(number, self.handle_exit)
+        # Containers start with SIGTERM blocked, so that one that arrives during the start waits for the handler.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         yield
+        # The interpreter restores the default handlers at its end, and another signal would then kill the process.
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, and then do what the server always does."""
