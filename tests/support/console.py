@@ -35,7 +35,9 @@ from support.waiting import eventually
 
 #: Text that runs a script, changes the direction of text, or ends an attribute, if a page does not escape it.
 HOSTILE = "<script>document.title='owned'</script>\"'><img src=x onerror=document.title='owned'>\u202efdp"
-#: How a page shows the last part of it.
+#: A symbol that begins an element and ends an attribute, if a page does not escape it.
+HOSTILE_SYMBOL = '<B>"X'
+#: How a page shows the last part of the text.
 HOSTILE_END = r"\u202efdp"
 #: The run and the dead letter with hostile text.
 HOSTILE_RUN, HOSTILE_LETTER = "hostile-run", "hostile-letter"
@@ -135,7 +137,7 @@ def _put_market_data(store: RedisStore, now: float) -> None:
             Asset("AAPL", AssetType.STOCK, "Apple", declared=True),
             Asset("BTC-USD", AssetType.CRYPTO, HOSTILE, aliases=(HOSTILE,)),
             Asset("M&M.NS", AssetType.STOCK, "Mahindra & Mahindra", "INR"),
-            Asset('<B>"X', AssetType.STOCK, "An asset whose symbol is not one"),
+            Asset(HOSTILE_SYMBOL, AssetType.STOCK, "An asset whose symbol is not one"),
             *(Asset(f"T{number:03}", AssetType.STOCK, f"Filler {number}") for number in range(FILLERS)),
         ]
     )
@@ -144,7 +146,7 @@ def _put_market_data(store: RedisStore, now: float) -> None:
             quote("AAPL", "456.06", now - 30, change_percent=Decimal("-0.79"), volume=Decimal(15_900_000)),
             quote("BTC-USD", "71416.56", now - 7_200, quality=Quality.UNCONFIRMED, note=HOSTILE),
             quote("M&M.NS", "3012.5", now - 20, currency="INR", change_percent=Decimal("1.5")),
-            quote('<B>"X', "1", now - 20),
+            quote(HOSTILE_SYMBOL, "1", now - 20),
             *(
                 quote(f"T{number:03}", str(10 + number), now - 20, change_percent=Decimal(number - 200) / 100)
                 for number in range(FILLERS)

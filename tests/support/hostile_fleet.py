@@ -5,15 +5,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from financehub_shared.breaker import force_open
+from financehub_shared.core.models import Quarantined
 from financehub_shared.core.text import dump_json
 from financehub_shared.health.processes import ProcessInfo, ProcessRegistry
+from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.monitor import RunState
 from financehub_shared.monitor.record_writer import RecordWriter
 from financehub_shared.monitor.run_events import attempt_finished
 from financehub_shared.redis import keys
 from financehub_web.actions.audit import Audit
-from support.console import HOSTILE, fill_for_console, put_letter
+from support.console import HOSTILE, HOSTILE_SYMBOL, fill_for_console, put_letter
 from support.hostile_messages import message
+from support.market_data import news
 from support.run_events import start_event
 from support.schedules import UID
 
@@ -37,6 +40,7 @@ def fill_hostile(client: "redis.Redis", url: str) -> None:
     fill_for_console(client, url)
     now = time.time()
     _put_schedule(client, now)
+    _put_symbol(RedisStore(client), now)
     info = ProcessInfo("hostile-process", "high", HOSTILE, 1, now, now)
     ProcessRegistry(client).write_heartbeat(replace(info, version=HOSTILE))
     client.persist(keys.process(info.id))  # a test may take longer than a heartbeat lasts
@@ -49,6 +53,12 @@ def fill_hostile(client: "redis.Redis", url: str) -> None:
     writer.record_end(attempt_finished(start, RunState.DEAD_LETTERED, now + 1, 1.0, error=HOSTILE))
     writer.flush()
     put_letter(client, NAMED_LETTER, message(HOSTILE, id=NAMED_LETTER))
+
+
+def _put_symbol(store: RedisStore, now: float) -> None:
+    """Write records of an asset with the hostile symbol, which lead to its page."""
+    store.put_news([news("symbol", HOSTILE, now, HOSTILE_SYMBOL)])
+    store.put_quarantined([Quarantined("quote", HOSTILE_SYMBOL, HOSTILE, HOSTILE, HOSTILE, now)])
 
 
 def _put_schedule(client: "redis.Redis", now: float) -> None:
