@@ -57,9 +57,8 @@ def _visit_all(tab: Tab, has_script: bool) -> set[str]:
         tab.page.wait_for_load_state("networkidle")
         assert tab.page.title() in {f"{mark} {title} – FinanceHub" for mark in "▲✗"}, path
         assert tab.page.locator("h1").count() == 1, path
-        if has_script:
-            assert tab.page.evaluate(_OVERFLOW) == 0, path
-        else:
+        assert tab.page.evaluate(_OVERFLOW) == 0, path
+        if not has_script:
             assert tab.page.locator(".script:visible").count() == 0, path
         assert tab.problems == [], path
         if tab.page.locator(_ACTIONS).count():
