@@ -15,6 +15,8 @@ from structlog.testing import capture_logs
 
 from financehub_shared.breaker import list_breakers
 from financehub_shared.broker.dead_letter_queue import DeadLetterQueue
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset
 from financehub_shared.core.text import dump_json
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.monitor import RunState, TaskMonitor
@@ -310,6 +312,16 @@ def test_fetch_starts_the_price_task_for_one_asset(console: httpx.Client, filled
     before = filled.hlen("dramatiq:high.msgs")
     done(console, confirm(console, f"/actions/fetch?symbol={asset.symbol.lower()}"))
     assert filled.hlen("dramatiq:high.msgs") == before + 1
+
+
+def test_fetch_is_not_offered_for_an_inactive_asset(console: httpx.Client, filled: redis.Redis) -> None:
+    """The page of the asset has no button, and a request of the action is refused before a confirmation."""
+    RedisStore(filled).put_assets([Asset("OLD", AssetType.STOCK, "An old asset", active=False)])
+    assert "/actions/fetch?symbol=OLD" not in console.get("/quotes/OLD").text
+    refused = console.get("/actions/fetch?symbol=OLD")
+    assert refused.status_code == 409
+    assert "OLD is not active, so its prices are not fetched." in refused.text
+    assert '<form class="action"' not in refused.text
 
 
 def test_dead_letters_are_requeued_or_purged_by_selection(console: httpx.Client, filled: redis.Redis) -> None:

@@ -153,9 +153,16 @@ class Fetch(Action):
         return Outcome(f"Started the run {message.message_id} for {symbol}.", "run", {"id": message.message_id})
 
     def _task_of(self, symbol: str) -> tuple[str, str]:
-        """Return the symbol and the price task of an asset."""
+        """Return the symbol and the price task of an asset.
+
+        Raises:
+            ActionRefusedError: The asset is not active.
+            UnknownNameError: The symbol is unknown.
+        """
         assets = {asset.symbol: asset for asset in self._controls.store.assets(active_only=False)}
         asset = assets[require_symbol(symbol, assets)]
+        if not asset.active:
+            raise ActionRefusedError(f"{asset.symbol} is not active, so its prices are not fetched.")
         return asset.symbol, next(spec.name for spec in CATALOG.values() if spec.asset_type is asset.type)
 
 
