@@ -38,13 +38,14 @@ def test_page_shows_the_runs_of_each_task_in_the_last_24_hours(redis_client: red
     assert "1 failed</a>. At most 2 in an hour." in figures["task"]
     assert figures["task"].count('<rect class="good"') == 2
     assert figures["task"].count('<rect class="bad"') == 1
-    table = re.findall(
-        r'<time datetime="([^"]+)".*?<td class="number">(\d+)</td><td class="number">(\d+)', figures["task"]
-    )
-    assert [(at[:16], ended, failed) for at, ended, failed in table] == [
-        ("2027-01-15T08:00", "2", "1"),
-        ("2027-01-14T09:00", "1", "0"),
-    ]
+    (day,) = re.findall(r'<figure class="day">(.*?)</figure>', overview, re.DOTALL)
+    for figure in (figures["task"], day):
+        assert "As a table" in figure
+        table = re.findall(r'<time datetime="([^"]+)".*?<td class="number">(\d+)</td><td class="number">(\d+)', figure)
+        assert [(at[:16], ended, failed) for at, ended, failed in table] == [
+            ("2027-01-15T08:00", "2", "1"),
+            ("2027-01-14T09:00", "1", "0"),
+        ]
     assert "No run ended." in figures["fetch_news_task"]
     assert '<a href="/runs?state=dead-lettered&amp;since=24h">1 of them failed</a>' in overview
     assert len(hours) == 24
