@@ -13,7 +13,7 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
-from financehub_shared.breaker import list_breakers
+from financehub_shared.breaker import force_open, list_breakers, reset
 from financehub_shared.broker.dead_letter_queue import DeadLetterQueue
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset
@@ -38,6 +38,7 @@ OFFERING = {
     *("/schedules/default/demo", "/quotes/AAPL", "/runs/task-ended"),
 }
 SELECTING = {"/schedules", "/dead-letters"}
+_FACT = re.compile(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>")
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 
 
@@ -415,6 +416,21 @@ def test_breaker_is_changed_with_a_reason(console: httpx.Client, filled: redis.R
     verb = {"open": "Opened", "close": "Closed", "reset": "Reset"}[change]
     assert f"{verb} by anonymous <time" in page
     assert "</time>: maintenance until noon" in page
+
+
+def test_breaker_of_an_upstream_with_parts_shows_their_states(console: httpx.Client, filled: redis.Redis) -> None:
+    """Each part that the action would change is named with its state, and an unused breaker says so."""
+    for feed in ("rss:one", "rss:two"):
+        reset(filled, feed, by="test", reason="")
+    force_open(filled, "rss:two", by="test", reason="")
+    facts = dict(_FACT.findall(console.get("/actions/breaker?upstream=rss&change=close").text))
+    assert {name: state for name, state in facts.items() if name in {"rss:one", "rss:two"}} == {
+        "rss:one": "closed",
+        "rss:two": "open",
+    }
+    assert "State now" not in facts
+    facts = dict(_FACT.findall(console.get("/actions/breaker?upstream=kraken&change=open").text))
+    assert facts["State now"] == "not used yet"
 
 
 def test_breaker_is_not_changed_without_a_reason(console: httpx.Client, filled: redis.Redis) -> None:

@@ -43,14 +43,13 @@ class ChangeBreaker(Action):
     name, title, section, form = "breaker", "Change a circuit breaker", "providers", BreakerForm
 
     def preview(self, form: BreakerForm) -> Preview:
-        find_breakers(self._controls.data, form.upstream)
-        found = next((info for info in list_breakers(self._controls.data) if info.upstream == form.upstream), None)
+        states = self._states(form.upstream)
         hint = f"Everybody sees it in Providers. At most {REASON_CHARACTERS} characters."
         problem = f"It has {len(form.reason.strip()):,} characters; enter at most {REASON_CHARACTERS}."
         return Preview(
             f"{form.change.capitalize()} the circuit breaker of {form.upstream}?",
             f"{form.change.capitalize()} it",
-            facts=[("State now", found.state if found else "not used yet")],
+            facts=[("State now" if name == form.upstream else name, state) for name, state in states],
             fields=[
                 Field(
                     "reason",
@@ -65,6 +64,15 @@ class ChangeBreaker(Action):
             is_dangerous=form.change == "open",
             warning=_EFFECTS[form.change],
         )
+
+    def _states(self, upstream: str) -> list[tuple[str, str]]:
+        """Return (name, state) of each breaker of an upstream.
+
+        Raises:
+            FinanceHubError: The upstream is unknown, or none of its parts has been used.
+        """
+        found = {info.upstream: info.state for info in list_breakers(self._controls.data)}
+        return [(name, found.get(name, "not used yet")) for name in find_breakers(self._controls.data, upstream)]
 
     def execute_for(self, user: str, form: BreakerForm) -> Outcome:
         """Change the breaker, and store who did it and why.
