@@ -73,6 +73,17 @@ def test_runs_page_says_that_a_search_stopped_and_continues_it(
         assert _ids(page) == ["run-199"]
 
 
+@pytest.mark.parametrize(("days", "words"), [(7, "7 days"), (1, "1 day")])
+def test_runs_pages_say_how_long_records_are_kept(
+    redis_client: redis.Redis, redis_url: str, days: int, words: str
+) -> None:
+    """A filter without a match and the page of an unknown run have the time of the setting."""
+    _end_runs(redis_client, 1)
+    with serving(redis_url, run_retention_days=days) as server, server.client() as client:
+        for path in ("/runs?task=other", "/runs/unknown"):
+            assert f"Records of runs are kept for {words}." in client.get(path).text, path
+
+
 def test_page_of_a_failed_run_leads_to_its_dead_letter_and_traceback(redis_client: redis.Redis, redis_url: str) -> None:
     """The timeline has the failed attempts with milliseconds, and the page links to schedule, process and letter."""
     at = float(int(time.time())) - 60

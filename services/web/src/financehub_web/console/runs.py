@@ -74,6 +74,7 @@ def runs(
         "tasks": list(stats.value),
         "schedules": [info.name for info in schedules.value],
         "states": LISTED_STATES,
+        "retention": _retention(fleet),
     }
     return show(request, "runs.html", "Runs", "runs", values, stats, schedules, reading)
 
@@ -116,7 +117,7 @@ def run(request: Request, id: str, fleet: Annotated[Fleet, Depends(fleet_of)]) -
     reading = fleet.run(id)
     record = reading.value
     if record is None:
-        detail = "It is unknown, or its record has expired. Records of runs are kept for a week."
+        detail = f"It is unknown, or its record has expired. {_retention(fleet)}"
         address = Links(request).page("runs")
         raise PageError(HTTPStatus.NOT_FOUND, f"The run {id} does not exist", detail, [("All runs", address)])
     is_dead = record.state is RunState.DEAD_LETTERED and record.redis_id
@@ -138,6 +139,12 @@ def run(request: Request, id: str, fleet: Annotated[Fleet, Depends(fleet_of)]) -
     }
     readings: list[Reading[Any]] = [reading, processes, *([letter] if letter else [])]
     return show(request, "run.html", f"Run {record.message_id[:8]}", "runs", values, *readings)
+
+
+def _retention(fleet: Fleet) -> str:
+    """Return the sentence that says how long a run can be found."""
+    days = fleet.settings.run_retention_days
+    return f"Records of runs are kept for {days:,} {'day' if days == 1 else 'days'}."
 
 
 def _arguments(record: RunRecord) -> str:
