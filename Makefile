@@ -34,7 +34,7 @@ $(VENV)/.installed: requirements/dev.txt $(DISTRIBUTIONS:%=%/pyproject.toml) | $
 	@touch $@
 
 .PHONY: run
-run: install ## Start Redis, the simulator, the scheduler and the three tiers on this machine (UPSTREAM=live for real providers)
+run: install ## Start the console, Redis, the simulator, the scheduler and the three tiers on this machine (UPSTREAM=live for real providers)
 	@$(BIN)/python deploy/local/run.py
 
 .PHONY: monitoring

@@ -31,6 +31,7 @@ def modules_after(statement: str) -> frozenset[str]:
         ("financehub_medium_priority.worker", {"numpy", "talib", "feedparser"}),
         ("financehub_low_priority.worker", set()),
         ("financehub_scheduler.__main__", set()),
+        ("financehub_web.__main__", set()),
         ("financehub_cli", set()),
     ],
 )
@@ -41,7 +42,12 @@ def test_entry_point_imports_only_allowed_heavy_libraries(entry_point: str, allo
 
 @pytest.mark.parametrize(
     "entry_point",
-    ["financehub_high_priority.worker", "financehub_low_priority.worker", "financehub_scheduler.__main__"],
+    [
+        "financehub_high_priority.worker",
+        "financehub_low_priority.worker",
+        "financehub_scheduler.__main__",
+        "financehub_web.__main__",
+    ],
 )
 def test_service_imports_no_other_service(entry_point: str) -> None:
     """A process loads its own package and the shared package, and no other service."""

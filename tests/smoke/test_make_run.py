@@ -69,8 +69,14 @@ def test_health_of_a_fresh_start_is_ok() -> None:
     assert report["checks"]
 
 
+def test_address_of_the_console_is_printed_first(output: Path) -> None:
+    """The first address in the line that says that FinanceHub is up is that of the console."""
+    (line,) = re.findall("^.*FinanceHub is up.*$", output.read_text(errors="replace"), re.MULTILINE)
+    assert re.findall(r"https?://\S+", line)[:1] == ["http://localhost:8000/"]
+
+
 def test_console_is_served() -> None:
-    """The address that `make run` prints first is that of the console, which says whether everything is all right."""
+    """The console says whether everything is all right, and that the data is simulated."""
 
     def page() -> str:
         done = subprocess.run(["curl", "--silent", "--fail", "http://localhost:8000/"], capture_output=True, check=True)

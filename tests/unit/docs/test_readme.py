@@ -34,10 +34,20 @@ def test_readme_make_targets_exist() -> None:
 
 
 def test_readme_links_lead_to_existing_files() -> None:
-    """The files to which README and CONTRIBUTING link exist."""
+    """The files to which README and CONTRIBUTING link, and the pictures that they show, exist."""
     for page in ("README.md", "CONTRIBUTING.md"):
-        links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text(encoding="utf-8"))
+        text = (ROOT / page).read_text(encoding="utf-8")
+        links = re.findall(r"\]\(([^)#:]+)\)", text)
+        links += re.findall(r'\b(?:src|srcset)="([^":]+)"', text)
         assert [link for link in links if not (ROOT / link).exists()] == []
+    assert re.search(r'\bsrc="docs/images/', README)
+    assert re.search(r'\bsrcset="docs/images/', README)
+
+
+def test_makefile_names_the_console_at_run() -> None:
+    """The help of `make run`, which a newcomer reads first, says that it starts the console."""
+    (help_of_run,) = re.findall(r"^run:.*## (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert "console" in help_of_run
 
 
 def test_contributing_paths_exist() -> None:
