@@ -133,6 +133,30 @@ def test_csv_has_the_same_records(api: httpx.Client, path: str) -> None:
     assert len(lines) == len(rows) + 1
 
 
+def test_csv_of_all_pages_is_read_by_following_links(api: httpx.Client) -> None:
+    """Each CSV page names the next one for the same parameters, and the last page names none."""
+    whole = api.get(f"{V1}/quotes?fields=symbol&format=csv")
+    assert "link" not in whole.headers
+    address, lines = "/quotes?fields=symbol&format=csv&limit=1", []
+    while address:
+        page = api.get(V1 + address)
+        lines += page.text.splitlines()[1:]
+        target = page.links.get("next", {}).get("url", "")
+        assert not target or target.startswith("?fields=symbol&format=csv&limit=1&page_token=")
+        address = target and f"/quotes{target}"
+    assert lines == whole.text.splitlines()[1:]
+    assert len(lines) == 2
+
+
+def test_csv_has_the_warnings_in_a_header(redis_client: redis.Redis, redis_url: str) -> None:
+    """A CSV answer in which a damaged record is missing says so, with the same words as JSON."""
+    redis_client.hset(keys.ASSETS, "AAPL", b"\xff{")
+    with serving(redis_url) as server, server.client() as client:
+        warnings = client.get(f"{V1}/assets").json()["meta"]["warnings"]
+        assert warnings
+        assert json.loads(client.get(f"{V1}/assets?format=csv").headers["x-warnings"]) == warnings
+
+
 def test_fields_and_numbers_change_the_form(api: httpx.Client) -> None:
     """`fields` selects keys, and decimals are exact strings unless the client asks for numbers."""
     assert api.get(f"{V1}/quotes?fields=price,symbol").json()["data"][0] == {"price": "65000.10", "symbol": "AAPL"}

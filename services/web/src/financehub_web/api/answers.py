@@ -15,6 +15,7 @@ from financehub_shared.core.text import dump_json
 from financehub_shared.views.formats import iso_time
 from financehub_web.api import csv_text
 from financehub_web.api.bodies import Body, BodyCache, RequestKey
+from financehub_web.api.csv_headers import csv_headers, encode_warnings
 from financehub_web.api.decimals import with_numbers
 from financehub_web.api.errors import ApiError
 from financehub_web.api.etags import CHANGING, ignored_keys, is_known, tag_of
@@ -113,7 +114,7 @@ def _headers(tag: str) -> dict[str, str]:
 
 def send_body(request: Request, body: Body) -> Response:
     """Return a body, or 304 if the client has it already."""
-    headers = _headers(body.tag)
+    headers = {**_headers(body.tag), **csv_headers(body, request.query_params)}
     if is_known(body.tag, request.headers.get("If-None-Match", "")):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     if body.can_be_compressed and accepts_gzip(request.headers.get("Accept-Encoding", "")):
@@ -170,11 +171,15 @@ def encode(answer: Answer, query: Query, readings: Sequence[Reading[Any]], *, is
     if query.fields:
         rows = [{name: row[name] for name in names} for row in rows]
     ignored = ignored_keys(query.fields)
+    warnings = dict.fromkeys([*(each for reading in readings for each in reading.warnings), *answer.warnings])
     if is_csv:
         text = csv_text.to_csv(rows, names)
         lasting = csv_text.to_csv(rows, [name for name in names if name not in ignored])
-        return Body(text.encode(), f"{csv_text.MEDIA_TYPE}; charset=utf-8; header=present", tag_of(lasting.encode()))
-    warnings = dict.fromkeys([*(each for reading in readings for each in reading.warnings), *answer.warnings])
+        token, missing = answer.next_page_token, encode_warnings(list(warnings))
+        # A client keeps the headers of an answer that has not changed, so they count too.
+        tag = tag_of("\0".join((lasting, token or "", missing)).encode())
+        media_type = f"{csv_text.MEDIA_TYPE}; charset=utf-8; header=present"
+        return Body(text.encode(), media_type, tag, token, missing)
     as_of = iso_time(min(reading.at for reading in readings))
     body: dict[str, Any] = {"data": rows if is_list else rows[0], "meta": {"as_of": as_of, "warnings": list(warnings)}}
     if is_list:

@@ -29,17 +29,22 @@ class Body:
         content: The bytes.
         media_type: The content type.
         tag: The entity tag.
+        next_page_token: The token of the next page, if only a header can tell it; otherwise None.
+        warnings: The warnings, if only a header can tell them, as the value of the header; otherwise empty.
     """
 
     content: bytes
     media_type: str
     tag: str
+    next_page_token: str | None = None
+    warnings: str = ""
     _compressed: bytes | None = field(default=None, init=False)
 
     @property
     def size(self) -> int:
         """Bytes that the body takes."""
-        return len(self.content) + len(self._compressed or b"")
+        headers = len(self.next_page_token or "") + len(self.warnings)
+        return len(self.content) + len(self._compressed or b"") + headers
 
     @property
     def can_be_compressed(self) -> bool:

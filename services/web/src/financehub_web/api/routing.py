@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request
 
+from financehub_web.api.csv_headers import WARNINGS
 from financehub_web.http.refusals import MEDIA_TYPE
 from financehub_web.reading.fleet import Fleet, fleet_of
 
@@ -29,7 +30,19 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 #: In addition to JSON, for routes whose answer is a table.
 CSV: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/csv": {"schema": {"type": "string"}, "example": "symbol,price\r\nBTC-USD,71416.56\r\n"}}}
+    200: {
+        "content": {"text/csv": {"schema": {"type": "string"}, "example": "symbol,price\r\nBTC-USD,71416.56\r\n"}},
+        "headers": {
+            "Link": {
+                "description": 'CSV: the address of the next page with `rel="next"`. Missing at the end of the list.',
+                "schema": {"type": "string"},
+            },
+            WARNINGS: {
+                "description": "CSV: what is missing in the records, and why, as a JSON list. Missing if it is empty.",
+                "schema": {"type": "string"},
+            },
+        },
+    }
 }
 
 

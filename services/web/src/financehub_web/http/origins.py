@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from financehub_web.http.paths import is_for_api
 
 #: Headers of a response that a page may read.
-_EXPOSED = ("ETag", "Link", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id")
+_EXPOSED = ("ETag", "Link", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id", "X-Warnings")
 #: Headers of a request that a page may send.
 _ACCEPTED = ("Authorization", "If-None-Match", "Last-Event-ID", "X-Request-Id")
 
