@@ -99,6 +99,7 @@ def test_quotes_say_what_is_wrong_with_a_price(redis_client: redis.Redis, redis_
         ("?show=stale", ["OLD"]),
         ("?show=doubtful", ["SHIB-USD"]),
         ("?symbols=shib-usd,AAPL&sort=-symbol", ["SHIB-USD", "AAPL"]),
+        ("?symbols=AAPL,GONE", ["AAPL"]),
         ("?sort=age_seconds&type=stock", ["AAPL", "OLD"]),
     ],
 )
@@ -115,6 +116,23 @@ def test_links_of_quotes_have_the_filter_of_the_page(
     csv, json = found.values()
     assert [each["symbol"] for each in json.json()["data"]] == symbols
     assert [line.partition(",")[0] for line in csv.text.splitlines()[1:]] == symbols
+
+
+@pytest.mark.parametrize(
+    "address", ["/quotes?symbols=GONE&type=stock", "/news?symbol=GONE&q=x", "/assets?show=without-price&q=a"]
+)
+def test_links_do_not_claim_a_filter_that_the_api_cannot_apply(
+    redis_client: redis.Redis, redis_url: str, address: str
+) -> None:
+    """They lead to the whole list, and no label says that they have the filter of the page."""
+    _fill(redis_client)
+    with serving(redis_url) as server, server.client() as client:
+        page = client.get(address).text
+        path = address.partition("?")[0]
+        assert f'href="/api/v1{path}"' in page
+        assert f'href="/api/v1{path}?format=csv"' in page
+        assert "With this filter" not in page
+        assert "With this filter" in client.get(f"{path}?q=a").text
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,9 @@ class AssetsQuery(BaseModel):
 
     @property
     def api_parameters(self) -> dict[str, str]:
-        """The parameters of the API that select the same assets. It cannot select those without a price."""
+        """The parameters of the API that select the same assets. There are none for those without a price."""
+        if self.show == "without-price":
+            return {}
         state = {"inactive": {"active": "false"}, "added": {"declared": "false"}}.get(self.show, {})
         return state | ({"q": self.q} if self.q else {})
 

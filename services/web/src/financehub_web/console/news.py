@@ -1,6 +1,7 @@
 """The page with the newest headlines."""
 
 from collections import Counter
+from collections.abc import Container
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -33,10 +34,18 @@ class NewsQuery(BaseModel):
     q: str = Field("", max_length=100)
     page: int = Field(1, ge=1)
 
-    @property
-    def api_parameters(self) -> dict[str, str]:
-        """The parameters of the API that select the same headlines."""
-        parameters = {"q": self.q.strip(), "symbols": self.symbol.strip(), "source": self.source}
+    def api_parameters(self, known: Container[str]) -> dict[str, str]:
+        """Return the parameters of the API that select the same headlines.
+
+        There are none if the symbol is unknown, because the API cannot select that.
+
+        Args:
+            known: The symbols of all assets. The API refuses others.
+        """
+        symbol = self.symbol.strip()
+        if symbol and symbol.upper() not in known:
+            return {}
+        parameters = {"q": self.q.strip(), "symbols": symbol, "source": self.source}
         return {name: value for name, value in parameters.items() if value}
 
 
@@ -46,12 +55,13 @@ def news(
 ) -> Response:
     """Show the newest headlines that match the filter."""
     symbol = query.symbol.strip().upper()
-    reading = fleet.news(symbol or None, limit=_SEARCHED)
+    assets, reading = fleet.assets(), fleet.news(symbol or None, limit=_SEARCHED)
     found = [item for item in reading.value if _matches(item, query)]
     first = (query.page - 1) * ROWS
     now = fleet.clock.now()
     values = {
         "query": query,
+        "api_parameters": query.api_parameters(assets.value),
         "items": [news_view(item, now) for item in found[first : first + ROWS]],
         "sources": sorted(Counter(item.source for item in reading.value).items(), key=lambda each: (-each[1], each[0])),
         "first": first,
@@ -60,7 +70,7 @@ def news(
         "stored": len(reading.value),
         "searched": _SEARCHED,
     }
-    return show(request, "news.html", "News", "news", values, reading)
+    return show(request, "news.html", "News", "news", values, assets, reading)
 
 
 def _matches(item: NewsItem, query: NewsQuery) -> bool:

@@ -1,6 +1,6 @@
 """The page with the newest prices of all assets."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
@@ -60,11 +60,24 @@ class QuotesQuery(BaseModel):
     go: bool = False
 
     @property
-    def api_parameters(self) -> dict[str, str]:
-        """The parameters of the API that select the same quotes in the same order."""
+    def chosen(self) -> list[str]:
+        """The symbols in upper case."""
+        return [symbol.strip().upper() for symbol in self.symbols.split(",") if symbol.strip()]
+
+    def api_parameters(self, known: Container[str]) -> dict[str, str]:
+        """Return the parameters of the API that select the same quotes in the same order.
+
+        There are none if all chosen symbols are unknown, because the API cannot select that.
+
+        Args:
+            known: The symbols of all assets. The API refuses others, such as that of a removed asset in a watchlist.
+        """
+        symbols = [symbol for symbol in self.chosen if symbol in known]
+        if self.chosen and not symbols:
+            return {}
         parameters = {
             "q": self.q,
-            "symbols": self.symbols,
+            "symbols": ",".join(symbols),
             "type": self.type,
             "stale": "true" if self.show == "stale" else "",
             "quality": "corrected,unconfirmed" if self.show == "doubtful" else "",
@@ -87,6 +100,7 @@ def quotes(
     schedules = fleet.schedules()
     values = {
         "query": query,
+        "api_parameters": query.api_parameters(assets.value),
         "rows": rows,
         "day": day_of(fleet, rows),
         "places": max((places(row["price"], row["kind"]) for row in rows), default=2),
@@ -111,7 +125,7 @@ def day_of(fleet: Fleet, views: Sequence[Any]) -> DayLines:
 
 def _matching(views: list[QuoteView], assets: dict[str, Asset], query: QuotesQuery) -> list[dict[str, Any]]:
     """Return the matching prices, each with the name and the kind of its asset."""
-    chosen = {symbol.strip().upper() for symbol in query.symbols.split(",") if symbol.strip()}
+    chosen = set(query.chosen)
     rows = []
     for view in views:
         asset = assets.get(view["symbol"])
