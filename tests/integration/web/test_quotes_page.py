@@ -3,8 +3,10 @@
 import html
 import re
 import time
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import httpx
 import pytest
@@ -15,6 +17,7 @@ from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Quality
 from financehub_shared.market.redis_store import RedisStore
 from support.market_data import quote
+from support.redis_server import RedisServer
 from support.web_server import serving
 
 _POINT = re.compile(r"([\d.e-]+) ([\d.e-]+)")
@@ -73,6 +76,28 @@ def test_lines_of_quotes_are_the_history_of_the_api(redis_client: redis.Redis, r
             assert x == pytest.approx((at - start) / (end - start) * 100, abs=0.05)
             assert y == pytest.approx(29 - (close - low) / (high - low) * 28, abs=0.1)
     assert "Last 4h" in page or "Last 5h" in page
+
+
+@pytest.mark.parametrize("path", ["/", "/quotes"])
+def test_lines_that_cannot_be_read_are_said(redis_server: Callable[..., RedisServer], path: str) -> None:
+    """If Redis refuses to read the history, the page has its prices without lines, and the banner with the reason."""
+    server = redis_server()
+    _fill(server.client())
+    RedisStore(server.client()).put_quotes([quote("AAPL", "460", time.time(), change_percent=Decimal(1))])
+    user: dict[str, Any] = {
+        "enabled": True,
+        "passwords": ["+secret"],
+        "keys": ["*"],
+        "categories": ["+@all"],
+        "commands": ["-get"],
+    }
+    server.client().acl_setuser("reader", **user)
+    with serving(server.url.replace("redis://", "redis://reader:secret@")) as web, web.client() as client:
+        page = client.get(path).text
+    assert ">460" in page
+    assert '<svg class="spark"' not in page
+    assert 'id="old"' in page
+    assert "no permissions to run" in page
 
 
 def test_quotes_say_what_is_wrong_with_a_price(redis_client: redis.Redis, redis_url: str) -> None:

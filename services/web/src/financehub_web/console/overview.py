@@ -44,6 +44,7 @@ def overview(request: Request, fleet: Annotated[Fleet, Depends(fleet_of)]) -> Re
     outcomes = fleet.outcomes()
     now = fleet.clock.now()
     movers = _movers(quotes.value, fleet.assets().value)
+    day = day_of(fleet, movers)
     tiers = tier_views(snapshot.value)
     active = [info for info in schedules.value if not (info.suspended or info.paused or info.problem)]
     values = {
@@ -60,10 +61,10 @@ def overview(request: Request, fleet: Annotated[Fleet, Depends(fleet_of)]) -> Re
         "hours": outcomes.value,
         "bars": outcome_bars([(hour.ended, hour.failed) for hour in outcomes.value]),
         "movers": movers,
-        "day": day_of(fleet, movers),
+        "day": day.value,
         "places": max((places(view["price"], view["kind"]) for view in movers), default=2),
     }
-    return show(request, "overview.html", "Overview", "overview", values, snapshot, schedules, quotes, outcomes)
+    return show(request, "overview.html", "Overview", "overview", values, snapshot, schedules, quotes, outcomes, day)
 
 
 def _datasets(snapshot: FleetSnapshot) -> list[DatasetRow]:

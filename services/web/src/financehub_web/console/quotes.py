@@ -19,6 +19,7 @@ from financehub_web.console.prices import places
 from financehub_web.console.routing import page
 from financehub_web.console.sorting import sort_rows
 from financehub_web.console.sparklines import DayLines, day_lines
+from financehub_web.reading.cache import Reading
 from financehub_web.reading.fleet import Fleet, fleet_of
 from financehub_web.reading.selection import contains
 
@@ -97,12 +98,12 @@ def quotes(
     found = sort_rows(_matching(reading.value, assets.value, query), query.sort)
     first = (query.page - 1) * ROWS
     rows = found[first : first + ROWS]
-    schedules = fleet.schedules()
+    schedules, day = fleet.schedules(), day_of(fleet, rows)
     values = {
         "query": query,
         "api_parameters": query.api_parameters(assets.value),
         "rows": rows,
-        "day": day_of(fleet, rows),
+        "day": day.value,
         "places": max((places(row["price"], row["kind"]) for row in rows), default=2),
         "limits": dataset_limits(schedules.value, fleet.clock.now()),
         "first": first,
@@ -112,15 +113,16 @@ def quotes(
         "stale": sum(view["stale"] for view in reading.value),
         "active": sum(asset.active for asset in assets.value.values()),
     }
-    return show(request, "quotes.html", "Quotes", "quotes", values, assets, reading, schedules)
+    return show(request, "quotes.html", "Quotes", "quotes", values, assets, reading, schedules, day)
 
 
-def day_of(fleet: Fleet, views: Sequence[Any]) -> DayLines:
-    """Return the lines of the last day of some quotes. There are none while Redis does not answer."""
+def day_of(fleet: Fleet, views: Sequence[Any]) -> Reading[DayLines]:
+    """Return the lines of the last day of some quotes. There are none, and a problem, if they cannot be read."""
     try:
-        return day_lines(fleet.closes(views).value)
-    except StoreUnavailableError:  # the page says so, because it shows the quotes of an earlier reading
-        return day_lines({})
+        reading = fleet.closes(views)
+    except StoreUnavailableError as error:
+        return Reading(day_lines({}), fleet.clock.now(), str(error))
+    return Reading(day_lines(reading.value), reading.at, reading.problem, reading.warnings)
 
 
 def _matching(views: list[QuoteView], assets: dict[str, Asset], query: QuotesQuery) -> list[dict[str, Any]]:
