@@ -55,20 +55,42 @@ def test_stream_and_idle_client_outlive_the_deadline(redis_url: str, monkeypatch
         assert server.client().get("/api/health").status_code in {200, 503}
 
 
+def test_silent_connections_lock_nobody_out(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the limit, the connection that has waited longest for a request is closed for a new client."""
+    monkeypatch.setattr("financehub_web.app.MOST_CONNECTIONS", 5)
+    monkeypatch.setattr("financehub_web.http.deadline.REQUEST_SECONDS", 600)  # so that the deadline closes none
+    with serving(redis_url) as server, ExitStack() as stack:
+        other = stack.enter_context(server.client())
+        stream = stack.enter_context(other.stream("GET", "/api/v1/stream/quotes"))
+        lines = stream.iter_lines()
+        next(lines)
+        silent = []
+        for sent in (b"", HEAD, FORM, b"", HEAD):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=20))
+            client.sendall(sent)
+            silent.append(client)
+        for _ in range(3):
+            with server.client() as client:
+                assert client.get("/static/console.css").status_code == 200
+        assert not silent[0].recv(65_536)
+        server.begin_drain()
+        assert list(lines), "the stream was closed before the server ended"
+
+
 def test_connections_beyond_the_limit_get_503(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Clients that stay connected cannot use up the memory of the process, and others are served when they leave."""
-    monkeypatch.setattr("financehub_web.app.MOST_CONNECTIONS", 10)
-    monkeypatch.setattr("financehub_web.http.deadline.REQUEST_SECONDS", 600)  # so that all of them stay connected
-    with serving(redis_url) as server, ExitStack() as stack:
-        clients = [
-            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=20)) for _ in range(10)
-        ]
+    monkeypatch.setattr("financehub_web.app.MOST_CONNECTIONS", 6)
+    with serving(redis_url) as server, ExitStack() as streams:
+        lines = []  # an iterator that nobody holds would close its stream
+        for _ in range(5):
+            client = streams.enter_context(server.client())
+            lines.append(streams.enter_context(client.stream("GET", "/api/v1/stream/quotes")).iter_lines())
+            next(lines[-1])
 
         def status() -> int:
             with server.client() as client:
                 return client.get("/static/console.css").status_code
 
-        eventually(lambda: status() == 503, "the limit is reached", ignored=httpx.TransportError)
-        for client in clients:
-            client.close()
+        assert status() == 503
+        streams.close()
         eventually(lambda: status() == 200, "others are served again", ignored=httpx.TransportError)
