@@ -2,6 +2,7 @@
 
 import re
 import time
+from html import unescape
 from typing import Any
 
 import redis
@@ -17,6 +18,10 @@ from support.web_server import serving
 T = 1_800_000_000.0
 
 
+def _text(page: str) -> str:
+    return re.sub(r"<[^>]*>", "", page)
+
+
 def test_page_shows_the_runs_of_each_task_in_the_last_24_hours(redis_client: redis.Redis, redis_url: str) -> None:
     """Text, chart, table and API agree, a run that is older does not count, and a task without a run says so."""
     writer = RecordWriter(redis_client, time.monotonic, 86_400)
@@ -24,6 +29,7 @@ def test_page_shows_the_runs_of_each_task_in_the_last_24_hours(redis_client: red
         ("old", T - 24 * 3_600 - 1, RunState.SUCCEEDED),
         ("first", T - 23 * 3_600, RunState.SUCCEEDED),
         ("failed", T + 1, RunState.DEAD_LETTERED),
+        ("lost", T + 1, RunState.LOST),
         ("second", T + 2, RunState.SUCCEEDED),
     ):
         fields: dict[str, Any] = {"stats": keys.task_stats("task"), "running": keys.task_running("task")}
@@ -32,10 +38,18 @@ def test_page_shows_the_runs_of_each_task_in_the_last_24_hours(redis_client: red
     with serving(redis_url, clock=ManualClock(T + 60)) as server, server.client() as client:
         page = client.get("/tasks").text
         overview = client.get("/").text
+        links = [unescape(each) for each in re.findall(r'href="([^"]*state=[^"]*)"', page + overview)]
+        listed = {link: re.findall(r'<tr id="run-([^"]+)"', client.get(link).text) for link in links}
         hours = client.get("/api/v1/tasks/task").json()["data"]["hours"]
     figures = dict(re.findall(r'<figure class="task-day" id="day-([^"]+)">(.*?)</figure>', page, re.DOTALL))
-    assert "3 runs ended, <a" in figures["task"]
-    assert "1 failed</a>. At most 2 in an hour." in figures["task"]
+    assert "4 runs ended, 1 dead-lettered and 1 lost. At most 3 in an hour." in _text(figures["task"])
+    assert "4 runs in the last 24 hours, 1 of them dead-lettered and 1 lost. Each bar" in _text(overview)
+    assert listed == {
+        "/runs?task=task&state=dead-lettered&since=24h": ["failed"],
+        "/runs?task=task&state=lost&since=24h": ["lost"],
+        "/runs?state=dead-lettered&since=24h": ["failed"],
+        "/runs?state=lost&since=24h": ["lost"],
+    }
     assert figures["task"].count('<rect class="good"') == 2
     assert figures["task"].count('<rect class="bad"') == 1
     (day,) = re.findall(r'<figure class="day">(.*?)</figure>', overview, re.DOTALL)
@@ -43,10 +57,9 @@ def test_page_shows_the_runs_of_each_task_in_the_last_24_hours(redis_client: red
         assert "As a table" in figure
         table = re.findall(r'<time datetime="([^"]+)".*?<td class="number">(\d+)</td><td class="number">(\d+)', figure)
         assert [(at[:16], ended, failed) for at, ended, failed in table] == [
-            ("2027-01-15T08:00", "2", "1"),
+            ("2027-01-15T08:00", "3", "2"),
             ("2027-01-14T09:00", "1", "0"),
         ]
     assert "No run ended." in figures["fetch_news_task"]
-    assert '<a href="/runs?state=dead-lettered&amp;since=24h">1 of them failed</a>' in overview
     assert len(hours) == 24
-    assert [hours[0]["ended"], hours[-1]] == [1, {"start": "2027-01-15T08:00:00.000Z", "ended": 2, "failed": 1}]
+    assert [hours[0]["ended"], hours[-1]] == [1, {"start": "2027-01-15T08:00:00.000Z", "ended": 3, "failed": 2}]

@@ -14,7 +14,6 @@ from financehub_shared.redis import keys
 
 #: Number of runs that one script call looks at: only times, or also states.
 _PART_OF_TIMES, _PART_OF_STATES = 2_000, 500
-_FAILURES = (RunState.DEAD_LETTERED, RunState.LOST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +23,18 @@ class OutcomeHour:
     Args:
         start: Start of the hour in Unix seconds.
         ended: Number of runs that ended.
-        failed: Number of those that were dead-lettered or lost.
+        dead_lettered, lost: Number of those with this outcome.
     """
 
     start: float
     ended: int
-    failed: int
+    dead_lettered: int
+    lost: int
+
+    @property
+    def failed(self) -> int:
+        """Number of runs that were dead-lettered or lost."""
+        return self.dead_lettered + self.lost
 
 
 def outcomes_by_task(
@@ -52,13 +57,13 @@ def outcomes_by_task(
     first = int(now // HOUR_SECONDS) - hours + 1
     since = float(first * HOUR_SECONDS)
     ended = _count(client, names, RunFilter(since=since), _PART_OF_TIMES)
-    failed = {name: Counter[int]() for name in names}
-    for state in _FAILURES:
-        for name, counts in _count(client, names, RunFilter(state=state, since=since), _PART_OF_STATES).items():
-            failed[name] += counts
+    dead, lost = (
+        _count(client, names, RunFilter(state=state, since=since), _PART_OF_STATES)
+        for state in (RunState.DEAD_LETTERED, RunState.LOST)
+    )
     return {
         name: [
-            OutcomeHour(float(hour * HOUR_SECONDS), ended[name][hour], failed[name][hour])
+            OutcomeHour(float(hour * HOUR_SECONDS), ended[name][hour], dead[name][hour], lost[name][hour])
             for hour in range(first, first + hours)
         ]
         for name in names
@@ -73,7 +78,7 @@ def outcomes_by_hour(client: "redis.Redis", now: float, hours: int = 24) -> list
 def no_outcomes(now: float, hours: int = 24) -> list[OutcomeHour]:
     """Return the last hours of a task that has not run."""
     first = int(now // HOUR_SECONDS) - hours + 1
-    return [OutcomeHour(float((first + number) * HOUR_SECONDS), 0, 0) for number in range(hours)]
+    return [OutcomeHour(float((first + number) * HOUR_SECONDS), 0, 0, 0) for number in range(hours)]
 
 
 def sum_outcomes(by_task: Mapping[str, Sequence[OutcomeHour]], now: float, hours: int = 24) -> list[OutcomeHour]:
@@ -86,7 +91,12 @@ def sum_outcomes(by_task: Mapping[str, Sequence[OutcomeHour]], now: float, hours
     """
     together = zip(*(by_task.values() or [no_outcomes(now, hours)]), strict=True)
     return [
-        OutcomeHour(same[0].start, sum(each.ended for each in same), sum(each.failed for each in same))
+        OutcomeHour(
+            same[0].start,
+            sum(each.ended for each in same),
+            sum(each.dead_lettered for each in same),
+            sum(each.lost for each in same),
+        )
         for same in together
     ]
 

@@ -37,7 +37,8 @@ def _chart(task: str, hours: Sequence[OutcomeHour]) -> dict[str, Any]:
         "hours": hours,
         "bars": outcome_bars([(hour.ended, hour.failed) for hour in hours]),
         "ended": sum(hour.ended for hour in hours),
-        "failed": sum(hour.failed for hour in hours),
+        "dead_lettered": sum(hour.dead_lettered for hour in hours),
+        "lost": sum(hour.lost for hour in hours),
     }
 
 
