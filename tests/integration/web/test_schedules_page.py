@@ -44,3 +44,19 @@ def test_late_schedule_is_on_the_overview_and_on_its_page(filled: redis.Redis, r
         page = client.get("/schedules?state=late").text
     assert re.findall(r'<tr id="schedule-([^"]+)"', page) == ["default/other"]
     assert "due <time" in page
+
+
+def test_schedule_without_a_published_next_run_is_not_stopped(filled: redis.Redis, redis_url: str) -> None:
+    """A new or resumed schedule has a dash until its next run is known, and a schedule with a problem is stopped."""
+    info = next(each for each in list_schedules(filled) if each.name == "default/other")
+    filled.zadd(keys.SCHEDULES, {info.uid: time.time()})
+    for stored, cell in ((None, "–"), (NextRuns(problem="no due time is left"), "stopped")):
+        filled.hdel(keys.SCHEDULE_NEXT_RUNS, info.uid)
+        if stored:
+            filled.hset(keys.SCHEDULE_NEXT_RUNS, info.uid, stored.to_json())
+        with serving(redis_url) as server, server.client() as client:
+            row = client.get("/schedules").text.partition('<tr id="schedule-default/other"')[2].partition("</tr>")[0]
+            listed = client.get("/schedules?state=stopped").text
+        last = re.sub(r"<[^>]*>", "", row.rpartition("<td")[2].partition(">")[2]).strip()
+        assert last.endswith(cell)
+        assert ('id="schedule-default/other"' in listed) is (cell == "stopped")

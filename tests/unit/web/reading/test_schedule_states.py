@@ -51,7 +51,11 @@ def test_schedule_that_should_not_run_is_not_late() -> None:
     assert _states(replace(INFO, suspended=True), later) == {"never-run", "suspended"}
     assert _states(replace(INFO, paused=Pause("alice", "maintenance", T)), later) == {"never-run", "paused"}
     assert _states(replace(INFO, problem="its arguments are refused"), later) == {"never-run", "stopped"}
-    assert _states(replace(INFO, next_times=())) == {"never-run", "stopped"}
+
+
+def test_schedule_whose_next_run_is_not_published_yet_is_not_stopped() -> None:
+    """The scheduler publishes the next run of a new or resumed schedule up to three seconds later."""
+    assert _states(replace(INFO, next_times=())) == {"never-run"}
 
 
 def test_schedule_has_the_state_of_its_last_run() -> None:

@@ -34,5 +34,6 @@ def has_state(info: ScheduleInfo, state: State, now: float) -> bool:
         "late": info.is_late(now) or not (is_idle or info.problem or info.is_claimed(now)),
         "suspended": info.suspended,
         "paused": info.is_paused,
-        "stopped": bool(info.problem) or not (is_idle or info.next_times),
+        # A new or resumed schedule has no next run either, until the scheduler publishes it.
+        "stopped": bool(info.problem),
     }[state]
