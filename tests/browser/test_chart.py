@@ -3,7 +3,10 @@
 import json
 import re
 import urllib.request
+from datetime import datetime
+from typing import Any
 
+import pytest
 import redis
 from playwright.sync_api import Page, expect
 
@@ -68,8 +71,7 @@ def test_chart_follows_the_theme(open_tab: OpenTab) -> None:
 def test_legend_shows_the_values_of_the_api(open_tab: OpenTab, console: Console) -> None:
     """The prices at the pointer are those of the day in the API, and so are the indicators."""
     page = _open(open_tab, "/quotes/AAPL?range=1m&line=sma_20")
-    with urllib.request.urlopen(f"{console.url}/api/v1/bars/AAPL") as answer:  # noqa: S310 — our own URL
-        bars = json.load(answer)["data"]["bars"]
+    bars = _data(f"{console.url}/api/v1/bars/AAPL")["data"]["bars"]
     by_day = {bar["day"]: bar for bar in bars}
     box = page.locator("#chart").bounding_box()
     assert box is not None
@@ -79,15 +81,47 @@ def test_legend_shows_the_values_of_the_api(open_tab: OpenTab, console: Console)
         before = values.first.inner_text()
         page.mouse.move(box["x"] + box["width"] * part, box["y"] + 100)
         expect(values.first).not_to_have_text(before)
-        day, opened, high, low, close, _, sma = values.all_inner_texts()
+        day, opened, high, low, close, volume, sma = values.all_inner_texts()
         seen.add(day)
         bar = by_day[day]
         shown = [float(text.replace(",", "")) for text in (opened, high, low, close)]
         assert shown == [bar["open"], bar["high"], bar["low"], bar["close"]]
+        assert volume.endswith("M")
+        assert abs(float(volume[:-1]) * 1e6 - bar["volume"]) <= 5_001  # two decimal places
         average = float(sma.replace(",", ""))
         assert abs(average - bar["close"] * 0.98) < 0.01
         assert sma == f"{average:,.2f}"
     assert len(seen) == 4
+
+
+@pytest.mark.parametrize(("range_", "interval"), [("1d", "15m"), ("1w", "1h")])
+def test_intraday_chart_has_the_candles_of_the_api(
+    open_tab: OpenTab, console: Console, range_: str, interval: str
+) -> None:
+    """The chart gets all candles of its range from the history, and its legend shows those at the pointer."""
+    page = _open(open_tab, f"/quotes/AAPL?range={range_}", timezone_id="UTC")
+    candles = _data(f"{console.url}/api/v1/quotes/AAPL/history?interval={interval}")["data"]["candles"]
+    columns = _data(f"{console.url}/quotes/AAPL/chart.json?range={range_}")["bars"]
+    shown = candles[-len(columns["days"]) :]
+    assert len(shown) > 90
+    assert columns["days"] == [datetime.fromisoformat(candle["at"]).timestamp() for candle in shown]
+    for name in ("open", "high", "low", "close"):
+        assert columns[name] == [candle[name] for candle in shown], name
+    by_time = {f"{candle['at'][5:10]}, {candle['at'][11:16]}": candle for candle in shown}
+    box = page.locator("#chart").bounding_box()
+    assert box is not None
+    values = page.locator("#legend b")
+    for part in (0.2, 0.5, 0.8):
+        before = values.first.inner_text()
+        page.mouse.move(box["x"] + box["width"] * part, box["y"] + 100)
+        expect(values.first).not_to_have_text(before)
+        time, *prices = values.all_inner_texts()[:5]
+        assert prices == [f"{by_time[time][name]:,.2f}" for name in ("open", "high", "low", "close")]
+
+
+def _data(url: str) -> Any:
+    with urllib.request.urlopen(url) as answer:  # noqa: S310 — our own URL
+        return json.load(answer)
 
 
 def test_line_and_pane_are_drawn_when_they_are_chosen(open_tab: OpenTab) -> None:

@@ -141,6 +141,7 @@ def _put_market_data(store: RedisStore, now: float) -> None:
             *(Asset(f"T{number:03}", AssetType.STOCK, f"Filler {number}") for number in range(FILLERS)),
         ]
     )
+    _put_prices_of_a_week(store, now)
     store.put_quotes(
         [
             quote("AAPL", "456.06", now - 30, change_percent=Decimal("-0.79"), volume=Decimal(15_900_000)),
@@ -163,6 +164,14 @@ def _put_market_data(store: RedisStore, now: float) -> None:
     store.put_news([*items, hostile, replace(hostile, id="script", url="javascript:document.title='owned'")])
     for dataset, provider in (("quotes:crypto", "binance"), ("quotes:stock", "yahoo"), ("bars", "yahoo")):
         store.mark_success(dataset, provider, now - 60)
+
+
+def _put_prices_of_a_week(store: RedisStore, now: float) -> None:
+    """Write the prices of AAPL before its newest one: one per hour, and every ten minutes in the last day."""
+    ages = [*range(6 * 86_400, 86_400, -3_600), *range(86_400, 0, -600)]
+    for number, age in enumerate(ages):
+        price = 456 + 4 * math.sin(number / 9) + number * 37 % 11 / 10
+        store.put_quotes([quote("AAPL", f"{price:.2f}", now - age)])
 
 
 def walk(symbol: str, today: int) -> Bars:
