@@ -726,7 +726,7 @@ def test_schedule_is_paused_with_a_reason_and_resumed(console: httpx.Client, fil
     assert "</time>: the feed changes &lt;b&gt;" in shown
     assert "/actions/resume?" in shown
     assert "/actions/pause?" not in shown
-    assert "There is no next run." in shown
+    assert "It has no next run." in shown
     for path in ("/schedules", "/schedules?state=paused"):
         assert "the feed changes &lt;b&gt;" in console.get(path).text
     assert console.get("/api/v1/schedules/default/other").json()["data"]["paused"]["reason"] == paused.reason

@@ -13,7 +13,7 @@ from financehub_shared.core.models import Asset
 from financehub_shared.health.freshness import DATASETS
 from financehub_shared.health.processes import ProcessInfo, ProcessRegistry
 from financehub_shared.market.redis_store import RedisStore
-from financehub_shared.redis import keys
+from financehub_shared.redis import keys, queue_keys
 from financehub_shared.redis.schedule_record import NextRuns
 from financehub_shared.schedules import list_schedules
 from support.console import put_letter
@@ -82,3 +82,29 @@ def test_overview_is_not_all_right_above_what_needs_attention(redis_client: redi
         assert _answer(client.get("/").text)[2] == "One schedule and one dead letter need attention."
         assert "<title>▲ This page does not exist" in client.get("/nope").text
         assert client.get("/api/health/").json()["status"] == "ok"
+
+
+def test_overview_says_how_many_processes_and_hidden_queues_there_are(
+    redis_client: redis.Redis, redis_url: str
+) -> None:
+    """One process with one thread is singular, and other queues are named only if the table leaves some out."""
+    now = time.time()
+    ProcessRegistry(redis_client).write_heartbeat(ProcessInfo("p", "low", "host", 1, now, now, ("low",), 1, 0))
+    _put_dead("low", redis_client)
+    with serving(redis_url) as server, server.client() as client:
+        page = client.get("/").text
+        assert "1 process is live with 1 thread, none of them busy." in page
+        for queue, sentence in (
+            ("", "shows each process and the other queues, which are empty."),
+            ("high", "shows each process and the other queue, which is empty."),
+            ("medium", "shows each process."),
+        ):
+            if queue:
+                _put_dead(queue, redis_client)
+                time.sleep(2.1)  # then Redis is read again
+            assert f"{sentence}</p>" in client.get("/").text
+
+
+def _put_dead(queue: str, client: redis.Redis) -> None:
+    client.zadd(queue_keys.dead(queue), {"letter": time.time() * 1000})
+    client.hset(queue_keys.dead_messages(queue), "letter", message("fetch_news_task", id="letter"))

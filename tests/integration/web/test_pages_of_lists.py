@@ -135,6 +135,14 @@ def test_page_of_the_console_behind_the_last_one_leads_to_the_last_one(client: h
     assert client.get(f"{path}?page=0").status_code == 400
 
 
+def test_page_of_an_unknown_dead_letter_says_why_it_is_missing(client: httpx.Client) -> None:
+    """The id that somebody kept may be that of a letter that is gone."""
+    response = client.get("/dead-letters/gone")
+    assert response.status_code == 404
+    assert "<h1>The dead letter gone does not exist</h1>" in response.text
+    assert "It was requeued or purged, or this id was never that of a dead letter." in response.text
+
+
 def test_page_of_dead_letters_keeps_its_filter_when_it_leads_to_the_last_page(
     redis_client: redis.Redis, redis_url: str
 ) -> None:

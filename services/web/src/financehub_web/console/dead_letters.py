@@ -92,9 +92,9 @@ def dead_letter(request: Request, id: str, fleet: Annotated[Fleet, Depends(fleet
     reading = fleet.dead_letter(id)
     letter = reading.value
     if letter is None:
-        detail = "It does not exist, or it was requeued or purged."
+        detail = "It was requeued or purged, or this id was never that of a dead letter."
         address = Links(request).page("dead_letters")
-        title = f"There is no dead letter {id}"
+        title = f"The dead letter {id} does not exist"
         raise PageError(HTTPStatus.NOT_FOUND, title, detail, [("All dead letters", address)])
     view = dead_letter_view(letter)
     values = {

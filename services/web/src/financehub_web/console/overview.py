@@ -47,6 +47,7 @@ def overview(request: Request, fleet: Annotated[Fleet, Depends(fleet_of)]) -> Re
     day = day_of(fleet, movers)
     tiers = tier_views(snapshot.value)
     active = [info for info in schedules.value if not (info.suspended or info.paused or info.problem)]
+    queues = [view for figures in snapshot.value.queues if any(_messages(view := queue_view(figures)))]
     values = {
         "prices": len(quotes.value),
         "stale": sum(view["stale"] for view in quotes.value),
@@ -55,7 +56,8 @@ def overview(request: Request, fleet: Annotated[Fleet, Depends(fleet_of)]) -> Re
         "datasets": _datasets(snapshot.value),
         "tiers": tiers,
         "odd_tiers": [tier for tier in tiers if not tier["processes"] or tier["draining"]],
-        "queues": [view for figures in snapshot.value.queues if any(_messages(view := queue_view(figures)))],
+        "queues": queues,
+        "hidden_queues": len(snapshot.value.queues) - len(queues),
         "attention": attention_of(schedules.value, snapshot.value.queues, now).schedules,
         "schedules": schedules.value,
         "hours": outcomes.value,

@@ -46,7 +46,7 @@ class Phase:
 
     Args:
         name: What the run did.
-        kind: Whether it waited, ran, ran in vain, or both waited and ran.
+        kind: Whether it waited, ran, ran and failed, or both waited and ran.
         length: Seconds.
         x, width: Place of its bar in the chart, of which the whole is 100.
     """
