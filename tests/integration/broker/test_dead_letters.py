@@ -222,3 +222,21 @@ def test_search_looks_at_a_limited_number_of_letters_of_each_queue(
     assert ([letter.id for letter in found], searched) == (["letter-8", "letter-0", "letter-1"], 0)
     older = DeadLetterFilter(exception="Rare", older_than_seconds=300)
     assert [letter.id for letter in letters.search(older, limit=10).letters] == ["letter-7"]
+
+
+def test_search_reads_only_the_ids_that_it_searches(
+    redis_client: "redis.Redis", redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A search reads one id more than it searches, which tells it that there are more."""
+    monkeypatch.setattr(dead_letter_queue, "MOST_SEARCHED", 5)
+    redis_client.zadd(keys.dead("high"), {f"letter-{number}": number for number in range(50)})
+    replies: list[list[object]] = []
+
+    def record(reply: list[object], **_: object) -> list[tuple[object, float]]:
+        replies.append(reply)
+        return [(id, float(score)) for id, score in zip(reply[::2], reply[1::2], strict=True)]  # type: ignore[arg-type]
+
+    with redis.Redis.from_url(redis_url, protocol=2) as client:
+        client.set_response_callback("ZREVRANGEBYSCORE", record)
+        assert DeadLetterQueue(client).search(DeadLetterFilter(exception="Rare"), limit=1) == ([], 5)
+    assert [len(reply) // 2 for reply in replies] == [6]

@@ -118,7 +118,7 @@ class DeadLetterQueue:
         """
         found: list[DeadLetter] = []
         searched = 0
-        for queue, times in self._death_times_by_queue(wanted):
+        for queue, times in self._death_times_by_queue(wanted, MOST_SEARCHED + 1):
             letters = self._letters(queue, times[:MOST_SEARCHED])
             some = list(itertools.islice((row.letter for row in letters if wanted.matches(row.letter)), limit))
             if len(some) < limit and len(times) > MOST_SEARCHED:
@@ -231,15 +231,24 @@ class DeadLetterQueue:
             letters = self._letters(queue, times)
             yield from itertools.islice((row for row in letters if wanted.matches(row.letter)), limit)
 
-    def _death_times_by_queue(self, wanted: DeadLetterFilter) -> Iterator[tuple[str, list[tuple[bytes, float]]]]:
-        """Yield each queue with the ids and times of death of its letters that are old enough, newest first."""
+    def _death_times_by_queue(
+        self, wanted: DeadLetterFilter, most: int = MAX_LETTERS_PER_QUEUE
+    ) -> Iterator[tuple[str, list[tuple[bytes, float]]]]:
+        """Yield each queue with the ids and times of death of its letters that are old enough, newest first.
+
+        Args:
+            wanted: Selects the letters.
+            most: Number of letters of each queue after which reading stops.
+        """
         newest_ms = wanted.died_until * 1000 + 0.5  # the time of a letter is rounded when it becomes seconds
         if wanted.older_than_seconds:
             newest_ms = min(newest_ms, (server_time(self._client) - wanted.older_than_seconds) * 1000)
         for queue in [wanted.queue] if wanted.queue else sorted(discover_queues(self._client)):
-            yield queue, self._death_times(queue, newest_ms, wanted.ids)
+            yield queue, self._death_times(queue, newest_ms, wanted.ids, most)
 
-    def _death_times(self, queue: str, newest_ms: float, ids: Sequence[str] | None) -> list[tuple[bytes, float]]:
+    def _death_times(
+        self, queue: str, newest_ms: float, ids: Sequence[str] | None, most: int
+    ) -> list[tuple[bytes, float]]:
         """Return ids and times of death, newest first.
 
         They are all read in one go, because ranks would shift if the caller deleted letters in the meantime.
@@ -250,7 +259,7 @@ class DeadLetterQueue:
         try:
             if ids is None:
                 ranked: Any = self._client.zrevrangebyscore(
-                    keys.dead(queue), newest_ms, "-inf", start=0, num=MAX_LETTERS_PER_QUEUE, withscores=True
+                    keys.dead(queue), newest_ms, "-inf", start=0, num=most, withscores=True
                 )
                 return list(ranked)
             client: Any = self._client
