@@ -33,6 +33,26 @@ def test_watchlist_is_kept_by_the_browser(open_tab: OpenTab) -> None:
     expect(page.locator("#watchlist")).to_have_text("Watchlist (1)")
 
 
+def test_full_watchlist_keeps_its_assets(open_tab: OpenTab) -> None:
+    """A hundredth asset is added, another one is not, and the title of its star says why until one is removed."""
+    page = open_tab().page
+    page.goto("/quotes")
+    kept = [f"T{number:03}" for number in range(99)]
+    page.evaluate("kept => localStorage.setItem('watchlist', JSON.stringify(kept))", kept)
+    page.reload()
+    page.click("#quote-M\\%26M\\.NS .star")
+    expect(page.locator("#watchlist")).to_have_text("Watchlist (100)")
+    page.click("#quote-AAPL .star")
+    assert page.evaluate("JSON.parse(localStorage.getItem('watchlist'))") == ["M&M.NS", *kept]
+    star = page.locator("#quote-AAPL .star")
+    expect(star).to_have_attribute("aria-pressed", "false")
+    expect(star).to_have_attribute("title", re.compile("is full.*Remove one"))
+    page.click("#quote-M\\%26M\\.NS .star")
+    expect(star).to_have_attribute("title", "Watchlist of this browser")
+    page.click("#quote-AAPL .star")
+    expect(star).to_have_attribute("aria-pressed", "true")
+
+
 def test_star_stays_after_an_update(open_tab: OpenTab) -> None:
     """The server does not know the watchlist, so an update of the page must not forget it."""
     page = open_tab().page

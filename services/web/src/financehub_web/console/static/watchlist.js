@@ -2,6 +2,8 @@
 "use strict";
 (() => {
   const MOST = 100; // Their symbols are in the address of a page.
+  const USUAL = "Watchlist of this browser";
+  const FULL = `The watchlist of this browser is full: it has ${MOST} assets. Remove one to add another.`;
   let kept = [];
 
   function read() {
@@ -14,14 +16,18 @@
 
   function toggle(symbol) {
     const before = read();
-    kept = before.includes(symbol) ? before.filter((each) => each !== symbol) : [...before, symbol].sort().slice(0, MOST);
+    if (before.includes(symbol)) kept = before.filter((each) => each !== symbol);
+    else if (before.length < MOST) kept = [...before, symbol].sort();
+    else return; // The title of the button says why.
     try { localStorage.setItem("watchlist", JSON.stringify(kept)); } catch { /* The list holds for this page. */ }
   }
 
   function show() {
     const symbols = read();
     for (const button of document.querySelectorAll("button[data-watch]")) {
-      button.setAttribute("aria-pressed", String(symbols.includes(button.dataset.watch)));
+      const isKept = symbols.includes(button.dataset.watch);
+      button.setAttribute("aria-pressed", String(isKept));
+      button.title = isKept || symbols.length < MOST ? USUAL : FULL;
     }
     const link = document.getElementById("watchlist");
     if (!link) return;
