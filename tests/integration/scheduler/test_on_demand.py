@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from financehub_scheduler.api.scheduled_task import BACKFILL, TRIGGER
+from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.core.listener import SchedulerListener
 from financehub_scheduler.redis.enqueuer import RunSubmission
 from financehub_shared.core.clock import ManualClock
@@ -257,6 +258,23 @@ async def test_backfill_of_an_annotation_is_listed_once(scheduler: Scheduler, se
     (found,) = list_backfills(scheduler.client, UID)
     assert (found.name, found.total) == ("default/demo", 5)
     await scheduler.registry.unregister([UID])
+    assert not scheduler.client.exists(keys.schedule_backfills(UID))
+
+
+async def test_new_schedule_does_not_list_the_backfills_of_an_abandoned_one(
+    scheduler: Scheduler, second: Scheduler, now: float
+) -> None:
+    """A schedule that nobody has claimed lately was deleted, but one of which only the record is lost was not."""
+    scheduler.clock.set_wall(now)
+    await scheduler.load(schedule())
+    request_backfill(scheduler.client, "demo", now - 600, now - 300)
+    scheduler.client.delete(keys.schedule(UID))
+    await scheduler.load(schedule(retries=1))
+    assert scheduler.client.exists(keys.schedule(UID))
+    assert scheduler.client.llen(keys.schedule_backfills(UID)) == 1
+    scheduler.client.zadd(keys.SCHEDULES, {UID: 1.0})
+    second.engine.apply(Changes([schedule()], keep_known_state=False))
+    await second.step_until_idle()
     assert not scheduler.client.exists(keys.schedule_backfills(UID))
 
 

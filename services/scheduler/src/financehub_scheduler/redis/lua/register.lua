@@ -45,7 +45,8 @@ for index, entry in ipairs(entries) do
   local mark = checked_mark(marks[index], last_due, since, redis_now, context.ahead_limit)
   if not fingerprint or fingerprint == fingerprints.deleted or abandoned then
     redis.call('del', record, recent_runs_key(entry.uid), backlog_key(entry.uid))
-    -- The pause belongs to the deleted schedule. If only the record is lost, it belongs to this one.
+    -- The backfills and the pause belong to the deleted schedule. If only the record is lost, they belong to this one.
+    if fingerprint then redis.call('del', schedule_backfills_key(entry.uid)) end
     if fingerprint and pauses[index] then
       unpaused[#unpaused + 1] = entry.uid
       pauses[index] = false
