@@ -403,6 +403,16 @@ def test_action_that_cannot_be_asked_leads_back_to_its_list(
     assert "<title>✓" not in page.text
 
 
+@pytest.mark.parametrize("action", ["pause", "resume"])
+def test_schedule_with_a_damaged_record_is_named(console: httpx.Client, filled: redis.Redis, action: str) -> None:
+    """A schedule whose state is unknown is neither changed nor called paused, alone and with others."""
+    filled.hset(keys.schedule(OTHER_UID), "spec", "{")
+    for names in (["default/other"], ["default/demo", "default/other"]):
+        page = console.get(f"/actions/{action}", params={"schedule": names})
+        assert page.status_code == 409
+        assert "default/other: the record is damaged or missing. Nothing was changed." in page.text
+
+
 @pytest.mark.parametrize(("change", "state"), [("open", "open"), ("close", "closed"), ("reset", "closed")])
 def test_breaker_is_changed_with_a_reason(console: httpx.Client, filled: redis.Redis, change: str, state: str) -> None:
     """A breaker gets the state, and the audit log has the reason."""

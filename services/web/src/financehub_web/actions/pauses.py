@@ -49,11 +49,19 @@ class _SchedulesAction(Action):
         Raises:
             ConfigError: None is selected.
             InvalidArgumentsError: A name is unknown.
+            ActionRefusedError: The record of one of them is damaged or missing.
         """
         if not form.schedule:
             raise ConfigError("no schedule is selected; select some of them in the list")
         names = {name for _, name in find_schedules(self._controls.queues, form.schedule)}
-        return [info for info in list_schedules(self._controls.queues) if info.name in names]
+        infos = [info for info in list_schedules(self._controls.queues) if info.name in names]
+        if damaged := sorted(names.difference(info.name for info in infos)):
+            more = f" and {len(damaged) - _NAMED:,} more" if len(damaged) > _NAMED else ""
+            raise ActionRefusedError(
+                f"{', '.join(damaged[:_NAMED])}{more}: the record is damaged or missing. Nothing was changed. "
+                "Select only schedules that are listed."
+            )
+        return infos
 
     def _preview(
         self, verb: str, infos: Sequence[ScheduleInfo], fields: Sequence[Field], sentences: Sequence[str]
