@@ -145,7 +145,10 @@ def test_runs_again_starts_a_run_with_the_same_arguments(
     refused = invoke("runs", "again", first["message_id"])
     assert refused.exit_code == 2
     assert "The arguments have 5,000 bytes, and at most 2,000 are stored." in refused.stderr
-    assert "cannot be" not in invoke("runs", "show", first["message_id"]).stderr
+    without_arguments = invoke("runs", "show", first["message_id"])
+    assert "cannot be" not in without_arguments.stderr
+    assert "arguments." not in without_arguments.stdout
+    assert "The arguments have 5,000 bytes" in without_arguments.stdout
     unknown = invoke("runs", "show", "no-such-run")
     assert unknown.exit_code == 2
     assert "the run 'no-such-run' is unknown, or its record has expired" in unknown.stderr

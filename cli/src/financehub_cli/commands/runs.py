@@ -70,7 +70,8 @@ def again(id: Id, no_wait: NoWait = False, timeout: Timeout = 900, as_json: AsJs
 def _detailed(record: RunDetailView, run: RunRecord) -> Group:
     fields = [(name, value) for name, value in record.items() if name not in {"arguments", "timeline", "dead_letter"}]
     arguments = record["arguments"]
-    if arguments is not None:
+    # arguments that were not stored look like none, and the problem says that they are missing
+    if arguments is not None and (arguments["args"] or arguments["kwargs"] or not arguments["problem"]):
         fields += [(f"arguments.{name}", dump_json(arguments[name])) for name in ("args", "kwargs")]
     if problem := why_not_again(run):
         fields.append(("run again", problem))
