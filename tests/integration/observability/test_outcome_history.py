@@ -6,7 +6,7 @@ from typing import Any
 import redis
 
 from financehub_shared.monitor import RunState
-from financehub_shared.monitor.outcome_history import outcomes_by_hour, outcomes_by_task
+from financehub_shared.monitor.outcome_history import outcomes_by_task, sum_outcomes
 from financehub_shared.monitor.record_writer import RecordWriter
 from financehub_shared.redis import keys
 from support.run_events import end_event, start_event
@@ -31,13 +31,13 @@ def test_outcomes_are_counted_in_the_hour_of_their_end(redis_client: redis.Redis
         end(f"run-{number}", T + number / 10)
     writer.record_start(start_event("running"))
     writer.flush()
-    hours = outcomes_by_hour(redis_client, T + 1_800, hours=3)
+    by_task = outcomes_by_task(redis_client, T + 1_800, hours=3)
+    hours = sum_outcomes(by_task, T + 1_800, hours=3)
     assert [(hour.start, hour.ended, hour.failed) for hour in hours] == [
         (T - 7_200, 2, 1),
         (T - 3_600, 0, 0),
         (T, 1_201, 1),
     ]
-    by_task = outcomes_by_task(redis_client, T + 1_800, hours=3)
     assert {task: [(hour.ended, hour.failed) for hour in hours] for task, hours in by_task.items()} == {
         "task": [(2, 1), (0, 0), (1_200, 0)],
         "other": [(0, 0), (0, 0), (1, 1)],
@@ -46,4 +46,4 @@ def test_outcomes_are_counted_in_the_hour_of_their_end(redis_client: redis.Redis
 
 def test_outcomes_of_a_new_fleet_are_zero(redis_client: redis.Redis) -> None:
     """Without any run, there is a number for each hour."""
-    assert [hour.ended for hour in outcomes_by_hour(redis_client, T)] == [0] * 24
+    assert [hour.ended for hour in sum_outcomes(outcomes_by_task(redis_client, T), T)] == [0] * 24

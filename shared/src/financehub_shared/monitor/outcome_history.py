@@ -70,11 +70,6 @@ def outcomes_by_task(
     }
 
 
-def outcomes_by_hour(client: "redis.Redis", now: float, hours: int = 24) -> list[OutcomeHour]:
-    """Return the last hours of all tasks together, oldest first. The arguments are those of `outcomes_by_task`."""
-    return sum_outcomes(outcomes_by_task(client, now, hours), now, hours)
-
-
 def no_outcomes(now: float, hours: int = 24) -> list[OutcomeHour]:
     """Return the last hours of a task that has not run."""
     first = int(now // HOUR_SECONDS) - hours + 1
