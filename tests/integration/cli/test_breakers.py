@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 import redis
 
 from financehub_shared.breaker import reset
@@ -24,13 +25,14 @@ def test_breakers_commands_change_the_state_by_hand(cli: Any, invoke: Any):
     }
 
 
-def test_breakers_with_a_reason_show_it_until_the_next_change(cli: Any, invoke: Any):
-    """The reason is listed with the change, on one line and not longer than 200 characters."""
+def test_breakers_with_a_reason_show_it_until_the_next_change(cli: Any, invoke: Any, monkeypatch: pytest.MonkeyPatch):
+    """The user and the reason are listed with the change, on one line and not longer than 200 characters."""
+    monkeypatch.setenv("LOGNAME", "alice")
     (opened,) = cli("breakers", "open", "binance", "--reason", "maintenance\nuntil noon")
     change = opened["change"]
-    assert (change["action"], change["by"], change["reason"]) == ("open", "command line", "maintenance until noon")
+    assert (change["action"], change["by"], change["reason"]) == ("open", "alice", "maintenance until noon")
     assert change["at"] >= opened["since"]
-    assert "open by command line" in invoke("breakers", "list").stdout
+    assert "open by alice" in invoke("breakers", "list").stdout
     (closed,) = cli("breakers", "close", "binance")
     assert (closed["change"]["action"], closed["change"]["reason"]) == ("close", "")
     (again,) = cli("breakers", "reset", "binance", "--reason", "x" * 300)

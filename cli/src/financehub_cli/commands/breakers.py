@@ -11,6 +11,7 @@ from financehub_cli.options import AsJson
 from financehub_cli.output.result import CommandResult, print_result
 from financehub_cli.output.terminal import build_table
 from financehub_cli.session import Session
+from financehub_cli.user import current_user
 from financehub_shared.breaker import BreakerInfo, ChangeByHand, list_breakers
 from financehub_shared.core.durations import format_age, format_duration
 from financehub_shared.operations.breakers import change_breakers
@@ -31,8 +32,6 @@ Reason = Annotated[
     str,
     typer.Option("--reason", help="Why, for everybody who lists the breakers. Only the first 200 characters are kept."),
 ]
-#: Who changes a breaker with this program, as listings show it.
-_BY = "command line"
 
 
 @app.command("list")
@@ -78,7 +77,7 @@ def reset_(upstreams: Upstreams, reason: Reason = "", as_json: AsJson = False) -
 
 def _change(action: str, upstreams: list[str], reason: str, *, as_json: bool) -> None:
     session = Session()
-    changed = change_breakers(session.store_client, action, upstreams, by=_BY, reason=reason)
+    changed = change_breakers(session.store_client, action, upstreams, by=current_user(), reason=reason)
     print_result(_collect(session, changed), as_json=as_json)
 
 

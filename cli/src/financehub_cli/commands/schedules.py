@@ -1,6 +1,5 @@
 """`financehub schedules`: lists, pauses and resumes schedules, and runs one now or for a past time range."""
 
-import getpass
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -18,6 +17,7 @@ from financehub_cli.output.result import CommandResult, print_result
 from financehub_cli.output.runs import runs_table
 from financehub_cli.output.terminal import build_table
 from financehub_cli.session import Session
+from financehub_cli.user import current_user
 from financehub_shared.core.durations import format_age, format_duration
 from financehub_shared.monitor import RunRecord
 from financehub_shared.operations.schedules import pause_schedules, resume_schedules
@@ -182,7 +182,7 @@ def pause(names: Names, reason: Reason, as_json: AsJson = False) -> None:
     - `financehub schedules pause fetch-news --reason "the feed delivers old articles"`
     """
     session = Session()
-    paused = pause_schedules(session.broker_client, names, reason, _user())
+    paused = pause_schedules(session.broker_client, names, reason, current_user())
     _print_named(session, names, paused, "was paused before and keeps its reason", as_json=as_json)
 
 
@@ -195,14 +195,6 @@ def resume(names: Names, as_json: AsJson = False) -> None:
     session = Session()
     resumed = resume_schedules(session.broker_client, names)
     _print_named(session, names, resumed, "was not paused", as_json=as_json)
-
-
-def _user() -> str:
-    """Return the name of the user of this process, as far as the machine knows it."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # the user of a container often has only a number
-        return "command line"
 
 
 def _print_named(session: Session, names: Sequence[str], changed: Sequence[str], note: str, *, as_json: bool) -> None:

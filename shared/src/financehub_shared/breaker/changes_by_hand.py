@@ -27,7 +27,7 @@ class ChangeByHand:
 
     Args:
         action: `open`, `close` or `reset`.
-        by: Who did it: the name of a user of the console, or `command line`.
+        by: Who did it: the name of a user, or `command line`.
         reason: Why; empty if no reason was given.
         at: Time in Unix seconds by the clock of Redis; 0 for a change that is still to be recorded.
     """
