@@ -14,7 +14,7 @@ from financehub_shared.health.freshness import DATASETS
 from financehub_shared.health.processes import ProcessInfo, ProcessRegistry
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.redis import keys, queue_keys
-from financehub_shared.redis.schedule_record import NextRuns
+from financehub_shared.redis.schedule_record import NextRuns, ScheduleField
 from financehub_shared.schedules import list_schedules
 from support.console import put_letter
 from support.hand_driven import build
@@ -70,13 +70,15 @@ def test_overview_is_not_all_right_above_what_needs_attention(redis_client: redi
         assert (title, headline) == ("✓", "Everything is all right."), client.get("/api/health/").text
         assert header == "✓ All right"
         redis_client.hset(keys.SCHEDULE_NEXT_RUNS, uid, NextRuns((time.time() - 120,)).to_json())
+        last_run = {ScheduleField.LAST_RUN_OUTCOME: "lost", ScheduleField.LAST_RUN_ERROR: "the worker <died>"}
+        redis_client.hset(keys.schedule(uid), mapping={name.value: value for name, value in last_run.items()})
         time.sleep(2.1)  # then Redis is read again
         page = client.get("/").text
         title, header, headline = _answer(page)
         assert (title, headline) == ("▲", "One schedule needs attention.")
         assert header == "▲ Needs attention"
         assert 'class="verdict degraded"' in page
-        assert "its next run is late" in page
+        assert "its next run is late; its last run failed: the worker &lt;died&gt;</td>" in page
         put_letter(redis_client, "letter", message("fetch_news_task", id="letter"))
         time.sleep(2.1)
         assert _answer(client.get("/").text)[2] == "One schedule and one dead letter need attention."

@@ -7,7 +7,7 @@ import pytest
 from financehub_shared.health.report import HealthCheck, HealthReport, HealthStatus
 from financehub_shared.redis.schedule_record import ScheduleOutcome
 from financehub_shared.schedules import ScheduleInfo
-from financehub_web.console.attention import Attention, attention_of
+from financehub_web.console.attention import Attention, TroubledSchedule, attention_of
 from financehub_web.console.verdict import unavailable, verdict_of
 from support.health import queue
 from support.schedules import registered
@@ -15,6 +15,7 @@ from support.schedules import registered
 T = 1_800_000_000.0
 OK, DEGRADED, DOWN = HealthStatus.OK, HealthStatus.DEGRADED, HealthStatus.DOWN
 FINE = replace(registered(), next_times=(T + 30,), claimed_at=T)
+FAILED = replace(FINE, outcome=ScheduleOutcome(last_run_outcome="dead-lettered", last_run_error="ValueError: no"))
 
 
 def _report(*statuses: HealthStatus) -> HealthReport:
@@ -42,7 +43,7 @@ def test_verdict_says_in_one_sentence_what_needs_attention(
     statuses: tuple[HealthStatus, ...], schedules: int, letters: int, sentence: str, header: str
 ) -> None:
     """Only a fleet without anything to look at is all right. What a person should look at is never an outage."""
-    verdict = verdict_of(_report(*statuses), Attention([FINE] * schedules, letters))
+    verdict = verdict_of(_report(*statuses), Attention([TroubledSchedule(FINE, ["it is late"])] * schedules, letters))
     assert verdict.sentence == sentence
     assert f"{verdict.mark} {verdict.word}" == header
     assert verdict.is_all_right == (sentence == "Everything is all right.")
@@ -60,20 +61,28 @@ def test_verdict_without_redis_is_an_outage_with_its_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("info", "is_listed"),
+    ("info", "reasons"),
     [
-        (FINE, False),
-        (replace(FINE, outcome=ScheduleOutcome(last_run_outcome="succeeded")), False),
-        (replace(FINE, outcome=ScheduleOutcome(last_run_outcome="dead-lettered")), True),
-        (replace(FINE, outcome=ScheduleOutcome(last_run_outcome="lost")), True),
-        (replace(FINE, problem="its arguments are refused"), True),
-        (replace(FINE, next_times=(T - 120,)), True),
-        (replace(FINE, claimed_at=T - 1_000), True),
+        (FINE, []),
+        (replace(FINE, outcome=ScheduleOutcome(last_run_outcome="succeeded")), []),
+        (FAILED, ["its last run failed: ValueError: no"]),
+        (replace(FINE, outcome=ScheduleOutcome(last_run_outcome="lost")), ["its last run failed"]),
+        (replace(FINE, problem="its arguments are refused"), ["its arguments are refused"]),
+        (replace(FINE, next_times=(T - 120,)), ["its next run is late"]),
+        (replace(FINE, claimed_at=T - 1_000), ["no live scheduler runs it"]),
+        (
+            replace(FAILED, next_times=(T - 120,), claimed_at=T - 1_000),
+            ["its next run is late", "no live scheduler runs it", "its last run failed: ValueError: no"],
+        ),
+        (
+            replace(FAILED, problem="its arguments are refused"),
+            ["its arguments are refused", "its last run failed: ValueError: no"],
+        ),
     ],
 )
-def test_schedule_needs_attention_if_it_failed_is_late_or_does_not_run(info: ScheduleInfo, *, is_listed: bool) -> None:
-    """A schedule whose last run succeeded and whose next one is to come needs none."""
-    assert attention_of([info], [], T).schedules == ([info] if is_listed else [])
+def test_schedule_needs_attention_if_it_failed_is_late_or_does_not_run(info: ScheduleInfo, reasons: list[str]) -> None:
+    """All reasons are given, lateness first. A schedule whose last run succeeded and which is not late needs none."""
+    assert attention_of([info], [], T).schedules == ([TroubledSchedule(info, reasons)] if reasons else [])
 
 
 def test_dead_letters_of_all_queues_need_attention() -> None:

@@ -10,6 +10,19 @@ _FAILED = {"dead-lettered", "lost"}
 
 
 @dataclass(frozen=True, slots=True)
+class TroubledSchedule:
+    """A schedule that needs attention.
+
+    Args:
+        info: The schedule.
+        reasons: Why it needs attention, beginning with what keeps it from running.
+    """
+
+    info: ScheduleInfo
+    reasons: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Attention:
     """What needs attention.
 
@@ -18,7 +31,7 @@ class Attention:
         dead_letters: Number of dead letters in all queues.
     """
 
-    schedules: Sequence[ScheduleInfo] = ()
+    schedules: Sequence[TroubledSchedule] = ()
     dead_letters: int = 0
 
     @property
@@ -36,10 +49,20 @@ def attention_of(schedules: Sequence[ScheduleInfo], queues: Sequence[QueueFigure
         queues: The statistics of all queues.
         now: The current time in Unix seconds.
     """
-    return Attention([info for info in schedules if _needs_attention(info, now)], sum(queue.dead for queue in queues))
+    troubled = [TroubledSchedule(info, reasons) for info in schedules if (reasons := _reasons(info, now))]
+    return Attention(troubled, sum(queue.dead for queue in queues))
 
 
-def _needs_attention(info: ScheduleInfo, now: float) -> bool:
-    """Whether the last run of a schedule failed, its next run is late, it does not run, or no scheduler runs it."""
-    failed = info.outcome.last_run_outcome in _FAILED
-    return failed or bool(info.problem) or info.is_late(now) or not info.is_claimed(now)
+def _reasons(info: ScheduleInfo, now: float) -> list[str]:
+    """Return why a schedule needs attention, or nothing if it needs none."""
+    reasons = []
+    if info.is_late(now):
+        reasons.append("its next run is late")
+    if not info.is_claimed(now):
+        reasons.append("no live scheduler runs it")
+    if info.problem:
+        reasons.append(info.problem)
+    if info.outcome.last_run_outcome in _FAILED:
+        error = info.outcome.last_run_error
+        reasons.append(f"its last run failed: {error}" if error else "its last run failed")
+    return reasons
