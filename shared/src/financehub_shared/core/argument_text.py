@@ -38,8 +38,8 @@ def argument_fields(task: str) -> list[ArgumentField]:
 def parse_argument(task: str, name: str, text: str) -> Any:
     """Return the value of an argument from its text.
 
-    `BTC-USD,ETH-USD` becomes a list if the field of the task's model is a list. Any other text is parsed as JSON. If it
-    is not valid JSON, it is used as a string. The value is not validated.
+    `BTC-USD,ETH-USD` becomes a list if the field of the task's model is a list. Its empty elements are left out. Any
+    other text is parsed as JSON. If it is not valid JSON, it is used as a string. The value is not validated.
 
     Args:
         task: Name of a task, which need not be in the catalog.
@@ -48,7 +48,9 @@ def parse_argument(task: str, name: str, text: str) -> Any:
     """
     field = CATALOG[task].arguments.model_fields.get(name) if task in CATALOG else None
     if field is not None and _is_list(field.annotation) and not text.lstrip().startswith("["):
-        return [part.strip() for part in text.split(",")]
+        parts = [part.strip() for part in text.split(",")]
+        # A comma at the end adds nothing. A text without any element stays, so that it is refused.
+        return [part for part in parts if part] or parts
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -26,6 +26,8 @@ def test_fields_are_those_of_the_models_of_the_catalog() -> None:
     ("task", "name", "text", "value"),
     [
         ("fetch_crypto_prices_task", "symbols", "BTC-USD, ETH-USD", ["BTC-USD", "ETH-USD"]),
+        ("fetch_crypto_prices_task", "symbols", "BTC-USD, , ETH-USD,", ["BTC-USD", "ETH-USD"]),
+        ("fetch_crypto_prices_task", "symbols", ",", ["", ""]),
         ("fetch_crypto_prices_task", "symbols", ' ["BTC-USD"]', ["BTC-USD"]),
         ("cleanup_old_cache_task", "dry_run", "true", True),
         ("cleanup_old_cache_task", "dry_run", "maybe", "maybe"),
