@@ -44,15 +44,18 @@ def format_moment(at: float, zone: tzinfo) -> str:
 
 
 def _hint(text: str) -> str:
+    general = "; write one such as 2026-01-05 or 2026-01-05 12:00"
     if match := _YEAR_FIRST.fullmatch(text):
         year, month, day, hour, minute = match.groups()
     elif match := _DAY_FIRST.fullmatch(text):
         day, month, year, hour, minute = match.groups()
     else:
-        return "; write one such as 2026-01-05 or 2026-01-05 12:00"
+        return general
     if not 1 <= int(month) <= 12:
         return f": months go from 1 to 12, not {month}"
-    days = monthrange(int(year), int(month))[1] if int(year) else 31
+    if int(year) == 0:  # the calendar begins with the year 1
+        return general
+    days = monthrange(int(year), int(month))[1]
     if not 1 <= int(day) <= days:
         return f": that month has the days from 1 to {days}"
     if hour and (int(hour) > 23 or int(minute) > 59):

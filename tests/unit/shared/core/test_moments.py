@@ -38,7 +38,8 @@ def test_text_without_offset_is_in_the_zone(text: str, expected: str) -> None:
         ("2026-11-31", "that month has the days from 1 to 30"),
         ("2026-13-01", "months go from 1 to 12, not 13"),
         ("2026-11-01 24:30", "times go from 00:00 to 23:59"),
-        ("0000-11-41", "that month has the days from 1 to 31"),
+        ("0000-01-01", "is not a day or time; write one such as 2026-01-05"),
+        ("0000-11-41", "is not a day or time; write one such as 2026-01-05"),
         ("٢٠٢٦-11-1", "is not a day or time; write one such as"),
     ],
 )
