@@ -14,8 +14,8 @@ from financehub_shared.redis.text import decode, id_text
 
 #: Number of runs whose fields one script call compares, so that it does not block Redis for more than a few ms.
 _PART = 500
-#: Number of runs that one page searches. A search of so many takes about 0.1 s, and with a filter that matches few runs
-#: the page is short and says where the next one continues.
+#: Number of runs that one page searches. Such a search takes about 0.1 s, and with a filter that matches few runs the
+#: page is short and says where the next one continues.
 MOST_SEARCHED = 20_000
 #: No filter.
 ALL_RUNS = RunFilter()

@@ -41,7 +41,7 @@ def pause_schedules(client: "redis.Redis", names: Sequence[str], reason: str, by
 def resume_schedules(client: "redis.Redis", names: Sequence[str]) -> list[str]:
     """Resume schedules, and return the full names of those that were paused.
 
-    The due times that passed while a schedule was paused are not caught up, whatever its `catchUp` says.
+    The due times that passed while a schedule was paused are not caught up, regardless of `catchUp`.
 
     Args:
         client: Client for the queue Redis, with replies as bytes.

@@ -1,7 +1,8 @@
 """Pauses of schedules: one entry of a Redis hash each, which people and other programs can change.
 
-A schedule is paused exactly if it has an entry, even a damaged one, because nobody may rely on a run that somebody has
-stopped. The scheduler's script that enqueues runs looks for the entry itself (`enqueue.lua`). ADR 0079 has the reasons.
+A schedule is paused exactly if it has an entry, even a damaged one, because a run that somebody wanted to prevent must
+not start. The scheduler's script that enqueues runs looks for the entry itself (`enqueue.lua`). ADR 0079 has the
+reasons.
 """
 
 import json

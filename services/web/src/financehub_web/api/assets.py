@@ -26,7 +26,9 @@ class AssetsQuery(ListQuery):
     kind: AssetKind | None = Field(None, description="Only assets of this kind.")
     active: bool | None = Field(None, description="Only active assets, or only those that are not active.")
     declared: bool | None = Field(None, description="Only assets of the assets file, or only those that were added.")
-    q: str = Field("", max_length=100, description="Only assets whose symbol or name contains this text, in any case.")
+    q: str = Field(
+        "", max_length=100, description="Only assets whose symbol or name contains this text, in upper or lower case."
+    )
 
 
 @router.get("/assets", response_model=Page[AssetView], responses=CSV)

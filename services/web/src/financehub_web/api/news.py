@@ -26,7 +26,7 @@ class NewsQuery(ListQuery):
     symbols: Symbols = Field([], description="Only news about one of these symbols, separated by commas.")
     source: str | None = Field(None, max_length=200, description="Only news of this publisher.", examples=["CoinDesk"])
     since: Moment | None = Field(None, description="Only news that was published at this time or later.")
-    q: str = Field("", max_length=200, description="Only headlines that contain this text, in any case.")
+    q: str = Field("", max_length=200, description="Only headlines that contain this text, in upper or lower case.")
 
 
 @router.get("/news", response_model=Page[NewsView], responses=CSV)

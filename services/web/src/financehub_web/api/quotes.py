@@ -35,7 +35,9 @@ class QuotesQuery(ListQuery):
     quality: Annotated[list[Quality], BeforeValidator(split_names)] = Field(
         [], description="Only prices of these qualities, separated by commas.", examples=["corrected,unconfirmed"]
     )
-    q: str = Field("", max_length=100, description="Only assets whose symbol or name contains this text, in any case.")
+    q: str = Field(
+        "", max_length=100, description="Only assets whose symbol or name contains this text, in upper or lower case."
+    )
     sort: _Sort = Field("symbol", description="The order. A minus sign means descending.")
 
 

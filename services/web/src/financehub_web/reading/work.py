@@ -58,7 +58,7 @@ class WorkReadings(Readings):
         )
 
     def running(self) -> Reading[RunPage]:
-        """Return the runs in progress, newest first. A fleet has fewer threads than are listed at most."""
+        """Return the runs in progress, newest first. At most 1,000 are listed; a fleet has fewer threads."""
         return self.runs(RunFilter(state=RunState.RUNNING), limit=_MOST_RUNNING)
 
     def runs_of(self, ids: Sequence[str]) -> Reading[list[RunRecord]]:

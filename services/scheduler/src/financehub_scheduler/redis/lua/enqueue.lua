@@ -23,9 +23,8 @@
 --   changed, deleted  no           no               the engine stops it until the source reports a newer state
 --
 -- Runs on demand (buffered, annotation, request, backfill) have their own fences and never move the mark. A pause holds
--- back only the buffered ones among them, because nobody has requested these. Two outcomes,
--- both without a message, exist only for them: `refused` (the trigger is deleted) and `wait` (OnDemandRuns submits the
--- run again).
+-- back only the buffered ones among them, because nobody has requested these. Two outcomes, both without a message,
+-- exist only for them: `refused` (the trigger is deleted) and `wait` (OnDemandRuns submits the run again).
 --
 -- The script makes two passes over the batch. They share the state of each schedule (`schedules`):
 -- 1. Read the schedules. Reject runs of an outdated spec, and check the due runs against the high-water marks.
