@@ -41,7 +41,7 @@ class ChangeByHand:
     def from_fields(cls, fields: Mapping[str, str]) -> "ChangeByHand | None":
         """Return the change in a breaker's hash, or None if there is none or it is damaged."""
         action, at = fields.get(_ACTION, ""), read_time(fields.get(_AT), unit=1_000)
-        if action not in ACTIONS or at is None:
+        if action not in ACTIONS or at is None or at < 0:
             return None
         return cls(action, fields.get(_USER, ""), fields.get(_REASON, ""), at)
 
