@@ -28,7 +28,7 @@ _SCRAPE_SERIES = "up|scrape_.+"
 _PROBE_SERIES = "process_start_time_seconds"
 _FAILURE_COUNTERS = ("rule_evaluation_failures", "notifications_errors", "notifications_dropped")
 _DASHBOARD_LABEL = {"grafana_dashboard": "1"}
-_DASHBOARDS = {f"financehub-{name}" for name in ("overview", "tier", "schedules", "providers", "redis")}
+_DASHBOARDS = {f"financehub-{name}" for name in ("overview", "tier", "schedules", "providers", "redis", "web")}
 _VALUES: dict[str, Any] = {
     "metrics": {
         "podMonitor": {"enabled": True, "interval": f"{servers.INTERVAL_SECONDS}s", "scrapeTimeout": "5s"},
