@@ -77,7 +77,7 @@ def no_outcomes(now: float, hours: int = 24) -> list[OutcomeHour]:
 
 
 def sum_outcomes(by_task: Mapping[str, Sequence[OutcomeHour]], now: float, hours: int = 24) -> list[OutcomeHour]:
-    """Return the hours of several tasks together, or hours without a run if there is no task.
+    """Return the sums of the hours of several tasks. Without a task, each hour has no run.
 
     Args:
         by_task: Task → its hours, from `outcomes_by_task`.

@@ -30,8 +30,8 @@ _ENTRY_BYTES = 10_000
 
 #: Adds the entries of schedules that have none. KEYS: paused schedules, buffered runs, then the record of each
 #: schedule. ARGV: the new entry, then the uid of each schedule. Returns [the uids that are no longer registered, the
-#: uids that are now paused]. If one is no longer registered, it changes nothing. The buffered run of a paused schedule
-#: is dropped, as that of a suspended one.
+#: uids that are now paused]. It changes nothing if any schedule is no longer registered. It drops the buffered run of
+#: a paused schedule, as suspending one does.
 _PAUSE = (
     LUA_SCHEDULE_RECORD
     + """

@@ -71,7 +71,7 @@ class Preview:
         button: Label of the button that does it; empty if it cannot be done.
         facts: (name, value) pairs that help to decide.
         listing: What will be changed; None if the question names it.
-        heading: What the form above asks for; empty if there is no such form.
+        heading: What the form above asks for; empty without a form.
         asked: Values that determine what will be done. A form above sends them, and the page is shown for them.
         fields: Further values that the user enters.
         hidden: Values of the form that the user does not change. A list has several values with the same name.
