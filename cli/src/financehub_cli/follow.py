@@ -2,8 +2,10 @@
 
 import time
 from contextlib import nullcontext
+from typing import Any
 
 import typer
+from dramatiq import Message
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -25,6 +27,26 @@ POLL_SECONDS = 0.2
 #: Seconds without progress after which the command stops following a backfill if a process that it needs is absent. A
 #: scheduler restart takes less time.
 ABSENCE_SECONDS = 10.0
+
+
+def follow_message(session: Session, message: Message[Any], *, no_wait: bool, timeout: float, as_json: bool) -> None:
+    """Follow the run of a message that was just enqueued, or, if the user does not wait, print its id.
+
+    Args:
+        session: The session of the command.
+        message: The message.
+        no_wait: Whether to return at once.
+        timeout: Seconds after which the command stops following the run.
+        as_json: Whether to print JSON.
+    """
+    id, task = message.message_id, message.actor_name
+    if no_wait:
+        queued = RunRecord(id, task, message.queue_name, RunState.QUEUED)
+        print_result(CommandResult(run_view(queued), f"{task} queued as {id}"), as_json=as_json)
+        return
+    if problem := absent_worker(session, message.queue_name):
+        print_message(f"{problem}; the run waits until one starts")
+    follow_run(session, id, task, timeout=timeout, as_json=as_json)
 
 
 def follow_run(session: Session, message_id: str, task: str, *, timeout: float, as_json: bool) -> None:

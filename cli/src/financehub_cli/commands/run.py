@@ -5,16 +5,12 @@ from typing import Annotated, Any
 import typer
 
 from financehub_cli.completion import complete_tasks
-from financehub_cli.exit_codes import print_message
-from financehub_cli.follow import absent_worker, follow_run
+from financehub_cli.follow import follow_message
 from financehub_cli.options import AsJson, NoWait, Timeout
-from financehub_cli.output.result import CommandResult, print_result
 from financehub_cli.session import Session
 from financehub_shared.core.argument_text import parse_argument
 from financehub_shared.core.errors import ConfigError
-from financehub_shared.monitor import RunRecord, RunState
 from financehub_shared.operations.runs import start_run
-from financehub_shared.views.runs import run_view
 from financehub_shared.worker.build import build_broker
 
 Task = Annotated[
@@ -64,14 +60,7 @@ def run(
     kwargs = dict(_parse_argument(task, text) for text in arg or [])
     broker = build_broker(session.settings, client=session.broker_client)
     message = start_run(broker, session.monitor, session.store, task, kwargs, queue=queue)
-    if no_wait:
-        queued = RunRecord(message.message_id, task, message.queue_name, RunState.QUEUED)
-        result = CommandResult(run_view(queued), f"{task} queued as {message.message_id}")
-        print_result(result, as_json=as_json)
-        return
-    if problem := absent_worker(session, message.queue_name):
-        print_message(f"{problem}; the run waits until one starts")
-    follow_run(session, message.message_id, task, timeout=timeout, as_json=as_json)
+    follow_message(session, message, no_wait=no_wait, timeout=timeout, as_json=as_json)
 
 
 def _parse_argument(task: str, text: str) -> tuple[str, Any]:

@@ -5,8 +5,7 @@ from typing import Annotated
 import typer
 from rich.console import Group
 
-from financehub_cli.exit_codes import print_message
-from financehub_cli.follow import absent_worker, follow_run
+from financehub_cli.follow import follow_message
 from financehub_cli.groups import new_group
 from financehub_cli.options import AsJson, NoWait, Timeout
 from financehub_cli.output.result import CommandResult, print_result
@@ -17,7 +16,6 @@ from financehub_shared.core.text import dump_json
 from financehub_shared.monitor import RunRecord, RunState
 from financehub_shared.operations.runs import find_run, run_again, why_not_again
 from financehub_shared.views.run_details import RunDetailView, run_detail_view
-from financehub_shared.views.runs import run_view
 from financehub_shared.worker.build import build_broker
 
 app = new_group("Show one run with its arguments and steps, or start a run with the same arguments.")
@@ -56,15 +54,7 @@ def again(id: Id, no_wait: NoWait = False, timeout: Timeout = 900, as_json: AsJs
     session = Session()
     broker = build_broker(session.settings, client=session.broker_client)
     message = run_again(broker, session.monitor, session.store, id)
-    task = message.actor_name
-    if no_wait:
-        queued = RunRecord(message.message_id, task, message.queue_name, RunState.QUEUED)
-        result = CommandResult(run_view(queued), f"{task} queued as {message.message_id}")
-        print_result(result, as_json=as_json)
-        return
-    if problem := absent_worker(session, message.queue_name):
-        print_message(f"{problem}; the run waits until one starts")
-    follow_run(session, message.message_id, task, timeout=timeout, as_json=as_json)
+    follow_message(session, message, no_wait=no_wait, timeout=timeout, as_json=as_json)
 
 
 def _detailed(record: RunDetailView, run: RunRecord) -> Group:
