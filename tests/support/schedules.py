@@ -12,9 +12,9 @@ import redis
 import yaml
 
 from financehub_scheduler.api.schedule import Schedule, compile_schedule
-from financehub_scheduler.api.scheduled_task import ScheduledTask
 from financehub_shared.redis.schedule_record import ScheduleOutcome
 from financehub_shared.schedules.listing import ScheduleInfo
+from financehub_shared.spec.scheduled_task import ScheduledTask
 from support.processes import end, launch
 
 #: An arbitrary UUID.

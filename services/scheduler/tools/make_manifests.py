@@ -101,7 +101,7 @@ def _strict(schema: dict[str, Any]) -> dict[str, Any]:
 
 def manifests() -> dict[str, str]:
     """Return the content of every generated file, by path below deploy/."""
-    crd = render_yaml(f"{_SCHEDULER}/api/scheduled_task.py", definition.definition())
+    crd = render_yaml("shared/src/financehub_shared/spec/scheduled_task.py", definition.definition())
     policy = render_yaml(f"{_SCHEDULER}/api/manifests/admission.py", *admission.manifests())
     queues = {name: str(task.queue) for name, task in CATALOG.items()}
     values = (DEPLOY / CHART / "values.yaml").read_text(encoding="utf-8")

@@ -11,13 +11,13 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
-from financehub_scheduler.api.scheduled_task import BACKFILL, TRIGGER
 from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.kubernetes.client.api import ApiRequest, ApiUnreachableError, KubeApi
 from financehub_scheduler.kubernetes.events import correlator, recorder
 from financehub_scheduler.kubernetes.events.drafts import EventDraft
 from financehub_scheduler.kubernetes.events.recorder import EventRecorder
 from financehub_shared.core.clock import ManualClock
+from financehub_shared.spec.scheduled_task import BACKFILL, TRIGGER
 from support.events import watched_resource
 from support.hand_driven import T, build
 from support.operator import connect, scheduler_user

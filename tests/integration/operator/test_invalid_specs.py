@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from financehub_scheduler.api.schedule import compile_schedule
-from financehub_scheduler.api.scheduled_task import from_resource
-from financehub_scheduler.sources.documents import DocumentError, parse, split
+from financehub_shared.spec.documents import DocumentError, parse, split
+from financehub_shared.spec.scheduled_task import from_resource
 from support.invalid_specs import INVALID, VALID, SpecCase
 from support.schedules import UID
 from test_cluster.control_plane.cluster import Cluster

@@ -8,7 +8,6 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
-from financehub_scheduler.api.scheduled_task import BACKFILL
 from financehub_scheduler.core.run_record_batch import DELAY_SECONDS
 from financehub_scheduler.kubernetes.lease import HOLD_SECONDS
 from financehub_scheduler.kubernetes.status.comparisons import SPACING_SECONDS
@@ -18,6 +17,7 @@ from financehub_scheduler.kubernetes.status.writer import WRITES
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.operations.schedules import pause_schedules, resume_schedules
 from financehub_shared.redis import keys
+from financehub_shared.spec.scheduled_task import BACKFILL
 from support.hand_driven import Scheduler, T, build
 from support.operator import connect, scheduler_user
 from support.status import OperatorRig

@@ -8,11 +8,11 @@ import pytest
 import redis
 
 from financehub_scheduler.api.schedule import compile_schedule
-from financehub_scheduler.api.scheduled_task import ScheduledTask
 from financehub_shared.broker.door import read_message
 from financehub_shared.monitor import RunState, TaskMonitor
 from financehub_shared.redis import queue_keys
 from financehub_shared.schedules import list_schedules, request_trigger
+from financehub_shared.spec.scheduled_task import ScheduledTask
 from support.schedules import UID, SchedulerProcess, resource, schedule, write
 from support.waiting import eventually
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from financehub_scheduler.api.scheduled_task import BACKFILL, TRIGGER
 from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.core.listener import SchedulerListener
 from financehub_scheduler.redis.enqueuer import RunSubmission
@@ -18,6 +17,7 @@ from financehub_shared.redis import keys
 from financehub_shared.schedules import request_backfill, request_trigger, show_backfill, show_schedule
 from financehub_shared.schedules.backfill_list import list_backfills
 from financehub_shared.schedules.backfill_plan import plan_backfill
+from financehub_shared.spec.scheduled_task import BACKFILL, TRIGGER
 from support.hand_driven import Scheduler, T, build
 from support.schedules import UID, messages, schedule
 

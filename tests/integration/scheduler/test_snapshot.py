@@ -7,7 +7,6 @@ import pytest
 import redis
 from dramatiq import Message, MessageProxy
 
-from financehub_scheduler.api.scheduled_task import BACKFILL, TRIGGER
 from financehub_scheduler.kubernetes.status.snapshot import ScheduleSnapshot, read_records, read_snapshots
 from financehub_scheduler.redis.enqueuer import RunSubmission
 from financehub_shared.broker.message import attempt_id
@@ -17,6 +16,7 @@ from financehub_shared.monitor.record_writer import RecordWriter
 from financehub_shared.monitor.run_events import attempt_started
 from financehub_shared.redis import keys
 from financehub_shared.redis.schedule_record import ScheduleRecord
+from financehub_shared.spec.scheduled_task import BACKFILL, TRIGGER
 from support.hand_driven import Scheduler, T
 from support.observed import ObservedWorker
 from support.schedules import UID, messages, schedule

@@ -14,12 +14,12 @@ import pytest
 import yaml
 
 from financehub_scheduler import __main__ as scheduler_main
-from financehub_scheduler.sources.documents import parse, split
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.redis_url_parser import parse_redis_url
 from financehub_shared.core.settings import Settings, load_settings
 from financehub_shared.market.asset_entry import read_entry
 from financehub_shared.market.assets_file import load_assets, parse_assets
+from financehub_shared.spec.documents import parse, split
 from financehub_simulator import __main__ as simulator_main
 from financehub_simulator.client_settings import settings_for
 from financehub_web import __main__ as web_main

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from financehub_scheduler.api.scheduled_task import MAX_TRIGGER, ScheduledTask
 from financehub_scheduler.catch_up import MAX_CATCH_UP
 from financehub_scheduler.core.reporter import MAX_LABELS
 from financehub_shared.broker.consumer import HELD_BYTES
@@ -34,6 +33,7 @@ from financehub_shared.schedules.requests import (
     MAX_BACKFILLS,
     MAX_TRIGGERS,
 )
+from financehub_shared.spec.scheduled_task import MAX_TRIGGER, ScheduledTask
 from financehub_web.access.gate import WRONG_TOKENS
 from financehub_web.api.parameters import MOST_RECORDS
 from financehub_web.api.quote_feed import MOST_OF_CLIENT, MOST_STREAMS

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from financehub_cli.app import app
-from financehub_scheduler.sources.documents import parse, split
 from financehub_shared.core.kinds import KINDS, AssetKind, AssetType
 from financehub_shared.core.symbols.spelling import find_spellings
+from financehub_shared.spec.documents import parse, split
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_scheduler.catch_up import GRACE_SECONDS, MAX_CATCH_UP, CatchUp, CatchUpPlan, plan_catch_up
+from financehub_scheduler.catch_up import GRACE_SECONDS, MAX_CATCH_UP, CatchUpPlan, plan_catch_up
 from financehub_shared.recurrence.recurrence import Recurrence
 from financehub_shared.recurrence.rules import parse_rule
+from financehub_shared.spec.scheduled_task import CatchUp
 
 #: A full minute.
 T = 1_800_000_000

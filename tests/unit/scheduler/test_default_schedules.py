@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from financehub_scheduler.api.scheduled_task import TRIGGER
-from financehub_scheduler.sources.documents import parse, split
 from financehub_shared.core.catalog import CATALOG
+from financehub_shared.spec.documents import parse, split
+from financehub_shared.spec.scheduled_task import TRIGGER
 
 FOLDER = Path(__file__).parents[3] / "deploy/local/schedules"
 TASKS = {

@@ -1,9 +1,9 @@
 """Decides which past due times still run."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from financehub_shared.recurrence.recurrence import Recurrence
+from financehub_shared.spec.scheduled_task import CatchUp
 
 #: With `catchUp: None`, a due time that is at most this late still runs. A busy loop or a takeover by another scheduler
 #: delays a run by less than a second, so a due time that is later than this passed during an outage.
@@ -12,14 +12,6 @@ GRACE_SECONDS = 10
 MAX_CATCH_UP = 100
 #: Missed runs are counted up to this number, so that a frequent schedule does not block the others after a long outage.
 MAX_COUNTED = 1_000
-
-
-class CatchUp(StrEnum):
-    """`spec.catchUp`: the treatment of runs that became due while no scheduler could enqueue them."""
-
-    NONE = "None"
-    LATEST = "Latest"
-    ALL = "All"
 
 
 @dataclass(frozen=True, slots=True)

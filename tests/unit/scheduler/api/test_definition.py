@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from financehub_scheduler.api.manifests.definition import definition
-from financehub_scheduler.api.scheduled_task import ScheduledTaskSpec
 from financehub_scheduler.api.status import ScheduledTaskStatus
+from financehub_shared.spec.scheduled_task import ScheduledTaskSpec
 
 ROOT = Path(__file__).parents[4]
 GENERATED: dict[str, str] = runpy.run_path(str(ROOT / "services/scheduler/tools/make_manifests.py"))["manifests"]()

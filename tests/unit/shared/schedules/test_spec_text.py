@@ -8,8 +8,8 @@ import pytest
 import yaml
 from pydantic_core import PydanticUndefined
 
-from financehub_scheduler.api.scheduled_task import ScheduledTaskSpec
 from financehub_shared.schedules.spec_text import SPEC_DEFAULTS, spec_yaml
+from financehub_shared.spec.scheduled_task import ScheduledTaskSpec
 from support.schedules import registered
 
 

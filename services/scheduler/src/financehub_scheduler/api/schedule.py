@@ -8,21 +8,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from financehub_scheduler.api.scheduled_task import (
-    BACKFILL,
-    MAX_TRIGGER,
-    RANGE,
-    TRIGGER,
-    ConcurrencyPolicy,
-    ScheduledTask,
-)
-from financehub_scheduler.catch_up import CatchUp
 from financehub_shared.broker import options
 from financehub_shared.broker.dead_letter_reason import MessageRefusedError
 from financehub_shared.broker.door import check_fields, too_large
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.recurrence.build import build_recurrence
 from financehub_shared.recurrence.recurrence import Recurrence
+from financehub_shared.spec.scheduled_task import (
+    BACKFILL,
+    MAX_TRIGGER,
+    RANGE,
+    TRIGGER,
+    CatchUp,
+    ConcurrencyPolicy,
+    ScheduledTask,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,9 @@
 from datetime import UTC, datetime
 
 from financehub_scheduler.api.schedule import Schedule
-from financehub_scheduler.api.scheduled_task import ConcurrencyPolicy
-from financehub_scheduler.catch_up import CatchUp
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.recurrence.calendar import WARN_DAYS
+from financehub_shared.spec.scheduled_task import CatchUp, ConcurrencyPolicy
 
 
 def spec_warnings(schedule: Schedule, now: float) -> list[str]:

@@ -14,9 +14,9 @@ import structlog
 
 from financehub_scheduler.api.schedule import Schedule, compile_schedule
 from financehub_scheduler.core.changes import Changes
-from financehub_scheduler.sources.documents import DocumentError, parse, split
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import ConfigError
+from financehub_shared.spec.documents import DocumentError, parse, split
 
 log = structlog.get_logger(__name__)
 

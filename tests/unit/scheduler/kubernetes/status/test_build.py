@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from financehub_scheduler.api.scheduled_task import BACKFILL
 from financehub_scheduler.api.status import ScheduledTaskStatus
 from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.kubernetes.observed_status import NO_STATUS, ConditionDigest, ObservedStatus
@@ -17,6 +16,7 @@ from financehub_scheduler.redis.enqueuer import RunSubmission, encode
 from financehub_shared.monitor import RunRecord, RunState
 from financehub_shared.redis.schedule_record import BackfillInfo, ScheduleOutcome, ScheduleRecord
 from financehub_shared.schedules import Pause
+from financehub_shared.spec.scheduled_task import BACKFILL
 from support.schedules import UID, resource
 
 T = 1_800_000_000.0

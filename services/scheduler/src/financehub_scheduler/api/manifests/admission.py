@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from financehub_scheduler.api.manifests import dst
-from financehub_scheduler.api.scheduled_task import BACKFILL, GROUP, MAX_TRIGGER, PLURAL, RANGE, TRIGGER, VERSION
 from financehub_shared.core.catalog import CATALOG
+from financehub_shared.spec.scheduled_task import BACKFILL, GROUP, MAX_TRIGGER, PLURAL, RANGE, TRIGGER, VERSION
 
 _NAME = "financehub-scheduledtasks"
 _CHANGED = (

@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from financehub_scheduler.api.scheduled_task import GROUP, PLURAL, VERSION, ScheduledTaskSpec
 from financehub_scheduler.api.status import ScheduledTaskStatus
+from financehub_shared.spec.scheduled_task import GROUP, PLURAL, VERSION, ScheduledTaskSpec
 
 _ANYTHING = {"x-kubernetes-preserve-unknown-fields": True}
 #: JSON schema keywords that a structural schema does not allow or that do not help its readers.

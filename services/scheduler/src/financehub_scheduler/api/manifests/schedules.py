@@ -3,8 +3,8 @@
 import json
 import re
 
-from financehub_scheduler.api.scheduled_task import TRIGGER
 from financehub_shared.core.catalog import CATALOG, TaskSpec
+from financehub_shared.spec.scheduled_task import TRIGGER
 
 _DEADLINE = "# a run that would be later is pointless, because the next one fetches fresher data"
 _FIRST_START = "# one immediate run when the scheduler first sees this value"

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 import aiohttp
 
-from financehub_scheduler.api.scheduled_task import GROUP, PLURAL, VERSION
 from financehub_scheduler.kubernetes.client.connection import REQUEST_SECONDS, Connection
 from financehub_shared.core.errors import ConfigError, FinanceHubError
+from financehub_shared.spec.scheduled_task import GROUP, PLURAL, VERSION
 
 JSON = "application/json"
 #: Content type of server-side apply. Its body may be JSON, which is valid YAML.

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from financehub_scheduler.api.scheduled_task import GROUP, VERSION
 from financehub_scheduler.kubernetes.events.correlator import EventRecord
 from financehub_shared.core.text import one_line
+from financehub_shared.spec.scheduled_task import GROUP, VERSION
 
 COMPONENT = "financehub-scheduler"
 #: Kubernetes refuses longer messages.

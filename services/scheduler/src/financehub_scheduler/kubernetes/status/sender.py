@@ -7,7 +7,6 @@ from typing import Any
 
 import structlog
 
-from financehub_scheduler.api.scheduled_task import GROUP, VERSION
 from financehub_scheduler.kubernetes.client.api import (
     APPLY,
     Api,
@@ -22,6 +21,7 @@ from financehub_scheduler.kubernetes.watch.resource import WatchedResource
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import FinanceHubError
 from financehub_shared.core.outage import Outage
+from financehub_shared.spec.scheduled_task import GROUP, VERSION
 
 log = structlog.get_logger(__name__)
 

@@ -17,11 +17,11 @@ from typing import Any
 import kopf
 import structlog
 
-from financehub_scheduler.api.scheduled_task import GROUP, PLURAL, VERSION
 from financehub_scheduler.kubernetes.client.connection import Connection
 from financehub_scheduler.kubernetes.watch.monitor import WatchMonitor
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import ConfigError
+from financehub_shared.spec.scheduled_task import GROUP, PLURAL, VERSION
 
 log = structlog.get_logger(__name__)
 

@@ -11,9 +11,9 @@ import aiohttp
 import structlog
 import yarl
 
-from financehub_scheduler.api.scheduled_task import PLURAL
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import ConfigError
+from financehub_shared.spec.scheduled_task import PLURAL
 
 log = structlog.get_logger(__name__)
 

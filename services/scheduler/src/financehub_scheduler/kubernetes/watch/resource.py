@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from financehub_scheduler.api.schedule import Schedule, compile_schedule
-from financehub_scheduler.api.scheduled_task import BACKFILL, TRIGGER, from_resource
 from financehub_scheduler.kubernetes.observed_status import ObservedStatus, observe, unix_seconds
+from financehub_shared.spec.scheduled_task import BACKFILL, TRIGGER, from_resource
 
 
 @dataclass(frozen=True, slots=True)

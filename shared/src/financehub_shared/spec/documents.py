@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from financehub_scheduler.api.scheduled_task import ScheduledTask
 from financehub_shared.core.errors import FinanceHubError
+from financehub_shared.spec.scheduled_task import ScheduledTask
 
 _SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 #: Nodes per document. An alias counts each time it is used, so that a small document cannot expand to gigabytes.

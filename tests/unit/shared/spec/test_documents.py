@@ -5,7 +5,7 @@ import textwrap
 
 import pytest
 
-from financehub_scheduler.sources.documents import DocumentError, parse, split
+from financehub_shared.spec.documents import DocumentError, parse, split
 
 GOOD = """\
 apiVersion: financehub.io/v1alpha1

@@ -25,13 +25,12 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from financehub_scheduler.api import cel
-from financehub_scheduler.catch_up import CatchUp
 from financehub_shared.core.catalog import CATALOG, validate_arguments
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import InvalidArgumentsError
 from financehub_shared.recurrence.calendar import exchanges, load_calendar
 from financehub_shared.recurrence.rules import parse_rule, parse_zone
+from financehub_shared.spec import cel
 
 GROUP, VERSION, PLURAL = "financehub.io", "v1alpha1", "scheduledtasks"
 #: Annotation that runs the schedule once, immediately, each time its value changes.
@@ -74,6 +73,14 @@ class ConcurrencyPolicy(StrEnum):
     FORBID = "Forbid"  # skip the new run
     REPLACE = "Replace"  # delete the old run if it is still queued; a running one finishes
     BUFFER_ONE = "BufferOne"  # let one run wait and skip the others
+
+
+class CatchUp(StrEnum):
+    """`spec.catchUp`: the treatment of runs that became due while no scheduler could enqueue them."""
+
+    NONE = "None"
+    LATEST = "Latest"
+    ALL = "All"
 
 
 class _Closed(BaseModel):
