@@ -39,9 +39,18 @@ _PRELUDE = (
 )
 
 
+#: Scripts that consist of several files, one per concern. Each file uses what the earlier ones define.
+_PARTS = {
+    "enqueue": ("enqueue", *(f"enqueue_{part}" for part in ("queues", "admission", "kinds", "marks", "batch"))),
+}
+
+
 def load_script(name: str) -> bytes:
-    """Return the source of `lua/<name>.lua` with its prelude."""
+    """Return the source of a script: the prelude, and `lua/<name>.lua` with its parts.
+
+    Args:
+        name: Name of the script.
+    """
     lua = files(__package__).joinpath("lua")
-    return b"".join(
-        (_PRELUDE.encode(), lua.joinpath("times.lua").read_bytes(), lua.joinpath(f"{name}.lua").read_bytes())
-    )
+    parts = ("times", *_PARTS.get(name, (name,)))
+    return _PRELUDE.encode() + b"".join(lua.joinpath(f"{part}.lua").read_bytes() for part in parts)

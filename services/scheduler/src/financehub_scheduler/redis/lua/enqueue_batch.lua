@@ -1,0 +1,52 @@
+-- Part of enqueue.lua: the two passes over the batch.
+
+for index, run in ipairs(runs) do
+  run.message = ARGV[index + 2]
+  schedules[run.uid] = schedules[run.uid] or read_schedule(run.uid)
+  if is_bounded(run) and not schedules[run.uid].backlog then
+    schedules[run.uid].backlog = redis.call('llen', backlog_key(run.uid))
+  end
+  if not queues[run.queue] then
+    redis.call('llen', queue_key(run.queue))
+    queues[run.queue] = {ids = {}, bodies = {}, stored = redis.call('hlen', messages_key(run.queue))}
+  end
+end
+check_types()
+for index, mark in ipairs(redis.call('hmget', keys.high_water_marks, unpack(uids))) do
+  local schedule = schedules[uids[index]]
+  schedule.mark = checked_mark(mark, schedule.last_due, 0, redis_now, context.ahead_limit)
+end
+if redis.call('hlen', keys.paused) > 0 then
+  for index, entry in ipairs(redis.call('hmget', keys.paused, unpack(uids))) do paused[uids[index]] = entry end
+end
+for index, run in ipairs(runs) do
+  local schedule = schedules[run.uid]
+  if run.kind == 'due' then pass_resumption(schedule, run) end
+  outcomes[index] = check_fingerprint(schedule, run) or check_pause(run)
+    or (run.kind == 'due' and check_mark(schedule, run) or nil)
+end
+
+local moved_marks = {}
+for _, uid in ipairs(uids) do
+  if schedules[uid].mark_moved then
+    moved_marks[#moved_marks + 1], moved_marks[#moved_marks + 2] = uid, integer(schedules[uid].mark)
+  end
+end
+if #moved_marks > 0 then redis.call('hset', keys.high_water_marks, unpack(moved_marks)) end
+
+for index, run in ipairs(runs) do
+  local schedule = schedules[run.uid]
+  if not outcomes[index] then
+    outcomes[index] = kinds[run.kind](schedule, run)
+  elseif outcomes[index] == 'exhausted' and schedule.runs < run.max_runs then
+    -- Pass 1 counted an earlier run of this batch that pass 2 then skipped.
+    outcomes[index] = 'moved:' .. integer(schedule.mark)
+  end
+end
+for name in pairs(queues) do flush(name) end
+local changed = {}
+for _, uid in ipairs(uids) do
+  if schedules[uid].changed then changed[#changed + 1] = uid end
+end
+if #changed > 0 then redis.call('sadd', keys.changed, unpack(changed)) end
+return outcomes
