@@ -15,7 +15,10 @@ def build_recurrence(
     schedules: Sequence[str],
     *,
     time_zone: str = "UTC",
+    day_match: str = "Any",
+    exclude: Sequence[Mapping[str, Any]] = (),
     calendar: str | None = None,
+    calendar_offset_seconds: int = 0,
     start_time: datetime | None = None,
     end_time: datetime | None = None,
     jitter_seconds: int = 0,
@@ -24,9 +27,12 @@ def build_recurrence(
 
     Args:
         uid: Uid of the schedule, which determines its jitter.
-        schedules: Cron expressions and intervals.
-        time_zone: IANA time zone of the cron expressions.
-        calendar: Exchange that must be open; None for no restriction.
+        schedules: Cron expressions, intervals, `@open` and `@close`; none for a schedule that runs after another one.
+        time_zone: IANA time zone of the cron expressions and exclusions.
+        day_match: How day of month and weekday combine if both are restricted: `Any` or `All`.
+        exclude: Entries of `spec.exclude`, with the field names of the spec.
+        calendar: Calendar whose sessions limit the due times; None for no restriction.
+        calendar_offset_seconds: Seconds by which the sessions of the calendar are moved.
         start_time: First possible due time, with a time zone; None for no limit.
         end_time: Last possible due time, with a time zone; None for no limit.
         jitter_seconds: Limit of the jitter in seconds.
@@ -34,10 +40,14 @@ def build_recurrence(
     Raises:
         ValueError: One of the values is invalid.
     """
+    if exclude:
+        raise ValueError("exclude is not supported yet")
+    if calendar_offset_seconds:
+        raise ValueError("calendarOffsetSeconds is not supported yet")
     zone = parse_zone(time_zone)
     anchor = int(start_time.timestamp()) if start_time else 0
     return Recurrence(
-        rules=tuple(parse_rule(text, zone, anchor) for text in schedules),
+        rules=tuple(parse_rule(text, zone, anchor, day_match=day_match) for text in schedules),
         calendar=load_calendar(calendar) if calendar else None,
         start=start_time.timestamp() if start_time else None,
         end=end_time.timestamp() if end_time else None,
@@ -59,9 +69,12 @@ def recurrence_of_spec(uid: str, spec: Mapping[str, Any]) -> Recurrence:
         start, end = (_time(spec.get(name)) for name in ("startTime", "endTime"))
         return build_recurrence(
             uid,
-            [str(text) for text in spec.get("schedules") or [spec["schedule"]]],
+            _lines(spec),
             time_zone=str(spec.get("timeZone", "UTC")),
+            day_match=str(spec.get("dayMatch", "Any")),
+            exclude=spec.get("exclude") or (),
             calendar=spec.get("calendar"),
+            calendar_offset_seconds=int(spec.get("calendarOffsetSeconds", 0)),
             start_time=start,
             end_time=end,
             jitter_seconds=int(spec.get("jitterSeconds", 0)),
@@ -69,6 +82,12 @@ def recurrence_of_spec(uid: str, spec: Mapping[str, Any]) -> Recurrence:
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         problem = f"its field {error} is missing" if isinstance(error, KeyError) else str(error)
         raise ConfigError(f"the due times cannot be computed from the stored spec: {problem}") from error
+
+
+def _lines(spec: Mapping[str, Any]) -> list[str]:
+    if spec.get("after"):
+        return []
+    return [str(text) for text in spec.get("schedules") or [spec["schedule"]]]
 
 
 def _time(text: str | None) -> datetime | None:

@@ -71,6 +71,16 @@ class Recurrence:
             time = max(due, self.calendar.next_open(due) - 1)
         return None
 
+    def allows(self, time: float) -> bool:
+        """Whether a run may be due at `time` by the limits, the calendar and the exclusions, whatever the rules are.
+
+        Raises:
+            CalendarHorizonError: The calendar does not cover `time`.
+        """
+        if (self.start is not None and time < self.start) or (self.end is not None and time > self.end):
+            return False
+        return self.calendar is None or self.calendar.is_open(time)
+
     def due_times(self, after: float, until: float) -> Iterator[int]:
         """Yield the due times in (after, until] in ascending order."""
         try:

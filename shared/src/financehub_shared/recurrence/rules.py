@@ -81,17 +81,20 @@ class Cron:
 
 
 @lru_cache(maxsize=4_096)  # thousands of schedules share few expressions, each parsed twice
-def parse_rule(expression: str, zone: ZoneInfo, anchor: int = 0) -> Rule:
+def parse_rule(expression: str, zone: ZoneInfo, anchor: int = 0, *, day_match: str = "Any") -> Rule:
     """Parse one expression of a schedule.
 
     Args:
         expression: Five cron fields, an alias such as `@hourly`, or an interval such as `@every 1h30m`.
         zone: Time zone of the cron fields.
         anchor: Time from which intervals are counted, Unix seconds.
+        day_match: How day of month and weekday combine if both are restricted: `Any` or `All`.
 
     Raises:
         ValueError: The expression is invalid. The message states the problem and the fix.
     """
+    if day_match != "Any":
+        raise ValueError(f"dayMatch {day_match!r} is not supported yet")
     text = expression.strip()
     if text.startswith("@every"):
         return Interval(_parse_interval(text), anchor)
