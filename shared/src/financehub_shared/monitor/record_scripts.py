@@ -19,6 +19,7 @@ such a refusal, because it is denied again when the event is sent again. If Redi
 as a whole, and its events can be sent again.
 """
 
+from financehub_shared.monitor.failure_scripts import LUA_FAILURES
 from financehub_shared.redis import keys, queue_keys
 from financehub_shared.redis.faults import NOPERM, REFUSED_WRITES
 from financehub_shared.redis.lua import lua_field_names, lua_key_function
@@ -42,17 +43,18 @@ _REFUSED_WRITES = lua_field_names("refused_writes", sorted(REFUSED_WRITES))
 #: Parts of an error text that concern no single key or value.
 _REFUSED = lua_field_names("refused", [*sorted(REFUSED_WRITES), NOPERM, "ACL failure", "can't run this"])
 
-#: Records events. KEYS: set of task names, set of changed schedules, hash of failing schedules. ARGV: retention (s),
-#: number of records kept per task, then the events as JSON. Returns a flat list with the index, from 0, of each event
-#: that was refused in part or as a whole, and the reason.
+#: Records events. KEYS: set of task names, set of changed schedules. ARGV: retention (s), number of records kept per
+#: task, then the events as JSON. Returns a flat list with the index, from 0, of each event that was refused in part or
+#: as a whole, and the reason.
 RECORD = (
     LUA_SCHEDULE_RECORD
+    + LUA_FAILURES
     + LUA_RUN_RECORD
     + _RUN_KEY
     + _REFUSED_WRITES
     + f"local done_kept = {_DONE_KEPT}\n"
     + """
-local tasks, changed, failing = KEYS[1], KEYS[2], KEYS[3]
+local tasks, changed, failing = KEYS[1], KEYS[2], failure_keys.failing
 local retention, kept = tonumber(ARGV[1]), tonumber(ARGV[2])
 local over = {succeeded = true, skipped = true, ['dead-lettered'] = true, lost = true}
 
@@ -119,11 +121,11 @@ local function update_schedule(e)
   redis.call('SADD', changed, e.uid)
   if e.outcome == 'succeeded' then
     redis.call('HSET', e.schedule_key, field.last_success_at, e.finished_at)
-    redis.call('HDEL', failing, e.uid)
+    end_failures(e.uid)
   elseif e.outcome ~= 'skipped' then
     redis.call('HINCRBY', e.schedule_key, field.failures, 1)
     redis.call('HSET', e.schedule_key, field.last_failure_at, e.finished_at)
-    redis.call('HINCRBY', failing, e.uid, 1)
+    fail_in_a_row(e.uid, e.schedule_key, e.error)
   end
 end
 
@@ -208,10 +210,10 @@ return refused
 )
 
 #: Declares runs lost if their worker is gone and their message is in no queue, so no worker can receive it again. KEYS:
-#: set of task names, set of changed schedules, hash of failing schedules. ARGV: latest start (s), now (s). Returns the
-#: number of lost runs.
+#: set of task names, set of changed schedules. ARGV: latest start (s), now (s). Returns the number of lost runs.
 DECLARE_LOST = (
     LUA_SCHEDULE_RECORD
+    + LUA_FAILURES
     + LUA_RUN_RECORD
     + _RUN_KEY
     + _TASK_KEYS
@@ -219,13 +221,16 @@ DECLARE_LOST = (
     + _REFUSED
     + """
 local before, now = ARGV[1], ARGV[2]
+local function raise_if_refused(text)
+  for code in pairs(refused) do
+    if string.find(text, code, 1, true) then error(text, 0) end
+  end
+end
 -- A key of another type must not hide the other runs. Its command has no effect, and its reply is missing.
 local function call(...)
   local reply = redis.pcall(...)
   if type(reply) ~= 'table' or not reply.err then return reply end
-  for code in pairs(refused) do
-    if string.find(reply.err, code, 1, true) then error(reply.err, 0) end
-  end
+  raise_if_refused(reply.err)
 end
 local function is_live_schedule(key)
   local found, registered = pcall(is_registered, key)
@@ -259,7 +264,8 @@ for _, task in ipairs(redis.call('SMEMBERS', KEYS[1])) do
                field.last_run_error, reason, field.last_failure_at, now)
           call('HINCRBY', schedule, field.ended, 1)
           call('HINCRBY', schedule, field.failures, 1)
-          call('HINCRBY', KEYS[3], uid, 1)
+          local ok, failure = pcall(fail_in_a_row, uid, schedule, reason)
+          if not ok then raise_if_refused(type(failure) == 'table' and failure.err or tostring(failure)) end
           call('SADD', KEYS[2], uid)
         end
       end

@@ -168,7 +168,7 @@ class RecordWriter:
         Raises:
             redis.RedisError: Redis does not answer or refuses all writes, so the batch must be sent again.
         """
-        names = [keys.TASKS, keys.SCHEDULES_CHANGED, keys.SCHEDULES_FAILING]
+        names = [keys.TASKS, keys.SCHEDULES_CHANGED]
         try:
             refused = self._script(keys=names, args=[*self._arguments, *batch])
         except redis.ResponseError as error:

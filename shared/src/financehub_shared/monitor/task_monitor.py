@@ -130,7 +130,7 @@ class TaskMonitor:
         Args:
             now: Current time in Unix seconds.
         """
-        names = [keys.TASKS, keys.SCHEDULES_CHANGED, keys.SCHEDULES_FAILING]
+        names = [keys.TASKS, keys.SCHEDULES_CHANGED]
         arguments = [now - LOST_AFTER_SECONDS, now]
         return int(self._or_empty({keys.TASKS: "set"}, lambda: self._declare_lost(keys=names, args=arguments), 0))
 

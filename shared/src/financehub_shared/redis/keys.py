@@ -32,7 +32,7 @@ SCHEDULES = "financehub:schedules"
 SCHEDULE_NAMES = "financehub:schedules:names"
 #: Hash `file:line` → JSON {message, at} of documents that the scheduler refused.
 SCHEDULES_REFUSED = "financehub:schedules:refused"
-#: Hash schedule uid → due time (ms) of the buffered run under `concurrencyPolicy: BufferOne`.
+#: Hash schedule uid → due time (ms) of the next buffered run, under `concurrencyPolicy: BufferOne` and `BufferAll`.
 SCHEDULES_BUFFERED = "financehub:schedules:buffered"
 #: Hash schedule uid → JSON {next: [Unix seconds], problem}: its next runs.
 SCHEDULE_NEXT_RUNS = "financehub:schedules:next-runs"
@@ -42,10 +42,11 @@ SCHEDULE_TRIGGERS = "financehub:schedules:triggers"
 SCHEDULE_BACKFILLS = "financehub:schedules:backfills"
 #: Set of the uids of schedules whose record changed since the status writer last took them out.
 SCHEDULES_CHANGED = "financehub:schedules:changed"
-#: Hash schedule uid → number of consecutive failed runs up to the newest. A schedule whose newest run succeeded is
-#: absent.
+#: Hash schedule uid → number of runs that failed in a row, up to the newest. A schedule is absent if its newest run
+#: succeeded, and until the next failure after an edit or a resumption.
 SCHEDULES_FAILING = "financehub:schedules:failing"
-#: Hash schedule uid → JSON {by, reason, at} of the schedules that are paused.
+#: Hash schedule uid → JSON {by, reason, at, failures} of the schedules that are paused. Only a pause after failures in
+#: a row has `failures`, their number.
 SCHEDULES_PAUSED = "financehub:schedules:paused"
 
 
@@ -143,6 +144,16 @@ def schedule_recent(uid: str) -> str:
 def schedule_backlog(uid: str) -> str:
     """List of one schedule's unfinished run ids under `Allow` and `Replace`, oldest first. See `enqueue.lua`."""
     return f"financehub:schedule:{uid}:backlog"
+
+
+def schedule_buffered(uid: str) -> str:
+    """List of the due times (ms) of one schedule's further buffered runs under `BufferAll`, oldest first.
+
+    The next one is in `SCHEDULES_BUFFERED`. Without it, the list does not count, and the next buffered run deletes it.
+    Deleting the entry in the hash therefore drops all buffered runs of a schedule, also for programs of earlier
+    releases.
+    """
+    return f"financehub:schedule:{uid}:buffered"
 
 
 def schedule_backfills(uid: str) -> str:

@@ -36,7 +36,7 @@ def schedule_types(
     types = dict(_FLEET)
     for uid in uids:
         types |= {keys.schedule(uid): "hash", keys.schedule_recent(uid): "list", keys.schedule_backlog(uid): "list"}
-        types[keys.schedule_backfills(uid)] = "list"
+        types |= {keys.schedule_buffered(uid): "list", keys.schedule_backfills(uid): "list"}
     for queue in queues:
         types |= {queue_keys.ready(queue): "list", queue_keys.messages(queue): "hash"}
     return types | {keys.backfill(id): "hash" for id in backfills}

@@ -17,6 +17,7 @@ from financehub_shared.core.errors import InvalidArgumentsError
 from financehub_shared.core.text import one_line
 from financehub_shared.redis import keys
 from financehub_shared.redis.key_types import repaired
+from financehub_shared.redis.lua import lua_key_function
 from financehub_shared.redis.schedule_keys import schedule_types
 from financehub_shared.redis.schedule_record import LUA_SCHEDULE_RECORD
 from financehub_shared.redis.text import LATEST_TIME, decode
@@ -30,10 +31,11 @@ _ENTRY_BYTES = 10_000
 
 #: Adds the entries of schedules that have none. KEYS: paused schedules, buffered runs, then the record of each
 #: schedule. ARGV: the new entry, then the uid of each schedule. Returns [the uids that are no longer registered, the
-#: uids that are now paused]. It changes nothing if any schedule is no longer registered. It drops the buffered run of
+#: uids that are now paused]. It changes nothing if any schedule is no longer registered. It drops the buffered runs of
 #: a paused schedule, as suspending one does.
 _PAUSE = (
     LUA_SCHEDULE_RECORD
+    + lua_key_function("buffered_key", keys.schedule_buffered)
     + """
 local gone, paused = {}, {}
 redis.call('HLEN', KEYS[1])
@@ -45,24 +47,28 @@ if #gone > 0 then return {gone, paused} end
 for i = 2, #ARGV do
   if redis.call('HSETNX', KEYS[1], ARGV[i], ARGV[1]) == 1 then
     redis.call('HDEL', KEYS[2], ARGV[i])
+    redis.call('DEL', buffered_key(ARGV[i]))
     paused[#paused + 1] = ARGV[i]
   end
 end
 return {gone, paused}
 """
 )
-#: Deletes the entries of schedules. KEYS: paused schedules, then the record of each schedule. ARGV: the uid of each.
-#: Returns the uids that were paused. Their due times until now are not caught up, as after a change of the spec.
+#: Deletes the entries of schedules. KEYS: paused schedules, failures in a row, then the record of each schedule. ARGV:
+#: the uid of each. Returns the uids that were paused. Their due times until now are not caught up, and their failures
+#: in a row do not count any more, as after a change of the spec.
 _RESUME = (
     LUA_SCHEDULE_RECORD
     + """
 local time, resumed, registered = redis.call('TIME'), {}, {}
 redis.call('HLEN', KEYS[1])
-for i, uid in ipairs(ARGV) do registered[i] = is_registered(KEYS[i + 1]) end
+redis.call('HLEN', KEYS[2])
+for i, uid in ipairs(ARGV) do registered[i] = is_registered(KEYS[i + 2]) end
 for i, uid in ipairs(ARGV) do
   if redis.call('HDEL', KEYS[1], uid) == 1 then
+    redis.call('HDEL', KEYS[2], uid)
     if registered[i] then
-      redis.call('HSET', KEYS[i + 1], schedule_field.changed_at, string.format('%.3f', time[1] + time[2] / 1000000))
+      redis.call('HSET', KEYS[i + 2], schedule_field.changed_at, string.format('%.3f', time[1] + time[2] / 1000000))
     end
     resumed[#resumed + 1] = uid
   end
@@ -81,19 +87,25 @@ class Pause:
         reason: The user's reason, on one line; empty if the entry is damaged.
         at: Time in Unix seconds; None if the entry is damaged.
         problem: What is wrong with the entry and what to do; empty if nothing is.
+        failures: Number of runs in a row that failed, if FinanceHub paused the schedule because of them
+            (`spec.pauseAfterFailures`); 0 if a user did.
     """
 
     by: str = ""
     reason: str = ""
     at: float | None = None
     problem: str = ""
+    failures: int = 0
 
     def __str__(self) -> str:
+        if self.failures and not self.problem:
+            return f"paused after failures: {self.reason}"
         return self.problem or f"paused by {self.by}: {self.reason}"
 
     def to_json(self) -> str:
         """Return the entry as it is stored."""
-        return json.dumps({"by": self.by, "reason": self.reason, "at": self.at})
+        failures = {"failures": self.failures} if self.failures else {}
+        return json.dumps({"by": self.by, "reason": self.reason, "at": self.at} | failures)
 
     @classmethod
     def from_json(cls, raw: bytes) -> Self:
@@ -119,7 +131,10 @@ class Pause:
             raise ValueError(f"reason is not a text of 1 to {REASON_CHARACTERS} characters")
         if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at <= LATEST_TIME:
             raise ValueError("at is not a time in Unix seconds")
-        return cls(one_line(by), one_line(reason), float(at))
+        failures = fields.get("failures", 0)
+        if isinstance(failures, bool) or not isinstance(failures, int) or failures < 0:
+            raise ValueError("failures is not a number of runs")
+        return cls(one_line(by), one_line(reason), float(at), failures=failures)
 
 
 def new_pause(by: str, reason: str, at: float) -> Pause:
@@ -167,7 +182,7 @@ def remove_pauses(client: "redis.Redis", uids: Sequence[str]) -> list[str]:
         client: Client for the queue Redis, with replies as bytes.
         uids: Uids of the schedules.
     """
-    names = [keys.SCHEDULES_PAUSED, *map(keys.schedule, uids)]
+    names = [keys.SCHEDULES_PAUSED, keys.SCHEDULES_FAILING, *map(keys.schedule, uids)]
     values = [*names, *uids]
     resumed = repaired(client, lambda: schedule_types(uids), lambda: client.eval(_RESUME, len(names), *values))
     return [decode(uid) for uid in resumed]
