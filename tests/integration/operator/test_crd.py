@@ -85,6 +85,7 @@ def test_apply_fills_in_the_documented_defaults(tasks: Tasks) -> None:
         "task": "fetch_news_task",
         "schedule": "@yearly",
         "timeZone": "UTC",
+        "dayMatch": "Any",
         "suspend": False,
         "concurrencyPolicy": "Forbid",
         "catchUp": "Latest",

@@ -11,6 +11,8 @@ from financehub_shared.schedules.listing import ScheduleInfo
 #: a value by default, such as `startTime`, are not in it.
 SPEC_DEFAULTS: Final[Mapping[str, Any]] = {
     "timeZone": "UTC",
+    "dayMatch": "Any",
+    "exclude": [],
     "args": [],
     "kwargs": {},
     "suspend": False,

@@ -67,6 +67,34 @@ ZONE = _rules(
     ),
 )
 
+CLOCK = _rules(
+    (
+        "self.matches('^([01][0-9]|2[0-3]):[0-5][0-9]$')",
+        'is not a time of day; write hours and minutes from "00:00" to "23:59"',
+        "",
+    )
+)
+DATES = _rules(
+    (
+        "self.matches('^([0-9]{4}-)?[0-9]{2}-[0-9]{2}$|^[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9]{4}-[0-9]{2}-[0-9]{2}$')",
+        'is not a date; write it like "2026-12-24", "12-25" or "2026-12-24/2027-01-02"',
+        "",
+    )
+)
+EXCLUSION = _rules(
+    (
+        "has(self.weekdays) || has(self.from) || has(self.to) || has(self.dates) || has(self.holidays)",
+        "the entry is empty; write at least one of weekdays, from and to, dates, holidays",
+        "",
+    ),
+    ("has(self.from) == has(self.to)", "write both from and to, or neither for the whole day", ""),
+    (
+        "!has(self.from) || !has(self.to) || self.from != self.to",
+        "from and to are equal; leave both out to exclude the whole day",
+        ".to",
+    ),
+)
+
 
 def spec(catalog: tuple[str, ...]) -> dict[str, Any]:
     """Return the rules of the whole spec.
@@ -76,7 +104,16 @@ def spec(catalog: tuple[str, ...]) -> dict[str, Any]:
     """
     known = ", ".join(f"'{name}'" for name in catalog)
     return _rules(
-        ("has(self.schedule) != has(self.schedules)", "write exactly one of schedule and schedules", ".schedule"),
+        (
+            "[has(self.schedule), has(self.schedules), has(self.after)].filter(each, each).size() == 1",
+            "write exactly one of schedule, schedules and after",
+            ".schedule",
+        ),
+        (
+            "!has(self.calendarOffsetSeconds) || has(self.calendar)",
+            "calendarOffsetSeconds needs calendar; add one such as XNYS, or remove it",
+            ".calendar",
+        ),
         (
             f"has(self.queue) || self.task in [{known}]",
             f"a task outside the catalog needs a queue; the catalog has {', '.join(catalog)}",

@@ -131,9 +131,12 @@ def compile_schedule(task: ScheduledTask, uid: str) -> Schedule:
     name = f"{task.metadata.namespace}/{task.metadata.name}"
     recurrence = build_recurrence(
         uid,
-        spec.schedules or [spec.schedule or ""],
+        spec.schedules or ([spec.schedule] if spec.schedule else []),
         time_zone=spec.time_zone,
+        day_match=spec.day_match,
+        exclude=[entry.model_dump(mode="json", by_alias=True, exclude_none=True) for entry in spec.exclude],
         calendar=spec.calendar,
+        calendar_offset_seconds=spec.calendar_offset_seconds or 0,
         start_time=spec.start_time,
         end_time=spec.end_time,
         jitter_seconds=spec.jitter_seconds,

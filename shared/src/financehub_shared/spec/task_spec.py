@@ -1,0 +1,250 @@
+"""The model of `spec`: the task, its recurrence and its limits. `kubectl explain` shows the descriptions."""
+
+from typing import Any, Self
+
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from financehub_shared.core.catalog import CATALOG, validate_arguments
+from financehub_shared.core.durations import DAY_SECONDS
+from financehub_shared.core.errors import InvalidArgumentsError
+from financehub_shared.recurrence.calendar import exchanges, load_calendar
+from financehub_shared.recurrence.rules import parse_rule, parse_zone
+from financehub_shared.spec import cel
+from financehub_shared.spec.exclusion import Exclusion
+from financehub_shared.spec.fields import (
+    ActorName,
+    CatchUp,
+    Closed,
+    ConcurrencyPolicy,
+    DateTime,
+    DayMatch,
+    DnsName,
+    QueueName,
+    ScheduleText,
+)
+
+#: Description of `spec.schedule`, which states the whole grammar.
+SCHEDULE = (
+    "When it runs: five cron fields in `timeZone` (minute hour day-of-month month weekday, as in `30 6 * * 1-5`), or "
+    "six with seconds first if the queue is not medium or low; one of `@hourly`, `@daily`, `@weekly`, `@monthly` and "
+    "`@yearly`; an interval such as `@every 2m`, `@every 1h30m` or `@every 1h offset 7m`; or `@open` or `@close`, the "
+    "first opening and the last closing of each day of `calendar`. If both day-of-month and weekday are restricted, "
+    "a day matches if one of them does (OR), unless dayMatch is All. Ranges may wrap, as in `22-6` and `FRI-MON`. The "
+    "day of month may be L (the last), L-2 (two days before the last), 15W (the weekday nearest to the 15th) and LW; "
+    "the weekday may be FRI#2 (the second Friday) and 5L (the last Friday). Intervals count from `startTime` if it is "
+    "set, otherwise from 1970. Set exactly one of schedule, schedules and after."
+)
+
+
+# mypy's plugin adds **kwargs to __init__.
+class ScheduledTaskSpec(Closed):  # type: ignore[no-redef]
+    """The task, its recurrence and its limits."""
+
+    model_config = ConfigDict(json_schema_extra=cel.spec(tuple(CATALOG)))
+
+    task: ActorName = Field(
+        description="The actor to run: a task of the catalog, such as fetch_crypto_prices_task, or any other actor "
+        "that a worker of `queue` has."
+    )
+    queue: QueueName | None = Field(
+        None,
+        description="The queue of its messages. A task of the catalog has a default (high, medium or low); any other "
+        "task requires this field.",
+    )
+    time_zone: str = Field(
+        "UTC",
+        min_length=1,
+        max_length=64,
+        description="IANA time zone of the cron fields, such as America/New_York. A time that is skipped when clocks "
+        "are put forward runs at the end of the gap. A time that occurs twice when they are put back runs once.",
+        json_schema_extra=cel.ZONE,
+    )
+    day_match: DayMatch = Field(
+        DayMatch.ANY,
+        description="How the day of month and the weekday of a cron expression combine if both are restricted, which "
+        "means that neither begins with `*`. Any: a day matches if one of them does, as in cron. All: a day matches "
+        "only if both do, so that `0 9 1-7 * MON` means the first Monday of each month.",
+    )
+    calendar: str | None = Field(
+        None,
+        max_length=8,
+        description="Exchange, such as XNYS, that must be open at the due time, and whose sessions `@open` and "
+        "`@close` mean. Its calendar accounts for weekends, holidays and early closes. FX is the trading week of "
+        "currencies, from Sunday 17:00 to Friday 17:00 in New York.",
+        json_schema_extra={"enum": list(exchanges())},
+    )
+    calendar_offset_seconds: int | None = Field(
+        None,
+        ge=-DAY_SECONDS,
+        le=DAY_SECONDS,
+        description="Moves the sessions of `calendar` by this number of seconds, for `@open` and `@close` and for the "
+        "check whether the exchange is open. 900 with the schedule `@close` means 15 minutes after each close, also "
+        "after an early one.",
+    )
+    schedule: ScheduleText | None = Field(None, description=SCHEDULE)
+    schedules: list[ScheduleText] | None = Field(
+        None,
+        min_length=1,
+        max_length=16,
+        description="Several schedules, as an alternative to schedule. The task runs once whenever at least one of "
+        "them is due.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+    after: DnsName | None = Field(
+        None,
+        description="Name of a ScheduledTask of the same namespace: the task runs after each success of that one. "
+        "Successes within one second give one run. Set exactly one of schedule, schedules and after.",
+    )
+    exclude: list[Exclusion] = Field(
+        [],
+        max_length=16,
+        description="Times that are not due although the schedule names them, by the clocks in `timeZone`. An entry "
+        "excludes a due time to which all of its fields apply. Excluded times count neither as skipped nor as missed.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+    args: list[Any] = Field(
+        [],
+        max_length=64,
+        description="Positional arguments of the actor, as any JSON. The arguments of catalog tasks are checked.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+    kwargs: dict[str, Any] = Field(
+        {},
+        max_length=64,
+        description="Keyword arguments of the actor, as any JSON, such as `symbols: [BTC-USD]`. The arguments of "
+        "catalog tasks are checked.",
+    )
+    suspend: bool = Field(
+        False,
+        description="Suspends the schedule. Nothing is due while it is true, and nothing is caught up when it becomes "
+        "false. A trigger still runs the task.",
+    )
+    suspend_reason: str | None = Field(
+        None, max_length=256, description="Reason for the suspension, which the Suspended condition shows."
+    )
+    concurrency_policy: ConcurrencyPolicy = Field(
+        ConcurrencyPolicy.FORBID,
+        description="The treatment of a run that is due while the previous one is still queued, running or waiting "
+        "for a retry. Allow: it is enqueued. Forbid: it is skipped and counted. Replace: it replaces the previous run "
+        "if that one is still queued; if the previous run is running, both run. BufferOne: one run waits for the end "
+        "of the previous one, and further runs are skipped. BufferAll: all runs wait for their turn, in order, at most "
+        "100 of them (FINANCEHUB_MAX_BACKLOG).",
+    )
+    starting_deadline_seconds: int | None = Field(
+        None,
+        ge=1,
+        le=30 * DAY_SECONDS,
+        description="Maximum delay of a missed run in seconds, and maximum age of its message in the queue before a "
+        "worker skips it. If it is not set, there is no limit.",
+    )
+    catch_up: CatchUp = Field(
+        CatchUp.LATEST,
+        description="The treatment of runs that came due while no scheduler could enqueue them. None: they are counted "
+        "as missed. Latest: the newest one runs, and the others are counted as missed. All: they run in order, at most "
+        "the newest 100. `startingDeadlineSeconds` still applies. Due times before an edit or while the "
+        "schedule was suspended or paused are not caught up.",
+    )
+    jitter_seconds: int = Field(
+        0,
+        ge=0,
+        le=DAY_SECONDS,
+        description="Delays each run by a number of seconds in [0, n). The delay is constant for this resource, so "
+        "that many resources with the same schedule do not all run at the same moment.",
+    )
+    max_queue_depth: int | None = Field(
+        None,
+        ge=0,
+        le=10_000_000,
+        description="Backpressure: a due run is skipped and counted while the queue has more messages than this, "
+        "waiting and in flight. A schedule with concurrencyPolicy Allow, Replace or BufferAll may also have at most "
+        "100 unfinished runs (FINANCEHUB_MAX_BACKLOG); this field can raise that limit up to 1,000.",
+    )
+    retries: int | None = Field(
+        None, ge=0, le=100, description="Maximum number of retries of a failed run. The default is the worker's (5)."
+    )
+    time_limit_seconds: int | None = Field(
+        None,
+        ge=1,
+        le=DAY_SECONDS,
+        description="Seconds after which a run is interrupted. The default is the limit of the actor.",
+    )
+    start_time: DateTime | None = Field(
+        None,
+        description="Nothing is due before this time, such as 2026-12-01T09:00:00Z. Intervals count from it.",
+    )
+    end_time: DateTime | None = Field(None, description="Nothing is due after this time.")
+    max_runs: int | None = Field(
+        None,
+        ge=1,
+        le=1_000_000_000,
+        description="Total number of scheduled runs. Triggers and backfills do not count.",
+    )
+
+    pause_after_failures: int | None = Field(
+        None,
+        ge=1,
+        le=1_000,
+        description="Pauses the schedule after this number of runs in a row that failed permanently or were lost. A "
+        "success starts the count again. `financehub schedules resume NAME` resumes it.",
+    )
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        parse_zone(value)
+        return value
+
+    @field_validator("calendar")
+    @classmethod
+    def _exchange_exists(cls, value: str | None) -> str | None:
+        if value is not None:
+            load_calendar(value)
+        return value
+
+    @field_validator("schedule")
+    @classmethod
+    def _schedule_is_valid(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_rule(value, parse_zone("UTC"))
+        return value
+
+    @field_validator("schedules")
+    @classmethod
+    def _schedules_are_valid(cls, value: list[str] | None) -> list[str] | None:
+        for text in value or ():
+            parse_rule(text, parse_zone("UTC"))
+        return value
+
+    @field_validator("args")
+    @classmethod
+    def _args_are_valid(cls, value: list[Any], info: ValidationInfo) -> list[Any]:
+        _check_arguments(info.data.get("task"), value, {})
+        return value
+
+    @field_validator("kwargs")
+    @classmethod
+    def _kwargs_are_valid(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        _check_arguments(info.data.get("task"), [], value)
+        return value
+
+    @model_validator(mode="after")
+    def _fields_are_consistent(self) -> Self:
+        if [self.schedule, self.schedules, self.after].count(None) != 2:
+            raise ValueError("write exactly one of schedule, schedules and after")
+        if self.calendar_offset_seconds is not None and self.calendar is None:
+            raise ValueError("calendarOffsetSeconds needs calendar; add one such as XNYS, or remove it")
+        if self.task not in CATALOG and self.queue is None:
+            raise ValueError(
+                f"task {self.task!r} is not in the catalog, so queue is required; the catalog has {', '.join(CATALOG)}"
+            )
+        if self.start_time and self.end_time and self.end_time < self.start_time:
+            raise ValueError("endTime is before startTime; swap them")
+        return self
+
+
+def _check_arguments(task: str | None, args: list[Any], kwargs: dict[str, Any]) -> None:
+    if task is not None and task in CATALOG:
+        try:
+            validate_arguments(task, args, kwargs)
+        except InvalidArgumentsError as error:
+            raise ValueError(str(error)) from None
