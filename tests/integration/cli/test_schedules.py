@@ -154,7 +154,7 @@ def test_schedules_pause_with_a_wrong_request_changes_nothing(
 def test_schedules_requests_without_worker_report_their_progress(cli: Any, invoke: Any, scheduler: Path):
     """--no-wait prints the requested run or backfill, and a backfill that is still followed at --timeout exits with 1.
 
-    A backfill that needs an absent worker is not followed. For an unknown name, the registered schedules are listed.
+    A backfill that needs an absent worker is not followed. For an unknown name, a similar one is proposed.
     """
     requested = cli("schedules", "trigger", "coins", "--no-wait")
     assert requested["name"] == "default/coins"
@@ -171,7 +171,7 @@ def test_schedules_requests_without_worker_report_their_progress(cli: Any, invok
     assert "no live worker serves queue 'high'; the backfill waits until one starts" in waiting.stderr
     unknown = invoke("schedules", "trigger", "coin")
     assert unknown.exit_code == 2
-    assert "'coin' is not registered; registered schedules: " in unknown.stderr
+    assert "'coin' is not registered; did you mean default/coins?" in unknown.stderr
 
 
 @pytest.mark.usefixtures("short_absence")
@@ -190,7 +190,7 @@ def test_schedules_backfill_without_scheduler_is_not_followed(invoke: Any, redis
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["show", "coins"], "none (is a scheduler running?)"),
+        (["show", "coins"], "no schedule is registered (is a scheduler running?)"),
         (["backfill", "coins", "--from", "yesterday"], "--from 'yesterday': write a day or time such as"),
         (["backfill", "coins", "--from", "2026-01-02", "--to", "2026-01-01"], "must end in the past"),
         (["backfill", "coins", "--from", "2026-01-01", "--to", "2999-01-01"], "must end in the past"),

@@ -7,11 +7,11 @@ scheduler, and the CLI writes requests that a live scheduler executes.
 from financehub_shared.schedules.listing import (
     UNCLAIMED_SECONDS,
     ScheduleInfo,
-    find_schedules,
     list_schedules,
     refused_schedules,
     show_schedule,
 )
+from financehub_shared.schedules.names import all_schedules, find_schedules
 from financehub_shared.schedules.pauses import Pause
 from financehub_shared.schedules.requests import (
     BACKFILL_TTL_SECONDS,
@@ -25,6 +25,7 @@ __all__ = [
     "UNCLAIMED_SECONDS",
     "Pause",
     "ScheduleInfo",
+    "all_schedules",
     "find_schedules",
     "list_schedules",
     "refused_schedules",

@@ -14,6 +14,7 @@ from financehub_shared.redis import keys
 from financehub_shared.redis.key_types import readable, report_wrong_key
 from financehub_shared.redis.schedule_record import NextRuns, ScheduleOutcome, ScheduleRecord
 from financehub_shared.redis.text import decode, decode_hash
+from financehub_shared.schedules.names import find_schedule
 from financehub_shared.schedules.pauses import Pause
 
 #: No scheduler runs a schedule whose claim is older than this. Claims are renewed every 30 s.
@@ -181,46 +182,6 @@ def _read_message(encoded: str) -> str:
         return str(json.loads(encoded)["message"])
     except DAMAGED:
         return encoded
-
-
-def find_schedule(client: "redis.Redis", name: str) -> tuple[str, str]:
-    """Return the uid and the full name of a schedule.
-
-    Args:
-        client: Client for the queue Redis, with replies as bytes.
-        name: `namespace/name`, or `name` if it is unique.
-
-    Raises:
-        InvalidArgumentsError: There is no schedule with this name, or there are several.
-    """
-    return find_schedules(client, [name])[0]
-
-
-def find_schedules(client: "redis.Redis", names: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the uids and the full names of schedules. See `find_schedule`."""
-    uids = _read_hash(client, keys.SCHEDULE_NAMES)
-    return [_find(uids, name) for name in names]
-
-
-def _find(uids: Mapping[str, str], name: str) -> tuple[str, str]:
-    """Return the uid and the full name of a schedule.
-
-    Args:
-        uids: Full name → uid of all schedules.
-        name: `namespace/name`, or `name` if it is unique.
-    """
-    # A page names up to 1,000 of thousands of schedules, so a full name is looked up.
-    if "/" in name and name in uids:
-        return uids[name], name
-    matches = [full_name for full_name in uids if name in {full_name, full_name.partition("/")[2]}]
-    if len(matches) == 1:
-        return uids[matches[0]], matches[0]
-    if matches:
-        problem = f"{name!r} is in several namespaces: {', '.join(sorted(matches))}"
-    else:
-        known = ", ".join(sorted(uids)) or "none (is a scheduler running?)"
-        problem = f"{name!r} is not registered; registered schedules: {known}"
-    raise InvalidArgumentsError("schedules", "name", problem)
 
 
 def _build_info(

@@ -15,7 +15,7 @@ from financehub_shared.redis.schedule_record import BackfillInfo, new_backfill
 from financehub_shared.redis.server_clock import server_time
 from financehub_shared.redis.text import decode_hash
 from financehub_shared.schedules.backfill_list import remember_backfill
-from financehub_shared.schedules.listing import find_schedule
+from financehub_shared.schedules.names import find_schedule
 
 #: Largest number of triggers that wait for a scheduler. Schedulers take all of them every second.
 MAX_TRIGGERS = 1_000
