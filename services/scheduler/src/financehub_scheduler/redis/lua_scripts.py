@@ -13,6 +13,7 @@ KEY_FUNCTIONS = {
     "schedule_key": keys.schedule,
     "recent_runs_key": keys.schedule_recent,
     "backlog_key": keys.schedule_backlog,
+    "buffered_key": keys.schedule_buffered,
     "schedule_backfills_key": keys.schedule_backfills,
     "backfill_key": keys.backfill,
     "queue_key": queue_keys.ready,
@@ -46,11 +47,11 @@ _PARTS = {
 
 
 def load_script(name: str) -> bytes:
-    """Return the source of a script: the prelude, and `lua/<name>.lua` with its parts.
+    """Return the source of a script: the prelude, what all scripts share, and `lua/<name>.lua` with its parts.
 
     Args:
         name: Name of the script.
     """
     lua = files(__package__).joinpath("lua")
-    parts = ("times", *_PARTS.get(name, (name,)))
+    parts = ("times", "buffer", *_PARTS.get(name, (name,)))
     return _PRELUDE.encode() + b"".join(lua.joinpath(f"{part}.lua").read_bytes() for part in parts)

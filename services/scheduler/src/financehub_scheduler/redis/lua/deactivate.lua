@@ -10,7 +10,7 @@ for _, entry in ipairs(entries) do
   local record = schedule_key(uid)
   if is_registered(record) then
     redis.call('hset', record, schedule_field.fingerprint, fingerprints.deactivated)
-    redis.call('hdel', keys.buffered, uid)
+    drop_buffered_runs(uid)
     redis.call('hset', keys.next_runs, uid, next_runs)
   end
 end

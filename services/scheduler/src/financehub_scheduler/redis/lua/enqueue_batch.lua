@@ -6,6 +6,7 @@ for index, run in ipairs(runs) do
   if is_bounded(run) and not schedules[run.uid].backlog then
     schedules[run.uid].backlog = redis.call('llen', backlog_key(run.uid))
   end
+  if run.policy == 'BufferAll' then redis.call('llen', buffered_key(run.uid)) end
   if not queues[run.queue] then
     redis.call('llen', queue_key(run.queue))
     queues[run.queue] = {ids = {}, bodies = {}, stored = redis.call('hlen', messages_key(run.queue))}

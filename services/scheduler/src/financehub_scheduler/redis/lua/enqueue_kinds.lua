@@ -9,27 +9,37 @@ local function enqueue_scheduled(schedule, run)
   return enqueue(schedule, run, field.runs, schedule.runs, field.last_due_at, seconds(run.due))
 end
 
+-- Returns the outcome of a due run that must wait for others, otherwise nil. Runs that wait already come first. Only an
+-- empty buffer leaves a full queue (`backlog`) to the caller under BufferAll, because a run that waits needs no room yet.
+local function buffer(schedule, run, admission)
+  local waiting, all = buffered_runs(run.uid), run.policy == 'BufferAll'
+  if admission ~= 'overlap' and (waiting == 0 or (admission == 'backlog' and not all)) then return nil end
+  if waiting >= (all and backlog_limit(run) or 1) then return skip(schedule, all and 'backlog' or 'overlap') end
+  -- Those that wait will be counted when they are released.
+  if run.max_runs and schedule.runs + waiting >= run.max_runs then return 'exhausted' end
+  buffer_run(run.uid, run.due)
+  schedule.changed = true
+  return 'buffered'
+end
+
 function kinds.due(schedule, run)
   if run.message == '' then return 'missed' end
   local admission = admit(schedule, run)
-  if run.policy == 'BufferOne' then
-    if admission == 'overlap' then
-      if redis.call('hsetnx', keys.buffered, run.uid, integer(run.due)) == 1 then return 'buffered' end
-      return skip(schedule, admission)
-    end
-    -- At most one run is buffered, and it runs first.
-    if admission == 'go' and redis.call('hexists', keys.buffered, run.uid) == 1 then
-      return skip(schedule, 'overlap')
-    end
-  end
+  local outcome = (run.policy == 'BufferOne' or run.policy == 'BufferAll') and buffer(schedule, run, admission)
+  if outcome then return outcome end
   if admission ~= 'go' then return skip(schedule, admission) end
   return enqueue_scheduled(schedule, run)
 end
 
 function kinds.buffered(schedule, run)
   if redis.call('hget', keys.buffered, run.uid) ~= integer(run.due) then return 'already' end
+  if run.max_runs and schedule.runs >= run.max_runs then
+    drop_buffered_runs(run.uid)
+    schedule.changed = true
+    return 'exhausted'
+  end
   if admit(schedule, run) ~= 'go' then return 'wait' end
-  redis.call('hdel', keys.buffered, run.uid)
+  pop_buffered_run(run.uid)
   return enqueue_scheduled(schedule, run)
 end
 

@@ -64,8 +64,9 @@ for index, entry in ipairs(entries) do
     result, changed = 'changed', now
   end
   if result ~= 'known' then
-    -- The buffered run belongs to the old spec.
+    -- The buffered runs and the failures in a row belong to the old spec.
     outdated[#outdated + 1] = entry.uid
+    redis.call('del', buffered_key(entry.uid))
     redis.call('hset', record, field.uid, entry.uid, field.name, entry.name, field.fingerprint, entry.fingerprint,
       field.spec, entry.spec, field.task, entry.task, field.queue, entry.queue, field.suspended, entry.suspended,
       field.changed_at, changed)
@@ -82,7 +83,10 @@ for index, entry in ipairs(entries) do
   replies[index] = {result, mark_text, changed, pauses[index]}
 end
 
-if #outdated > 0 then redis.call('hdel', keys.buffered, unpack(outdated)) end
+if #outdated > 0 then
+  redis.call('hdel', keys.buffered, unpack(outdated))
+  redis.call('hdel', keys.failing, unpack(outdated))
+end
 if #unpaused > 0 then redis.call('hdel', keys.paused, unpack(unpaused)) end
 if #restored > 0 then redis.call('hset', keys.paused, unpack(restored)) end
 if #new_marks > 0 then redis.call('hset', keys.high_water_marks, unpack(new_marks)) end

@@ -14,7 +14,7 @@ for _, uid in ipairs(uids) do
   redis.call('hset', record, schedule_field.fingerprint, fingerprints.deleted)
   redis.call('expire', record, 3600)
   redis.call('hdel', keys.high_water_marks, uid)
-  redis.call('hdel', keys.buffered, uid)
+  drop_buffered_runs(uid)
   redis.call('hdel', keys.next_runs, uid)
   redis.call('zrem', keys.schedules, uid)
   redis.call('srem', keys.changed, uid)

@@ -1,0 +1,259 @@
+"""Runs under `concurrencyPolicy: BufferAll`: they wait for their turn, and each runs once, in order."""
+
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import redis
+
+from financehub_scheduler.core.changes import Changes
+from financehub_scheduler.redis.enqueuer import RunSubmission
+from financehub_shared.core.clock import ManualClock
+from financehub_shared.operations.schedules import pause_schedules, resume_schedules
+from financehub_shared.redis import keys
+from financehub_shared.schedules import request_backfill
+from support.hand_driven import Scheduler, T, build
+from support.schedules import UID, messages, schedule
+
+ALL = {"concurrencyPolicy": "BufferAll"}
+
+
+def buffered(client: "redis.Redis") -> list[float]:
+    """Return the due times that wait, in order, in seconds after T."""
+    head, further = client.hget(keys.SCHEDULES_BUFFERED, UID), client.lrange(keys.schedule_buffered(UID), 0, -1)
+    return [int(time) / 1000 - T for time in ([head, *further] if head else [])]
+
+
+def counters(scheduler: Scheduler) -> dict[str, int]:
+    """Return the counters of the schedule that are not 0."""
+    names = ("runs", "missed", "skipped_overlap", "skipped_backlog", "skipped_refused")
+    return {name: int(value) for name in names if (value := scheduler.field(UID, name))}
+
+
+async def fill(scheduler: Scheduler, number: int, **spec: Any) -> None:
+    """Make one run active and let others wait, one each minute."""
+    await scheduler.load(schedule(**ALL | spec))
+    for _ in range(number + 1):
+        await scheduler.pass_time(60)
+
+
+def end_active(scheduler: Scheduler, state: str = "succeeded") -> float:
+    """End the only run in the queue, and return its due time in seconds after T."""
+    (message,) = messages(scheduler.client)
+    scheduler.end_run(message["message_id"], state)
+    return float(message["options"]["due_at"] / 1000 - T)
+
+
+async def test_runs_wait_and_each_is_released_after_the_end_of_the_previous_one(scheduler: Scheduler) -> None:
+    """Each step after the end of a run releases the next one, and no step releases one before."""
+    await fill(scheduler, 4)
+    assert buffered(scheduler.client) == [120, 180, 240, 300]
+    ended = []
+    for _ in range(5):
+        for _ in range(2):
+            await scheduler.on_demand.step()
+        ended.append(end_active(scheduler))
+    await scheduler.on_demand.step()
+    assert ended == [60, 120, 180, 240, 300]
+    assert messages(scheduler.client) == []
+    assert not scheduler.client.exists(keys.SCHEDULES_BUFFERED, keys.schedule_buffered(UID))
+    assert counters(scheduler) == {"runs": 5}
+
+
+async def test_due_run_behind_others_waits_although_the_previous_run_has_ended(scheduler: Scheduler) -> None:
+    """A due run does not overtake those that wait, even if it is due before a scheduler has released the next one."""
+    await fill(scheduler, 1)
+    end_active(scheduler)
+    await scheduler.pass_time(60)
+    assert messages(scheduler.client) == []
+    assert buffered(scheduler.client) == [120, 180]
+
+
+@pytest.mark.parametrize("spec", [{}, {"maxQueueDepth": 3}, {"maxQueueDepth": 150}])
+async def test_waiting_runs_are_bounded_and_further_ones_are_skipped(
+    scheduler: Scheduler, spec: dict[str, int]
+) -> None:
+    """At most 100 runs wait, or more if maxQueueDepth allows it. Further due times are skipped for the backlog."""
+    limit = 151 if spec.get("maxQueueDepth") == 150 else 100
+    demo = schedule(**ALL, **spec)
+    await scheduler.load(demo)
+    due = [RunSubmission(demo, "due", T + 60 * number) for number in range(1, limit + 4)]
+    outcomes = await scheduler.outcomes(*due)
+    assert outcomes == ["enqueued", *["buffered"] * limit, "backlog", "backlog"]
+    assert counters(scheduler) == {"runs": 1, "skipped_backlog": 2}
+    end_active(scheduler)
+    assert await scheduler.outcomes(replace(due[1], kind="buffered")) == ["enqueued"]
+    assert await scheduler.outcomes(RunSubmission(demo, "due", T + 60 * (limit + 4))) == ["buffered"]
+
+
+async def test_max_backlog_setting_bounds_the_waiting_runs(scheduler: Scheduler) -> None:
+    """FINANCEHUB_MAX_BACKLOG is the limit."""
+    scheduler.enqueuer._context["max_backlog"] = 2
+    await fill(scheduler, 4)
+    assert buffered(scheduler.client) == [120, 180]
+    assert counters(scheduler) == {"runs": 1, "skipped_backlog": 2}
+
+
+async def test_full_queue_skips_a_run_as_under_allow_but_not_one_that_waits(scheduler: Scheduler) -> None:
+    """With an empty buffer, maxQueueDepth skips a due run. Runs that wait stay until there is room in the queue."""
+    demo = schedule(**ALL, maxQueueDepth=0)
+    await scheduler.load(demo)
+    scheduler.client.hset("dramatiq:q.msgs", "other", "{}")
+    assert await scheduler.outcomes(RunSubmission(demo, "due", T + 60)) == ["backlog"]
+    scheduler.client.hdel("dramatiq:q.msgs", "other")
+    runs = [RunSubmission(demo, "due", T + 60 * number) for number in (2, 3, 4)]
+    assert await scheduler.outcomes(*runs[:2]) == ["enqueued", "buffered"]
+    end_active(scheduler)
+    scheduler.client.hset("dramatiq:q.msgs", "other", "{}")
+    assert await scheduler.outcomes(replace(runs[1], kind="buffered"), runs[2]) == ["wait", "buffered"]
+    assert buffered(scheduler.client) == [180, 240]
+    scheduler.client.hdel("dramatiq:q.msgs", "other")
+    assert await scheduler.outcomes(replace(runs[1], kind="buffered")) == ["enqueued"]
+
+
+@pytest.mark.parametrize(
+    "change", ["edit", "suspend", "other policy", "pause", "pause of an earlier release", "delete"]
+)
+async def test_change_drops_all_waiting_runs_and_counts_nothing(scheduler: Scheduler, change: str) -> None:
+    """Whatever drops the buffered run under BufferOne drops all of them, and later runs wait as if there were none."""
+    await fill(scheduler, 3)
+    before = counters(scheduler)
+    match change:
+        case "pause":
+            pause_schedules(scheduler.client, ["demo"], "maintenance", "alice")
+            resume_schedules(scheduler.client, ["demo"])
+            await scheduler.load(schedule(**ALL))
+        case "pause of an earlier release":
+            scheduler.client.hdel(keys.SCHEDULES_BUFFERED, UID)
+        case "delete":
+            scheduler.engine.apply(Changes(removed=[UID]))
+            await scheduler.step_until_idle()
+            assert not scheduler.client.exists(keys.schedule_buffered(UID))
+            await scheduler.load(schedule(**ALL))
+            before = {}
+        case _:
+            spec = {
+                "edit": {"retries": 1},
+                "suspend": {"suspend": True},
+                "other policy": {"concurrencyPolicy": "Forbid"},
+            }
+            await scheduler.load(schedule(**ALL | spec[change]), keep_known_state=False)
+            if change != "edit":
+                await scheduler.load(schedule(**ALL), keep_known_state=False)
+    end_active(scheduler)
+    await scheduler.on_demand.step()
+    assert messages(scheduler.client) == []
+    assert counters(scheduler) == before
+    demo, start = scheduler.engine.states[UID].schedule, scheduler.clock.now()
+    runs = [RunSubmission(demo, "due", start + 10 * number) for number in (1, 2, 3)]
+    scheduler.clock.advance(60)
+    assert await scheduler.outcomes(*runs) == ["enqueued", "buffered", "buffered"]
+    assert buffered(scheduler.client) == [run.due - T for run in runs[1:]]
+
+
+async def test_waiting_runs_survive_the_restart_of_every_scheduler(scheduler: Scheduler, redis_url: str) -> None:
+    """A new scheduler releases what an earlier one let wait."""
+    await fill(scheduler, 3)
+    later = build(redis_url, ManualClock(scheduler.clock.now()), scheduler.client)
+    await later.load(schedule(**ALL))
+    ended = []
+    for _ in range(4):
+        ended.append(end_active(scheduler))
+        await later.on_demand.step()
+    assert ended == [60, 120, 180, 240]
+    await later.connection.aclose()
+
+
+@pytest.mark.parametrize(("max_runs", "released"), [(1, []), (2, [120]), (3, [120, 180])])
+async def test_max_runs_counts_waiting_runs_when_they_are_released(
+    scheduler: Scheduler, max_runs: int, released: list[float]
+) -> None:
+    """Exactly maxRuns runs are enqueued, and no run waits that will never be enqueued."""
+    await fill(scheduler, 4, maxRuns=max_runs)
+    assert buffered(scheduler.client) == released
+    ended = []
+    for _ in range(max_runs):
+        ended.append(end_active(scheduler))
+        await scheduler.on_demand.step()
+    assert ended == [60, *released]
+    assert messages(scheduler.client) == []
+    assert counters(scheduler) == {"runs": max_runs}
+
+
+async def test_waiting_run_beyond_max_runs_is_dropped(scheduler: Scheduler) -> None:
+    """If more runs wait than maxRuns allows, for example after another program changed the count, they are dropped."""
+    await fill(scheduler, 3, maxRuns=10)
+    scheduler.client.hset(keys.schedule(UID), "runs", 10)
+    end_active(scheduler)
+    await scheduler.on_demand.step()
+    assert messages(scheduler.client) == []
+    assert buffered(scheduler.client) == []
+
+
+async def test_triggers_and_backfills_do_not_change_the_order_of_waiting_runs(scheduler: Scheduler) -> None:
+    """A trigger is skipped while a run is active, a backfill waits, and neither costs a waiting run."""
+    await fill(scheduler, 3)
+    demo = scheduler.engine.states[UID].schedule
+    assert await scheduler.outcomes(RunSubmission(demo, "annotation", T, fence="x")) == ["overlap"]
+    start = 1_790_000_040.0
+    request_backfill(scheduler.client, "demo", start, start + 60)
+    ended = []
+    for _ in range(8):
+        await scheduler.on_demand.step()
+        if messages(scheduler.client):
+            ended.append(end_active(scheduler))
+    assert [time for time in ended if time > 0] == [60, 120, 180, 240]
+    assert [time + T for time in ended if time <= 0] == [start, start + 60]
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_any_interleaving_runs_each_due_time_once_and_in_order(
+    scheduler: Scheduler, second: Scheduler, seed: int
+) -> None:
+    """With two schedulers, ends of runs and submissions at any moment, every due time runs once or is counted as
+    skipped, in order, and never beside another one.
+    """
+    chance = random.Random(seed)
+    demo, limit = schedule(**ALL), chance.choice([1, 2, 5])
+    for each in (scheduler, second):
+        each.enqueuer._context["max_backlog"] = limit
+        await each.load(demo)
+    number, expected, active = 0, list[float](), list[float]()
+    ran = []
+    for _ in range(120):
+        each = chance.choice([scheduler, second])
+        match chance.choice(["due", "due again", "end", "release", "release"]):
+            case "due":
+                number += 1
+                outcome = await each.outcomes(RunSubmission(demo, "due", T + number))
+                waiting = len(expected)
+                if waiting < limit or not (active or waiting):
+                    assert outcome == ["buffered" if active or waiting else "enqueued"]
+                    (expected if active or waiting else active).append(number)
+                else:
+                    assert outcome == ["backlog"]
+            case "due again" if number:
+                assert await each.outcomes(RunSubmission(demo, "due", T + number)) == ["already"]
+            case "end" if active:
+                ran.append(end_active(each))
+                assert ran[-1:] == active
+                active = []
+            case "release":
+                await each.on_demand.step()
+                if expected and not active:
+                    active = [expected.pop(0)]
+        assert scheduler.due() == active
+        assert buffered(scheduler.client) == expected
+    assert ran == sorted(set(ran))
+    assert counters(scheduler)["runs"] == len(ran) + len(active)
+    assert counters(scheduler).get("skipped_backlog", 0) == number - len(ran) - len(active) - len(expected)
+
+
+async def test_list_of_another_type_is_set_aside(scheduler: Scheduler) -> None:
+    """A key that another program replaced costs the runs that were in it, and later ones wait as usual."""
+    await fill(scheduler, 2)
+    scheduler.client.delete(keys.schedule_buffered(UID))
+    scheduler.client.set(keys.schedule_buffered(UID), "x")
+    await scheduler.pass_time(60)
+    assert buffered(scheduler.client) == [120, 240]
