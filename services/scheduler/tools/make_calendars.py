@@ -4,7 +4,7 @@
 Processes that compute due times read this file, because exchange_calendars takes 113 MB of memory.
 
 Usage: make_calendars.py [FIRST LAST], the first and last date to include. The default is from January 1 of last year to
-the end of the fifth year from now.
+the end of the fifth year from now. An exchange that announces its holidays later ends earlier.
 """
 
 import json
@@ -20,8 +20,10 @@ import pandas as pd
 EXCHANGES = (
     *("XNYS", "XNAS", "XTSE"),
     *("XLON", "XETR", "XPAR", "XAMS", "XBRU", "XLIS", "XMIL", "XMAD", "XSWX", "XSTO"),
-    *("XTKS", "XHKG", "XASX"),
+    *("XTKS", "XHKG", "XASX", "XKRX", "XSHG", "XBOM", "XSES"),
 )
+#: The trading week of currencies, which has no holidays: New York defines its beginning and its end.
+FX = {"zone": "America/New_York", "week": {"sunday": "17:00", "friday": "17:00"}, "holidays": []}
 TARGET = Path(__file__).parents[3] / "shared/src/financehub_shared/recurrence/calendars.json"
 
 EDGES = ("open", "break_start", "break_end", "close")
@@ -32,12 +34,15 @@ def build(first: date, last: date) -> dict[str, Any]:
     return {
         "first": first.isoformat(),
         "last": last.isoformat(),
-        "exchanges": {name: _exchange(name, first, last) for name in sorted(EXCHANGES)},
+        "exchanges": {"FX": FX} | {name: _exchange(name, first, last) for name in sorted(EXCHANGES)},
     }
 
 
 def _exchange(name: str, first: date, last: date) -> dict[str, Any]:
-    calendar = exchange_calendars.get_calendar(name, start=first, end=last)
+    # The holidays of some exchanges, such as those of China, are only known for the years that they have announced.
+    known = exchange_calendars.calendar_utils.global_calendar_dispatcher.get_calendar(name).bound_max()
+    announced = last if known is None else min(last, known.date())
+    calendar = exchange_calendars.get_calendar(name, start=first, end=announced)
     schedule = calendar.schedule
     local = {edge: schedule[edge].dt.tz_convert(calendar.tz).dt.strftime("%H:%M") for edge in schedule.columns}
     days = {
@@ -47,8 +52,9 @@ def _exchange(name: str, first: date, last: date) -> dict[str, Any]:
         )
     }
     regular = json.loads(Counter(json.dumps(hours) for hours in days.values()).most_common(1)[0][0])
-    weekdays = set(pd.bdate_range(first, last).strftime("%Y-%m-%d"))
-    return {
+    weekdays = set(pd.bdate_range(first, announced).strftime("%Y-%m-%d"))
+    shorter = {} if announced == last else {"last": announced.isoformat()}
+    return shorter | {
         "zone": str(calendar.tz),
         "hours": regular,
         "holidays": sorted(weekdays - days.keys()),
@@ -73,7 +79,7 @@ def main() -> None:
         else (date(year - 1, 1, 1), date(year + 5, 12, 31))
     )
     TARGET.write_text(render(build(first, last)), encoding="utf-8")
-    sys.stdout.write(f"{TARGET}: {len(EXCHANGES)} exchanges, {first} to {last}\n")
+    sys.stdout.write(f"{TARGET}: {len(EXCHANGES)} exchanges and FX, {first} to {last}\n")
 
 
 if __name__ == "__main__":

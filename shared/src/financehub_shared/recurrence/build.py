@@ -6,6 +6,7 @@ from typing import Any
 
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.recurrence.calendar import load_calendar
+from financehub_shared.recurrence.exclusions import parse_exclusion
 from financehub_shared.recurrence.recurrence import Recurrence, jitter_offset
 from financehub_shared.recurrence.rules import parse_rule, parse_zone
 
@@ -40,18 +41,18 @@ def build_recurrence(
     Raises:
         ValueError: One of the values is invalid.
     """
-    if exclude:
-        raise ValueError("exclude is not supported yet")
-    if calendar_offset_seconds:
-        raise ValueError("calendarOffsetSeconds is not supported yet")
     zone = parse_zone(time_zone)
     anchor = int(start_time.timestamp()) if start_time else 0
+    if calendar_offset_seconds and not calendar:
+        raise ValueError("calendarOffsetSeconds needs a calendar; add one, such as calendar: XNYS, or remove it")
+    sessions = load_calendar(calendar, calendar_offset_seconds) if calendar else None
     return Recurrence(
-        rules=tuple(parse_rule(text, zone, anchor, day_match=day_match) for text in schedules),
-        calendar=load_calendar(calendar) if calendar else None,
+        rules=tuple(parse_rule(text, zone, anchor, day_match=day_match, calendar=sessions) for text in schedules),
+        calendar=sessions,
         start=start_time.timestamp() if start_time else None,
         end=end_time.timestamp() if end_time else None,
         offset=jitter_offset(uid, jitter_seconds),
+        exclusions=tuple(parse_exclusion(entry, zone) for entry in exclude),
     )
 
 

@@ -1,13 +1,13 @@
-"""The trading sessions of exchanges, from the committed table `calendars.json`, which `make calendars` generates.
+"""The trading sessions of calendars, from the committed table `calendars.json`, which `make calendars` generates.
 
-The package exchange_calendars takes 113 MB of memory. The sessions of several years take 60 kB.
+The package exchange_calendars takes 113 MB of memory. The sessions of several years take 100 kB.
 """
 
 import json
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -23,21 +23,33 @@ class CalendarHorizonError(ConfigError):
     """The committed table does not include the day. An unknown day never counts as open."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Calendar:
-    """The sessions of one exchange.
+    """The sessions of one calendar.
 
     Args:
-        name: ISO 10383 market code (`XNYS`).
+        name: ISO 10383 market code (`XNYS`), or `FX`.
+        zone: Time zone of the exchange.
         opens, closes: Start and end of every session, Unix seconds, ascending. A lunch break divides a day into two.
+        day_opens, day_closes: First opening and last closing of every session day, Unix seconds, ascending.
         first, end: Range that the table covers, Unix seconds; `end` is exclusive.
+        first_day, last_day: The same range as days of the exchange, both inclusive.
+        holidays: Days from Monday to Friday without a session, as ordinals.
+        moved_by: Seconds by which the sessions are later than those of the exchange (`calendarOffsetSeconds`).
     """
 
     name: str
+    zone: ZoneInfo
     opens: tuple[int, ...]
     closes: tuple[int, ...]
+    day_opens: tuple[int, ...]
+    day_closes: tuple[int, ...]
     first: int
     end: int
+    first_day: date
+    last_day: date
+    holidays: frozenset[int]
+    moved_by: int = 0
 
     def is_open(self, at: float) -> bool:
         """Whether the exchange is open at `at`. The opening time is inclusive and the closing time exclusive.
@@ -56,20 +68,34 @@ class Calendar:
         """
         index = self._index(at) + 1
         if index == len(self.opens):
-            raise self._beyond()
+            raise self.beyond()
         return self.opens[index]
+
+    def is_holiday(self, day: int) -> bool:
+        """Whether the exchange has no session on a day from Monday to Friday.
+
+        Args:
+            day: The day in the zone of the exchange, as an ordinal.
+
+        Raises:
+            CalendarHorizonError: The table does not cover the day.
+        """
+        if not self.first_day.toordinal() <= day <= self.last_day.toordinal():
+            raise self.beyond()
+        return day in self.holidays
+
+    def beyond(self) -> CalendarHorizonError:
+        """Return the error for a time that the table does not cover."""
+        return CalendarHorizonError(
+            f"calendar {self.name} covers only the days from {self.first_day} to {self.last_day}; use times within "
+            "these days, or, until a release with more days is installed, remove the calendar and exclude the "
+            "holidays as dates"
+        )
 
     def _index(self, at: float) -> int:
         if not self.first <= at < self.end:
-            raise self._beyond()
+            raise self.beyond()
         return bisect_right(self.opens, at) - 1
-
-    def _beyond(self) -> CalendarHorizonError:
-        first, end = (datetime.fromtimestamp(edge, UTC).date() for edge in (self.first, self.end))
-        return CalendarHorizonError(
-            f"calendar {self.name} covers only the days from {first} to before {end}; "
-            "install a newer scheduler or run `make calendars`"
-        )
 
 
 @cache
@@ -79,36 +105,101 @@ def _table() -> Mapping[str, Any]:
 
 
 def exchanges() -> list[str]:
-    """Return the names of the exchanges in the table."""
+    """Return the names of the calendars in the table."""
     return sorted(_table()["exchanges"])
 
 
+def exchanges_with_holidays() -> list[str]:
+    """Return the names of the calendars that have holidays."""
+    return [name for name in exchanges() if _table()["exchanges"][name]["holidays"]]
+
+
 @cache
-def load_calendar(name: str) -> Calendar:
-    """Return the sessions of one exchange.
+def load_calendar(name: str, offset: int = 0) -> Calendar:
+    """Return the sessions of one calendar.
+
+    Args:
+        name: The calendar, such as XNYS.
+        offset: Seconds by which its sessions are moved.
 
     Raises:
-        ValueError: The exchange is not in the table.
+        ValueError: The calendar is not in the table.
     """
-    table = _table()
-    if name not in table["exchanges"]:
+    if name not in _table()["exchanges"]:
         raise ValueError(f"{name!r} is not a known exchange; write one of {', '.join(exchanges())}")
+    if offset:
+        return _moved(load_calendar(name), offset)
+    table = _table()
     entry = table["exchanges"][name]
     zone = ZoneInfo(entry["zone"])
-    first, last = date.fromisoformat(table["first"]), date.fromisoformat(table["last"])
+    first, last = date.fromisoformat(table["first"]), date.fromisoformat(entry.get("last", table["last"]))
+    days = _weeks(entry["week"], first, last) if "week" in entry else _days(entry, first, last)
+    sessions = [[(_timestamp(begin, zone), _timestamp(end, zone)) for begin, end in day] for day in days]
+    midnight, beyond = (_timestamp(datetime.combine(day, time()), zone) for day in (first, last + timedelta(days=1)))
+    return Calendar(
+        name=name,
+        zone=zone,
+        opens=tuple(begin for day in sessions for begin, _ in day),
+        closes=tuple(end for day in sessions for _, end in day),
+        day_opens=tuple(day[0][0] for day in sessions),
+        day_closes=tuple(day[-1][1] for day in sessions),
+        first=midnight,
+        end=beyond,
+        first_day=first,
+        last_day=last,
+        holidays=frozenset(date.fromisoformat(day).toordinal() for day in entry["holidays"]),
+    )
+
+
+#: The local beginning and end of each session of a day.
+_Day = list[tuple[datetime, datetime]]
+
+
+def _days(entry: Mapping[str, Any], first: date, last: date) -> list[_Day]:
+    """Return the sessions of each day of an exchange that has some."""
     holidays, special = set(entry["holidays"]), entry["special"]
-    sessions: list[tuple[int, int]] = []
+    found = []
     for number in range((last - first).days + 1):
         day = first + timedelta(days=number)
         hours = special.get(day.isoformat()) or (
             entry["hours"] if day.weekday() < 5 and day.isoformat() not in holidays else ()
         )
-        sessions.extend((_timestamp(day, opening, zone), _timestamp(day, close, zone)) for opening, close in hours)
-    midnight, beyond = (
-        int(datetime.combine(day, time(), zone).timestamp()) for day in (first, last + timedelta(days=1))
+        if hours:
+            found.append([(_at(day, begin), _at(day, end)) for begin, end in hours])
+    return found
+
+
+def _weeks(week: Mapping[str, str], first: date, last: date) -> list[_Day]:
+    """Return the sessions of a market that is open without a break from Sunday to Friday."""
+    found = []
+    # The first session begins before the first day of the table.
+    sunday = first - timedelta(days=first.isoweekday() % 7)
+    while sunday <= last:
+        found.append([(_at(sunday, week["sunday"]), _at(sunday + timedelta(days=5), week["friday"]))])
+        sunday += timedelta(weeks=1)
+    return found
+
+
+def _moved(calendar: Calendar, offset: int) -> Calendar:
+    opens, closes, day_opens, day_closes = (
+        tuple(edge + offset for edge in edges)
+        for edges in (calendar.opens, calendar.closes, calendar.day_opens, calendar.day_closes)
     )
-    return Calendar(name, tuple(s[0] for s in sessions), tuple(s[1] for s in sessions), midnight, beyond)
+    return replace(
+        calendar,
+        opens=opens,
+        closes=closes,
+        day_opens=day_opens,
+        day_closes=day_closes,
+        first=calendar.first + offset,
+        end=calendar.end + offset,
+        moved_by=offset,
+    )
 
 
-def _timestamp(day: date, clock: str, zone: ZoneInfo) -> int:
-    return int(datetime.combine(day, time.fromisoformat(clock), zone).timestamp())
+def _at(day: date, clock: str) -> datetime:
+    return datetime.combine(day, time.fromisoformat(clock))
+
+
+def _timestamp(local: datetime, zone: ZoneInfo) -> int:
+    return int(local.replace(tzinfo=zone).timestamp())

@@ -100,7 +100,7 @@ def test_calendar_outside_the_table_raises():
     """A day outside the table raises an error that names the table's first and last day."""
     calendar = load_calendar("XNYS")
     for method in (calendar.is_open, calendar.next_open):
-        with pytest.raises(CalendarHorizonError, match="XNYS covers only the days from 2025-01-01 to before"):
+        with pytest.raises(CalendarHorizonError, match="XNYS covers only the days from 2025-01-01 to 2031-12-31"):
             method(calendar.end)
         with pytest.raises(CalendarHorizonError):
             method(calendar.first - 1)

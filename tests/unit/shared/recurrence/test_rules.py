@@ -245,7 +245,7 @@ def test_jitter_offset_of_many_schedules_is_spread_evenly():
         ("0 0 30 2 *", "never comes"),
         ("0 0 31 4,6,9,11 *", "at least one of the months must have that day"),
         ("* * * *", "has 4 fields"),
-        ("0 0 * * * *", "has 6 fields"),
+        ("* * * * * * *", "has 7 fields"),
         ("60 * * * *", "use 0-59"),
         ("* 24 * * *", "use 0-23"),
         ("* * * 13 *", "use 1-12 or JAN-DEC"),
