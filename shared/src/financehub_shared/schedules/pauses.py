@@ -134,7 +134,9 @@ class Pause:
         failures = fields.get("failures", 0)
         if isinstance(failures, bool) or not isinstance(failures, int) or failures < 0:
             raise ValueError("failures is not a number of runs")
-        return cls(one_line(by), one_line(reason), float(at), failures=failures)
+        # escapes make a text longer, and the entry must be readable after it is written again
+        by, reason = one_line(by)[:_USER_CHARACTERS], one_line(reason)[:REASON_CHARACTERS]
+        return cls(by, reason, float(at), failures=failures)
 
 
 def new_pause(by: str, reason: str, at: float) -> Pause:
