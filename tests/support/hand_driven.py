@@ -8,6 +8,7 @@ import redis.asyncio
 from financehub_scheduler.api.schedule import Schedule
 from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.core.engine import Engine
+from financehub_scheduler.core.followers import Followers
 from financehub_scheduler.core.listener import Listeners, SchedulerListener
 from financehub_scheduler.core.next_runs import NextRunPublisher
 from financehub_scheduler.core.on_demand import OnDemandRuns
@@ -15,6 +16,7 @@ from financehub_scheduler.core.pauses import Pauses
 from financehub_scheduler.core.reporter import Reporter
 from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.redis.enqueuer import Enqueuer, EnqueueResult, RunSubmission, encode
+from financehub_scheduler.redis.predecessors import PredecessorReader
 from financehub_scheduler.redis.registry import Registry
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.durations import DAY_SECONDS
@@ -36,6 +38,7 @@ class Scheduler:
     engine: Engine
     on_demand: OnDemandRuns
     pauses: Pauses
+    followers: Followers
     reporter: Reporter
     publisher: NextRunPublisher
     registry: Registry
@@ -130,6 +133,7 @@ def build(
         engine,
         on_demand,
         Pauses(connection, engine, clock),
+        Followers(PredecessorReader(connection), engine, clock),
         reporter,
         publisher,
         registry,

@@ -32,7 +32,7 @@ def resource(name: str = "demo", annotations: dict[str, str] | None = None, **sp
         spec: Fields of the spec.
     """
     defaults: dict[str, Any] = {} if "task" in spec else {"task": "demo_task", "queue": "q"}
-    if "schedules" not in spec:
+    if not {"schedules", "after"} & spec.keys():
         # An every-minute schedule would be due during one test in thirty.
         defaults["schedule"] = "@yearly"
     return {
@@ -52,7 +52,7 @@ def schedule(name: str = "demo", uid: str = UID, annotations: dict[str, str] | N
         annotations: Annotations of the resource.
         spec: Fields of the spec.
     """
-    timing = {} if "schedules" in spec else {"schedule": "@every 1m"}
+    timing = {} if {"schedules", "after"} & spec.keys() else {"schedule": "@every 1m"}
     data = json.dumps(resource(name, annotations, **timing | spec))
     return compile_schedule(ScheduledTask.model_validate_json(data), uid)
 

@@ -115,7 +115,7 @@ class OperatorRig:
 
     async def apply(self, name: str = "demo", annotations: dict[str, str] | None = None, **spec: Any) -> str:
         """Apply a resource, which is due every minute unless `spec` differs, poll, and return its uid."""
-        timing = {} if "schedules" in spec else {"schedule": "@every 1m"}
+        timing = {} if {"schedules", "after"} & spec.keys() else {"schedule": "@every 1m"}
         uid = str(self.tasks.apply(name, annotations, **timing | spec)["metadata"]["uid"])
         await self.poll()
         return uid

@@ -15,6 +15,8 @@ from financehub_scheduler.api.schedule import Schedule
 from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.core.claims import Claims
 from financehub_scheduler.core.engine import Engine
+from financehub_scheduler.core.followers import INTERVAL_SECONDS as FOLLOWERS_SECONDS
+from financehub_scheduler.core.followers import Followers
 from financehub_scheduler.core.health_probe import HealthProbe
 from financehub_scheduler.core.listener import Listeners
 from financehub_scheduler.core.next_runs import PUBLISH_SECONDS, NextRunPublisher
@@ -36,6 +38,7 @@ from financehub_scheduler.periodic import (
     redis_step,
 )
 from financehub_scheduler.redis.enqueuer import Enqueuer
+from financehub_scheduler.redis.predecessors import PredecessorReader
 from financehub_scheduler.redis.registry import CLAIM_INTERVAL_SECONDS, FIND_LOSS_SECONDS, Registry
 from financehub_scheduler.signals import handle_signals, ignore_signals
 from financehub_scheduler.sources.files import FileSource
@@ -183,6 +186,7 @@ async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:
 
     engine = Engine(clock, registry, enqueuer, states, engine_listeners, check_arguments)
     pauses = Pauses(client, engine, clock)
+    followers = Followers(PredecessorReader(client), engine, clock)
     claims = Claims(registry, engine, publisher, states, clock)
     source_checks = (operator.source.liveness, operator.source.startup_problems) if operator else ()
     observability = _build_observability(
@@ -219,6 +223,7 @@ async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:
     redis_steps: list[tuple[float, Step]] = [
         (INTERVAL_SECONDS, run_requests),
         (PAUSES_SECONDS, pauses.step),
+        (FOLLOWERS_SECONDS, followers.step),
         (PUBLISH_SECONDS, publisher.step),
         (CLAIM_INTERVAL_SECONDS, claim),
         (FIND_LOSS_SECONDS, claims.find_loss),

@@ -1,8 +1,9 @@
 """Decides which past due times still run."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from financehub_shared.recurrence.recurrence import Recurrence
 from financehub_shared.spec.scheduled_task import CatchUp
 
 #: With `catchUp: None`, a due time that is at most this late still runs. A busy loop or a takeover by another scheduler
@@ -12,6 +13,15 @@ GRACE_SECONDS = 10
 MAX_CATCH_UP = 100
 #: Missed runs are counted up to this number, so that a frequent schedule does not block the others after a long outage.
 MAX_COUNTED = 1_000
+
+
+class DueTimes(Protocol):
+    """The due times of a schedule: its recurrence, or the successes of its predecessor."""
+
+    @property
+    def offset(self) -> float: ...
+    def newest(self, count: int, after: float, until: float) -> Sequence[float]: ...
+    def count(self, after: float, until: float, limit: int) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +34,18 @@ class CatchUpPlan:
         mark: The high-water mark after this plan; None if nothing was due.
     """
 
-    fire: tuple[int, ...]
+    fire: tuple[float, ...]
     missed: int
-    mark: int | None
+    mark: float | None
 
 
 def plan_catch_up(
-    recurrence: Recurrence, mark: float, now: float, policy: CatchUp, starting_deadline_seconds: float | None
+    recurrence: DueTimes, mark: float, now: float, policy: CatchUp, starting_deadline_seconds: float | None
 ) -> CatchUpPlan:
     """Decide which due times in (mark, now] still run.
 
     Args:
-        recurrence: The recurrence of the schedule.
+        recurrence: The due times of the schedule.
         mark: The high-water mark, Unix seconds.
         now: Unix seconds.
         policy: `spec.catchUp`.

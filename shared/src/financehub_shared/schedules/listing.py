@@ -82,8 +82,8 @@ class ScheduleInfo:
 
     @property
     def recurrence_text(self) -> str:
-        """Its cron expression or interval. Several are separated by a semicolon."""
-        return "; ".join(map(str, self.spec.get("schedules") or [self.spec.get("schedule", "")]))
+        """Its cron expression or interval, or the schedule that it follows. See `recurrence_text`."""
+        return recurrence_text(self.spec)
 
     def is_claimed(self, now: float) -> bool:
         """Whether a live scheduler runs the schedule at `now`, in Unix seconds."""
@@ -97,6 +97,16 @@ class ScheduleInfo:
         """
         is_expected = not (self.suspended or self.is_paused or self.problem)
         return is_expected and bool(self.next_times) and now - self.next_times[0] > LATE_SECONDS
+
+
+def recurrence_text(spec: Mapping[str, Any]) -> str:
+    """Return the cron expression or interval of a spec. Several are separated by a semicolon.
+
+    That of a follower is `after` and the name of its predecessor.
+    """
+    if after := spec.get("after"):
+        return f"after {after}"
+    return "; ".join(map(str, spec.get("schedules") or [spec.get("schedule", "")]))
 
 
 def list_schedules(client: "redis.Redis") -> list[ScheduleInfo]:

@@ -42,7 +42,9 @@ class Schedule:
         uid: Stable UUID that identifies the schedule in Redis.
         name: `namespace/name`.
         task, queue: The task and the queue of its messages.
-        recurrence: Its recurrence.
+        recurrence: Its recurrence. That of a follower has no rules, only limits.
+        after: `namespace/name` of the schedule after whose successes it runs, which makes it a follower; empty if it is
+            none.
         policy: `spec.concurrencyPolicy`.
         catch_up: `spec.catchUp`.
         starting_deadline_seconds: `spec.startingDeadlineSeconds`: maximum delay of a run's start; None for no limit.
@@ -62,6 +64,7 @@ class Schedule:
     task: str
     queue: str
     recurrence: Recurrence
+    after: str
     policy: ConcurrencyPolicy
     catch_up: CatchUp
     starting_deadline_seconds: int | None
@@ -159,6 +162,7 @@ def compile_schedule(task: ScheduledTask, uid: str) -> Schedule:
         task=spec.task,
         queue=queue,
         recurrence=recurrence,
+        after=f"{task.metadata.namespace}/{spec.after}" if spec.after else "",
         policy=spec.concurrency_policy,
         catch_up=spec.catch_up,
         starting_deadline_seconds=spec.starting_deadline_seconds,

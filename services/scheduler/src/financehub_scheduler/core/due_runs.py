@@ -25,7 +25,7 @@ def due_runs(state: ScheduleState, fire_at: float, now: float) -> list[EncodedRu
     schedule = state.schedule
     try:
         decision = plan_catch_up(
-            schedule.recurrence, state.high_water_mark, now, schedule.catch_up, schedule.starting_deadline_seconds
+            state.recurrence, state.high_water_mark, now, schedule.catch_up, schedule.starting_deadline_seconds
         )
     except CalendarHorizonError:
         # The calendar has ended in the meantime. The run whose due time is already known still happens.

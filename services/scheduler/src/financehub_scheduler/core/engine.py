@@ -24,6 +24,7 @@ from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.core.health_probe import LoopHealth
 from financehub_scheduler.core.listener import SchedulerListener
 from financehub_scheduler.core.planner import ArgumentCheck, Planner
+from financehub_scheduler.core.predecessors import Predecessor
 from financehub_scheduler.core.registration import PendingRegistrations
 from financehub_scheduler.core.run_record_batch import DELAY_SECONDS, RunRecordBatch
 from financehub_scheduler.core.state import ScheduleState
@@ -141,6 +142,11 @@ class Engine:
         """Pause or resume a schedule, if it is active. See `Planner.set_pause`."""
         if state := self.states.get(uid):
             self._planner.set_pause(state, paused, resumed_at)
+            self._wake.set()
+
+    def follow(self, uid: str, predecessor: Predecessor, success: float | None) -> None:
+        """Adopt what was found about the predecessor of a follower, if it is active. See `Planner.follow`."""
+        if (state := self.states.get(uid)) and self._planner.follow(state, predecessor, success):
             self._wake.set()
 
     def stop(self) -> None:
@@ -318,7 +324,7 @@ class Engine:
                 # The pause is newer than what `Pauses` has read, which it does again within a second.
                 self._planner.set_pause(state, _NEW_PAUSE, 0.0)
             case EnqueueOutcome.EXHAUSTED:
-                self._planner.stop(state, "maxRuns reached")
+                self._planner.exhaust(state)
             case EnqueueOutcome.AHEAD:
                 self._pause_until_due(state, redis_now=result.time)
             case EnqueueOutcome.MOVED:

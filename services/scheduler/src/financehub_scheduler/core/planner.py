@@ -8,13 +8,17 @@ from financehub_scheduler.api.schedule import Schedule
 from financehub_scheduler.core.due_queue import DueQueue
 from financehub_scheduler.core.due_runs import due_runs
 from financehub_scheduler.core.listener import SchedulerListener
+from financehub_scheduler.core.predecessors import Predecessor
 from financehub_scheduler.core.state import ScheduleState
+from financehub_scheduler.core.successes import with_success
 from financehub_scheduler.redis.enqueuer import EncodedRun, RunSubmission, encode
 from financehub_shared.core.clock import Clock
 from financehub_shared.recurrence.calendar import CalendarHorizonError
 from financehub_shared.schedules import Pause
 
 log = structlog.get_logger(__name__)
+
+_EXHAUSTED = "maxRuns reached"
 
 #: Returns why a schedule's arguments are currently refused; empty if they are valid.
 ArgumentCheck = Callable[[Schedule], str]
@@ -45,6 +49,10 @@ class Planner:
 
     def add(self, state: ScheduleState) -> None:
         """Add a schedule, or replace its state, and plan its next run."""
+        before = self._states.get(state.schedule.uid)
+        if before is not None and before.schedule.fingerprint == state.schedule.fingerprint:
+            # Redis has only the newest success.
+            state.successes, state.predecessor = before.successes, before.predecessor
         self._states[state.schedule.uid] = state
         self.plan_next(state)
 
@@ -78,6 +86,8 @@ class Planner:
         self._due.put(schedule.uid, fire_at)
 
     def _next_due(self, state: ScheduleState) -> float | None:
+        if state.schedule.after:
+            return self._next_success(state)
         try:
             due = state.schedule.recurrence.next_after(state.high_water_mark)
         except CalendarHorizonError as error:
@@ -87,6 +97,38 @@ class Planner:
             return None
         state.problem = "" if due is not None else "no due time is left"
         return due
+
+    def _next_success(self, state: ScheduleState) -> float | None:
+        """Return the next due time of a follower. One that it knows stays due, whatever happens to its predecessor."""
+        state.successes = tuple(due for due in state.successes if due > state.high_water_mark)
+        if state.exhausted:
+            state.problem = _EXHAUSTED
+            return None
+        state.problem = state.predecessor.problem if state.predecessor else ""
+        return state.recurrence.next_after(state.high_water_mark)
+
+    def follow(self, state: ScheduleState, predecessor: Predecessor, success: float | None) -> bool:
+        """Adopt what was found about the predecessor of a follower. Return whether the success is news.
+
+        Args:
+            state: The follower.
+            predecessor: What is known about its predecessor.
+            success: Due time that the newest success gives, Unix seconds; None if no success counts. It may be known
+                or settled.
+        """
+        is_idle = state.schedule.suspended or state.paused or state.exhausted
+        known = state.successes
+        if success is not None and success > state.high_water_mark and not is_idle:
+            state.successes = with_success(known, success)
+        is_new, is_changed = state.successes != known, predecessor != state.predecessor
+        state.predecessor = predecessor
+        # If a later success is planned, or Redis is settling it, planning again changes nothing.
+        if is_new or (is_changed and state.next_run is None):
+            self.plan_next(state)
+        elif is_changed:
+            state.problem = state.refused or predecessor.problem
+            self._listener.next_run_changed(state.schedule.uid)
+        return is_new
 
     def set_pause(self, state: ScheduleState, paused: Pause | None, resumed_at: float) -> None:
         """Pause or resume a schedule. A paused one has no next run, as if it was suspended.
@@ -99,11 +141,13 @@ class Planner:
         if state.paused and not paused:
             state.high_water_mark = max(state.high_water_mark, resumed_at - state.schedule.recurrence.offset)
         state.paused = paused
+        if paused:
+            state.successes = ()
         self.plan_next(state)
 
-    def stop(self, state: ScheduleState, problem: str) -> None:
-        """Stop a schedule, with a reason that listings show."""
-        state.next_run, state.problem = None, problem
+    def exhaust(self, state: ScheduleState) -> None:
+        """Stop a schedule, because `maxRuns` is reached."""
+        state.next_run, state.problem, state.exhausted = None, _EXHAUSTED, True
         self._listener.next_run_changed(state.schedule.uid)
 
     def recheck_arguments(self) -> None:

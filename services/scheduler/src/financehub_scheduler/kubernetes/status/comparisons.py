@@ -88,6 +88,9 @@ class Comparisons:
         state, schedule = self._states.get(resource.uid), resource.schedule
         if state is None or schedule is None or state.superseded_at is not None:
             return None
+        if schedule.after and state.predecessor is None:
+            # Whether it runs is known as soon as its predecessor was looked for, which changes the next run.
+            return None
         return state if state.schedule.fingerprint == schedule.fingerprint else None
 
     def current_status(self, resource: WatchedResource) -> ObservedStatus:

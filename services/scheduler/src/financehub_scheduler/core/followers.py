@@ -1,0 +1,165 @@
+"""Looks for successes of predecessors, and tells the engine: a follower is due at each success of its predecessor.
+
+A follower is a schedule with `spec.after`. Redis has the newest success of every schedule, so any number of schedulers
+may look for it, and a scheduler that starts later finds it. From there on, a success is a due time like any other: the
+high-water mark makes sure that it is settled once.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from financehub_scheduler.core.engine import Engine
+from financehub_scheduler.core.predecessors import Predecessor, cycles_of, in_cycle, missing
+from financehub_scheduler.core.state import ScheduleState
+from financehub_scheduler.core.successes import due_time_of_success
+from financehub_scheduler.redis.enqueuer import AHEAD_LIMIT_SECONDS
+from financehub_scheduler.redis.predecessors import PredecessorReader, PredecessorRecord
+from financehub_shared.core.clock import Clock
+from financehub_shared.core.damage import DAMAGED
+from financehub_shared.recurrence.calendar import CalendarHorizonError
+from financehub_shared.redis.key_types import report_wrong_key
+from financehub_shared.redis.schedule_record import ScheduleField
+
+log = structlog.get_logger(__name__)
+
+#: Successes of one schedule that lie within one reading give its followers one run.
+INTERVAL_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What one step has read.
+
+    Args:
+        records: `namespace/name` → record of each registered predecessor.
+        changed: uid → Unix time since which successes count for a follower.
+        cycles: `namespace/name` → the cycle that the schedule is in.
+        local: `namespace/name` of each active schedule of this scheduler → its predecessor; empty if it has none.
+    """
+
+    records: Mapping[str, PredecessorRecord]
+    changed: Mapping[str, float]
+    cycles: Mapping[str, tuple[str, ...]]
+    local: Mapping[str, str]
+
+
+class Followers:
+    """Reads the newest success of each predecessor once a second.
+
+    Args:
+        reader: Reads predecessors from Redis.
+        engine: Plans the schedules.
+        clock: The clock.
+    """
+
+    def __init__(self, reader: PredecessorReader, engine: Engine, clock: Clock) -> None:
+        self._reader = reader
+        self._engine = engine
+        self._clock = clock
+        #: `namespace/name` → predecessor of each schedule that another scheduler runs, as they were last read.
+        self._foreign: Mapping[str, str] = {}
+        #: The links that were last searched for cycles, and what was found, because they rarely change.
+        self._links: Mapping[str, str] = {}
+        self._cycles: Mapping[str, tuple[str, ...]] = {}
+
+    async def step(self) -> None:
+        """Read what followers wait for, and tell the engine.
+
+        Raises:
+            redis.RedisError: Redis is unavailable; a later step finds the same successes.
+        """
+        states = list(self._engine.states.values())
+        followers = [state for state in states if state.schedule.after and state.superseded_at is None]
+        if not followers:
+            self._foreign = {}
+            return
+        local = {state.schedule.name: state.schedule.after for state in states}
+        # The specs of our own schedules are known.
+        names = {state.schedule.after for state in followers} | set(filter(None, self._foreign.values()))
+        uids = [state.schedule.uid for state in followers]
+        records, changed = await self._reader.read({name: name not in local for name in sorted(names)}, uids)
+        self._foreign = {name: _after(name, record) for name, record in records.items() if name not in local}
+        reading = _Reading(records, changed, self._find_cycles({**self._foreign, **local}), local)
+        for state in followers:
+            # It may have been replaced, removed or paused while Redis was read.
+            if self._engine.states.get(state.schedule.uid) is state:
+                self._tell(state, reading)
+
+    def _find_cycles(self, after: Mapping[str, str]) -> Mapping[str, tuple[str, ...]]:
+        links = {name: predecessor for name, predecessor in after.items() if predecessor}
+        if links != self._links:
+            self._links, self._cycles = links, cycles_of(links)
+        return self._cycles
+
+    def _tell(self, state: ScheduleState, reading: _Reading) -> None:
+        """Tell the engine what a follower has to know about its predecessor, and its newest success if it counts."""
+        schedule = state.schedule
+        record = reading.records.get(schedule.after)
+        predecessor, due = Predecessor(), None
+        if cycle := reading.cycles.get(schedule.name):
+            predecessor = in_cycle(cycle, schedule.name)
+        elif record is None and schedule.after not in reading.local:
+            # Until the source has reported all schedules, the predecessor may be among those that are still to come.
+            if not self._engine.all_registered:
+                return
+            predecessor = missing(schedule.after, reading.local.keys() - {schedule.name})
+        elif record is not None:
+            predecessor = Predecessor(note=_note(record))
+            due = self._due_time(schedule.after, record)
+        end = schedule.recurrence.end
+        if not predecessor.problem and end is not None and self._clock.now() > end:
+            problem = "no due time is left, because spec.endTime has passed; change it, or delete the ScheduledTask"
+            predecessor = Predecessor("NoDueTime", problem)
+        try:
+            is_allowed = due is not None and schedule.recurrence.allows(due)
+        except CalendarHorizonError as error:
+            predecessor, is_allowed = Predecessor("CalendarEnded", str(error)), False
+        counts = is_allowed and due is not None and due > reading.changed.get(schedule.uid, 0.0)
+        if predecessor != state.predecessor:
+            _log_change(state, predecessor)
+        self._engine.follow(schedule.uid, predecessor, due if counts else None)
+
+    def _due_time(self, name: str, record: PredecessorRecord) -> float | None:
+        """Return the due time that the newest success of a predecessor gives; None if there is none."""
+        damage = record.damage
+        if record.last_success_at is not None:
+            if record.last_success_at <= self._clock.now() + AHEAD_LIMIT_SECONDS:
+                return due_time_of_success(record.last_success_at)
+            damage = str(record.last_success_at)
+        if damage:
+            reason = f"{damage[:60]!r} is not a time in Unix seconds up to now; the next success replaces it"
+            remedy = "wait for the next success, or trigger the schedule"
+            report_wrong_key(f"the record of {name} {ScheduleField.LAST_SUCCESS_AT}", reason, remedy=remedy)
+        return None
+
+
+def _after(name: str, record: PredecessorRecord) -> str:
+    """Return the predecessor of a schedule that another scheduler runs; empty if it has none."""
+    if record.is_refused:
+        return ""
+    try:
+        after = json.loads(record.spec or "{}").get("after")
+    except DAMAGED:
+        # Its scheduler reports the damage and writes the spec again.
+        return ""
+    return f"{name.partition('/')[0]}/{after}" if isinstance(after, str) else ""
+
+
+def _note(record: PredecessorRecord) -> str:
+    if record.is_refused:
+        return "its spec is invalid, so it does not run"
+    if record.suspended:
+        return "it is suspended, so only its triggers and backfills succeed"
+    return "it is paused, so only its triggers and backfills succeed" if record.paused else ""
+
+
+def _log_change(state: ScheduleState, predecessor: Predecessor) -> None:
+    name, after = state.schedule.name, state.schedule.after
+    before = state.predecessor.problem if state.predecessor else ""
+    if predecessor.problem and predecessor.problem != before:
+        log.error("schedule_stopped", schedule=name, problem=predecessor.problem)
+    elif before and not predecessor.problem:
+        log.info("predecessor_found", schedule=name, after=after)

@@ -1,0 +1,93 @@
+"""Reads the newest successes of predecessors from Redis."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from redis.asyncio import Redis
+
+from financehub_scheduler.redis.lua_scripts import load_script
+from financehub_shared.core.chunks import chunks
+from financehub_shared.redis.key_types import arepaired
+from financehub_shared.redis.schedule_keys import schedule_types
+from financehub_shared.redis.schedule_record import DEACTIVATED, DELETED
+from financehub_shared.redis.text import decode, read_time
+
+#: Schedules per script, which takes Redis about 1 ms.
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class PredecessorRecord:
+    """What Redis has about a predecessor.
+
+    Args:
+        is_refused: Whether its source currently refuses its spec, so that it does not run.
+        suspended, paused: Whether it is suspended or paused.
+        last_success_at: End of its newest successful run in Unix seconds; None if it has none, or if it is damaged.
+        damage: The stored time if it is damaged; otherwise empty.
+        spec: Its spec as JSON, if it was requested; otherwise empty.
+    """
+
+    is_refused: bool = False
+    suspended: bool = False
+    paused: bool = False
+    last_success_at: float | None = None
+    damage: str = ""
+    spec: str = ""
+
+
+class PredecessorReader:
+    """Reads predecessors and followers, in one round trip per 500 of them.
+
+    Args:
+        client: The queue Redis.
+    """
+
+    def __init__(self, client: "Redis") -> None:
+        self._client = client
+        self._script = client.register_script(load_script("predecessors"))
+
+    async def read(
+        self, predecessors: Mapping[str, bool], followers: Sequence[str]
+    ) -> tuple[dict[str, PredecessorRecord], dict[str, float]]:
+        """Read predecessors, and then the time of the last change of their followers.
+
+        Args:
+            predecessors: `namespace/name` of each predecessor → whether its spec is read.
+            followers: Uids of the followers.
+
+        Returns:
+            The record of each registered predecessor by name, and uid → Unix time of the creation, of the last change
+            of the spec or of the last resumption of each follower.
+
+        Raises:
+            redis.RedisError: Redis did not reply or returned an error.
+        """
+        found: dict[str, PredecessorRecord] = {}
+        for entries in chunks(predecessors.items(), _CHUNK):
+            rows, _ = await self._call(entries, [])
+            found |= {name: record for (name, _), row in zip(entries, rows, strict=True) if (record := _parse(row))}
+        # Afterward, so that a change between the two readings applies to the successes that were read.
+        changed: dict[str, float] = {}
+        for uids in chunks(followers, _CHUNK):
+            _, times = await self._call([], uids)
+            changed |= {uid: read_time(decode(text)) or 0.0 for uid, text in zip(uids, times, strict=True)}
+        return found, changed
+
+    async def _call(self, predecessors: Sequence[Any], followers: Sequence[str]) -> Any:
+        call = partial(self._script, args=[json.dumps(predecessors), json.dumps(followers)])
+        return await arepaired(self._client, schedule_types, call)
+
+
+def _parse(row: Sequence[Any]) -> PredecessorRecord | None:
+    fingerprint, suspended, success, paused, spec = row
+    if fingerprint is None or fingerprint == DELETED.encode():
+        return None
+    text = decode(success)
+    at = read_time(text)
+    return PredecessorRecord(
+        fingerprint == DEACTIVATED.encode(), suspended == b"1", paused == 1, at, "" if at else text, decode(spec)
+    )
