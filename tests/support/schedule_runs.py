@@ -23,15 +23,17 @@ class Runs:
 
     Args:
         client: Client of a Redis that contains the schedule's record.
+        uid: The schedule's uid.
     """
 
-    def __init__(self, client: "redis.Redis") -> None:
+    def __init__(self, client: "redis.Redis", uid: str = UID) -> None:
         self._client = client
+        self._uid = uid
         self._writer = RecordWriter(client, time.monotonic, 3_600)
 
     def new(self, started_at: float = NOW) -> RunEvent:
         """Return the start event of a run on a worker without heartbeats."""
-        scheduled = {options.SCHEDULE: "default/demo", options.SCHEDULE_UID: UID}
+        scheduled = {options.SCHEDULE: "default/demo", options.SCHEDULE_UID: self._uid}
         message: Message[object] = Message("q", "demo_task", (), {}, scheduled)
         return attempt_started(Attempt(MessageProxy(message), attempt_id(message), started_at, 0.0, 300.0), "w-dead")
 
@@ -52,5 +54,5 @@ class Runs:
     @property
     def consecutive_failures(self) -> int | None:
         """The number of consecutive failures, or None if the schedule does not fail."""
-        count = self._client.hget(keys.SCHEDULES_FAILING, UID)
+        count = self._client.hget(keys.SCHEDULES_FAILING, self._uid)
         return None if count is None else int(count)

@@ -17,10 +17,12 @@ from financehub_scheduler.kubernetes.events import correlator, recorder
 from financehub_scheduler.kubernetes.events.drafts import EventDraft
 from financehub_scheduler.kubernetes.events.recorder import EventRecorder
 from financehub_shared.core.clock import ManualClock
+from financehub_shared.operations.schedules import resume_schedules
 from financehub_shared.spec.scheduled_task import BACKFILL, TRIGGER
 from support.events import watched_resource
 from support.hand_driven import T, build
 from support.operator import connect, scheduler_user
+from support.schedule_runs import FAILED, Runs
 from support.schedules import schedule
 from support.status import OperatorRig
 from support.tunnel import Tunnel
@@ -81,6 +83,29 @@ async def test_describe_shows_triggers_skips_and_failures(rig: OperatorRig) -> N
     listed = rig.cluster.kubectl("events", "--for", "st/demo", "-n", rig.tasks.namespace).stdout
     assert all(reason in listed for reason in ("Triggered", "Skipped", "Failed"))
     assert set(requests(rig)) == {"create", "patch"}
+
+
+async def test_schedule_that_failures_paused_has_a_condition_and_one_event(rig: OperatorRig) -> None:
+    """`kubectl describe` shows the last error and how to resume, in the condition and in one Warning."""
+    uid = await rig.apply(pauseAfterFailures=2)
+    await rig.step()
+    runs = Runs(rig.scheduler.client, uid)
+    for number in range(2):
+        runs.end(runs.new(), FAILED, f"ValueError: {number}")
+    for _ in range(2):
+        await rig.scheduler.pauses.step()
+        await rig.step()
+    paused = rig.tasks.condition("Suspended")
+    assert (paused["status"], paused["reason"]) == ("True", "PausedAfterFailures")
+    assert "2 runs in a row failed, the last with: ValueError: 1" in paused["message"]
+    assert rig.tasks.status()["failuresInRow"] == 2
+    (event,) = [event for event in events(rig) if event["reason"] == "PausedAfterFailures"]
+    assert (event["type"], event["message"]) == ("Warning", paused["message"])
+    (name,) = re.findall(r"financehub schedules resume (\S+)$", paused["message"])
+    resume_schedules(rig.scheduler.client, [name])
+    await rig.scheduler.pauses.step()
+    await rig.step()
+    assert rig.tasks.condition("Suspended")["status"] == "False"
 
 
 async def test_refused_spec_has_one_event(rig: OperatorRig) -> None:

@@ -198,3 +198,23 @@ async def test_progress_grows_with_ends_and_skips_only(scheduler: Scheduler) -> 
     assert await progress() == 0
     await scheduler.pass_time(60)
     assert await progress() == 1
+
+
+@pytest.mark.parametrize(("policy", "buffered"), [("BufferAll", 3), ("BufferOne", 1), ("Forbid", 0)])
+async def test_snapshot_counts_waiting_runs_and_failures_in_a_row(
+    scheduler: Scheduler, policy: str, buffered: int
+) -> None:
+    """A status shows how many runs wait and how many failed in a row, and a new waiting run marks the schedule."""
+    await scheduler.load(schedule(concurrencyPolicy=policy))
+    await scheduler.pass_time(60)
+    take_changed(scheduler.client)
+    for _ in range(3):
+        await scheduler.pass_time(60)
+        assert take_changed(scheduler.client) == {UID}
+    scheduler.client.hset(keys.SCHEDULES_FAILING, UID, 4)
+    found = await snapshot(scheduler)
+    assert (found.buffered, found.failures_in_row) == (buffered, 4)
+    scheduler.client.hset(keys.SCHEDULES_FAILING, UID, "x")
+    scheduler.client.hdel(keys.SCHEDULES_BUFFERED, UID)
+    found = await snapshot(scheduler)
+    assert (found.buffered, found.failures_in_row) == (0, 0), "without a next run, none waits; a damaged count is 0"

@@ -86,10 +86,19 @@ class ScheduledTaskStatus(_Part):
     active: int = Field(
         0, description="Number of runs that are queued, running or waiting for a retry, among the newest."
     )
+    buffered: int = Field(
+        0,
+        description="Number of due runs that wait for the previous one (concurrencyPolicy BufferOne and BufferAll).",
+    )
     runs: int = Field(0, description="Number of scheduled runs enqueued.")
     triggered: int = Field(0, description="Number of runs enqueued by triggers.")
     backfilled: int = Field(0, description="Number of runs enqueued by backfills.")
     failures: int = Field(0, description="Number of runs that failed permanently or were lost.")
+    failures_in_row: int = Field(
+        0,
+        description="Number of runs in a row that failed permanently or were lost, since the newest success, edit or "
+        "resumption. At spec.pauseAfterFailures, the schedule is paused.",
+    )
     missed: int = Field(0, description="Number of due times given up because they were too late.")
     skipped: int = Field(0, description="Number of due times skipped because of overlap, backlog or refused arguments.")
     last_skip: LastSkip | None = Field(None, description="The due time that was skipped last.")

@@ -115,3 +115,22 @@ def test_status_with_refused_spec_has_one_event_per_generation() -> None:
     assert draft == ("Warning", "Invalid", "why")
     assert from_status(refused, [ConditionDigest("Ready", "False", 2, WHEN)], has_new_run=False) == []
     assert len(from_status(refused, [ConditionDigest("Ready", "False", 1, WHEN)], has_new_run=False)) == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "number"),
+    [
+        pytest.param([], 1, id="first status"),
+        pytest.param([ConditionDigest("Suspended", "False", 2, WHEN)], 1, id="transition"),
+        pytest.param([ConditionDigest("Suspended", "False", 1, WHEN)], 1, id="transition with an edit"),
+        pytest.param([ConditionDigest("Suspended", "True", 2, WHEN)], 0, id="known"),
+        pytest.param([ConditionDigest("Suspended", "True", 1, WHEN)], 0, id="known before an edit"),
+    ],
+)
+def test_status_with_pause_after_failures_has_one_warning(before: list[ConditionDigest], number: int) -> None:
+    """The pause is one Event, also if the spec is edited while it lasts."""
+    condition = {"type": "Suspended", "status": "True", "observedGeneration": 2, "message": "paused after failures: no"}
+    conditions = {"conditions": [condition | {"reason": "PausedAfterFailures"}]}
+    expected = [("Warning", "PausedAfterFailures", "paused after failures: no")]
+    assert from_status(conditions, before, has_new_run=False) == expected * number
+    assert from_status({"conditions": [condition | {"reason": "Paused"}]}, before, has_new_run=False) == []

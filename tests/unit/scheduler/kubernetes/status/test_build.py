@@ -224,6 +224,21 @@ def test_suspended_of_a_paused_schedule_shows_the_reason(spec: dict[str, Any], e
     assert status["nextScheduleTimes"] == []
 
 
+def test_suspended_of_a_schedule_that_failures_paused_says_how_to_resume_it() -> None:
+    """The reason differs from that of a user's pause, and the message has the last error and the command."""
+    resource = watched(pauseAfterFailures=3)
+    state = state_of(resource)
+    state.paused = Pause("financehub", "3 runs in a row failed, the last with: ValueError: no", T, failures=3)
+    status = to_json(build_status(resource, state, ScheduleSnapshot(failures_in_row=3, buffered=2), NO_STATUS, T))
+    suspended = status["conditions"][1]
+    assert (suspended["type"], suspended["status"], suspended["reason"]) == ("Suspended", "True", "PausedAfterFailures")
+    assert suspended["message"] == (
+        "paused after failures: 3 runs in a row failed, the last with: ValueError: no; correct the cause, then resume it "
+        "with: financehub schedules resume default/demo"
+    )
+    assert (status["failuresInRow"], status["buffered"]) == (3, 2)
+
+
 def test_status_with_long_texts_cuts_them() -> None:
     """Errors are truncated to 300 characters, and problems of a spec to 1,000."""
     outcome = ScheduleOutcome(last_run_id="m", last_run_outcome="dead-lettered", last_run_error="é" * 500)

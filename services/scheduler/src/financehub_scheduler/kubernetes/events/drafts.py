@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from financehub_scheduler.kubernetes.observed_status import ConditionDigest
+from financehub_scheduler.kubernetes.status.conditions import PAUSED_AFTER_FAILURES
 from financehub_scheduler.redis.enqueuer import EnqueueOutcome, RunSubmission
 from financehub_shared.monitor import RunState
 
@@ -94,7 +95,10 @@ def from_status(status: Mapping[str, Any], before: Sequence[ConditionDigest], *,
         message = f"run {last_run['id']} was {last_run['outcome']}: {last_run.get('error', '')}"
         drafts.append(EventDraft("Warning", "Failed", message))
     known = {(condition.type, condition.status, condition.generation) for condition in before}
+    was_suspended = any((condition.type, condition.status) == ("Suspended", "True") for condition in before)
     for condition in status["conditions"]:
+        if condition["reason"] == PAUSED_AFTER_FAILURES and not was_suspended:
+            drafts.append(EventDraft("Warning", condition["reason"], condition["message"]))
         if (condition["type"], condition["status"], condition["observedGeneration"]) in known:
             continue
         # An exhausted schedule has already been reported for the enqueue outcome.

@@ -18,6 +18,8 @@ from financehub_shared.redis.schedule_record import ScheduleRecord
 #: Maximum length of a run's error message and of a spec's problem; longer ones are truncated.
 ERROR_CHARACTERS = 300
 PROBLEM_CHARACTERS = 1_000
+#: Reason of the condition Suspended if `spec.pauseAfterFailures` has paused the schedule.
+PAUSED_AFTER_FAILURES = "PausedAfterFailures"
 
 
 class ConditionValue(NamedTuple):
@@ -120,7 +122,10 @@ def _suspended(schedule: Schedule | None, state: ScheduleState | None) -> Condit
         return ConditionValue("Suspended", "Unknown", "Invalid", "the spec is invalid")
     if not schedule.suspended and state and state.paused:
         message = one_line(str(state.paused), PROBLEM_CHARACTERS)
-        return ConditionValue("Suspended", "True", "Paused", message)
+        if not state.paused.failures:
+            return ConditionValue("Suspended", "True", "Paused", message)
+        remedy = f"correct the cause, then resume it with: financehub schedules resume {schedule.name}"
+        return ConditionValue("Suspended", "True", PAUSED_AFTER_FAILURES, f"{message}; {remedy}")
     if not schedule.suspended:
         return ConditionValue("Suspended", "False", "Active", "spec.suspend is not set")
     reason = json.loads(schedule.spec_json).get("suspendReason") or "spec.suspend is set"

@@ -9,6 +9,7 @@ import structlog
 from redis.asyncio import Redis
 
 from financehub_scheduler.api.status import RECENT
+from financehub_shared.core.chunks import chunks
 from financehub_shared.core.damage import DAMAGED
 from financehub_shared.monitor import RunRecord
 from financehub_shared.redis import keys
@@ -16,7 +17,8 @@ from financehub_shared.redis.key_types import arepaired, readable
 from financehub_shared.redis.run_record import RunField
 from financehub_shared.redis.schedule_keys import schedule_types
 from financehub_shared.redis.schedule_record import BackfillInfo, ScheduleField, ScheduleRecord
-from financehub_shared.redis.text import decode, decode_fields, decode_hash
+from financehub_shared.redis.text import decode, decode_fields, decode_hash, read_count
+from financehub_shared.schedules.waiting import waiting_runs
 
 log = structlog.get_logger(__name__)
 
@@ -56,11 +58,15 @@ class ScheduleSnapshot:
         record: The schedule record.
         recent: Its newest runs, newest first.
         backfill: The backfill that its annotation requests; None if Redis does not know it.
+        buffered: Number of its due runs that wait for the previous one.
+        failures_in_row: Number of its runs that failed in a row, up to the newest.
     """
 
     record: ScheduleRecord = field(default_factory=ScheduleRecord)
     recent: Sequence[RunRecord] = ()
     backfill: BackfillInfo | None = None
+    buffered: int = 0
+    failures_in_row: int = 0
 
 
 async def read_records(client: "Redis", uids: Sequence[str]) -> dict[str, ScheduleRecord]:
@@ -97,21 +103,25 @@ async def read_snapshots(client: "Redis", backfills: Mapping[str, str]) -> dict[
                 pipeline.hmget(keys.schedule(uid), _RECORD_FIELDS)
                 pipeline.lrange(keys.schedule_recent(uid), 0, RECENT - 1)
                 pipeline.hgetall(keys.backfill(backfill))
+                pipeline.hexists(keys.SCHEDULES_BUFFERED, uid)
+                pipeline.llen(keys.schedule_buffered(uid))
+                pipeline.hget(keys.SCHEDULES_FAILING, uid)
             return list(await pipeline.execute())
 
-    rows = await arepaired(client, lambda: schedule_types(backfills, backfills=backfills.values()), read)
-    recent_ids = [[decode(id) for id in recent] for recent in rows[1::3]]
+    replies = await arepaired(client, lambda: schedule_types(backfills, backfills=backfills.values()), read)
+    rows = list(chunks(replies, 6))
+    recent_ids = [[decode(id) for id in row[1]] for row in rows]
     ids = [id for recent in recent_ids for id in recent]
     async with client.pipeline(transaction=False) as pipeline:
         for id in ids:
             pipeline.hmget(keys.run(id), _RUN_FIELDS)
         replies = await pipeline.execute(raise_on_error=False)
         runs = dict(zip(ids, readable(map(keys.run, ids), replies, [None] * len(_RUN_FIELDS)), strict=True))
-    answers = zip(backfills.items(), rows[::3], recent_ids, rows[2::3], strict=True)
+    answers = zip(backfills.items(), rows, recent_ids, strict=True)
     return _parse_all(
         {
-            uid: partial(_snapshot, record, {id: runs[id] for id in recent}, backfill, progress)
-            for (uid, backfill), record, recent, progress in answers
+            uid: partial(_snapshot, row, {id: runs[id] for id in recent}, backfill)
+            for (uid, backfill), row, recent in answers
         }
     )
 
@@ -133,16 +143,12 @@ def _record(row: Sequence[bytes | None]) -> ScheduleRecord | None:
     return record if record.uid else None
 
 
-def _snapshot(
-    row: Sequence[bytes | None],
-    runs: Mapping[str, Sequence[bytes | None]],
-    backfill: str,
-    progress: Mapping[bytes, bytes],
-) -> ScheduleSnapshot | None:
-    if (record := _record(row)) is None:
+def _snapshot(row: Sequence[Any], runs: Mapping[str, Sequence[bytes | None]], backfill: str) -> ScheduleSnapshot | None:
+    fields, _, progress, is_waiting, further, failing = row
+    if (record := _record(fields)) is None:
         return None
     fields_by_id = {id: decode_fields(_RUN_FIELDS, run) for id, run in runs.items()}
     # The records of old runs expire.
     recent = [RunRecord.from_fields(id, fields) for id, fields in fields_by_id.items() if RunField.STATE in fields]
     info = BackfillInfo.from_fields(backfill, decode_hash(progress)) if progress else None
-    return ScheduleSnapshot(record, recent, info)
+    return ScheduleSnapshot(record, recent, info, waiting_runs(is_waiting, further), read_count(decode(failing or b"")))
