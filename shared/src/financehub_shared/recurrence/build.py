@@ -53,6 +53,7 @@ def build_recurrence(
         end=end_time.timestamp() if end_time else None,
         offset=jitter_offset(uid, jitter_seconds),
         exclusions=tuple(parse_exclusion(entry, zone) for entry in exclude),
+        zone=zone,
     )
 
 

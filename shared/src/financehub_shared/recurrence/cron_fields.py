@@ -207,7 +207,8 @@ def _value(text: str, field: _Field, entry: str) -> int:
     if text in field.names:
         return field.names.index(text) + field.first
     # Longer numbers are out of range, and Python refuses to read very long ones.
-    if not text.isascii() or not text.isdigit() or len(text) > 100 or not field.first <= int(text) <= field.last:
+    is_number = text.isascii() and text.isdigit() and len(text.lstrip("0")) <= 100
+    if not is_number or not field.first <= int(text) <= field.last:
         raise _invalid(entry, field)
     return int(text)
 

@@ -23,7 +23,7 @@ _YEARLY = re.compile(r"[0-9]{2}-[0-9]{2}")
 _FIELDS = ("weekdays", "from", "to", "dates", "holidays")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Exclusion:
     """One entry of `spec.exclude`.
 

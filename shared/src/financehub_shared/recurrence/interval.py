@@ -63,6 +63,6 @@ def parse_interval(text: str, anchor: int) -> Interval:
 
 def _seconds(text: str) -> int:
     return sum(
-        (int(number) if len(number) < _DIGITS else 10**_DIGITS) * UNIT_SECONDS[unit]
+        (int(number) if len(number.lstrip("0")) < _DIGITS else 10**_DIGITS) * UNIT_SECONDS[unit]
         for number, unit in _PART.findall(text)
     )

@@ -5,9 +5,11 @@ times.
 """
 
 import hashlib
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS, WEEK_SECONDS
 from financehub_shared.recurrence.calendar import Calendar, CalendarHorizonError
@@ -16,6 +18,7 @@ from financehub_shared.recurrence.interval import Interval
 from financehub_shared.recurrence.rules import Rule
 from financehub_shared.recurrence.sessions import SessionEdge
 
+_UTC = ZoneInfo("UTC")
 #: Windows that are searched backward for the newest due times, shortest first. For frequent schedules, the first
 #: windows are enough.
 _WINDOWS = (
@@ -50,6 +53,7 @@ class Recurrence:
         start, end: First and last possible due time, Unix seconds; None for no limit.
         offset: Seconds after the due time at which the run is enqueued (jitter). It is not part of the run's identity.
         exclusions: Times at which nothing is due.
+        zone: Time zone of the schedule, in which messages name times.
     """
 
     rules: tuple[Rule, ...]
@@ -58,6 +62,9 @@ class Recurrence:
     end: float | None = None
     offset: float = 0.0
     exclusions: tuple[Exclusion, ...] = ()
+    zone: ZoneInfo = _UTC
+    #: Rule → time after which the exclusions leave none of its due times, because that takes long to find out.
+    _never: dict[Rule, float] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def next_after(self, time: float) -> int | None:
         """Return the first due time after `time`, or None if there is none.
@@ -81,7 +88,7 @@ class Recurrence:
             if due is not None and (found is None or due < found):
                 found = due
         if unknown is not None:
-            first, end = self._coverage()
+            first, end = self.coverage()
             # The other rule is due at the end of the calendar or later.
             if time < first or found is None or found >= end:
                 raise unknown
@@ -95,11 +102,15 @@ class Recurrence:
         """Return the first due time of one rule after `time`, or None if there is none."""
         last = _LAST if self.end is None else min(self.end, _LAST)
         calendar = None if isinstance(rule, SessionEdge) else self.calendar
-        attempts = 0
-        given_up: float | None = None
+        if self.exclusions and time >= self._never.get(rule, math.inf):
+            return None
+        begin, attempts, given_up = time, 0, math.inf
         while True:
             due = rule.next_after(time)
-            if due is None or due > last or (given_up is not None and due > given_up):
+            if due is None or due > last:
+                return None
+            if due > given_up:
+                self._never[rule] = begin
                 return None
             if calendar is not None and not calendar.is_open(due):
                 attempts += 1
@@ -111,7 +122,7 @@ class Recurrence:
             until = self._excluded_until(due)
             if until is None:
                 return due
-            if given_up is None:
+            if given_up == math.inf:
                 given_up = max(time, *(each.last_date or time for each in self.exclusions)) + _MAX_EXCLUDED
             time = max(due, until - 1)
 
@@ -123,7 +134,7 @@ class Recurrence:
                 return until
         return None
 
-    def _coverage(self) -> tuple[float, float]:
+    def coverage(self) -> tuple[float, float]:
         """Return the range that all calendars cover, Unix seconds; its end is exclusive."""
         calendars = [
             calendar
@@ -156,7 +167,7 @@ class Recurrence:
                 due = self.next_after(due)
         except CalendarHorizonError:
             # The calendar covers the range, so only a due time beyond the range can be unknown.
-            first, end = self._coverage()
+            first, end = self.coverage()
             if until >= end or after < first:
                 raise
 

@@ -1,5 +1,6 @@
 """The lines of a schedule: cron expressions, their aliases, intervals, `@open` and `@close`."""
 
+import re
 from functools import lru_cache
 from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -19,6 +20,7 @@ ALIASES = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
+_PLAIN = re.compile(r"[\x20-\x7e\t\n\r\f]*")
 _DAY_MATCHES = ("Any", "All")
 
 
@@ -59,6 +61,11 @@ def parse_rule(
     if day_match not in _DAY_MATCHES:
         raise ValueError(f"dayMatch {day_match!r} is unknown; write Any or All")
     text = expression.strip()
+    if not _PLAIN.fullmatch(text):
+        raise ValueError(
+            f"{text!r} has a character that no schedule has, such as a long dash or a special space; type it again "
+            "with plain hyphens and spaces"
+        )
     if text.startswith("@every"):
         return parse_interval(text, anchor)
     if text in {OPEN, CLOSE}:

@@ -1,0 +1,95 @@
+"""Finds the lines of a schedule that can never be due, and says why.
+
+A line that names no day at all, such as 31 February, is refused when it is parsed. The lines that are found here are
+valid, but the calendar or the exclusions of the schedule remove all of their due times.
+"""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+from financehub_shared.core.durations import DAY_SECONDS
+from financehub_shared.recurrence.calendar import Calendar, CalendarHorizonError
+from financehub_shared.recurrence.exclusions import WEEKDAYS
+from financehub_shared.recurrence.recurrence import Recurrence
+from financehub_shared.recurrence.rules import Rule
+from financehub_shared.recurrence.sessions import SessionEdge
+
+#: Due times of a line from which its hours are read, and the most hours that a sentence names.
+_DUE_TIMES, _NAMED = 500, 4
+#: Beginning of these due times. Any year with the present rules for clock changes is good.
+_SAMPLE = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+
+
+def problems(recurrence: Recurrence) -> list[str]:
+    """Return one sentence for each line of a schedule that can never be due, with the reason and the remedy.
+
+    Args:
+        recurrence: The recurrence of the schedule.
+    """
+    found = []
+    for rule in recurrence.rules:
+        line = replace(recurrence, rules=(rule,))
+        if recurrence.calendar is not None and not _is_ever_due(replace(line, start=None, end=None, exclusions=())):
+            found.append(_never_open(rule, recurrence.calendar, recurrence.zone))
+        elif not _is_ever_due(line) and _is_ever_due(replace(line, exclusions=()), recurrence):
+            hours = "" if isinstance(rule, SessionEdge) else _hours(rule, recurrence.zone)
+            found.append(
+                f"{rule.text!r} is never due, because exclude removes all of its due times{hours}; change the line or "
+                "the entries of exclude"
+            )
+    return found
+
+
+def _is_ever_due(recurrence: Recurrence, covered: Recurrence | None = None) -> bool:
+    """Whether a recurrence has a due time within the range that all calendars cover.
+
+    Args:
+        recurrence: The recurrence.
+        covered: The recurrence whose calendars count; None for the same one.
+    """
+    first, end = (covered or recurrence).coverage()
+    try:
+        due = recurrence.next_after(first)
+    except CalendarHorizonError:
+        return False
+    return due is not None and due < end
+
+
+def _never_open(rule: Rule, calendar: Calendar, zone: ZoneInfo) -> str:
+    elsewhere = "" if zone.key == calendar.zone.key else f", set timeZone: {calendar.zone.key}"
+    return (
+        f"{rule.text!r} is never due, because {calendar.name} is closed at all of its due times{_hours(rule, zone)}; "
+        f"it is open {_sessions(calendar, zone)}: write a time within these hours{elsewhere}, or remove calendar"
+    )
+
+
+def _hours(rule: Rule, zone: ZoneInfo) -> str:
+    """Return the times of a line, such as ` (03:00 and 04:00 UTC)`, or an empty text if they are many."""
+    year = Recurrence((rule,)).due_times(_SAMPLE, _SAMPLE + 366 * DAY_SECONDS)
+    moments = [datetime.fromtimestamp(due, zone) for due in islice(year, _DUE_TIMES)]
+    days = {moment.weekday() for moment in moments}
+    times = sorted({f"{moment:%H:%M}" for moment in moments})
+    if not 1 <= len(times) <= _NAMED:
+        return ""
+    on = f"{' and '.join(WEEKDAYS[day] for day in sorted(days))} " if len(days) <= 2 else ""
+    return f" ({on}{' and '.join(times)} {zone.key})"
+
+
+def _sessions(calendar: Calendar, zone: ZoneInfo) -> str:
+    """Return the usual hours of the sessions in a zone, such as `from 09:30 to 16:00 America/New_York`."""
+    hours = Counter(
+        f"from {_clock(begin, zone, days)} to {_clock(end, zone, days)}"
+        for begin, end in zip(calendar.opens, calendar.closes, strict=True)
+        for days in [end - begin > DAY_SECONDS]
+    )
+    # Early closes and other special hours are rare.
+    usual = sorted(text for text, number in hours.items() if number * 10 >= len(calendar.opens))
+    return f"{' or '.join(usual)} {zone.key}"
+
+
+def _clock(at: int, zone: ZoneInfo, with_day: bool) -> str:
+    moment = datetime.fromtimestamp(at, zone)
+    return f"{WEEKDAYS[moment.weekday()]} {moment:%H:%M}" if with_day else f"{moment:%H:%M}"
