@@ -93,3 +93,18 @@ async def test_full_name_finds_its_schedule_whatever_other_names_are_stored(sche
     scheduler.client.hset(keys.SCHEDULE_NAMES, "another/default/demo", OTHER)
     assert find_schedules(scheduler.client, ["default/demo", "demo"]) == [(UID, "default/demo")] * 2
     assert show_schedule(scheduler.client, "default/demo").uid == UID
+
+
+@pytest.mark.parametrize(("policy", "waiting"), [("BufferAll", 3), ("BufferOne", 1), ("Forbid", 0)])
+async def test_listing_counts_waiting_runs_and_failures_in_a_row(
+    scheduler: Scheduler, policy: str, waiting: int
+) -> None:
+    """Both listings show how many runs wait for the previous one and how many failed in a row, each for its schedule."""
+    await scheduler.load(schedule(concurrencyPolicy=policy), schedule("other", uid=OTHER, schedule="@yearly"))
+    for _ in range(4):
+        await scheduler.pass_time(60)
+    scheduler.client.hset(keys.SCHEDULES_FAILING, mapping={UID: 4, OTHER: "x"})
+    found, other = list_schedules(scheduler.client)
+    assert (found.buffered, found.failures_in_row) == (waiting, 4)
+    assert (other.buffered, other.failures_in_row) == (0, 0)
+    assert found == show_schedule(scheduler.client, "demo")

@@ -16,6 +16,7 @@ from financehub_shared.redis.schedule_record import NextRuns, ScheduleOutcome, S
 from financehub_shared.redis.text import decode, decode_hash
 from financehub_shared.schedules.names import find_schedule
 from financehub_shared.schedules.pauses import Pause
+from financehub_shared.schedules.waiting import waiting_runs
 
 #: No scheduler runs a schedule whose claim is older than this. Claims are renewed every 30 s.
 UNCLAIMED_SECONDS = 90
@@ -24,6 +25,8 @@ UNCLAIMED_SECONDS = 90
 LATE_SECONDS = 60
 #: Number of schedules that are read in one round trip.
 _CHUNK = 500
+#: Hashes with a value per schedule, which are read with the records of many.
+_SHARED = (keys.SCHEDULE_NEXT_RUNS, keys.SCHEDULES_PAUSED, keys.SCHEDULES_BUFFERED, keys.SCHEDULES_FAILING)
 #: Number of newest runs that are listed for each schedule.
 _RECENT_RUNS = 10
 
@@ -49,6 +52,8 @@ class ScheduleInfo:
         outcome: The outcomes of its runs.
         recent: Ids of its newest runs, newest first, at most 10.
         paused: Who paused it, why and when; None if it is not paused.
+        buffered: Number of due runs that wait for the previous one.
+        failures_in_row: Number of its runs that failed in a row, up to the newest, since the last edit or resumption.
     """
 
     uid: str
@@ -69,6 +74,8 @@ class ScheduleInfo:
     outcome: ScheduleOutcome
     recent: tuple[str, ...]
     paused: Pause | None = None
+    buffered: int = 0
+    failures_in_row: int = 0
 
     @property
     def is_paused(self) -> bool:
@@ -123,19 +130,25 @@ def list_schedules(client: "redis.Redis") -> list[ScheduleInfo]:
         with client.pipeline(transaction=False) as pipeline:
             pipeline.hmget(keys.SCHEDULE_NEXT_RUNS, [uid for uid, _ in chunk])
             pipeline.hmget(keys.SCHEDULES_PAUSED, [uid for uid, _ in chunk])
-            names = [keys.SCHEDULE_NEXT_RUNS, keys.SCHEDULES_PAUSED]
+            pipeline.hmget(keys.SCHEDULES_BUFFERED, [uid for uid, _ in chunk])
+            pipeline.hmget(keys.SCHEDULES_FAILING, [uid for uid, _ in chunk])
+            names = [*_SHARED]
             for uid, _ in chunk:
-                names += [keys.schedule(decode(uid)), keys.schedule_recent(decode(uid))]
-                pipeline.hgetall(names[-2])
-                pipeline.lrange(names[-1], 0, _RECENT_RUNS - 1)
-            next_runs, pauses, *rest = readable(names, pipeline.execute(raise_on_error=False), {})
-        next_runs, pauses = next_runs or [None] * len(chunk), pauses or [None] * len(chunk)
-        rows = zip(chunk, next_runs, pauses, rest[::2], rest[1::2], strict=True)
-        for (uid, claimed_at), next_run, pause, raw, recent in rows:
+                names += [key(decode(uid)) for key in (keys.schedule, keys.schedule_recent, keys.schedule_buffered)]
+                pipeline.hgetall(names[-3])
+                pipeline.lrange(names[-2], 0, _RECENT_RUNS - 1)
+                pipeline.llen(names[-1])
+            replies = readable(names, pipeline.execute(raise_on_error=False), {})
+        next_runs, pauses, buffered, failing = (reply or [None] * len(chunk) for reply in replies[: len(_SHARED)])
+        own = chunks(replies[len(_SHARED) :], 3)
+        for (uid, claimed_at), next_run, pause, first, count, (raw, recent, further) in zip(
+            chunk, next_runs, pauses, buffered, failing, own, strict=True
+        ):
             try:
                 # a schedule may be deleted between the two reads
                 if (record := ScheduleRecord.from_fields(decode_hash(raw))).name:
-                    infos.append(_build_info(record, claimed_at, next_run, recent, pause))
+                    waiting = waiting_runs(first is not None, further)
+                    infos.append(_build_info(record, claimed_at, next_run, recent, pause, waiting, count))
             except DAMAGED as error:
                 key = keys.schedule(decode(uid))
                 report_wrong_key(key, f"it is not the record of a schedule ({type(error).__name__}: {error})")
@@ -160,13 +173,18 @@ def show_schedule(client: "redis.Redis", name: str) -> ScheduleInfo:
         pipeline.lrange(keys.schedule_recent(uid), 0, _RECENT_RUNS - 1)
         pipeline.hget(keys.SCHEDULES_PAUSED, uid)
         names = [keys.SCHEDULES, keys.SCHEDULE_NEXT_RUNS, keys.schedule(uid), keys.schedule_recent(uid)]
-        replies = readable([*names, keys.SCHEDULES_PAUSED], pipeline.execute(raise_on_error=False), {})
-        claimed_at, next_runs, raw, recent, pause = replies
+        names += [keys.SCHEDULES_PAUSED, keys.SCHEDULES_BUFFERED, keys.schedule_buffered(uid), keys.SCHEDULES_FAILING]
+        replies = readable(names, pipeline.execute(raise_on_error=False), {})
+        claimed_at, next_runs, raw, recent, pause, is_waiting, further, failing = replies
     try:
         record = ScheduleRecord.from_fields(decode_hash(raw))
         # an empty value of another program pauses the schedule too
+        pipeline.hexists(keys.SCHEDULES_BUFFERED, uid)
+        pipeline.llen(keys.schedule_buffered(uid))
+        pipeline.hget(keys.SCHEDULES_FAILING, uid)
         paused = pause if isinstance(pause, bytes) else None
-        return _build_info(record, claimed_at or 0.0, next_runs or None, recent, paused)
+        waiting = waiting_runs(is_waiting, further)
+        return _build_info(record, claimed_at or 0.0, next_runs or None, recent, paused, waiting, failing or None)
     except DAMAGED as error:
         problem = (
             f"the record {keys.schedule(uid)} of {name!r} is damaged ({error}); delete it, and a scheduler writes it"
@@ -206,6 +224,8 @@ def _build_info(
     return ScheduleInfo(
         uid=record.uid,
         name=record.name,
+    waiting: int,
+    failing: bytes | None,
         task=record.task,
         queue=record.queue,
         spec=record.spec,
@@ -224,3 +244,5 @@ def _build_info(
         recent=tuple(decode(message_id) for message_id in recent),
         paused=paused,
     )
+        buffered=waiting,
+        failures_in_row=read_count(decode(failing or b"")),
