@@ -7,13 +7,14 @@ import time
 from dataclasses import dataclass
 
 from financehub_cli.exit_codes import ExitCode
-from financehub_cli.follow import absent_worker, wait_for_run
+from financehub_cli.follow import live_processes, wait_for_run
 from financehub_cli.output.formats import readable_price
 from financehub_cli.session import Session
 from financehub_shared.broker.dead_letter_queue import DeadLetterFilter, DeadLetterQueue
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.models import Asset, Quote
 from financehub_shared.core.text import printable
+from financehub_shared.health.presence import missing_worker
 from financehub_shared.monitor import RunState
 from financehub_shared.operations.runs import start_run
 from financehub_shared.worker.build import build_broker
@@ -76,7 +77,7 @@ def try_first_fetch(session: Session, asset: Asset, *, show_progress: bool) -> F
         show_progress: Whether to show the progress on a terminal.
     """
     spec = next(spec for spec in CATALOG.values() if spec.asset_type is asset.type)
-    if problem := _wait_for_worker(session, str(spec.queue)):
+    if problem := _wait_for_worker(session, str(spec.queue), spec.name):
         return FirstFetch(problem=problem)
     broker = build_broker(session.settings, client=session.broker_client)
     # The schedule runs the task again in minutes, so a retry is not needed.
@@ -93,14 +94,14 @@ def try_first_fetch(session: Session, asset: Asset, *, show_progress: bool) -> F
     return FirstFetch(problem=f"the run is {run.state}, see `financehub stats {spec.name}`")
 
 
-def _wait_for_worker(session: Session, queue: str) -> str:
-    """Return the message that no live worker serves a queue, or an empty string as soon as a worker does."""
+def _wait_for_worker(session: Session, queue: str, task: str) -> str:
+    """Return who is missing to run a task of a queue, or an empty string as soon as a worker can run it."""
     limit = time.monotonic() + ABSENCE_SECONDS
-    while problem := absent_worker(session, queue):
+    while absence := missing_worker(live_processes(session), queue, task):
         if time.monotonic() >= limit:
-            break
+            return absence.problem
         time.sleep(POLL_SECONDS)
-    return problem
+    return ""
 
 
 def _delete_letter(session: Session, task: str, message_id: str) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import typer
@@ -15,9 +16,10 @@ from financehub_cli.output.terminal import build_console
 from financehub_cli.session import Session
 from financehub_shared.core.durations import format_duration
 from financehub_shared.core.text import printable
-from financehub_shared.health.checks import SCHEDULER
-from financehub_shared.health.processes import ProcessRegistry
+from financehub_shared.health.presence import Absence, missing_scheduler, missing_worker
+from financehub_shared.health.processes import ProcessInfo, ProcessRegistry
 from financehub_shared.monitor import ACTIVE, RunRecord, RunState
+from financehub_shared.monitor.run_outcome import UNKNOWN_TASK
 from financehub_shared.redis.schedule_record import BackfillInfo
 from financehub_shared.schedules import show_backfill
 from financehub_shared.views.runs import run_view
@@ -40,12 +42,11 @@ def follow_message(session: Session, message: Message[Any], *, no_wait: bool, ti
         as_json: Whether to print JSON.
     """
     id, task = message.message_id, message.actor_name
+    warn_of_absence(missing_worker(live_processes(session), message.queue_name, task), "the run")
     if no_wait:
         queued = RunRecord(id, task, message.queue_name, RunState.QUEUED)
         print_result(CommandResult(run_view(queued), f"{task} queued as {id}"), as_json=as_json)
         return
-    if problem := absent_worker(session, message.queue_name):
-        print_message(f"{problem}; the run waits until one starts")
     follow_run(session, id, task, timeout=timeout, as_json=as_json)
 
 
@@ -87,8 +88,9 @@ def follow_backfill(session: Session, id: str, queue: str, *, timeout: float, as
     with progress or nullcontext():
         while True:
             backfill = show_backfill(session.broker_client, id)
-            problem = absent_scheduler(session) or absent_worker(session, queue)
-            if backfill.enqueued != enqueued or not problem:
+            processes = live_processes(session)
+            absence = missing_scheduler(processes) or missing_worker(processes, queue)
+            if backfill.enqueued != enqueued or not absence:
                 enqueued, absence_limit = backfill.enqueued, time.monotonic() + ABSENCE_SECONDS
             if progress and bar is not None:
                 progress.update(
@@ -100,7 +102,7 @@ def follow_backfill(session: Session, id: str, queue: str, *, timeout: float, as
             if backfill.state not in {"pending", "running"} or time.monotonic() >= limit:
                 return backfill
             if time.monotonic() >= absence_limit:
-                print_message(f"{problem}; the backfill waits until one starts")
+                warn_of_absence(absence, "the backfill")
                 return backfill
             time.sleep(POLL_SECONDS)
 
@@ -121,6 +123,8 @@ def wait_for_run(session: Session, message_id: str, task: str, *, timeout: float
     with console.status(f"{task} …") if console.is_terminal and show_progress else nullcontext() as progress:
         while True:
             run = session.monitor.get_run(message_id) or run
+            if run.task == UNKNOWN_TASK:  # the statistics count all tasks under this name that no worker knows
+                run = replace(run, task=task)
             if run.state not in ACTIVE:
                 return run
             if time.monotonic() >= limit:
@@ -133,17 +137,20 @@ def wait_for_run(session: Session, message_id: str, task: str, *, timeout: float
             time.sleep(POLL_SECONDS)
 
 
-def absent_scheduler(session: Session) -> str:
-    """Return the message that no scheduler is alive, or an empty string if one is alive."""
-    processes = ProcessRegistry(session.broker_client).live()
-    return "" if any(process.tier == SCHEDULER for process in processes) else "no scheduler is alive"
+def live_processes(session: Session) -> list[ProcessInfo]:
+    """Return the live workers, schedulers and web processes."""
+    return ProcessRegistry(session.broker_client).live()
 
 
-def absent_worker(session: Session, queue: str) -> str:
-    """Return the message that no live worker serves a queue, or an empty string if one does."""
-    processes = ProcessRegistry(session.broker_client).live()
-    served = any(queue in process.queues for process in processes)
-    return "" if served else f"no live worker serves queue {queue!r}"
+def warn_of_absence(absence: Absence | None, work: str) -> None:
+    """Print the line that says which process is missing, if one is.
+
+    Args:
+        absence: The process that is missing.
+        work: The work that waits for it, such as `the run`.
+    """
+    if absence is not None:
+        print_message(absence.sentence(work))
 
 
 def _describe_outcome(run: RunRecord) -> str:

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.redis import keys
 from financehub_shared.worker.actors import declare, enqueue
 from support.observed import ObservedWorker
+from support.waiting import eventually
 
 TASK = "fetch_crypto_prices_task"
 REASON = "binance: not-found: Binance does not list the pair XUSDT; kraken: not-found: X is perhaps delisted"
@@ -72,6 +74,54 @@ def test_run_without_worker_reports_it_and_ends_at_timeout(invoke: Any, store: R
     assert "no live worker serves queue 'high'; the run waits until one starts" in result.stderr
     assert "queued after 300ms" in result.stderr
     assert time.monotonic() - began < 10
+
+
+def test_run_of_a_task_that_no_worker_knows_is_refused(
+    shell: Any, fleet: ObservedWorker, redis_client: redis.Redis
+) -> None:
+    """The line names the task, the queue and a task that may be meant, and nothing is enqueued (C5)."""
+    with fleet.working():
+        eventually(lambda: redis_client.exists(keys.PROCESSES))
+        unknown = shell("run", "my_task", "--queue", "high")
+        near = shell("run", "brokn", "--queue", "high", "--no-wait")
+        elsewhere = shell("run", "fetch_news_task", "--queue", "high", "--no-wait")
+    assert [result.returncode for result in (unknown, near, elsewhere)] == [2, 2, 2]
+    assert unknown.stderr == (
+        "financehub: no worker of queue 'high' knows my_task; start a worker that declares it; they know broken, "
+        f"{TASK}\n"
+    )
+    assert "no worker of queue 'high' knows brokn; start a worker that declares it; did you mean broken?" in near.stderr
+    assert "no worker of queue 'high' knows fetch_news_task" in elsewhere.stderr
+    assert fleet.monitor.get_all_stats() == {}
+
+
+def test_run_of_an_unknown_task_with_a_worker_of_an_older_release_shows_its_name(
+    shell: Any, fleet: ObservedWorker, redis_client: redis.Redis, cli: Any
+) -> None:
+    """A release that does not announce its tasks may know every task. If it does not, the outcome names the task."""
+    heartbeat: Any = fleet.observers.heartbeat
+    describe = heartbeat._heartbeat._describe
+    heartbeat._heartbeat._describe = lambda: replace(describe(), actors=None)
+    with fleet.working():
+        eventually(lambda: redis_client.exists(keys.PROCESSES))
+        result = shell("run", "my_task", "--queue", "high")
+    assert result.returncode == 1
+    assert "my_task dead-lettered" in result.stdout
+    assert "the worker that received the message does not know the task my_task" in result.stdout
+    (letter,) = cli("dead-letters", "list")
+    assert letter["error"].startswith("the worker that received the message does not know the task my_task; start a")
+
+
+def test_commands_that_enqueue_name_the_missing_worker(invoke: Any, store: RedisStore) -> None:
+    """`run`, also with --no-wait, says who is missing and what to do, and proposes a near queue (C2)."""
+    missing = invoke("run", TASK, "--no-wait")
+    assert missing.exit_code == 0
+    assert missing.stderr == (
+        "financehub: no live worker serves queue 'high'; the run waits until one starts (start a worker for it)\n"
+    )
+    misspelled = invoke("run", TASK, "--queue", "hihg", "--no-wait")
+    assert "no live worker serves queue 'hihg'; the run waits until one starts" in misspelled.stderr
+    assert "did you mean high?" in misspelled.stderr
 
 
 @pytest.mark.parametrize(

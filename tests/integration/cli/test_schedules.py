@@ -156,7 +156,10 @@ def test_schedules_requests_without_worker_report_their_progress(cli: Any, invok
 
     A backfill that needs an absent worker is not followed. For an unknown name, a similar one is proposed.
     """
-    requested = cli("schedules", "trigger", "coins", "--no-wait")
+    told = "no live worker serves queue 'high'; the run waits until one starts (start a worker for it)"
+    triggered = invoke("schedules", "trigger", "coins", "--no-wait", "--json")
+    assert told in triggered.stderr
+    requested = json.loads(triggered.stdout)
     assert requested["name"] == "default/coins"
     eventually(lambda: cli("schedules", "show", "coins")["recent"])
     assert cli("schedules", "show", "coins")["recent"][0]["message_id"] == requested["message_id"]

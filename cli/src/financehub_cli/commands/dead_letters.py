@@ -1,6 +1,7 @@
 """`financehub dead-letters`: lists, shows, requeues and deletes messages that failed permanently."""
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ from rich.console import Group
 
 from financehub_cli.completion import complete_tasks
 from financehub_cli.exit_codes import ExitCode
+from financehub_cli.follow import live_processes
 from financehub_cli.groups import new_group
 from financehub_cli.options import AsJson
 from financehub_cli.output.result import CommandResult, print_result
@@ -17,6 +19,7 @@ from financehub_shared.broker.dead_letter import DeadLetter
 from financehub_shared.broker.dead_letter_queue import MATCH_ALL, DeadLetterFilter, DeadLetterQueue
 from financehub_shared.core.durations import format_duration, parse_duration
 from financehub_shared.core.errors import ConfigError
+from financehub_shared.health.presence import missing_worker
 from financehub_shared.views.dead_letters import dead_letter_view
 
 #: Number of letters for which `requeue` says why they stay.
@@ -87,7 +90,8 @@ def show(id: Id, as_json: AsJson = False) -> None:
 
     JSON: one object with the keys of `dead-letters list`.
     """
-    letter = DeadLetterQueue(Session().broker_client).show(id)
+    session = Session()
+    letter = DeadLetterQueue(session.broker_client).show(id)
     if letter is None:
         raise ConfigError(f"no dead letter has the id {id!r}; `financehub dead-letters list` shows the ids")
     record = dead_letter_view(letter)
@@ -98,7 +102,7 @@ def show(id: Id, as_json: AsJson = False) -> None:
         build_table("failed at", "exception", "error", rows=failures),
         plain_text(letter.traceback or letter.raw, keep_lines=True),
     )
-    print_result(CommandResult(record, content), as_json=as_json)
+    print_result(CommandResult(record, content, _absences(session, [letter])), as_json=as_json)
 
 
 @app.command()
@@ -128,7 +132,8 @@ def requeue(
     selection = _require_selection(_build_filter(ids, queue, task, exception, reason, older_than), every=every)
     _confirm("requeue", letters, selection, confirmed=bool(ids) or yes)
     refused: dict[str, str] = {}
-    _print_changed("requeued", letters.requeue(selection, refused), ids, refused, as_json=as_json)
+    requeued = letters.requeue(selection, refused)
+    _print_changed("requeued", requeued, ids, refused, _absences(session, requeued), as_json=as_json)
 
 
 @app.command()
@@ -156,7 +161,7 @@ def purge(
     letters = DeadLetterQueue(Session().broker_client)
     selection = _require_selection(_build_filter(ids, queue, task, exception, reason, older_than), every=every)
     _confirm("purge", letters, selection, confirmed=bool(ids) or yes)
-    _print_changed("purged", letters.purge(selection), ids, {}, as_json=as_json)
+    _print_changed("purged", letters.purge(selection), ids, {}, [], as_json=as_json)
 
 
 def _build_filter(
@@ -195,8 +200,23 @@ def _confirm(action: str, letters: DeadLetterQueue, selection: DeadLetterFilter,
         raise typer.Exit(ExitCode.FAILED)
 
 
+def _absences(session: Session, letters: Sequence[DeadLetter]) -> list[str]:
+    """Return the lines that say which processes are missing to process the messages of dead letters again."""
+    work = {(letter.queue, letter.task) for letter in letters if letter.task}
+    processes = live_processes(session) if work else []
+    absences = (missing_worker(processes, queue, task) for queue, task in sorted(work))
+    lines = dict.fromkeys(absence.sentence("a requeued message") for absence in absences if absence)
+    return list(lines)[:_REASONS_SHOWN]
+
+
 def _print_changed(
-    participle: str, changed: list[DeadLetter], ids: list[str] | None, refused: dict[str, str], *, as_json: bool
+    participle: str,
+    changed: list[DeadLetter],
+    ids: list[str] | None,
+    refused: dict[str, str],
+    absences: list[str],
+    *,
+    as_json: bool,
 ) -> None:
     """Print the dead letters that were requeued or deleted, and those that were not, with the reason."""
     changed_ids = [letter.id for letter in changed]
@@ -206,6 +226,7 @@ def _print_changed(
         notes.append(f"not {participle}: {len(refused) - _REASONS_SHOWN} more")
     if unknown:
         notes.append(f"not {participle} (unknown id): {', '.join(unknown)}")
+    notes += absences
     code = ExitCode.OK if changed and not (unknown or refused) else ExitCode.FAILED
     result = CommandResult({participle: changed_ids}, f"{participle} {len(changed)}", notes, code)
     print_result(result, as_json=as_json)

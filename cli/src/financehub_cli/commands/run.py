@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from financehub_cli.completion import complete_tasks
-from financehub_cli.follow import follow_message
+from financehub_cli.follow import follow_message, live_processes
 from financehub_cli.options import AsJson, NoWait, Timeout
 from financehub_cli.session import Session
 from financehub_shared.core.argument_text import parse_argument
@@ -59,7 +59,8 @@ def run(
     session = Session()
     kwargs = dict(_parse_argument(task, text) for text in arg or [])
     broker = build_broker(session.settings, client=session.broker_client)
-    message = start_run(broker, session.monitor, session.store, task, kwargs, queue=queue)
+    processes = live_processes(session)
+    message = start_run(broker, session.monitor, session.store, task, kwargs, queue=queue, processes=processes)
     follow_message(session, message, no_wait=no_wait, timeout=timeout, as_json=as_json)
 
 

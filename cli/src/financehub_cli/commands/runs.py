@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.console import Group
 
-from financehub_cli.follow import follow_message
+from financehub_cli.follow import follow_message, live_processes
 from financehub_cli.groups import new_group
 from financehub_cli.options import AsJson, NoWait, Timeout
 from financehub_cli.output.result import CommandResult, print_result
@@ -53,7 +53,7 @@ def again(id: Id, no_wait: NoWait = False, timeout: Timeout = 900, as_json: AsJs
     """
     session = Session()
     broker = build_broker(session.settings, client=session.broker_client)
-    message = run_again(broker, session.monitor, session.store, id)
+    message = run_again(broker, session.monitor, session.store, id, processes=live_processes(session))
     follow_message(session, message, no_wait=no_wait, timeout=timeout, as_json=as_json)
 
 

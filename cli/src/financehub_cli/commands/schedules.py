@@ -8,7 +8,7 @@ from rich.console import Group
 
 from financehub_cli.completion import complete_schedules
 from financehub_cli.exit_codes import ExitCode, print_message
-from financehub_cli.follow import follow_backfill, follow_run
+from financehub_cli.follow import follow_backfill, follow_run, live_processes, warn_of_absence
 from financehub_cli.groups import new_group
 from financehub_cli.options import AsJson, NoWait, Timeout, parse_time
 from financehub_cli.output.backfill_plan import describe_plan
@@ -20,7 +20,8 @@ from financehub_cli.session import Session
 from financehub_cli.user import current_user
 from financehub_shared.core.durations import format_age, format_duration
 from financehub_shared.monitor import RunRecord
-from financehub_shared.operations.schedules import pause_schedules, resume_schedules
+from financehub_shared.operations.runs import refuse_unknown_task
+from financehub_shared.operations.schedules import missing_for, pause_schedules, resume_schedules
 from financehub_shared.redis.server_clock import server_time
 from financehub_shared.schedules import (
     ScheduleInfo,
@@ -33,6 +34,7 @@ from financehub_shared.schedules import (
     show_schedule,
 )
 from financehub_shared.schedules.backfill_plan import plan_backfill
+from financehub_shared.schedules.requests import check_range
 from financehub_shared.views.backfill_plans import backfill_plan_view
 from financehub_shared.views.schedules import backfill_view, schedule_detail_view, schedule_view
 
@@ -109,9 +111,11 @@ def trigger(name: Name, no_wait: NoWait = False, timeout: Timeout = 900, as_json
     """
     session = Session()
     info = show_schedule(session.broker_client, name)
+    processes = live_processes(session)
+    refuse_unknown_task(processes, info.queue, info.task)
     message_id = request_trigger(session.broker_client, name)
-    if not info.is_claimed(session.clock.now()):
-        print_message("no live scheduler runs this schedule; the run waits until one starts")
+    for absence in missing_for(info, processes, session.clock.now()):
+        warn_of_absence(absence, "the run")
     if no_wait:
         result = CommandResult({"message_id": message_id, "name": info.name}, f"requested run {message_id}")
         print_result(result, as_json=as_json)
@@ -153,12 +157,18 @@ def backfill(
         code = ExitCode.FAILED if plan.problem else ExitCode.OK
         print_result(CommandResult(backfill_plan_view(plan), describe_plan(plan), [], code), as_json=as_json)
         return
+    check_range(first, last, server_time(session.broker_client))
+    info = show_schedule(session.broker_client, name)
+    processes = live_processes(session)
+    refuse_unknown_task(processes, info.queue, info.task)
     id = request_backfill(session.broker_client, name, first, last)
     progress = show_backfill(session.broker_client, id)
-    if not no_wait:
-        queue = show_schedule(session.broker_client, progress.name).queue
+    if no_wait:
+        for absence in missing_for(info, processes, session.clock.now()):
+            warn_of_absence(absence, "the backfill")
+    else:
         try:
-            progress = follow_backfill(session, id, queue, timeout=timeout, as_json=as_json)
+            progress = follow_backfill(session, id, info.queue, timeout=timeout, as_json=as_json)
         except KeyboardInterrupt:
             print_message(f"stopped following; backfill {id} continues")
             raise typer.Exit(ExitCode.FAILED) from None

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.settings import Settings
 from financehub_shared.health.app import HealthApp
-from financehub_shared.health.checks import SCHEDULER
 from financehub_shared.health.fleet_metrics import FleetMetrics
 from financehub_shared.health.freshness import ScheduleFacts
+from financehub_shared.health.presence import SCHEDULER
 from financehub_shared.health.processes import Heartbeat, ProcessInfo, ProcessRegistry
 from financehub_shared.health.readers import RedisReaders
 from financehub_shared.health.redis_probe import RedisProbe

@@ -17,6 +17,7 @@ from financehub_shared.broker.dead_letter_reason import (
     KillsWorkerError,
     MessageRefusedError,
     TooOldError,
+    describe_unknown_task,
 )
 from financehub_shared.broker.door import decode_object, read_fields
 from financehub_shared.broker.option_rules import LATEST_MS, find_invalid_field, valid_options
@@ -95,10 +96,16 @@ def death_details(
     return {
         "reason": reason or DeadLetterReason.RETRIES_EXHAUSTED,
         "exception": exception_name(exception) if exception is not None else "",
-        "error": exception_message(exception, redact) if exception is not None else "",
+        "error": _describe(exception, redact),
         "traceback": own_traceback or last_traceback,
         "died_at": round(died_at * 1000),
     }
+
+
+def _describe(exception: BaseException | None, redact: Callable[[str], str]) -> str:
+    if isinstance(exception, ActorNotFound):
+        return redact(describe_unknown_task(exception))
+    return exception_message(exception, redact) if exception is not None else ""
 
 
 def refused_letter(data: bytes, redis_id: str, queue: str, error: MessageRefusedError, now: float) -> Message[Any]:

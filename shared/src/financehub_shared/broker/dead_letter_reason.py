@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from dramatiq.errors import DecodeError
+from dramatiq.errors import ActorNotFound, DecodeError
 from dramatiq.middleware import SkipMessage
 
 from financehub_shared.core.errors import FinanceHubError
@@ -29,6 +29,17 @@ class DeadLetterReason(StrEnum):
 REFUSED_AT_THE_DOOR = frozenset(
     {DeadLetterReason.UNDECODABLE, DeadLetterReason.INVALID_OPTIONS, DeadLetterReason.TOO_LARGE}
 )
+
+
+#: Largest number of characters of the name of an unknown task in a message. Another program may have written it.
+_NAME_CHARACTERS = 200
+
+
+def describe_unknown_task(error: ActorNotFound) -> str:
+    """Return why the message of an unknown task was dead-lettered. Dramatiq's error contains only the name."""
+    name = str(error)
+    shown = name if len(name) <= _NAME_CHARACTERS else f"{name[:_NAME_CHARACTERS]}…"
+    return f"the worker that received the message does not know the task {shown}; start a worker that declares it"
 
 
 # Dramatiq requires the following errors to derive from its own, so they cannot be in core.errors.

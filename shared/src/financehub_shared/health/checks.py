@@ -9,12 +9,18 @@ from financehub_shared.core.durations import HOUR_SECONDS, format_duration
 from financehub_shared.core.errors import NO_UPSTREAM
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.health.freshness import DATASETS
+from financehub_shared.health.presence import (
+    SCHEDULER,
+    WEB,
+    Absence,
+    missing_scheduler,
+    missing_worker,
+)
 from financehub_shared.health.processes import ProcessInfo
 from financehub_shared.health.report import HealthCheck, HealthReport, HealthStatus
 from financehub_shared.metrics import QueueFigures
 from financehub_shared.redis.conditions import SKEW_SECONDS, RedisProblem
 
-SCHEDULER = "scheduler"
 #: An upstream is not needed if no call has probed its breaker for this long, which is the longest period of the tasks
 #: that fetch data. Without this limit, a fallback that failed once would degrade the fleet's health forever while the
 #: first choice works.
@@ -71,7 +77,7 @@ class FleetSnapshot:
     @property
     def workers_by_tier(self) -> Mapping[str, Sequence[ProcessInfo]]:
         """Tier → its live workers. Tiers that should have a worker come first, then other tiers that have one."""
-        workers = [process for process in self.processes if process.tier != SCHEDULER]
+        workers = [process for process in self.processes if process.tier not in {SCHEDULER, WEB}]
         others = {worker.tier for worker in workers if not {worker.tier, *worker.queues} & {*self.tiers}}
         return {
             tier: [worker for worker in workers if tier in (worker.tier, *worker.queues)]
@@ -79,12 +85,12 @@ class FleetSnapshot:
         }
 
     @property
-    def unserved_queues(self) -> Collection[str]:
-        """Queues with messages that no live worker serves. Empty if it is unknown which processes live."""
+    def unserved_queues(self) -> Mapping[str, Absence]:
+        """Queue with messages that no live worker serves → who is missing. Empty if the live processes are unknown."""
         if "processes" in self.failures or self.heartbeats_lost:
-            return ()
-        served = {queue for process in self.processes for queue in process.queues}
-        return {queue.queue for queue in self.queues if (queue.ready or queue.delayed) and queue.queue not in served}
+            return {}
+        waiting = [queue.queue for queue in self.queues if queue.ready or queue.delayed]
+        return {queue: absence for queue in waiting if (absence := missing_worker(self.processes, queue))}
 
 
 def evaluate(snapshot: FleetSnapshot) -> HealthReport:
@@ -97,7 +103,7 @@ def evaluate(snapshot: FleetSnapshot) -> HealthReport:
         for part, why in sorted(snapshot.failures.items())
     ]
     unserved = snapshot.unserved_queues
-    checks += [_check_queue(queue, is_unserved=queue.queue in unserved) for queue in snapshot.queues]
+    checks += [_check_queue(queue, unserved.get(queue.queue)) for queue in snapshot.queues]
     if snapshot.heartbeats_lost:
         checks.append(HealthCheck("processes", HealthStatus.DEGRADED, f"not checked: {snapshot.heartbeats_lost}"))
     else:
@@ -165,17 +171,17 @@ def _check_clocks(processes: Sequence[ProcessInfo]) -> list[HealthCheck]:
     return [HealthCheck("clocks", HealthStatus.DEGRADED, reason, {"skewed": len(skewed), "worst_seconds": skew})]
 
 
-def _check_queue(queue: QueueFigures, *, is_unserved: bool) -> HealthCheck:
+def _check_queue(queue: QueueFigures, absence: Absence | None) -> HealthCheck:
     limit = wait_target(queue.queue)
     states = ("ready", "in_flight", "delayed", "dead", "orphaned")
     details = {state: getattr(queue, state) for state in states}
     age = queue.oldest_age_seconds
     name = f"queue:{queue.queue}"
-    if is_unserved:
-        waiting = f", the oldest for {format_duration(age)}" if queue.ready else ""
+    if absence:
+        oldest = f", the oldest for {format_duration(age)}" if queue.ready else ""
         reason = (
-            f"no live worker serves this queue, in which {queue.ready + queue.delayed} messages wait{waiting}; start a "
-            "worker for it, or delete the schedules that use it"
+            f"{absence.problem}, in which {queue.ready + queue.delayed} messages wait{oldest}; {absence.remedy}, or "
+            "delete the schedules that use it"
         )
         return HealthCheck(name, HealthStatus.DEGRADED, reason, details)
     if age > limit:
@@ -198,11 +204,12 @@ def _check_tiers(snapshot: FleetSnapshot) -> list[HealthCheck]:
     if_missing = HealthStatus.DEGRADED if any(snapshot.workers_by_tier.values()) else HealthStatus.DOWN
     for tier, workers in snapshot.workers_by_tier.items():
         name = f"tier:{tier}"
-        if not workers:
+        if all(worker.draining for worker in workers):
+            problem = "every worker is shutting down" if workers else "no live worker"
             if tier in snapshot.idle_tiers and tier not in busy_queues:
                 checks.append(HealthCheck(name, HealthStatus.OK, "no workers; the queue is empty"))
             else:
-                checks.append(HealthCheck(name, if_missing, "no live worker; its tasks wait in the queue"))
+                checks.append(HealthCheck(name, if_missing, f"{problem}; its tasks wait in the queue"))
             continue
         busy, threads = sum(worker.busy for worker in workers), sum(worker.threads for worker in workers)
         details = {"workers": len(workers), "busy": busy, "threads": threads}
@@ -212,9 +219,9 @@ def _check_tiers(snapshot: FleetSnapshot) -> list[HealthCheck]:
 
 
 def _check_scheduler(processes: Sequence[ProcessInfo]) -> HealthCheck:
-    count = sum(process.tier == SCHEDULER for process in processes)
-    if not count:
+    if missing_scheduler(processes):
         return HealthCheck(SCHEDULER, HealthStatus.DEGRADED, "no live scheduler; no scheduled runs are enqueued")
+    count = sum(process.tier == SCHEDULER for process in processes)
     return HealthCheck(SCHEDULER, HealthStatus.OK, f"{count} live", {"schedulers": count})
 
 

@@ -8,7 +8,6 @@ import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
 from typing import Any, cast
 
 import redis
@@ -17,6 +16,7 @@ import structlog
 from financehub_shared.core.damage import DAMAGED
 from financehub_shared.core.durations import HOUR_SECONDS
 from financehub_shared.core.outage import Outage
+from financehub_shared.core.release import release_version
 from financehub_shared.redis import keys
 from financehub_shared.redis.key_types import readable, repaired, report_wrong_key
 from financehub_shared.redis.scripts import REDIS_NOW
@@ -63,6 +63,7 @@ class ProcessInfo:
         draining: Whether it is shutting down and takes no new messages.
         clock_skew_seconds: Its machine's clock minus that of Redis; None if it is not known.
         version: Its release of FinanceHub; empty if it is older than this field.
+        actors: Names of the tasks that it can run; None if it is older than this field.
     """
 
     id: str
@@ -77,13 +78,14 @@ class ProcessInfo:
     draining: bool = False
     clock_skew_seconds: float | None = None
     version: str = ""
+    actors: tuple[str, ...] | None = None
 
     @classmethod
     def of_this_process(cls, tier: str, now: float) -> "ProcessInfo":
         """Describe the calling process. Call this method after the fork, because the pid is part of the id."""
         host, pid = socket.gethostname(), os.getpid()
         id = f"{host}:{pid}:{uuid.uuid4().hex[:8]}"
-        return cls(id, tier, host, pid, now, version=version("financehub-shared"))
+        return cls(id, tier, host, pid, now, version=release_version())
 
     @classmethod
     def from_json(cls, raw: bytes) -> "ProcessInfo":
@@ -106,7 +108,12 @@ class ProcessInfo:
             draining=bool(fields.get("draining", False)),
             clock_skew_seconds=_optional_skew(fields.get("clock_skew_seconds")),
             version=str(fields.get("version", "")),
+            actors=_optional_names(fields.get("actors")),
         )
+
+
+def _optional_names(value: Any) -> tuple[str, ...] | None:
+    return None if value is None else tuple(map(str, value))
 
 
 def _optional_skew(value: Any) -> float | None:

@@ -6,6 +6,7 @@ from dramatiq import MessageProxy
 from dramatiq.errors import ActorNotFound, DecodeError
 from dramatiq.middleware import Shutdown, SkipMessage
 
+from financehub_shared.broker.dead_letter_reason import describe_unknown_task
 from financehub_shared.core.exception_text import describe_exception, exception_message
 from financehub_shared.monitor.run_state import RunState
 
@@ -45,6 +46,8 @@ def describe(exception: BaseException | None, redact: Callable[[str], str]) -> s
     """
     if exception is None:
         return ""
+    if isinstance(exception, ActorNotFound):
+        return redact(describe_unknown_task(exception))
     if isinstance(exception, SkipMessage):
         return exception_message(exception, redact)
     return describe_exception(exception, redact)

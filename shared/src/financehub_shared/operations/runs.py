@@ -8,8 +8,10 @@ import dramatiq
 
 from financehub_shared.core.asset_selection import select_assets
 from financehub_shared.core.catalog import CATALOG, validate_arguments
-from financehub_shared.core.errors import InvalidArgumentsError
+from financehub_shared.core.errors import ConfigError, InvalidArgumentsError
 from financehub_shared.core.near_names import require_known
+from financehub_shared.health.presence import missing_worker
+from financehub_shared.health.processes import ProcessInfo
 from financehub_shared.market.protocols import Store
 from financehub_shared.market.unreadable import Unreadable
 from financehub_shared.monitor import RunRecord, TaskMonitor
@@ -30,6 +32,7 @@ def start_run(
     args: Sequence[Any] = (),
     queue: str = "",
     options: Mapping[str, Any] | None = None,
+    processes: Sequence[ProcessInfo] = (),
 ) -> "dramatiq.Message[Any]":
     """Check the arguments of a task, enqueue one run and record it as queued.
 
@@ -42,12 +45,14 @@ def start_run(
         args: Positional arguments. A task of the catalog has none.
         queue: Queue of the message. Required only for a task that is not in the catalog.
         options: Message options.
+        processes: The live processes. If a worker serves the queue, one of them must know the task.
 
     Returns:
         The message, whose id is the id of the run.
 
     Raises:
         UnknownNameError: The task is not in the catalog, and no queue is given.
+        ConfigError: No worker of the queue knows the task. Nothing was enqueued.
         InvalidArgumentsError: An argument is wrong, or a symbol is unknown. Nothing was enqueued.
         StoreUnavailableError: Redis did not confirm the message.
     """
@@ -59,9 +64,26 @@ def start_run(
             unreadable: Unreadable = {}
             known = store.assets(active_only=False, unreadable=unreadable)
             select_assets(task, arguments["symbols"], known, unreadable)
+    refuse_unknown_task(processes, queue or str(CATALOG[task].queue), task)
     message = enqueue(broker, task, arguments, args=args, queue=queue or None, options=options)
     monitor.record_queued(message)
     return message
+
+
+def refuse_unknown_task(processes: Sequence[ProcessInfo], queue: str, task: str) -> None:
+    """Refuse a run that would become a dead letter at once, because no worker knows its task.
+
+    Args:
+        processes: The live processes.
+        queue: Queue of the message.
+        task: Name of the task.
+
+    Raises:
+        ConfigError: Workers serve the queue, and none of them knows the task.
+    """
+    absence = missing_worker(processes, queue, task)
+    if absence is not None and absence.is_final:
+        raise ConfigError(f"{absence.problem}; {absence.advice}")
 
 
 def why_not_again(run: RunRecord) -> str:
@@ -75,7 +97,14 @@ def why_not_again(run: RunRecord) -> str:
     return run.arguments.problem
 
 
-def run_again(broker: dramatiq.Broker, monitor: TaskMonitor, store: Store, message_id: str) -> "dramatiq.Message[Any]":
+def run_again(
+    broker: dramatiq.Broker,
+    monitor: TaskMonitor,
+    store: Store,
+    message_id: str,
+    *,
+    processes: Sequence[ProcessInfo] = (),
+) -> "dramatiq.Message[Any]":
     """Start a run with the task, the queue and the arguments of an earlier one. Nothing else is taken over from it.
 
     Args:
@@ -83,6 +112,7 @@ def run_again(broker: dramatiq.Broker, monitor: TaskMonitor, store: Store, messa
         monitor: Reads the earlier run, and records the new one.
         store: The market data, whose assets the argument `symbols` must name.
         message_id: Id of the earlier run.
+        processes: The live processes. If a worker serves the queue, one of them must know the task.
 
     Returns:
         The message, whose id is the id of the new run.
@@ -90,13 +120,23 @@ def run_again(broker: dramatiq.Broker, monitor: TaskMonitor, store: Store, messa
     Raises:
         InvalidArgumentsError: The run is unknown or cannot be started again, or its arguments are no longer valid.
             Nothing was enqueued.
+        ConfigError: No worker of the queue knows the task. Nothing was enqueued.
         StoreUnavailableError: Redis did not confirm the message.
     """
     run = find_run(monitor, message_id)
     if (problem := why_not_again(run)) or run.arguments is None:
         raise InvalidArgumentsError("runs again", "id", problem)
     arguments = run.arguments
-    return start_run(broker, monitor, store, run.task, arguments.kwargs, args=arguments.args, queue=run.queue)
+    return start_run(
+        broker,
+        monitor,
+        store,
+        run.task,
+        arguments.kwargs,
+        args=arguments.args,
+        queue=run.queue,
+        processes=processes,
+    )
 
 
 def find_run(monitor: TaskMonitor, message_id: str) -> RunRecord:

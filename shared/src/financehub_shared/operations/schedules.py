@@ -1,12 +1,14 @@
-"""Pauses and resumes schedules."""
+"""Pauses and resumes schedules, and says who is missing to run one."""
 
 from collections.abc import Sequence
 
 import redis
 
 from financehub_shared.core.errors import InvalidArgumentsError
+from financehub_shared.health.presence import Absence, missing_scheduler, missing_worker
+from financehub_shared.health.processes import ProcessInfo
 from financehub_shared.redis.server_clock import server_time
-from financehub_shared.schedules import find_schedules
+from financehub_shared.schedules import ScheduleInfo, find_schedules
 from financehub_shared.schedules.pauses import add_pauses, new_pause, remove_pauses
 
 #: Largest number of schedules in one request. Redis serves no other client while it changes them.
@@ -52,6 +54,21 @@ def resume_schedules(client: "redis.Redis", names: Sequence[str]) -> list[str]:
     """
     uids = _find(client, names)
     return [uids[uid] for uid in remove_pauses(client, list(uids))]
+
+
+def missing_for(info: ScheduleInfo, processes: Sequence[ProcessInfo], now: float) -> list[Absence]:
+    """Return the processes that are missing so that a requested run of a schedule is enqueued and processed.
+
+    Args:
+        info: The schedule.
+        processes: The live processes.
+        now: The current time in Unix seconds.
+    """
+    scheduler = missing_scheduler(processes)
+    if scheduler is None and not info.is_claimed(now):
+        hint = "a live scheduler runs it if its file or its resource exists"
+        scheduler = Absence("no live scheduler runs this schedule", "start one", hint)
+    return [absence for absence in (scheduler, missing_worker(processes, info.queue, info.task)) if absence]
 
 
 def _find(client: "redis.Redis", names: Sequence[str]) -> dict[str, str]:

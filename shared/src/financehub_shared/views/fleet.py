@@ -5,7 +5,8 @@ from typing import Annotated
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from financehub_shared.health.checks import SCHEDULER, FleetSnapshot
+from financehub_shared.health.checks import FleetSnapshot
+from financehub_shared.health.presence import SCHEDULER
 from financehub_shared.metrics import QueueFigures
 
 

@@ -83,17 +83,31 @@ CASES: dict[str, tuple[FleetSnapshot, HealthStatus, str]] = {
     "a queue with waiting messages has no worker (Q15)": (
         replace(HEALTHY, queues=[*HEALTHY.queues, queue("reports", ready=7, delayed=1, oldest_age_seconds=90.0)]),
         HealthStatus.DEGRADED,
-        "queue:reports: no live worker serves this queue, in which 8 messages wait, the oldest for 1m 30s",
+        "queue:reports: no live worker serves queue 'reports', in which 8 messages wait, the oldest for 1m 30s",
     ),
     "a queue with delayed messages has no worker": (
         replace(HEALTHY, queues=[*HEALTHY.queues, queue("reports", ready=0, delayed=1, oldest_age_seconds=0.0)]),
         HealthStatus.DEGRADED,
-        "queue:reports: no live worker serves this queue, in which 1 messages wait; start a worker",
+        "queue:reports: no live worker serves queue 'reports', in which 1 messages wait; start a worker",
     ),
     "a queue with dead letters only has no worker": (
         replace(HEALTHY, queues=[*HEALTHY.queues, queue("reports", ready=0, dead=5, oldest_age_seconds=0.0)]),
         HealthStatus.OK,
         "",
+    ),
+    "the workers of a tier are shutting down": (
+        replace(HEALTHY, processes=[*live("high", "low", "scheduler"), replace(live("medium")[0], draining=True)]),
+        HealthStatus.DEGRADED,
+        "tier:medium: every worker is shutting down; its tasks wait in the queue",
+    ),
+    "the only worker of a queue with messages is shutting down": (
+        replace(
+            HEALTHY,
+            queues=[*HEALTHY.queues, queue("reports", ready=7, oldest_age_seconds=90.0)],
+            processes=[*HEALTHY.processes, replace(live("reports")[0], draining=True)],
+        ),
+        HealthStatus.DEGRADED,
+        "queue:reports: every worker of queue 'reports' is shutting down, in which 7 messages wait",
     ),
     "a tier of a user has no worker": (
         replace(HEALTHY, tiers=["high", "medium", "low", "research"]),

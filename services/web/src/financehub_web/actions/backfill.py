@@ -105,7 +105,7 @@ class BackfillAction(Action):
             listing=_listing(plan, zone),
             hidden={"schedule": info.name, **sent} | ({} if is_typed else {"count": str(plan.total)}),
             typed=str(plan.total) if is_typed else "",
-            warning=" ".join(filter(None, [*plan.notes, liveness_warning(info, now)])),
+            warning=" ".join(filter(None, [*plan.notes, liveness_warning(info, self._controls)])),
             page=page,
             parameters=parameters,
         )

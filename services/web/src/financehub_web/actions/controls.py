@@ -8,6 +8,7 @@ import redis
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.settings import Settings
+from financehub_shared.health.processes import ProcessInfo, ProcessRegistry
 from financehub_shared.logging import Redactor, known_secrets
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.monitor import TaskMonitor
@@ -59,6 +60,10 @@ class Controls:
             retention_seconds=self.settings.run_retention_days * DAY_SECONDS,
             redact=Redactor(known_secrets(self.settings)),
         )
+
+    def processes(self) -> list[ProcessInfo]:
+        """Return the live processes."""
+        return ProcessRegistry(self.queues).live()
 
     @cached_property
     def broker(self) -> dramatiq.Broker:

@@ -92,7 +92,9 @@ class Run(Action):
         controls = self._controls
         require_known("task", form.task, CATALOG)
         arguments = _read_arguments(form.arguments) | parse_fields(form.task, form.texts)
-        message = start_run(controls.broker, controls.monitor, controls.store, form.task, arguments)
+        message = start_run(
+            controls.broker, controls.monitor, controls.store, form.task, arguments, processes=controls.processes()
+        )
         return Outcome(f"Started the run {message.message_id} of {form.task}.", "run", {"id": message.message_id})
 
 
@@ -125,7 +127,7 @@ class RunAgain(Action):
 
     def execute(self, form: RunIdForm) -> Outcome:
         controls = self._controls
-        message = run_again(controls.broker, controls.monitor, controls.store, form.run)
+        message = run_again(controls.broker, controls.monitor, controls.store, form.run, processes=controls.processes())
         text = f"Started the run {message.message_id} of {message.actor_name} with the arguments of {form.run}."
         return Outcome(text, "run", {"id": message.message_id})
 
@@ -149,7 +151,14 @@ class Fetch(Action):
     def execute(self, form: FetchForm) -> Outcome:
         controls = self._controls
         symbol, task = self._task_of(form.symbol)
-        message = start_run(controls.broker, controls.monitor, controls.store, task, {"symbols": [symbol]})
+        message = start_run(
+            controls.broker,
+            controls.monitor,
+            controls.store,
+            task,
+            {"symbols": [symbol]},
+            processes=controls.processes(),
+        )
         return Outcome(f"Started the run {message.message_id} for {symbol}.", "run", {"id": message.message_id})
 
     def _task_of(self, symbol: str) -> tuple[str, str]:

@@ -23,6 +23,7 @@ class AttemptTracker(Middleware):
     default_time_limit: float
     threads: int = 0
     queues: tuple[str, ...] = ()
+    actors: tuple[str, ...] = ()
     draining: bool = False
     _attempts: dict[str, Attempt] = field(default_factory=dict)
     _processed: set[str] = field(default_factory=set)
@@ -54,6 +55,7 @@ class AttemptTracker(Middleware):
         self.threads = worker.worker_threads
         names = worker.consumer_whitelist or broker.get_declared_queues()
         self.queues = tuple(sorted(names))
+        self.actors = tuple(sorted(broker.get_declared_actors()))
 
     def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
         self.draining = True

@@ -37,6 +37,7 @@ class WorkerHeartbeat(Middleware):
         return replace(
             self._identity,
             queues=self._attempts.queues,
+            actors=self._attempts.actors,
             threads=self._attempts.threads,
             busy=len(self._attempts.running()),
             draining=self._attempts.draining,

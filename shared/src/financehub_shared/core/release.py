@@ -1,0 +1,10 @@
+"""The release of FinanceHub to which the code of this process belongs."""
+
+from functools import cache
+from importlib.metadata import version
+
+
+@cache
+def release_version() -> str:
+    """Return the release, such as `0.1.0`."""
+    return version("financehub-shared")
