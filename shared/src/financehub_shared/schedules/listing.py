@@ -13,7 +13,7 @@ from financehub_shared.core.errors import InvalidArgumentsError
 from financehub_shared.redis import keys
 from financehub_shared.redis.key_types import readable, report_wrong_key
 from financehub_shared.redis.schedule_record import NextRuns, ScheduleOutcome, ScheduleRecord
-from financehub_shared.redis.text import decode, decode_hash
+from financehub_shared.redis.text import decode, decode_hash, read_count
 from financehub_shared.schedules.names import find_schedule
 from financehub_shared.schedules.pauses import Pause
 from financehub_shared.schedules.waiting import waiting_runs
@@ -81,6 +81,12 @@ class ScheduleInfo:
     def is_paused(self) -> bool:
         """Whether it is paused, so that it enqueues no due runs."""
         return self.paused is not None
+
+    @property
+    def after(self) -> str:
+        """`namespace/name` of the schedule after whose successes it runs; empty if it has a recurrence."""
+        name = self.spec.get("after")
+        return f"{self.name.partition('/')[0]}/{name}" if name else ""
 
     @property
     def times_known(self) -> bool:
@@ -172,6 +178,9 @@ def show_schedule(client: "redis.Redis", name: str) -> ScheduleInfo:
         pipeline.hgetall(keys.schedule(uid))
         pipeline.lrange(keys.schedule_recent(uid), 0, _RECENT_RUNS - 1)
         pipeline.hget(keys.SCHEDULES_PAUSED, uid)
+        pipeline.hexists(keys.SCHEDULES_BUFFERED, uid)
+        pipeline.llen(keys.schedule_buffered(uid))
+        pipeline.hget(keys.SCHEDULES_FAILING, uid)
         names = [keys.SCHEDULES, keys.SCHEDULE_NEXT_RUNS, keys.schedule(uid), keys.schedule_recent(uid)]
         names += [keys.SCHEDULES_PAUSED, keys.SCHEDULES_BUFFERED, keys.schedule_buffered(uid), keys.SCHEDULES_FAILING]
         replies = readable(names, pipeline.execute(raise_on_error=False), {})
@@ -179,9 +188,6 @@ def show_schedule(client: "redis.Redis", name: str) -> ScheduleInfo:
     try:
         record = ScheduleRecord.from_fields(decode_hash(raw))
         # an empty value of another program pauses the schedule too
-        pipeline.hexists(keys.SCHEDULES_BUFFERED, uid)
-        pipeline.llen(keys.schedule_buffered(uid))
-        pipeline.hget(keys.SCHEDULES_FAILING, uid)
         paused = pause if isinstance(pause, bytes) else None
         waiting = waiting_runs(is_waiting, further)
         return _build_info(record, claimed_at or 0.0, next_runs or None, recent, paused, waiting, failing or None)
@@ -218,14 +224,14 @@ def _build_info(
     encoded_next_runs: bytes | None,
     recent: Sequence[bytes],
     encoded_pause: bytes | None,
+    waiting: int,
+    failing: bytes | None,
 ) -> ScheduleInfo:
     next_runs = NextRuns.from_json(encoded_next_runs) if encoded_next_runs else NextRuns()
     paused = None if encoded_pause is None else Pause.from_json(encoded_pause)
     return ScheduleInfo(
         uid=record.uid,
         name=record.name,
-    waiting: int,
-    failing: bytes | None,
         task=record.task,
         queue=record.queue,
         spec=record.spec,
@@ -243,6 +249,6 @@ def _build_info(
         outcome=record.outcome,
         recent=tuple(decode(message_id) for message_id in recent),
         paused=paused,
-    )
         buffered=waiting,
         failures_in_row=read_count(decode(failing or b"")),
+    )
