@@ -112,9 +112,7 @@ async def test_full_queue_skips_a_run_as_under_allow_but_not_one_that_waits(sche
     assert await scheduler.outcomes(replace(runs[1], kind="buffered")) == ["enqueued"]
 
 
-@pytest.mark.parametrize(
-    "change", ["edit", "suspend", "other policy", "pause", "pause of an earlier release", "delete"]
-)
+@pytest.mark.parametrize("change", ["suspend", "pause", "pause of an earlier release", "delete"])
 async def test_change_drops_all_waiting_runs_and_counts_nothing(scheduler: Scheduler, change: str) -> None:
     """Whatever drops the buffered run under BufferOne drops all of them, and later runs wait as if there were none."""
     await fill(scheduler, 3)
@@ -133,14 +131,8 @@ async def test_change_drops_all_waiting_runs_and_counts_nothing(scheduler: Sched
             await scheduler.load(schedule(**ALL))
             before = {}
         case _:
-            spec = {
-                "edit": {"retries": 1},
-                "suspend": {"suspend": True},
-                "other policy": {"concurrencyPolicy": "Forbid"},
-            }
-            await scheduler.load(schedule(**ALL | spec[change]), keep_known_state=False)
-            if change != "edit":
-                await scheduler.load(schedule(**ALL), keep_known_state=False)
+            await scheduler.load(schedule(**ALL, suspend=True), keep_known_state=False)
+            await scheduler.load(schedule(**ALL), keep_known_state=False)
     end_active(scheduler)
     await scheduler.on_demand.step()
     assert messages(scheduler.client) == []
@@ -150,6 +142,19 @@ async def test_change_drops_all_waiting_runs_and_counts_nothing(scheduler: Sched
     scheduler.clock.advance(60)
     assert await scheduler.outcomes(*runs) == ["enqueued", "buffered", "buffered"]
     assert buffered(scheduler.client) == [run.due - T for run in runs[1:]]
+
+
+@pytest.mark.parametrize("policy", ["BufferAll", "BufferOne", "Forbid", "Replace", "Allow"])
+async def test_edit_keeps_all_waiting_runs_whatever_the_new_policy_is(scheduler: Scheduler, policy: str) -> None:
+    """Waiting runs are due. After an edit, each of them runs once, with the new spec, as the new policy allows it."""
+    await fill(scheduler, 3)
+    await scheduler.load(schedule(concurrencyPolicy=policy, retries=1), keep_known_state=False)
+    ended = [end_active(scheduler)]
+    for _ in range(3):
+        await scheduler.on_demand.step()
+        ended.append(end_active(scheduler))
+    assert ended == [60, 120, 180, 240]
+    assert counters(scheduler) == {"runs": 4}
 
 
 async def test_waiting_runs_survive_the_restart_of_every_scheduler(scheduler: Scheduler, redis_url: str) -> None:
@@ -176,9 +181,12 @@ async def test_max_runs_counts_waiting_runs_when_they_are_released(
     for _ in range(max_runs):
         ended.append(end_active(scheduler))
         await scheduler.on_demand.step()
+        assert scheduler.engine.states[UID].problem == ("maxRuns reached" if max_runs == 1 else "")
     assert ended == [60, *released]
     assert messages(scheduler.client) == []
-    assert counters(scheduler) == {"runs": max_runs}
+    assert counters(scheduler)["runs"] == max_runs
+    await scheduler.pass_time(60)
+    assert scheduler.engine.states[UID].problem == "maxRuns reached"
 
 
 async def test_waiting_run_beyond_max_runs_is_dropped(scheduler: Scheduler) -> None:

@@ -350,7 +350,8 @@ async def test_reclaim_of_a_confirmed_spec_registers_it_again(scheduler: Schedul
     scheduler.engine.reregister_superseded(superseded + 1)
     await scheduler.step_until_idle()
     await scheduler.pass_time(30)
-    assert scheduler.due() == [150]
+    # At the moment of the restoration, the run of the late scheduler was due and not enqueued yet.
+    assert scheduler.due() == [120, 150]
 
 
 async def test_engine_after_data_loss_of_redis_registers_again(scheduler: Scheduler) -> None:

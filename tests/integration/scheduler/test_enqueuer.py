@@ -270,19 +270,18 @@ async def test_submit_after_max_runs_is_exhausted(scheduler: Scheduler) -> None:
     assert await scheduler.outcomes(RunSubmission(demo, "annotation", T, fence="x")) == ["enqueued"]
     runs = [RunSubmission(demo, "due", T + 60 * number) for number in range(1, 4)]
     assert await scheduler.outcomes(*runs) == ["enqueued", "enqueued", "exhausted"]
-    assert await scheduler.outcomes(runs[2]) == ["exhausted"]
+    assert await scheduler.outcomes(RunSubmission(demo, "due", T + 240)) == ["exhausted"]
 
 
 async def test_submit_with_skipped_runs_does_not_exhaust_max_runs(scheduler: Scheduler) -> None:
-    """A run that is skipped does not count toward `maxRuns`, so the run after it in the batch is planned again."""
+    """A run that is skipped does not count toward `maxRuns`, neither later nor for the other runs of its batch."""
     demo = schedule(maxRuns=2)
     await scheduler.load(demo)
     first, second, third = (RunSubmission(demo, "due", T + 60 * number) for number in range(1, 4))
     assert await scheduler.outcomes(first) == ["enqueued"]
-    results = await scheduler.submit(second, third)
-    assert [(result.outcome, result.time) for result in results] == [("overlap", 0.0), ("moved", T + 120)]
+    assert await scheduler.outcomes(second, third) == ["overlap", "overlap"]
     scheduler.end_run(first.message_id)
-    assert await scheduler.outcomes(third) == ["enqueued"]
+    assert await scheduler.outcomes(RunSubmission(demo, "due", T + 240)) == ["enqueued"]
     assert scheduler.field(UID, "runs") == "2"
 
 

@@ -184,16 +184,19 @@ async def test_buffered_run_starts_after_the_previous_one(scheduler: Scheduler, 
     assert scheduler.field(UID, "skipped_overlap") == "1"
 
 
-@pytest.mark.parametrize("edit", [{"suspend": True}, {"retries": 1}])
-async def test_buffered_run_after_an_edit_is_dropped(scheduler: Scheduler, edit: dict[str, object]) -> None:
-    """A buffered run belongs to the old spec, so an edit or a suspension drops it."""
+@pytest.mark.parametrize(("edit", "left"), [({"suspend": True}, []), ({"retries": 1}, [120])])
+async def test_buffered_run_after_an_edit_runs_unless_it_suspends(
+    scheduler: Scheduler, edit: dict[str, object], left: list[float]
+) -> None:
+    """A buffered run is due, so it runs after an edit, with the new spec. A suspension drops it."""
     await scheduler.load(schedule(concurrencyPolicy="BufferOne"))
     for _ in range(2):
         await scheduler.pass_time(60)
     await scheduler.load(schedule(concurrencyPolicy="BufferOne", **edit), keep_known_state=False)
     scheduler.end_run(messages(scheduler.client)[0]["message_id"])
     await scheduler.on_demand.step()
-    assert messages(scheduler.client) == []
+    assert scheduler.due() == left
+    assert [message["options"]["max_retries"] for message in messages(scheduler.client)] == [1] * len(left)
 
 
 async def run_backfill(scheduler: Scheduler, id: str, steps: int = 20) -> str:

@@ -27,6 +27,7 @@ class ScheduleField(StrEnum):
     FINGERPRINT = "fingerprint"
     CREATED_AT = "created_at"
     CHANGED_AT = "changed_at"
+    PENDING = "pending"
     # Written when runs are enqueued, skipped or given up.
     RUNS = "runs"
     TRIGGERED = "triggered"

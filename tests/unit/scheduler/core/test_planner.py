@@ -73,14 +73,15 @@ def test_planner_after_the_resumption_plans_the_next_due_time(planner: Planner, 
     assert [run.run.due for _, runs in planner.pop_due(10) for run in runs] == [T + 660]
 
 
-def test_planner_after_the_resumption_with_jitter_counts_from_the_due_time(planner: Planner) -> None:
-    """A due time whose jitter ends after the resumption still runs, as after a change of the spec."""
+def test_planner_after_the_resumption_drops_runs_that_waited_for_their_jitter(planner: Planner) -> None:
+    """A due time before the resumption does not run, even if its jitter ends after it."""
     demo = state(PAUSE, jitterSeconds=50)
     offset = demo.schedule.recurrence.offset
     assert offset > 1
     planner.add(demo)
-    planner.set_pause(demo, None, T + 60 + offset - 0.5)
-    assert demo.next_due == T + 60
+    planner.set_pause(demo, None, T + 60.5)
+    assert demo.next_due == T + 120
+    assert demo.next_enqueue == T + 120 + offset
 
 
 def test_planner_after_another_reason_keeps_the_high_water_mark(planner: Planner) -> None:

@@ -123,13 +123,15 @@ def test_delivery_limit_with_a_message_of_another_broker_passes():
         (10, {"retries": 1, "ready_at": NOW_MS + 9_000}, True, True),
         (10, {"max_age": 60_000}, False, False),
         (60, {"max_age": 60_000}, True, False),
+        (10, {"max_age": 5_000, "retries": 1}, False, False),
+        (86_400, {"max_age": 5_000, "retries": 1}, False, False),
     ],
 )
 def test_age_limit_skips_old_runs_and_fails_old_retries(
     age: float, options: dict[str, object], skipped: bool, failed: bool
 ):
     """The age counts from the ready time, and for a retry from the first enqueue. The message's own limit takes
-    precedence.
+    precedence, and does not limit its retries.
     """
     message = delivery(**options)
     limit = AgeLimit(ManualClock(NOW + age))

@@ -47,10 +47,11 @@ class Schedule:
             none.
         policy: `spec.concurrencyPolicy`.
         catch_up: `spec.catchUp`.
-        starting_deadline_seconds: `spec.startingDeadlineSeconds`: maximum delay of a run's start; None for no limit.
+        starting_deadline_seconds: `spec.startingDeadlineSeconds`: the window in which a run must start; None for no
+            limit.
         suspended: `spec.suspend`: whether the schedule is suspended.
         max_queue_depth: `spec.maxQueueDepth`: queue length beyond which due runs are skipped; None for no limit.
-        max_runs: `spec.maxRuns`: number of due runs after which the schedule stops; None for no limit.
+        max_runs: `spec.maxRuns`: number of enqueued due runs after which the schedule stops; None for no limit.
         fingerprint: A hash that changes whenever the spec changes.
         spec_json: The spec as written, without default values.
         trigger: Value of the trigger annotation; empty if there is none.
@@ -97,7 +98,7 @@ class Schedule:
         """Return a run's id, which every scheduler derives from the same occasion (a due time in ms, a trigger)."""
         return str(uuid5(UUID(self.uid), occasion))
 
-    def message(self, message_id: str, due_ms: int, ready_at_ms: int) -> str:
+    def message(self, message_id: str, due_ms: int, ready_at_ms: int, window_ms: int | None = None) -> str:
         """Return one message exactly as dramatiq's JSON encoder would write it.
 
         Args:
@@ -106,13 +107,15 @@ class Schedule:
             due_ms: Due time, Unix milliseconds.
             ready_at_ms: Time at which the message becomes ready, Unix milliseconds. It is in the future if a message is
                 encoded ahead of its due time.
+            window_ms: Time at which the window of `startingDeadlineSeconds` begins, Unix milliseconds; None if it
+                begins when the message becomes ready.
         """
         max_age_option = ""
         if self.starting_deadline_seconds is not None:
-            max_age_ms = self.starting_deadline_seconds * 1000
-            # The deadline is relative to the due time, so a late run has less time to wait in the queue.
-            late_ms = ready_at_ms - due_ms if due_ms <= ready_at_ms < due_ms + max_age_ms else 0
-            max_age_option = f'"max_age":{max_age_ms - late_ms},'
+            # Workers count the age from the time at which the message became ready, so a late run has the rest of its
+            # window. The planner gives up runs whose window is over.
+            late_ms = 0 if window_ms is None else max(0, ready_at_ms - window_ms)
+            max_age_option = f'"max_age":{max(1, self.starting_deadline_seconds * 1000 - late_ms)},'
         return (
             f'{self.message_head}{max_age_option}"{options.DUE_AT}":{due_ms},"{options.READY_AT}":{ready_at_ms},'
             f'"{options.CORRELATION_ID}":"{message_id}","redis_message_id":"{message_id}"}},'

@@ -1,12 +1,12 @@
 """Decides which runs to enqueue for a schedule whose time has come."""
 
-from financehub_scheduler.catch_up import plan_catch_up
+from financehub_scheduler.catch_up import CatchUpPlan, plan_catch_up
 from financehub_scheduler.core.state import ScheduleState
-from financehub_scheduler.redis.enqueuer import EncodedRun, RunSubmission, encode
+from financehub_scheduler.redis.enqueuer import EncodedRun, encode
 from financehub_shared.recurrence.calendar import CalendarHorizonError
 
-#: A run that is at most this late counts as on time, because the loop was merely busy. A later one goes through
-#: `plan_catch_up`, which gives up due times according to `catchUp` (see `GRACE_SECONDS`) and `startingDeadlineSeconds`.
+#: A run that is less late than this is on time, because the loop was merely busy. A later one goes through
+#: `plan_catch_up`, because further due times may have passed. No deadline is shorter.
 _ON_TIME_SECONDS = 1.0
 
 
@@ -20,22 +20,27 @@ def due_runs(state: ScheduleState, fire_at: float, now: float) -> list[EncodedRu
     """
     if state.next_run is None:
         return []
-    if now - fire_at <= _ON_TIME_SECONDS:
+    if now - fire_at < _ON_TIME_SECONDS:
         return [state.next_run]
-    schedule = state.schedule
-    try:
-        decision = plan_catch_up(
-            state.recurrence, state.high_water_mark, now, schedule.catch_up, schedule.starting_deadline_seconds
-        )
-    except CalendarHorizonError:
-        # The calendar has ended in the meantime. The run whose due time is already known still happens.
-        return [encode(state.next_run.run, now)]
-    if decision.mark is None:
+    plan = _plan(state, state.next_run, fire_at, now)
+    if plan.mark is None:
         return []
-    missed, expected = decision.missed, state.high_water_mark
-    if not decision.fire:
-        runs = [RunSubmission(schedule, "due", decision.mark, missed=missed, expected=expected, with_message=False)]
+    missed, expected = plan.missed, state.high_water_mark
+    if not plan.fire:
+        runs = [state.due_run(plan.mark, missed=missed, expected=expected, with_message=False)]
     else:
-        first = RunSubmission(schedule, "due", decision.fire[0], missed=missed, expected=expected)
-        runs = [first, *(RunSubmission(schedule, "due", due) for due in decision.fire[1:])]
+        first = state.due_run(plan.fire[0], missed=missed, expected=expected)
+        runs = [first, *map(state.due_run, plan.fire[1:])]
     return [encode(run, now) for run in runs]
+
+
+def _plan(state: ScheduleState, next_run: EncodedRun, fire_at: float, now: float) -> CatchUpPlan:
+    schedule, window = state.schedule, state.schedule.starting_deadline_seconds
+    try:
+        return plan_catch_up(state.timeline, state.high_water_mark, now, schedule.catch_up, window)
+    except CalendarHorizonError:
+        # The calendar has ended in the meantime. The run whose due time is already known still happens, if its window
+        # is not over.
+        due = next_run.run.due
+        over = window is not None and now - fire_at >= window
+        return CatchUpPlan((), 1, due) if over else CatchUpPlan((due,), 0, due)

@@ -111,7 +111,7 @@ class Engine:
     def restore(self, uids: Iterable[str]) -> None:
         """Register again the schedules that Redis has lost, with the high-water marks in our memory."""
         self._registrations.repeat(
-            (state.schedule, state.high_water_mark) for uid in uids if (state := self.states.get(uid))
+            (state.schedule, max(state.high_water_mark, state.since)) for uid in uids if (state := self.states.get(uid))
         )
         self._wake.set()
 
@@ -248,11 +248,9 @@ class Engine:
         self.on_redis_reply()
         for registration, result in registered:
             schedule = registration.schedule
-            # An edit never acts retroactively. Due times before it are not caught up.
-            mark = max(result.high_water_mark, result.changed_at - schedule.recurrence.offset)
             if result.outcome == "created" and result.paused:
                 log.warning("schedule_pause_restored", schedule=schedule.name)
-            self._planner.add(ScheduleState(schedule, mark, paused=result.paused))
+            self._planner.add(ScheduleState.registered(schedule, result))
             self._listener.schedule_registered(schedule)
             for warning in spec_warnings(schedule, self._clock.now()):
                 log.warning("spec_warning_found", schedule=schedule.name, warning=warning)

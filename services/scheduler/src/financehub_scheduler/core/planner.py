@@ -11,7 +11,7 @@ from financehub_scheduler.core.listener import SchedulerListener
 from financehub_scheduler.core.predecessors import Predecessor
 from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.core.successes import with_success
-from financehub_scheduler.redis.enqueuer import EncodedRun, RunSubmission, encode
+from financehub_scheduler.redis.enqueuer import EncodedRun, encode
 from financehub_shared.core.clock import Clock
 from financehub_shared.recurrence.calendar import CalendarHorizonError
 from financehub_shared.schedules import Pause
@@ -79,17 +79,17 @@ class Planner:
         if due is None:
             self._due.discard(schedule.uid)
             return
-        fire_at = due + schedule.recurrence.offset
+        fire_at = state.timeline.enqueue_time(due)
         # The message is encoded for its planned enqueue time. In a burst, the last messages wait for the first ones,
         # and that counts as waiting time.
-        state.next_run = encode(RunSubmission(schedule, "due", due), max(fire_at, self._clock.now()))
+        state.next_run = encode(state.due_run(due), max(fire_at, self._clock.now()))
         self._due.put(schedule.uid, fire_at)
 
     def _next_due(self, state: ScheduleState) -> float | None:
         if state.schedule.after:
             return self._next_success(state)
         try:
-            due = state.schedule.recurrence.next_after(state.high_water_mark)
+            due = state.timeline.next_after(state.high_water_mark)
         except CalendarHorizonError as error:
             state.problem = str(error)
             # A traceback would not add anything to the problem.
@@ -105,7 +105,7 @@ class Planner:
             state.problem = _EXHAUSTED
             return None
         state.problem = state.predecessor.problem if state.predecessor else ""
-        return state.recurrence.next_after(state.high_water_mark)
+        return state.timeline.next_after(state.high_water_mark)
 
     def follow(self, state: ScheduleState, predecessor: Predecessor, success: float | None) -> bool:
         """Adopt what was found about the predecessor of a follower. Return whether the success is news.
@@ -136,10 +136,12 @@ class Planner:
         Args:
             state: The schedule.
             paused: Who paused it, why and when; None to resume it.
-            resumed_at: Time of the resumption, Unix seconds. Due times before it are not caught up.
+            resumed_at: Time of the resumption, Unix seconds. Due times before it do not run, not even those that
+                waited for their jitter.
         """
         if state.paused and not paused:
-            state.high_water_mark = max(state.high_water_mark, resumed_at - state.schedule.recurrence.offset)
+            state.high_water_mark = max(state.high_water_mark, resumed_at)
+            state.since, state.pending = max(state.since, resumed_at), ()
         state.paused = paused
         if paused:
             state.successes = ()
@@ -171,8 +173,8 @@ class Planner:
 
     def put_back(self, state: ScheduleState) -> None:
         """Queue the next run of a schedule again, because Redis has not settled it."""
-        if self.is_current(state) and state.next_due is not None:
-            self._due.put(state.schedule.uid, state.next_due + state.schedule.recurrence.offset)
+        if self.is_current(state) and (at := state.next_enqueue) is not None:
+            self._due.put(state.schedule.uid, at)
 
     def next_time(self) -> float | None:
         """Return the time of the next run to enqueue, Unix seconds; None if there is none."""

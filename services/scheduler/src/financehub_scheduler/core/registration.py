@@ -99,22 +99,24 @@ class PendingRegistrations:
 
         Args:
             now: Unix seconds.
-            states: uid → state of each active schedule. Its pause is remembered, and its record is kept even if Redis
-                was unavailable for so long that nobody could renew the claim.
+            states: uid → state of each active schedule. Its pause and pending due times are remembered, and its record
+                is kept even if Redis was unavailable for so long that nobody could renew the claim.
 
         Raises:
             redis.RedisError: Redis did not reply or returned an error.
         """
         registrations = list(islice(self._upserts.values(), _BATCH))
-        sent = [
-            replace(each, keep_known_state=True, paused=state.paused)
-            if (state := states.get(each.schedule.uid))
-            else each
-            for each in registrations
-        ]
-        results = await self._registry.register(sent, now)
+        results = await self._registry.register([_with_memory(each, states) for each in registrations], now)
         for registration in registrations:
             # A newer state that arrived in the meantime stays pending.
             if self._upserts.get(registration.schedule.uid) is registration:
                 del self._upserts[registration.schedule.uid]
         return list(zip(registrations, results, strict=True))
+
+
+def _with_memory(registration: Registration, states: Mapping[str, ScheduleState]) -> Registration:
+    """Add to a registration what this scheduler remembers of the schedule."""
+    state = states.get(registration.schedule.uid)
+    if state is None:
+        return registration
+    return replace(registration, keep_known_state=True, paused=state.paused, pending=state.kept_due_times)

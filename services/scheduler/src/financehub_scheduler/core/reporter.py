@@ -79,8 +79,8 @@ class Reporter(SchedulerListener):
 
     def _run_enqueued(self, run: RunSubmission, label: str, at: float) -> None:
         schedule = run.schedule
-        lag = round(at - run.due - schedule.recurrence.offset, 4)
-        if run.kind == "due":
+        lag = None if run.enqueue_at is None else round(at - run.enqueue_at, 4)
+        if lag is not None:
             self._metrics.schedule_lag.labels(label).observe(max(0.0, lag))
         self._metrics.messages_enqueued.labels(*self._enqueued_labels(schedule)).inc()
         log.info(
@@ -90,7 +90,7 @@ class Reporter(SchedulerListener):
             queue=schedule.queue,
             kind=run.kind,
             due_at=run.due,
-            lag_seconds=lag if run.kind == "due" else None,
+            lag_seconds=lag,
             message_id=run.message_id,
             correlation_id=run.message_id,
         )

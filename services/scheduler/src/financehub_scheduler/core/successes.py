@@ -46,9 +46,13 @@ class Successes:
         """Return the first due time after `time`, or None if there is none."""
         return next((due for due in self.times if due > time), None)
 
+    def due_times(self, after: float, until: float) -> Sequence[float]:
+        """Return the due times in (after, until] in ascending order."""
+        return [due for due in self.times if after < due <= until]
+
     def newest(self, count: int, after: float, until: float) -> Sequence[float]:
         """Return the last `count` due times in (after, until] in ascending order."""
-        return [due for due in self.times if after < due <= until][-count:]
+        return self.due_times(after, until)[-count:]
 
     def count(self, after: float, until: float, limit: int) -> int:
         """Return the number of due times in (after, until], counted up to `limit`."""

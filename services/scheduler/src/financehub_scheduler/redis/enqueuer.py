@@ -49,6 +49,10 @@ class RunSubmission:
         fence: Trigger value, request id or backfill id; empty for due and buffered runs.
         missed: Number of due times given up before this one.
         expected: High-water mark that `missed` was counted from, Unix seconds.
+        enqueue_at: Time at which a due run was to be enqueued, Unix seconds. Its window of `startingDeadlineSeconds`
+            begins then. None for other runs, whose window begins when they are enqueued.
+        since: Time of the change of the schedule since which the due times were planned, Unix seconds; None if the
+            high-water mark is later.
         with_message: False to move the high-water mark to `due` without enqueueing a message.
         refused: Reason why a requested run is not allowed; empty if it is.
     """
@@ -59,6 +63,8 @@ class RunSubmission:
     fence: str = ""
     missed: int = 0
     expected: float | None = None
+    enqueue_at: float | None = None
+    since: float | None = None
     with_message: bool = True
     refused: str = ""
     #: The id is derived from the schedule's uid and the occasion, so that every scheduler computes the same one.
@@ -174,10 +180,11 @@ def encode(run: RunSubmission, ready_at: float) -> EncodedRun:
     # Fields with default values are left out, because Redis serves no other client while it parses a thousand entries.
     expected = None if run.expected is None else round(run.expected * 1000)
     rare: dict[str, Any] = {"fence": run.fence, "missed": run.missed, "refused": run.refused}
-    rare |= {"max_runs": schedule.max_runs, "offset": round(schedule.recurrence.offset * 1000)}
+    rare |= {"max_runs": schedule.max_runs, "since": run.since and round(run.since * 1000)}
     entry |= {name: value for name, value in rare.items() if value}
     entry |= {name: value for name, value in {"max_depth": depth, "expected": expected}.items() if value is not None}
-    message = schedule.message(run.message_id, due_ms, int(ready_at * 1000)) if run.with_message else ""
+    window_ms = None if run.enqueue_at is None else int(run.enqueue_at * 1000)
+    message = schedule.message(run.message_id, due_ms, int(ready_at * 1000), window_ms) if run.with_message else ""
     return EncodedRun(run, json.dumps(entry, separators=(",", ":")), message)
 
 

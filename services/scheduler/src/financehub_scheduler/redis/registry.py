@@ -4,11 +4,12 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from redis.asyncio import Redis
 
 from financehub_scheduler.api.schedule import Schedule
+from financehub_scheduler.redis.edits import parse_pending, with_edits
 from financehub_scheduler.redis.enqueuer import AHEAD_LIMIT_SECONDS
 from financehub_scheduler.redis.lua_scripts import load_script
 from financehub_shared.core.chunks import chunks
@@ -16,6 +17,7 @@ from financehub_shared.redis import keys
 from financehub_shared.redis.key_types import arepaired
 from financehub_shared.redis.schedule_keys import schedule_types
 from financehub_shared.redis.schedule_record import DELETED, NextRuns, ScheduleField
+from financehub_shared.redis.text import decode
 from financehub_shared.schedules import UNCLAIMED_SECONDS, Pause
 
 #: Claims are renewed three times within their lifetime.
@@ -36,12 +38,15 @@ class Registration:
             schedule.
         keep_known_state: See `Changes.keep_known_state`.
         paused: The pause that this scheduler remembers. It is used if Redis does not know the schedule.
+        pending: The due times that this scheduler remembers and the spec does not yield, ascending, in Unix seconds.
+            They are used if Redis does not know the schedule or if this registration is an edit.
     """
 
     schedule: Schedule
     since: float
     keep_known_state: bool
     paused: Pause | None = None
+    pending: tuple[float, ...] = ()
 
     def encode(self) -> dict[str, Any]:
         """Return the entry of the script."""
@@ -57,6 +62,8 @@ class Registration:
             "since": int(self.since * 1000),
             "keep_known_state": self.keep_known_state,
         }
+        if self.pending:
+            entry["pending"] = [round(due * 1000) for due in self.pending]
         return entry | ({"paused": self.paused.to_json()} if self.paused and not self.paused.problem else {})
 
 
@@ -69,12 +76,21 @@ class RegistrationResult:
         high_water_mark: Newest settled due time, Unix seconds; 0 if no due time has been settled.
         changed_at: Time of the creation, of the last change of the spec or of the last resumption, Unix seconds.
         paused: Who paused it, why and when; None if it is not paused.
+        pending: Due times up to `changed_at` that still run, ascending, in Unix seconds; see `Timeline`.
     """
 
     outcome: Literal["created", "changed", "known"]
     high_water_mark: float
     changed_at: float
     paused: Pause | None
+    pending: tuple[float, ...] = ()
+
+    @classmethod
+    def parse(cls, reply: Sequence[Any]) -> Self:
+        """Parse a reply of register.lua."""
+        outcome, mark, changed_at, pause, pending = reply
+        paused = None if pause is None else Pause.from_json(pause)
+        return cls(outcome.decode(), int(mark) / 1000, float(changed_at), paused, parse_pending(decode(pending)))
 
 
 class Registry:
@@ -99,22 +115,23 @@ class Registry:
             registrations: The schedules.
             now: Unix seconds.
         """
-        context = json.dumps({**self._limits, "now": int(now * 1000)})
         results: list[RegistrationResult] = []
         for chunk in chunks(registrations, _CHUNK):
-            payload = [registration.encode() for registration in chunk]
-            call = partial(self._register, args=[context, json.dumps(payload)])
-            replies = await self._repaired([registration.schedule.uid for registration in chunk], call)
-            results.extend(
-                RegistrationResult(
-                    outcome.decode(),
-                    int(mark) / 1000,
-                    float(changed_at),
-                    None if pause is None else Pause.from_json(pause),
-                )
-                for outcome, mark, changed_at, pause in replies
-            )
+            results.extend(await self._register_chunk(chunk, now))
         return results
+
+    async def _register_chunk(self, registrations: Sequence[Registration], now: float) -> list[RegistrationResult]:
+        context = json.dumps({**self._limits, "now": int(now * 1000)})
+        entries = {number: registration.encode() for number, registration in enumerate(registrations)}
+        results: dict[int, RegistrationResult] = {}
+        while entries:
+            call = partial(self._register, args=[context, json.dumps([*entries.values()])])
+            answers = await self._repaired([entry["uid"] for entry in entries.values()], call)
+            replies = dict(zip(entries, answers, strict=True))
+            # An edit is registered in two steps, and again if another scheduler edits the schedule in between.
+            entries = with_edits(entries, replies, now)
+            results |= {number: RegistrationResult.parse(replies[number]) for number in replies.keys() - entries.keys()}
+        return [results[number] for number in range(len(registrations))]
 
     async def unregister(self, uids: Sequence[str]) -> None:
         """Delete schedules and all their data."""

@@ -31,7 +31,11 @@ class DeliveryLimit(dramatiq.Middleware):
 
 
 class AgeLimit(StockAgeLimit):
-    """Skips a run that starts too late. A retry that starts too late is dead-lettered, which keeps its failure visible.
+    """Skips a run that starts too late.
+
+    The limit of a message (`startingDeadlineSeconds` of its schedule) is the window in which its first attempt must
+    start, and does not limit retries. The limit of an actor also limits retries. A retry that starts too late is
+    dead-lettered, which keeps its failure visible.
 
     Dramatiq's own limit dead-letters both and counts the delay of a delayed message as age. As there, the option
     `max_age` of an actor or a message is in ms.
@@ -47,10 +51,10 @@ class AgeLimit(StockAgeLimit):
     def before_process_message(self, broker: dramatiq.Broker, message: MessageProxy) -> None:
         """Refuse a message that is too old. The message's limit takes precedence over its actor's."""
         actor = broker.get_actor(message.actor_name)
-        max_age = message.options.get("max_age") or actor.options.get("max_age")
-        if not max_age:
+        window, is_retry = message.options.get("max_age"), bool(message.options.get("retries"))
+        max_age = window or actor.options.get("max_age")
+        if not max_age or (window and is_retry):
             return
-        is_retry = bool(message.options.get("retries"))
         enqueued = message.message_timestamp
         counted_from = enqueued if is_retry else message.options.get(options.READY_AT, enqueued)
         age = self._clock.now() * 1000 - counted_from

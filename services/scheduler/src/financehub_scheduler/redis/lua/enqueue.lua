@@ -16,7 +16,7 @@
 --   buffered          yes          no               OnDemandRuns submits it every second as a run of kind `buffered`
 --   already           no           no               nobody: the due time was settled before
 --   paused            no           no               the engine stops the schedule until somebody resumes it
---   exhausted         no           no               the engine stops the schedule
+--   exhausted         maybe        no               the engine stops the schedule
 --   moved             no           no               the engine plans again from the mark in the answer
 --   ahead             no           no               the engine pauses and submits the run again
 --   unknown           no           no               the engine registers the schedule again

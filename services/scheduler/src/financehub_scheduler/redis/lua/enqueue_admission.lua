@@ -1,4 +1,8 @@
--- Part of enqueue.lua: whether a run may be enqueued now, by its concurrency policy and the backlog.
+-- Part of enqueue.lua: whether a run may be enqueued now, by maxRuns, its concurrency policy and the backlog.
+
+-- Whether the schedule has had all of its runs. maxRuns counts the due runs that were enqueued, in `schedule.runs`. Those
+-- that were skipped or missed do not count, and buffered ones count when they are released.
+local function is_exhausted(schedule, run) return run.max_runs and schedule.runs >= run.max_runs end
 
 -- Returns the state of a run that is queued, running or waiting for a retry, otherwise nil. The queue takes precedence
 -- over the record: a run whose message is still in the queue has not ended, and a deleted message must not block its

@@ -22,7 +22,7 @@ if redis.call('hlen', keys.paused) > 0 then
 end
 for index, run in ipairs(runs) do
   local schedule = schedules[run.uid]
-  if run.kind == 'due' then pass_resumption(schedule, run) end
+  if run.kind == 'due' then pass_change(schedule, run) end
   outcomes[index] = check_fingerprint(schedule, run) or check_pause(run)
     or (run.kind == 'due' and check_mark(schedule, run) or nil)
 end
@@ -37,12 +37,7 @@ if #moved_marks > 0 then redis.call('hset', keys.high_water_marks, unpack(moved_
 
 for index, run in ipairs(runs) do
   local schedule = schedules[run.uid]
-  if not outcomes[index] then
-    outcomes[index] = kinds[run.kind](schedule, run)
-  elseif outcomes[index] == 'exhausted' and schedule.runs < run.max_runs then
-    -- Pass 1 counted an earlier run of this batch that pass 2 then skipped.
-    outcomes[index] = 'moved:' .. integer(schedule.mark)
-  end
+  if not outcomes[index] then outcomes[index] = kinds[run.kind](schedule, run) end
 end
 for name in pairs(queues) do flush(name) end
 local changed = {}

@@ -15,8 +15,8 @@ local function buffer(schedule, run, admission)
   local waiting, all = buffered_runs(run.uid), run.policy == 'BufferAll'
   if admission ~= 'overlap' and (waiting == 0 or (admission == 'backlog' and not all)) then return nil end
   if waiting >= (all and backlog_limit(run) or 1) then return skip(schedule, all and 'backlog' or 'overlap') end
-  -- Those that wait will be counted when they are released.
-  if run.max_runs and schedule.runs + waiting >= run.max_runs then return 'exhausted' end
+  -- Those that wait will be the last ones, unless a change drops them.
+  if run.max_runs and schedule.runs + waiting >= run.max_runs then return skip(schedule, 'overlap') end
   buffer_run(run.uid, run.due)
   schedule.changed = true
   return 'buffered'
@@ -24,6 +24,8 @@ end
 
 function kinds.due(schedule, run)
   if run.message == '' then return 'missed' end
+  -- An earlier run of this batch may have been the last one.
+  if is_exhausted(schedule, run) then return 'exhausted' end
   local admission = admit(schedule, run)
   local outcome = (run.policy == 'BufferOne' or run.policy == 'BufferAll') and buffer(schedule, run, admission)
   if outcome then return outcome end
@@ -33,7 +35,7 @@ end
 
 function kinds.buffered(schedule, run)
   if redis.call('hget', keys.buffered, run.uid) ~= integer(run.due) then return 'already' end
-  if run.max_runs and schedule.runs >= run.max_runs then
+  if is_exhausted(schedule, run) then
     drop_buffered_runs(run.uid)
     schedule.changed = true
     return 'exhausted'

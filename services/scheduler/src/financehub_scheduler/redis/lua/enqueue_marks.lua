@@ -1,8 +1,8 @@
 -- Part of enqueue.lua, pass 1: the schedules and the fence of due runs, the high-water mark.
 
 -- Uid → {record (key), fingerprint, last_id (newest message), runs (number of scheduled runs), last_due (s),
--- changed_at (last change or resumption, ms), mark (ms), passed (runs that passed the mark), mark_moved, plan_is_void,
--- backlog (length of its list of runs, if it is bounded), changed (its status must be checked)}
+-- changed_at (last change or resumption, ms), mark (ms), mark_moved, plan_is_void, backlog (length of
+-- its list of runs, if it is bounded), changed (its status must be checked)}
 local schedules, uids, outcomes = {}, {}, {}
 
 local function read_schedule(uid)
@@ -11,7 +11,7 @@ local function read_schedule(uid)
     field.changed_at)
   uids[#uids + 1] = uid
   return {record = record, fingerprint = known[1], last_id = known[2], runs = number(known[3]), last_due = known[4],
-    changed_at = number(known[5]) * 1000, passed = 0}
+    changed_at = math.floor(number(known[5]) * 1000 + 0.5)}
 end
 
 -- Uid → entry of each paused schedule among those of the batch.
@@ -21,10 +21,12 @@ local function check_pause(run)
   return paused[run.uid] and (run.kind == 'due' or run.kind == 'buffered') and 'paused' or nil
 end
 
--- A scheduler that was cut off from Redis may have missed a pause and its end. The due times until its end are settled.
-local function pass_resumption(schedule, run)
-  local from = math.floor(schedule.changed_at + 0.5) - (run.offset or 0)
-  if schedule.changed_at <= redis_now + context.ahead_limit and from > schedule.mark then schedule.mark = from end
+-- The due times until the last change are settled, except the pending ones that the change has kept. Only a scheduler
+-- that knows of this change submits those. Another one may have been cut off from Redis during a pause and its end.
+local function pass_change(schedule, run)
+  local changed_at = schedule.changed_at
+  if run.since == changed_at or changed_at > redis_now + context.ahead_limit then return end
+  schedule.mark = math.max(schedule.mark, changed_at)
 end
 
 local function check_fingerprint(schedule, run)
@@ -44,8 +46,7 @@ local function check_mark(schedule, run)
     schedule.plan_is_void = true
     return 'moved:' .. integer(schedule.mark)
   end
-  if run.max_runs and schedule.runs + schedule.passed >= run.max_runs then return 'exhausted' end
-  if run.message ~= '' then schedule.passed = schedule.passed + 1 end
+  if is_exhausted(schedule, run) then return 'exhausted' end
   schedule.mark, schedule.mark_moved = run.due, true
   if run.missed then
     increase(schedule.record, field.missed, run.missed)

@@ -1,9 +1,17 @@
 -- Register schedules: write the records of new and changed ones, and return the time from which each one resumes.
 -- ARGV[1]: JSON context {now (ms), ahead_limit (ms), unclaimed (s)}
--- ARGV[2]: JSON list of schedules {uid, name, fingerprint, spec, task, queue, suspended, since (ms),
--- keep_known_state, paused (entry of the pause that the scheduler remembers; missing if there is none)}
+-- ARGV[2]: JSON list of schedules {uid, name, fingerprint, spec, task, queue, suspended, since (ms), keep_known_state},
+-- with optional fields: paused (entry of the pause that the scheduler remembers), pending (due times in ms that still
+-- run, ascending), replaces (the fingerprint that `pending` was computed for), dropped (number of older due times that
+-- would also have been pending, which are missed)
 -- Returns for each schedule {result, high-water mark (ms; 0 if there is none), time of the last change or resumption (s),
--- entry of its pause (false if it is not paused)}
+-- entry of its pause (false if it is not paused), pending due times as text}
+--
+-- A due time that only waits for its jitter while its schedule is edited stays due, although the new spec need not yield
+-- it. Lua cannot compute due times. Therefore, the first registration of an edit changes nothing and returns {'edited',
+-- mark, time of the last change, pending due times, fingerprint, spec, number of runs} of the stored schedule. The
+-- scheduler computes the pending due times and registers the edit again. If another scheduler has changed the schedule in
+-- between, it gets the newer state.
 
 local context = cjson.decode(ARGV[1])
 local redis_now = redis_time()
@@ -21,7 +29,8 @@ check_types()
 local uids, names, known = {}, {}, {}
 for index, entry in ipairs(entries) do
   uids[index], names[index] = entry.uid, entry.name
-  known[index] = redis.call('hmget', schedule_key(entry.uid), field.fingerprint, field.changed_at, field.last_due_at)
+  known[index] = redis.call('hmget', schedule_key(entry.uid), field.fingerprint, field.changed_at, field.last_due_at,
+    field.pending)
 end
 if #entries == 0 then return replies end
 local claims = redis.call('zmscore', keys.schedules, unpack(uids))
@@ -31,19 +40,40 @@ local pauses = redis.call('hmget', keys.paused, unpack(uids))
 local new_marks, new_names, is_named, new_claims, outdated, unpaused, restored = {}, {}, {}, {}, {}, {}, {}
 local function add(list, first, second) list[#list + 1], list[#list + 2] = first, second end
 
-for index, entry in ipairs(entries) do
+-- The field `pending` begins with the time of the change that has kept the due times. After any other change, such as a
+-- resumption, they do not count.
+local function pending_of(stored, changed_at)
+  local at, due_times = string.match(stored or '', '^(%S+) (.+)$')
+  return at == changed_at and due_times or ''
+end
+
+-- The due times that a change keeps, as text. A change that suspends the schedule keeps none, and neither does a pause.
+local function kept_due_times(entry, is_paused, changed_at)
+  local kept = {}
+  if entry.suspended == 0 and not is_paused then
+    for _, due in ipairs(entry.pending or {}) do
+      if due <= changed_at * 1000 then kept[#kept + 1] = integer(due) end
+    end
+  end
+  return table.concat(kept, ' ')
+end
+
+local function register(index, entry)
   local record = schedule_key(entry.uid)
-  local fingerprint, changed_at, last_due = unpack(known[index], 1, 3)
+  local fingerprint, changed_at, last_due, stored = unpack(known[index], 1, 4)
   -- Redis still has the record, but no scheduler has run the schedule lately: it was deleted some time ago and created
   -- again.
   local abandoned = not entry.keep_known_state and number(claims[index]) < now - context.unclaimed
+  local is_new = not fingerprint or fingerprint == fingerprints.deleted or abandoned
+  local pending = pending_of(stored, changed_at)
   changed_at = number(changed_at) * 1000
   local result, changed = 'known', changed_at > 0 and not is_ahead(changed_at) and seconds(changed_at) or now
   local since = limited(entry.since)
   -- Redis may have lost the mark of a known schedule, and another program may have damaged it. The scheduler's own mark
-  -- is in `since`.
-  local mark = checked_mark(marks[index], last_due, since, redis_now, context.ahead_limit)
-  if not fingerprint or fingerprint == fingerprints.deleted or abandoned then
+  -- is in `since`, unless due times before it are pending.
+  local otherwise = entry.pending and entry.pending[1] and entry.pending[1] - 1 or since
+  local mark = checked_mark(marks[index], last_due, otherwise, redis_now, context.ahead_limit)
+  if is_new then
     redis.call('del', record, recent_runs_key(entry.uid), backlog_key(entry.uid))
     -- The backfills and the pause belong to the deleted schedule. If only the record is lost, they belong to this one.
     if fingerprint then redis.call('del', schedule_backfills_key(entry.uid)) end
@@ -57,19 +87,27 @@ for index, entry in ipairs(entries) do
       add(restored, entry.uid, entry.paused)
       pauses[index] = entry.paused
     end
-    -- Earlier due times are never caught up.
-    mark = since
+    -- Earlier due times are never caught up, except those that a lost record had kept.
+    mark = fingerprint and since or otherwise
+    if fingerprint then entry.pending = nil end
     result, changed = 'created', seconds(since)
   elseif fingerprint ~= entry.fingerprint then
+    -- A deactivated schedule does not run, and so nothing of it is pending.
+    if entry.replaces ~= fingerprint and fingerprint ~= fingerprints.deactivated then
+      local fields = redis.call('hmget', record, field.spec, field.runs)
+      return {'edited', integer(mark), changed, pending, fingerprint, fields[1] or '', fields[2] or '0'}
+    end
     result, changed = 'changed', now
   end
   if result ~= 'known' then
-    -- The buffered runs and the failures in a row belong to the old spec.
+    -- The failures in a row belong to the old spec. Buffered runs are due, so they run with the new one.
     outdated[#outdated + 1] = entry.uid
-    redis.call('del', buffered_key(entry.uid))
+    if result == 'created' or entry.suspended == 1 then drop_buffered_runs(entry.uid) end
+    pending = kept_due_times(entry, pauses[index], tonumber(changed))
+    if pending ~= '' and (entry.dropped or 0) > 0 then increase(record, field.missed, entry.dropped) end
     redis.call('hset', record, field.uid, entry.uid, field.name, entry.name, field.fingerprint, entry.fingerprint,
       field.spec, entry.spec, field.task, entry.task, field.queue, entry.queue, field.suspended, entry.suspended,
-      field.changed_at, changed)
+      field.changed_at, changed, field.pending, pending == '' and '' or changed .. ' ' .. pending)
     if result == 'created' then redis.call('hset', record, field.created_at, changed) end
   end
   -- Redis may have lost the name of a known schedule, and a new schedule may have the same name.
@@ -80,16 +118,14 @@ for index, entry in ipairs(entries) do
   local mark_text = integer(mark)
   if mark_text ~= marks[index] then add(new_marks, entry.uid, mark_text) end
   add(new_claims, now, entry.uid)
-  replies[index] = {result, mark_text, changed, pauses[index]}
+  return {result, mark_text, changed, pauses[index], pending}
 end
 
-if #outdated > 0 then
-  redis.call('hdel', keys.buffered, unpack(outdated))
-  redis.call('hdel', keys.failing, unpack(outdated))
-end
+for index, entry in ipairs(entries) do replies[index] = register(index, entry) end
+if #outdated > 0 then redis.call('hdel', keys.failing, unpack(outdated)) end
 if #unpaused > 0 then redis.call('hdel', keys.paused, unpack(unpaused)) end
 if #restored > 0 then redis.call('hset', keys.paused, unpack(restored)) end
 if #new_marks > 0 then redis.call('hset', keys.high_water_marks, unpack(new_marks)) end
 if #new_names > 0 then redis.call('hset', keys.names, unpack(new_names)) end
-redis.call('zadd', keys.schedules, unpack(new_claims))
+if #new_claims > 0 then redis.call('zadd', keys.schedules, unpack(new_claims)) end
 return replies
