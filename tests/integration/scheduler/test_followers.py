@@ -1,5 +1,6 @@
 """Schedules that run after each success of another one, on a real Redis, with a clock that only the test advances."""
 
+import time
 from typing import Any
 
 import pytest
@@ -8,8 +9,17 @@ from structlog.testing import capture_logs
 
 from financehub_scheduler.core.changes import Changes
 from financehub_shared.core.clock import ManualClock
+from financehub_shared.core.errors import InvalidArgumentsError
 from financehub_shared.redis import keys
-from financehub_shared.schedules import list_schedules, show_schedule
+from financehub_shared.schedules import (
+    list_schedules,
+    request_backfill,
+    request_trigger,
+    show_backfill,
+    show_schedule,
+)
+from financehub_shared.schedules.backfill_plan import plan_backfill
+from financehub_shared.spec.scheduled_task import BACKFILL
 from support.hand_driven import Scheduler, T, build
 from support.schedules import messages, schedule
 
@@ -473,6 +483,55 @@ async def test_key_of_another_type_does_not_stop_followers(scheduler: Scheduler,
     await look(scheduler)
     await look(scheduler)
     assert followed(scheduler) == [5.0]
+
+
+# requests -------------------------------------------------------------------------------------------
+async def test_trigger_of_a_follower_runs_it_without_a_success(scheduler: Scheduler) -> None:
+    """A user may run a follower at any time, as every schedule, also one whose predecessor is missing."""
+    scheduler.clock.set_wall(time.time())
+    await scheduler.load(indicators())
+    await look(scheduler)
+    assert problem(scheduler)
+    request_trigger(scheduler.client, "indicators")
+    await scheduler.on_demand.step()
+    assert len(messages(scheduler.client, "followers")) == 1
+
+
+async def test_backfill_of_a_follower_is_refused_with_the_way_out(scheduler: Scheduler) -> None:
+    """A range has no due times of a follower. The refusal names the schedule that can be backfilled instead."""
+    now = time.time()
+    scheduler.clock.set_wall(now)
+    await scheduler.load(prices(), indicators())
+    words = "it runs after each success of prices, so it has no due times that could be computed; backfill prices"
+    with pytest.raises(InvalidArgumentsError, match=words):
+        request_backfill(scheduler.client, "indicators", now - 600, now)
+    plan = plan_backfill(show_schedule(scheduler.client, "indicators"), now - 600, now, now)
+    assert words in plan.problem
+    assert (plan.total, plan.notes) == (0, ())
+
+
+@pytest.mark.parametrize("spec", ["{", "[]", "1", ""])
+async def test_backfill_of_a_damaged_spec_is_left_to_the_scheduler(scheduler: Scheduler, spec: str) -> None:
+    """A client that cannot read the spec requests the backfill, and the scheduler, which knows it, refuses it."""
+    now = time.time()
+    scheduler.clock.set_wall(now)
+    await scheduler.load(prices(), indicators())
+    scheduler.client.hset(keys.schedule(INDICATORS), "spec", spec)
+    id = request_backfill(scheduler.client, "indicators", now - 600, now)
+    await scheduler.on_demand.step()
+    assert show_backfill(scheduler.client, id).state == "refused"
+    assert "backfill prices instead" in show_backfill(scheduler.client, id).message
+
+
+async def test_backfill_annotation_of_a_follower_is_refused(scheduler: Scheduler) -> None:
+    """The annotation of a follower is refused with the same words, which the status of the resource shows."""
+    scheduler.clock.set_wall(time.time())
+    annotations = {BACKFILL: "2026-11-01T00:00:00Z/2026-11-02T00:00:00Z"}
+    follower = schedule("indicators", INDICATORS, annotations, **AFTER_PRICES)
+    await scheduler.load(prices(), follower)
+    await scheduler.on_demand.step()
+    assert follower.backfill is not None
+    assert "backfill prices instead" in show_backfill(scheduler.client, follower.backfill.id).message
 
 
 # listings -------------------------------------------------------------------------------------------

@@ -59,3 +59,14 @@ def test_paused_schedule_counts_as_paused_and_refreshes_nothing() -> None:
     assert counts == {"active": 1, "suspended": 1, "paused": 1, "stopped": 0}
     known = [each for each in known_schedules(states) if each.times_known]
     assert [each.is_paused for each in known] == [True, False, False]
+
+
+def test_known_schedules_include_what_a_fetching_schedule_follows() -> None:
+    """The pace of a follower is known in a large fleet too, although its predecessor may run another task."""
+    follower = ScheduleState(schedule("quotes", task="fetch_stock_prices_task", after="chain", queue="high"), CLOSE)
+    chain = ScheduleState(schedule("chain", task="cleanup_old_cache_task", after="hours", queue="low"), CLOSE)
+    states = {"a": follower, "b": chain, "c": state("hours", "cleanup_old_cache_task", "low")}
+    states |= {f"u{number}": state(f"s{number}", "cleanup_old_cache_task", "low") for number in range(3)}
+    known = known_schedules(states)
+    assert [each.name for each in known if each.times_known] == ["default/quotes", "default/chain", "default/hours"]
+    assert stale_after(CATALOG["fetch_stock_prices_task"], known, SUNDAY) >= SUNDAY - CLOSE

@@ -42,13 +42,15 @@ class KnownSchedule:
     next_times: tuple[float, ...] = ()
     last_due_at: float | None = None
     runs: int = 0
+    name: str = ""
+    after: str = ""
 
 
 def known_schedules(states: Mapping[str, ScheduleState]) -> Sequence[KnownSchedule]:
     """Return representative schedules for the health report of a fleet with too many schedules to read from Redis.
 
-    Schedules of tasks that fetch data are included with their times. In addition, each pair of task and queue is
-    included once, without times, so that every queue is known.
+    Schedules of tasks that fetch data are included with their times, and so are the predecessors that they follow. In
+    addition, each pair of task and queue is included once, without times, so that every queue is known.
 
     Args:
         states: uid → state of each active schedule; another thread changes it.
@@ -56,7 +58,23 @@ def known_schedules(states: Mapping[str, ScheduleState]) -> Sequence[KnownSchedu
     all_states = list(states.values())
     fetching = [state for state in all_states if state.schedule.task in _FETCHING][:_MAX_WITH_TIMES]
     pairs = {(state.schedule.task, state.schedule.queue) for state in all_states}
-    return [*map(_known, fetching), *(KnownSchedule(task, queue, times_known=False) for task, queue in sorted(pairs))]
+    return [
+        *map(_known, _with_predecessors(fetching, all_states)),
+        *(KnownSchedule(task, queue, times_known=False) for task, queue in sorted(pairs)),
+    ]
+
+
+def _with_predecessors(chosen: Sequence[ScheduleState], all_states: Sequence[ScheduleState]) -> list[ScheduleState]:
+    """Return the chosen schedules, and all that they follow."""
+    found = {state.schedule.name: state for state in chosen}
+    if any(state.schedule.after for state in chosen):
+        by_name = {state.schedule.name: state for state in all_states}
+        for state in chosen:
+            after = state.schedule.after
+            while after in by_name and after not in found:
+                found[after] = by_name[after]
+                after = by_name[after].schedule.after
+    return list(found.values())
 
 
 def _known(state: ScheduleState) -> KnownSchedule:
@@ -70,6 +88,8 @@ def _known(state: ScheduleState) -> KnownSchedule:
         next_times=tuple(next_times(state, 2)),
         last_due_at=mark or None,
         runs=2 if mark else 0,
+        name=schedule.name,
+        after=schedule.after,
     )
 
 

@@ -10,7 +10,12 @@ from financehub_shared.recurrence.recurrence import Recurrence
 from financehub_shared.recurrence.rules import parse_zone
 from financehub_shared.schedules.due_times import zone_of
 from financehub_shared.schedules.listing import ScheduleInfo
-from financehub_shared.schedules.requests import BACKFILL_QUEUE_DEPTH, MAX_BACKFILL_RUNS, check_range
+from financehub_shared.schedules.requests import (
+    BACKFILL_QUEUE_DEPTH,
+    MAX_BACKFILL_RUNS,
+    check_range,
+    follower_problem,
+)
 
 #: Number of due times that a preview shows from the beginning and from the end of the range.
 SHOWN = 5
@@ -73,7 +78,9 @@ def plan_backfill(info: ScheduleInfo, start: float, end: float, now: float) -> B
     due = due_times_of_range(recurrence, start, end)
     is_too_long = len(due) > MAX_BACKFILL_RUNS
     problem = ""
-    if is_too_long:
+    if after := info.spec.get("after"):
+        problem = f"The schedule cannot be backfilled: {follower_problem(str(after))}."
+    elif is_too_long:
         problem = (
             f"The range has more than {MAX_BACKFILL_RUNS:,} due times, the limit of a backfill. Choose a shorter one."
         )
@@ -90,7 +97,7 @@ def plan_backfill(info: ScheduleInfo, start: float, end: float, now: float) -> B
         last=() if is_too_long else tuple(due[max(SHOWN, len(due) - SHOWN) :]),
         policy=policy,
         queue_depth=_queue_depth(info.spec.get("maxQueueDepth")),
-        notes=_notes(info, policy, _closed_count(recurrence, start, end, len(due))),
+        notes=() if after else _notes(info, policy, _closed_count(recurrence, start, end, len(due))),
         problem=problem,
     )
 

@@ -51,6 +51,10 @@ def next_due_times(info: ScheduleInfo, now: float, count: int) -> DueTimes:
         most = int(info.spec.get("maxRuns", info.runs + count)) - info.runs
         recurrence = recurrence_of_spec(info.uid, info.spec)
         delay = recurrence.offset
+        if after := info.spec.get("after"):
+            problem = f"It runs after each success of {after}, so its due times are not known in advance."
+            # A success may wait for the jitter.
+            return DueTimes(tuple(at - delay for at in info.next_times), problem, delay)
         due = recurrence.next_after(now - delay)
         while due is not None and len(times) < min(count, most):
             times.append(due)

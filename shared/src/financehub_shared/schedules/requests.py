@@ -11,7 +11,7 @@ from financehub_shared.core.errors import InvalidArgumentsError
 from financehub_shared.redis import keys
 from financehub_shared.redis.key_types import readable, repaired
 from financehub_shared.redis.schedule_keys import schedule_types
-from financehub_shared.redis.schedule_record import BackfillInfo, new_backfill
+from financehub_shared.redis.schedule_record import BackfillInfo, ScheduleField, new_backfill
 from financehub_shared.redis.server_clock import server_time
 from financehub_shared.redis.text import decode_hash
 from financehub_shared.schedules.backfill_list import remember_backfill
@@ -69,10 +69,11 @@ def request_backfill(client: "redis.Redis", name: str, start: float, end: float)
         The id of the backfill, for `show_backfill`.
 
     Raises:
-        InvalidArgumentsError: There is no such schedule, or the range is invalid.
+        InvalidArgumentsError: There is no such schedule, it runs after another one, or the range is invalid.
     """
     check_range(start, end, server_time(client))
     uid, full_name = find_schedule(client, name)
+    _check_recurrence(client, uid)
     if repaired(client, schedule_types, lambda: client.scard(keys.SCHEDULE_BACKFILLS)) >= MAX_BACKFILLS:
         problem = f"{MAX_BACKFILLS} backfills have not ended yet; wait until one ends"
         raise InvalidArgumentsError("backfill", "name", problem)
@@ -87,6 +88,31 @@ def request_backfill(client: "redis.Redis", name: str, start: float, end: float)
 
     repaired(client, lambda: schedule_types([uid]), write)
     return id
+
+
+def follower_problem(after: str) -> str:
+    """Return why a follower cannot be backfilled.
+
+    Args:
+        after: Name of its predecessor.
+    """
+    return (
+        f"it runs after each success of {after}, so it has no due times that could be computed; backfill {after} "
+        "instead, whose successes start it, or trigger it"
+    )
+
+
+def _check_recurrence(client: "redis.Redis", uid: str) -> None:
+    with client.pipeline(transaction=False) as pipeline:
+        pipeline.hget(keys.schedule(uid), ScheduleField.SPEC)
+        (raw,) = readable([keys.schedule(uid)], pipeline.execute(raise_on_error=False), None)
+    try:
+        after = json.loads(raw or "{}").get("after")
+    except DAMAGED:
+        # The scheduler that carries out the backfill knows the spec, and refuses it if it has to.
+        return
+    if after:
+        raise InvalidArgumentsError("backfill", "name", follower_problem(str(after)))
 
 
 def check_range(start: float, end: float, now: float) -> None:

@@ -30,6 +30,8 @@ class Schedule:
     is_paused: bool = False
     queue: str = "high"
     runs: int = 1
+    name: str = "default/demo"
+    after: str = ""
 
 
 FROM_CATALOG = 2 * 300 + 180
@@ -109,3 +111,66 @@ def test_expected_datasets_include_that_of_a_new_task(monkeypatch: pytest.Monkey
     monkeypatch.setattr(freshness, "CATALOG", {**CATALOG, task.name: task})
     monkeypatch.setattr(freshness, "DATASETS", {**DATASETS, "filings": task.name})
     assert "filings" in expected_datasets([AssetType.STOCK])
+
+
+PRICES = "default/prices"
+EVERY_30_MINUTES = (NOW + 600, NOW + 2_400)
+
+
+@pytest.mark.parametrize(
+    ("schedules", "limit", "expected"),
+    [
+        # the pace of its predecessor, and at least the time since its own last due time
+        ([Schedule((), after=PRICES), Schedule(EVERY_30_MINUTES, task="t", name=PRICES)], 2 * 1_800 + 180, True),
+        (
+            [
+                Schedule((), after=PRICES, last_due_at=NOW - 170_000),
+                Schedule((NOW + 9_000, NOW + 9_300), task="t", name=PRICES),
+            ],
+            170_000,
+            True,
+        ),
+        # the pace of the first schedule in a chain
+        (
+            [
+                Schedule((), after="default/bars"),
+                Schedule((), task="t", name="default/bars", after=PRICES),
+                Schedule(EVERY_30_MINUTES, task="t", name=PRICES),
+            ],
+            2 * 1_800 + 180,
+            True,
+        ),
+        # nothing is expected while the predecessor is suspended or paused, also further up in the chain
+        ([Schedule((), after=PRICES), Schedule((), task="t", name=PRICES, suspended=True)], FROM_CATALOG, False),
+        ([Schedule((), after=PRICES), Schedule((), task="t", name=PRICES, is_paused=True)], FROM_CATALOG, False),
+        (
+            [
+                Schedule((), after="default/bars"),
+                Schedule((), task="t", name="default/bars", after=PRICES),
+                Schedule((), task="t", name=PRICES, suspended=True),
+            ],
+            FROM_CATALOG,
+            False,
+        ),
+        ([Schedule((), after=PRICES, suspended=True), Schedule(EVERY_30_MINUTES, name=PRICES, task="t")], None, False),
+        # the data is wanted, but nothing will refresh it
+        ([Schedule((), after=PRICES)], FROM_CATALOG, True),
+        ([Schedule((), name="default/x", after=PRICES), Schedule((), name=PRICES, after="default/x")], None, True),
+        ([Schedule((), name=PRICES, after=PRICES)], FROM_CATALOG, True),
+    ],
+)
+def test_follower_has_the_pace_of_its_predecessor(
+    schedules: list[Schedule], limit: float | None, *, expected: bool
+) -> None:
+    """A follower has no next times, and its data may be as old as the pace of its predecessor permits."""
+    assert stale_after(CATALOG["fetch_stock_prices_task"], schedules, NOW) == (limit or FROM_CATALOG)
+    assert ("quotes:stock" in expected_datasets([*AssetType], schedules)) is expected
+
+
+def test_data_of_a_follower_is_not_overdue_before_a_success_of_its_predecessor() -> None:
+    """A follower that has not been due yet owes no data."""
+    schedules = [
+        Schedule((), after=PRICES, last_due_at=None, runs=0),
+        Schedule(EVERY_30_MINUTES, task="fetch_news_task", name=PRICES),
+    ]
+    assert "quotes:stock" not in overdue_if_absent(schedules, NOW)

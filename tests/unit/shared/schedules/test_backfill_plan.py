@@ -142,3 +142,16 @@ def test_next_due_times_are_those_after_now_and_at_most_the_runs_that_are_left()
     assert limited.problem == "No further due time is left."
     beyond = next_due_times(registered(schedule="@yearly", calendar="XTKS"), at("2031-12-31T00:00Z"), 10)
     assert "calendar XTKS covers only the days" in beyond.problem
+
+
+def test_due_times_of_a_follower_are_those_that_wait_for_their_jitter() -> None:
+    """Nobody knows the due times of a follower in advance, except for a success that waits for its jitter."""
+    follower = registered(after="prices", jitterSeconds=600)
+    due = next_due_times(follower, NOW, 10)
+    assert (due.times, due.problem) == (
+        (),
+        "It runs after each success of prices, so its due times are not known in advance.",
+    )
+    assert 0 < due.delay < 600
+    waiting = replace(follower, next_times=(NOW + 100,))
+    assert next_due_times(waiting, NOW, 10).times == (NOW + 100 - due.delay,)

@@ -26,7 +26,7 @@ from financehub_shared.redis.schedule_record import BackfillField, ScheduleField
 from financehub_shared.redis.text import decode, decode_hash, read_time
 from financehub_shared.schedules import BACKFILL_TTL_SECONDS
 from financehub_shared.schedules.backfill_list import remember_backfill
-from financehub_shared.schedules.requests import MAX_BACKFILL_RUNS
+from financehub_shared.schedules.requests import MAX_BACKFILL_RUNS, follower_problem
 
 log = structlog.get_logger(__name__)
 
@@ -210,8 +210,9 @@ class OnDemandRuns(SchedulerListener):
         if cursor is None or end is None:
             await self._end_backfill(uid, id, "refused", "its record is damaged; request the backfill again")
             return
-        if state.refused:
-            await self._end_backfill(uid, id, "refused", state.refused)
+        after = state.schedule.after.partition("/")[2]
+        if refused := state.refused or (after and follower_problem(after)):
+            await self._end_backfill(uid, id, "refused", refused)
             return
         recurrence, until = state.schedule.recurrence, min(end, self._clock.now())
         if BackfillField.TOTAL not in record:

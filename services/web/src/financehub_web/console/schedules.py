@@ -101,6 +101,8 @@ _INTERVAL = re.compile(r"@every (\d+)([dhms])")
 
 def in_words(info: ScheduleInfo) -> str:
     """Return the recurrence of a schedule: an interval in words, and a cron expression as it is, with its time zone."""
+    if info.after:
+        return f"after each success of {info.after.partition('/')[2]}"
     text = info.recurrence_text
     if interval := _INTERVAL.fullmatch(text):
         unit = _UNITS[interval[2]]
@@ -126,6 +128,7 @@ def schedule(request: Request, namespace: str, name: str, fleet: Annotated[Fleet
     next_due = next_due_times(info, fleet.clock.now(), DUE_TIMES) if is_due else DueTimes()
     values: dict[str, Any] = {
         "info": info,
+        "followers": [each.name for each in reading.value if each.after == info.name],
         "alive": info.is_claimed(fleet.clock.now()),
         "words": in_words(info),
         "runs": runs.value,

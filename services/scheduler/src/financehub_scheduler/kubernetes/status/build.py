@@ -13,6 +13,7 @@ from financehub_scheduler.kubernetes.status.snapshot import ScheduleSnapshot
 from financehub_scheduler.kubernetes.watch.resource import WatchedResource
 from financehub_shared.monitor import ACTIVE, RunRecord
 from financehub_shared.redis.schedule_record import ScheduleOutcome
+from financehub_shared.schedules.listing import recurrence_text
 
 
 def build_status(
@@ -80,7 +81,7 @@ def _normalized(value: Any) -> Any:
 
 def _recurrence(schedule: Schedule) -> str:
     spec = json.loads(schedule.spec_json)
-    rules = "; ".join(spec.get("schedules") or [spec["schedule"]])
+    rules = recurrence_text(spec)
     return f"{rules} ({spec['timeZone']})" if "timeZone" in spec else rules
 
 

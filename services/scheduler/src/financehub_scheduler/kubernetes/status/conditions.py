@@ -101,7 +101,14 @@ def _ready(resource: WatchedResource, state: ScheduleState | None, record: Sched
         return ConditionValue("Ready", "True", "Paused", message)
     if state.problem:
         return _stopped(state, record)
-    return ConditionValue("Ready", "True", "Scheduled", "runs as scheduled")
+    return ConditionValue("Ready", "True", "Scheduled", _when(state))
+
+
+def _when(state: ScheduleState) -> str:
+    if not state.schedule.after:
+        return "runs as scheduled"
+    name, note = state.schedule.after.partition("/")[2], state.predecessor.note if state.predecessor else ""
+    return f"runs after each success of {name}{f', but {note}' if note else ''}"
 
 
 def _stopped(state: ScheduleState, record: ScheduleRecord) -> ConditionValue:
@@ -109,6 +116,9 @@ def _stopped(state: ScheduleState, record: ScheduleRecord) -> ConditionValue:
     if schedule.max_runs is not None and record.runs >= schedule.max_runs:
         message = f"all {schedule.max_runs} runs have been enqueued; raise spec.maxRuns to continue"
         return ConditionValue("Ready", "False", "Exhausted", message)
+    if state.predecessor and state.predecessor.problem:
+        message = one_line(state.predecessor.problem, PROBLEM_CHARACTERS)
+        return ConditionValue("Ready", "False", state.predecessor.reason, message)
     try:
         schedule.recurrence.next_after(state.high_water_mark)
     except CalendarHorizonError as error:
