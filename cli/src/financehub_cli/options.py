@@ -1,12 +1,13 @@
 """Arguments and options that several commands share, and how they are parsed."""
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Annotated
 
 import typer
 
 from financehub_cli.completion import complete_symbols
 from financehub_shared.core.errors import ConfigError
+from financehub_shared.core.moments import parse_moment
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with ISO 8601 times instead of tables.")]
 Watch = Annotated[
@@ -35,18 +36,18 @@ Timeout = Annotated[
 ]
 
 
-def parse_time(option: str, text: str) -> float:
-    """Parse an ISO 8601 day or timestamp, in UTC unless it has an offset, and return its Unix seconds.
+def parse_time(option: str, text: str, now: float) -> float:
+    """Parse a day or a time, in UTC unless it has an offset, or how long ago, and return its Unix seconds.
 
     Args:
         option: The option, for the error message.
-        text: What the user wrote.
+        text: What the user wrote, such as 2026-01-05, 2026-01-05T12:00 or -1d.
+        now: The current time in Unix seconds.
 
     Raises:
-        ConfigError: It is neither a day nor a time.
+        ConfigError: It is none of them.
     """
     try:
-        moment = datetime.fromisoformat(text)
+        return parse_moment(text, UTC, now=now)
     except ValueError as error:
-        raise ConfigError(f"{option} {text!r}: write a day or time such as 2026-01-05 or 2026-01-05T12:00Z") from error
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        raise ConfigError(f"{option}: {error}") from error

@@ -77,7 +77,7 @@ def test_history_without_prices_fails_with_a_note(cli: Any, invoke: Any, store: 
     [
         (["NOPE"], "unknown symbol 'NOPE'"),
         (["AAPL", "--interval", "2m"], "unknown interval '2m'; choose one of 1m, 5m, 15m, 1h, 1d"),
-        (["AAPL", "--from", "soon"], "--from 'soon': write a day or time"),
+        (["AAPL", "--from", "soon"], "--from: 'soon' is not a day or time; write one such as"),
         (["AAPL", "--from", "2026-01-05", "--to", "2026-01-05"], "the start of the range must be before its end"),
         (["AAPL", "--from", "2020-01-05"], "longer than 366 days"),
         (["AAPL", "--last", "0"], "--last"),

@@ -80,6 +80,9 @@ def test_schedules_commands_list_trigger_backfill_and_show(
     plan = cli("schedules", "backfill", "coins", "--from", yesterday, "--dry-run")
     assert (plan["total"], plan["problem"], plan["first"][0]) == (2, "", f"{yesterday}T00:00:00.000Z")
     printed = invoke("schedules", "backfill", "coins", "--from", yesterday, "--dry-run").stdout
+    assert printed.startswith(f"default/coins from {yesterday} 00:00 to ")
+    assert "times in UTC" in printed.splitlines()[0]
+    assert cli("schedules", "backfill", "coins", "--from", "-1d", "--dry-run")["total"] == 1
     assert f"The range has 2 due times: {yesterday} 00:00 … " in printed
     assert "Due times that have already run are run again." in printed
     refused = cli(
@@ -194,7 +197,7 @@ def test_schedules_backfill_without_scheduler_is_not_followed(invoke: Any, redis
     ("arguments", "problem"),
     [
         (["show", "coins"], "no schedule is registered (is a scheduler running?)"),
-        (["backfill", "coins", "--from", "yesterday"], "--from 'yesterday': write a day or time such as"),
+        (["backfill", "coins", "--from", "yesterday"], "--from: 'yesterday' is not a day or time; write one such as 2026-01-05 or 2026-01-05 12:00, or how"),
         (["backfill", "coins", "--from", "2026-01-02", "--to", "2026-01-01"], "must end in the past"),
         (["backfill", "coins", "--from", "2026-01-01", "--to", "2999-01-01"], "must end in the past"),
     ],

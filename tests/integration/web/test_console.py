@@ -65,7 +65,7 @@ def test_page_is_safe_and_never_shared(api: httpx.Client, path: str) -> None:
             "older_than: &#39;soon&#39; is not a duration",
             '"/dead-letters">Go to Dead letters',
         ),
-        ("/runs?since=soon", "Since: write a day or a time", '"/runs">Go to Runs'),
+        ("/runs?since=soon", "Since: &#39;soon&#39; is not a day or time; write one such as", '"/runs">Go to Runs'),
         ("/schedules?q=" + "x" * 201, "q: the value has more than 200 characters.", '"/schedules">Go to Schedules'),
         ("/quarantine?kind=x", "kind: the value must be &#39;&#39;, &#39;quote&#39;", '"/quarantine">Go to Quarantine'),
         ("/nope", "No page has the address /nope.", '"/">Go to Overview'),

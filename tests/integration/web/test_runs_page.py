@@ -50,7 +50,7 @@ def test_runs_page_with_a_time_lists_only_later_runs(redis_client: redis.Redis, 
         assert _ids(client.get("/runs?correlation_id=c-7&state=succeeded&schedule=default/a")) == ["run-7"]
         for refused in (client.get("/runs?since=yesterday"), client.get("/api/v1/runs?since=yesterday")):
             assert refused.status_code == 400
-            assert "how long ago, such as 1h" in refused.text
+            assert "or how long ago, such as 1h or 2d" in refused.text
 
 
 def test_runs_page_says_that_a_search_stopped_and_continues_it(

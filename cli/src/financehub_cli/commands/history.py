@@ -40,15 +40,15 @@ Start = Annotated[
     str,
     typer.Option(
         "--from",
-        help="Start of the range in ISO 8601, in UTC unless it has an offset. The interval that contains it is "
-        "complete. The default is the oldest price that is kept.",
+        help="Start of the range: a day or a time in ISO 8601, in UTC unless it has an offset, or how long ago (-1d). "
+        "The interval that contains it is complete. The default is the oldest price that is kept.",
     ),
 ]
 End = Annotated[
     str,
     typer.Option(
         "--to",
-        help="End of the range in ISO 8601, exclusive, in UTC unless it has an offset. The interval that "
+        help="End of the range in the same form, exclusive. The interval that "
         "contains it is complete. The default is now.",
     ),
 ]
@@ -100,9 +100,10 @@ def history(
 
 def _range(session: Session, start: str, end: str) -> tuple[float, float]:
     """Return the range in Unix seconds."""
+    now = session.clock.now()
     # the clock of the session is an estimate, so the newest price may be a little later
-    last = parse_time("--to", end) if end else session.clock.now() + 1
-    return parse_time("--from", start) if start else last - MAX_RANGE_DAYS * DAY_SECONDS, last
+    last = parse_time("--to", end, now) if end else now + 1
+    return parse_time("--from", start, now) if start else last - MAX_RANGE_DAYS * DAY_SECONDS, last
 
 
 def _collect(

@@ -60,10 +60,15 @@ Reason = Annotated[
     str, typer.Option("--reason", metavar="TEXT", help="Why, for everybody who sees the schedule, in 200 characters.")
 ]
 Start = Annotated[
-    str, typer.Option("--from", help="Start of the range in ISO 8601, inclusive. It is in UTC unless it has an offset.")
+    str,
+    typer.Option(
+        "--from",
+        help="Start of the range, inclusive: a day or a time in ISO 8601, in UTC unless it has an offset, or how long "
+        "ago (-1d).",
+    ),
 ]
 End = Annotated[
-    str, typer.Option("--to", help="End of the range in ISO 8601, inclusive. The default is the current time.")
+    str, typer.Option("--to", help="End of the range in the same form, inclusive. The default is the current time.")
 ]
 
 
@@ -144,20 +149,21 @@ def backfill(
     problem}, and the exit code is 1 if there is a problem: the range has too many due times, or none.
 
     Examples:
-    - `financehub schedules backfill fetch-news --from 2026-01-05 --dry-run`
+    - `financehub schedules backfill fetch-news --from -1d --dry-run`
     - `financehub schedules backfill fetch-news --from 2026-01-05 --to 2026-01-05T12:00`
     """
     session = Session()
-    first = parse_time("--from", start)
     # the clock of the session is an estimate, and the end must not be in the future
-    last = parse_time("--to", end) if end else server_time(session.broker_client)
+    now = server_time(session.broker_client)
+    first = parse_time("--from", start, now)
+    last = parse_time("--to", end, now) if end else now
     if dry_run:
         info = show_schedule(session.broker_client, name)
-        plan = plan_backfill(info, first, last, server_time(session.broker_client))
+        plan = plan_backfill(info, first, last, now)
         code = ExitCode.FAILED if plan.problem else ExitCode.OK
         print_result(CommandResult(backfill_plan_view(plan), describe_plan(plan), [], code), as_json=as_json)
         return
-    check_range(first, last, server_time(session.broker_client))
+    check_range(first, last, now)
     info = show_schedule(session.broker_client, name)
     processes = live_processes(session)
     refuse_unknown_task(processes, info.queue, info.task)

@@ -13,5 +13,7 @@ def describe_plan(plan: BackfillPlan) -> str:
     hidden = plan.total - len(times)
     if hidden > 0 and plan.last:
         times.insert(len(plan.first), f"… {hidden:,} more …")
-    lines = [f"{plan.name}: {plan.problem or plan.sentence}", *(f"  {time}" for time in times)]
+    start, end = format_moment(plan.start, zone), format_moment(plan.end, zone)
+    heading = f"{plan.name} from {start} to {end}, times in {plan.zone}"
+    lines = [heading, plan.problem or plan.sentence, *(f"  {time}" for time in times)]
     return "\n".join(map(printable, [*lines, *plan.notes]))

@@ -61,3 +61,51 @@ def test_any_text_is_parsed_or_raises_a_value_error(text: str) -> None:
 def test_formatted_time_is_parsed_to_the_same_time(at: int) -> None:
     """The text of a time names exactly this time, also in the hour that the clocks repeat in autumn."""
     assert parse_moment(format_moment(at, BERLIN), BERLIN) == at
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds_ago"),
+    [
+        ("1d", 86_400),
+        ("-1d", 86_400),
+        ("1h30m", 5_400),
+        ("-1.5h", 5_400),
+        ("2d ago", 172_800),
+        ("now", 0),
+        (" -5m ", 300),
+    ],
+)
+def test_relative_text_is_counted_back_from_now(text: str, seconds_ago: float) -> None:
+    """With the current time, a duration is how long ago, with or without a minus sign."""
+    assert parse_moment(text, BERLIN, now=1_770_000_000.0) == 1_770_000_000.0 - seconds_ago
+
+
+@pytest.mark.parametrize("text", ["1d", "-1d", "now"])
+def test_relative_text_without_the_current_time_is_refused(text: str) -> None:
+    """Where only days and times make sense, a duration is refused."""
+    with pytest.raises(ValueError, match=r"is not a day or time; write one such as 2026-01-05 or 2026-01-05 12:00$"):
+        parse_moment(text, UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("9" * 400 + "d", "is before the beginning of the calendar"),
+        ("999999999d", "is before the beginning of the calendar"),
+        ("--1d", "or how long ago, such as 1h or 2d"),
+        ("+1d", "or how long ago, such as 1h or 2d"),
+        ("", "or how long ago, such as 1h or 2d"),
+    ],
+)
+def test_wrong_relative_text_raises_with_the_forms(text: str, problem: str) -> None:
+    """Times before every calendar, and texts that are not durations, are refused with what to write."""
+    with pytest.raises(ValueError) as raised:
+        parse_moment(text, UTC, now=1_770_000_000.0)
+    assert problem in str(raised.value)
+
+
+@given(st.text(max_size=60) | st.from_regex(r"-?[0-9]{1,12}[dhms]", fullmatch=True))
+def test_any_text_with_the_current_time_is_parsed_or_raises_a_value_error(text: str) -> None:
+    """No text makes the parser fail in another way."""
+    with suppress(ValueError):
+        assert isinstance(parse_moment(text, BERLIN, now=1_770_000_000.0), float)

@@ -1,10 +1,8 @@
 """Reads the times that users write into addresses."""
 
-from datetime import UTC, datetime
+from datetime import UTC
 
-from financehub_shared.core.durations import parse_duration
-
-_FORMS = "write a day or a time such as 2026-01-05 or 2026-01-05T12:00:00Z"
+from financehub_shared.core.moments import parse_moment
 
 
 def read_time(text: str) -> float:
@@ -13,13 +11,7 @@ def read_time(text: str) -> float:
     Raises:
         ValueError: It is neither of them.
     """
-    # a plus sign that was not encoded arrives as a space
-    text = text.replace(" ", "+") if "T" in text else text
-    try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError) as error:
-        raise ValueError(_FORMS) from error
+    return parse_moment(_with_plus(text), UTC)
 
 
 def read_since(text: str, now: float) -> float:
@@ -32,12 +24,10 @@ def read_since(text: str, now: float) -> float:
     Raises:
         ValueError: It is none of them.
     """
-    try:
-        # Whole seconds, so that requests within a second share a reading.
-        return float(int(now - parse_duration(text)))
-    except (ValueError, OverflowError):
-        pass
-    try:
-        return read_time(text)
-    except ValueError as error:
-        raise ValueError(f"{_FORMS}, or how long ago, such as 1h") from error
+    # Whole seconds, so that requests within a second share a reading.
+    return parse_moment(_with_plus(text), UTC, now=float(int(now)))
+
+
+def _with_plus(text: str) -> str:
+    """Return a text in which the sign of an offset is a plus again, which arrives as a space if it was not encoded."""
+    return text.replace(" ", "+") if "T" in text else text
