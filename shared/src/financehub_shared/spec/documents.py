@@ -1,40 +1,53 @@
-"""Parses YAML into valid ScheduledTasks. Errors state the line, the problem and the fix."""
+"""Parses YAML into valid ScheduledTasks. Errors name every mistake with its line, the problem and the fix."""
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-import yaml
-from pydantic import ValidationError
-
 from financehub_shared.core.errors import FinanceHubError
+from financehub_shared.spec.model_fields import Path
+from financehub_shared.spec.nodes import Node, ReadError, read_nodes
+from financehub_shared.spec.scalars import PLAIN
 from financehub_shared.spec.scheduled_task import ScheduledTask
+from financehub_shared.spec.validation import validate
 
+#: Mistakes of one document that are reported. The others are counted.
+MAX_MISTAKES = 50
 _SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)
-#: Nodes per document. An alias counts each time it is used, so that a small document cannot expand to gigabytes.
-_MAX_NODES = 10_000
-_TAGS = {
-    "tag:yaml.org,2002:timestamp": "str",  # as in Kubernetes, which treats YAML as a way to write JSON
-}
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One mistake in a file.
+
+    Args:
+        line: Its line in the file, counted from 1.
+        field: The field, as in `spec.schedules.1`; empty if the document itself is wrong.
+        problem: What was read, what is wrong and what to write.
+    """
+
+    line: int
+    field: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.problem}" if self.field else self.problem
 
 
 class DocumentError(FinanceHubError):
     """A document was refused.
 
     Args:
-        line: 1-based line of the problem in the document's file.
-        problem: The problem and its fix.
+        mistakes: Its mistakes in the order of their lines, at least one.
         name: `namespace/name` of the refused resource; empty if it is unknown.
     """
 
-    def __init__(self, line: int, problem: str, name: str = "") -> None:
-        super().__init__(problem)
-        self.line = line
-        self.problem = problem
+    def __init__(self, mistakes: Sequence[Mistake], name: str = "") -> None:
+        super().__init__("; ".join(str(mistake) for mistake in mistakes))
+        self.mistakes = tuple(mistakes)
         self.name = name
 
 
@@ -64,116 +77,55 @@ def parse(document: Document) -> ScheduledTask | None:
         DocumentError: The document is refused.
     """
     try:
-        node = yaml.compose(document.text, Loader=_LOADER)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = document.offset + (mark.line if mark else 0) + 1
-        problem = ": ".join(part for part in (error.context, error.problem) if part)
-        raise DocumentError(line, f"YAML syntax: {problem}; fix the indentation, quote or bracket here") from None
-    except yaml.YAMLError as error:
-        raise DocumentError(document.offset + 1, f"YAML: {error}") from None
-    if node is None or node.tag == "tag:yaml.org,2002:null":
+        root, problems = read_nodes(document.text)
+    except ReadError as error:
+        raise DocumentError([Mistake(document.offset + error.line + 1, "", error.problem)]) from None
+    if root is None:
         return None
-    data = _Builder(document.offset).build(node)
-    try:
-        return ScheduledTask.model_validate_json(json.dumps(_without_nulls(data)))
-    except ValidationError as error:
-        raise _refusal(error, node, document.offset, data) from None
+    found = [Mistake(document.offset + line + 1, "", problem) for line, problem in problems]
+    data = root.data()
+    task, mistakes = validate(data)
+    lines = {mistake.line for mistake in found}
+    for path, problem in mistakes:
+        line, node = _locate(root, path)
+        # A value that could not be read has been reported, and would be reported again as missing.
+        if document.offset + line + 1 not in lines:
+            field = ".".join(map(str, path))
+            hint = "" if problem.startswith("unknown") else _hint(node)
+            found.append(Mistake(document.offset + line + 1, field, f"{problem}{hint}"))
+    if not found and task is not None:
+        return task
+    found.sort(key=lambda mistake: mistake.line)
+    if len(found) > MAX_MISTAKES:
+        more = f"and {len(found) - MAX_MISTAKES} more mistakes in this document"
+        found[MAX_MISTAKES:] = [Mistake(found[MAX_MISTAKES].line, "", more)]
+    raise DocumentError(found, _name(data))
 
 
-def _without_nulls(data: Any) -> Any:
-    """Remove null fields from the spec, as the API server does."""
-    spec = data.get("spec") if isinstance(data, dict) else None
-    if not isinstance(spec, dict):
-        return data
-    return {**data, "spec": {name: value for name, value in spec.items() if value is not None}}
-
-
-class _Builder:
-    """Converts nodes to data that JSON can represent. It refuses other tags and duplicate keys."""
-
-    def __init__(self, offset: int) -> None:
-        self._offset = offset
-        self._count = 0
-        self._scalars = yaml.constructor.SafeConstructor()
-
-    def _refuse(self, node: yaml.Node, problem: str) -> DocumentError:
-        return DocumentError(self._offset + node.start_mark.line + 1, problem)
-
-    def build(self, node: yaml.Node) -> Any:
-        self._count += 1
-        if self._count > _MAX_NODES:
-            raise self._refuse(node, f"more than {_MAX_NODES} values in one document; write less, or fewer aliases")
-        if isinstance(node, yaml.MappingNode):
-            mapping: dict[str, Any] = {}
-            for key, value in node.value:
-                if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
-                    raise self._refuse(key, "keys must be plain text; write merged or nested keys out")
-                if key.value in mapping:
-                    raise self._refuse(key, f"{key.value!r} is written twice; remove one")
-                mapping[key.value] = self.build(value)
-            return mapping
-        if isinstance(node, yaml.SequenceNode):
-            return [self.build(item) for item in node.value]
-        assert isinstance(node, yaml.ScalarNode)  # noqa: S101 — for mypy, because there are only three kinds of nodes
-        return self._scalar(node)
-
-    def _scalar(self, node: yaml.ScalarNode) -> Any:
-        match _TAGS.get(node.tag, node.tag.rpartition(":")[2]):
-            case "str":
-                return node.value
-            case "null":
-                return None
-            case "bool":
-                return self._scalars.construct_yaml_bool(node)
-            case "int":
-                return self._scalars.construct_yaml_int(node)
-            case "float":
-                number = self._scalars.construct_yaml_float(node)
-                if number - number != 0:
-                    raise self._refuse(node, f"{node.value} is not a valid JSON number; use a finite value")
-                # JSON has a single number type, and Kubernetes writes 1.0 as 1.
-                return int(number) if number.is_integer() else number
-            case _:
-                raise self._refuse(node, f"tag {node.tag} is not allowed; write plain values")
-
-
-def _refusal(error: ValidationError, root: yaml.Node, offset: int, data: Any) -> DocumentError:
-    # A misspelled field causes two errors: an unknown and a missing field. The first error is more helpful.
-    first = min(error.errors(include_url=False), key=lambda details: details["type"] != "extra_forbidden")
-    path = [part for part in first["loc"] if part != "function-after"]
-    node = _locate(root, path)
-    where = ".".join(str(part) for part in path)
-    problem = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        problem = f"unknown field; write one of {', '.join(_fields(path[:-1]))}"
-    elif first["type"] == "missing":
-        problem = "is missing; add it"
-    name = ""
+def _name(data: Any) -> str:
     metadata = data.get("metadata") if isinstance(data, dict) else None
-    if isinstance(metadata, dict) and isinstance(metadata.get("name"), str):
-        name = f"{metadata.get('namespace', 'default')}/{metadata['name']}"
-    return DocumentError(offset + node.start_mark.line + 1, f"{where}: {problem}" if where else problem, name)
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
+        return ""
+    return f"{metadata.get('namespace') or 'default'}/{metadata['name']}"
 
 
-def _fields(path: list[Any]) -> list[str]:
-    model: Any = ScheduledTask
+def _hint(node: Node | None) -> str:
+    """Return how to write a value that YAML does not read as the text that it looks like."""
+    if node is None or not node.text or node.tag != PLAIN or isinstance(node.scalar, str):
+        return ""
+    read = json.dumps(node.scalar)
+    return "" if node.text == read else f' ({node.text} without quotes means {read}; for the text, write "{node.text}")'
+
+
+def _locate(root: Node, path: Path) -> tuple[int, Node | None]:
+    """Return the line of the name or entry at a place, or of the last one that exists, and its node if it exists."""
+    line, node = root.line, root
     for part in path:
-        model = next(f.annotation for n, f in model.model_fields.items() if part in {n, f.alias})
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _locate(root: yaml.Node, path: list[Any]) -> yaml.Node:
-    """Return the node closest to the problem: the key or item at the end of the path, or the last one that exists."""
-    node = shown = root
-    for part in path:
-        if isinstance(node, yaml.MappingNode):
-            pair = next((pair for pair in node.value if pair[0].value == part), None)
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            pair = (node.value[part], node.value[part])
+        if node.fields is not None and part in node.fields:
+            line, node = node.fields[str(part)]
+        elif node.items is not None and isinstance(part, int) and part < len(node.items):
+            node = node.items[part]
+            line = node.line
         else:
-            pair = None
-        if pair is None:
-            break
-        shown, node = pair
-    return shown
+            return line, None
+    return line, node
