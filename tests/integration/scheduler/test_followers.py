@@ -155,6 +155,47 @@ async def test_success_before_an_edit_that_was_not_read_starts_no_run(scheduler:
     assert followed(scheduler) == [150.0]
 
 
+@pytest.mark.parametrize("jitter", [0, 600])
+@pytest.mark.parametrize("is_read", [True, False])
+@pytest.mark.parametrize("edit", [{"kwargs": {"a": 1}}, {"after": "others"}, {"jitterSeconds": 30}])
+async def test_success_that_waits_during_an_edit_is_neither_lost_nor_doubled(
+    scheduler: Scheduler, second: Scheduler, edit: dict[str, Any], jitter: int, *, is_read: bool
+) -> None:
+    """A success before an edit was due under the old spec, and runs once with the new one."""
+    others = schedule("others", REPORT, **NEVER)
+    await scheduler.load(prices(), others, indicators(jitterSeconds=jitter))
+    await second.load(prices(), others, indicators(jitterSeconds=jitter))
+    scheduler.clock.set_wall(T + 100)
+    succeed(scheduler, 99.8)
+    if is_read and jitter:
+        await look(scheduler)
+    edited = indicators(**{"jitterSeconds": jitter, **edit})
+    await scheduler.load(edited)
+    await look(scheduler, second)
+    await second.load(edited)
+    for at in range(100, 800, 1):
+        scheduler.clock.set_wall(T + at)
+        await scheduler.step_until_idle()
+        await second.step_until_idle()
+    await look(scheduler, second)
+    assert followed(scheduler) == [99.8]
+    (message,) = messages(scheduler.client, "followers")
+    assert message["kwargs"] == edit.get("kwargs", {})
+
+
+async def test_success_that_waits_is_kept_by_an_edit_while_no_scheduler_runs(
+    scheduler: Scheduler, second: Scheduler
+) -> None:
+    """A scheduler that starts with a newer spec finds the success that waits for the jitter of the stored one."""
+    await scheduler.load(prices(), indicators(jitterSeconds=600))
+    offset = scheduler.engine.states[INDICATORS].schedule.recurrence.offset
+    scheduler.clock.set_wall(T + 100)
+    succeed(scheduler, 99.8)
+    scheduler.clock.set_wall(T + 99.8 + offset / 2)
+    await second.load(prices(), indicators(jitterSeconds=0))
+    assert followed(scheduler) == [99.8]
+
+
 @pytest.mark.parametrize("jitter", [0, 60])
 async def test_success_during_a_suspension_starts_no_run(scheduler: Scheduler, jitter: int) -> None:
     """Nothing is due while a follower is suspended, and nothing is caught up."""

@@ -14,9 +14,9 @@ import structlog
 from financehub_scheduler.core.engine import Engine
 from financehub_scheduler.core.predecessors import Predecessor, cycles_of, in_cycle, missing
 from financehub_scheduler.core.state import ScheduleState
-from financehub_scheduler.core.successes import due_time_of_success
 from financehub_scheduler.redis.enqueuer import AHEAD_LIMIT_SECONDS
 from financehub_scheduler.redis.predecessors import PredecessorReader, PredecessorRecord
+from financehub_scheduler.successes import due_time_of_success
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.damage import DAMAGED
 from financehub_shared.recurrence.calendar import CalendarHorizonError

@@ -10,8 +10,8 @@ from financehub_scheduler.core.due_runs import due_runs
 from financehub_scheduler.core.listener import SchedulerListener
 from financehub_scheduler.core.predecessors import Predecessor
 from financehub_scheduler.core.state import ScheduleState
-from financehub_scheduler.core.successes import with_success
 from financehub_scheduler.redis.enqueuer import EncodedRun, encode
+from financehub_scheduler.successes import with_success
 from financehub_shared.core.clock import Clock
 from financehub_shared.recurrence.calendar import CalendarHorizonError
 from financehub_shared.schedules import Pause

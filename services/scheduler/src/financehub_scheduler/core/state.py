@@ -5,9 +5,9 @@ from typing import Any, Self
 
 from financehub_scheduler.api.schedule import Schedule
 from financehub_scheduler.core.predecessors import Predecessor
-from financehub_scheduler.core.successes import Successes
 from financehub_scheduler.redis.enqueuer import EncodedRun, RunSubmission
 from financehub_scheduler.redis.registry import RegistrationResult
+from financehub_scheduler.successes import Successes
 from financehub_scheduler.timeline import Timeline
 from financehub_shared.recurrence.calendar import CalendarHorizonError
 from financehub_shared.schedules import Pause

@@ -9,11 +9,12 @@ from typing import Any, Self
 import structlog
 
 from financehub_scheduler.catch_up import GRACE_SECONDS, MAX_CATCH_UP, MAX_COUNTED
+from financehub_scheduler.successes import due_time_of_success
 from financehub_scheduler.timeline import Timeline
 from financehub_shared.core.damage import DAMAGED
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.recurrence.build import recurrence_of_spec
-from financehub_shared.redis.text import decode
+from financehub_shared.redis.text import decode, read_time
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +33,7 @@ class StoredSchedule:
         fingerprint: Fingerprint of the stored spec.
         spec: The stored spec as JSON.
         runs: Number of its due runs that were enqueued.
+        success: End of the newest success of the schedule that it runs after; None if there is none.
     """
 
     uid: str
@@ -41,13 +43,15 @@ class StoredSchedule:
     fingerprint: str
     spec: str
     runs: int
+    success: float | None = None
 
     @classmethod
     def parse(cls, uid: str, reply: Sequence[bytes]) -> Self:
         """Parse the reply `edited` of register.lua."""
-        mark, changed_at, pending, fingerprint, spec, runs = map(decode, reply[1:7])
+        mark, changed_at, pending, fingerprint, spec, runs, success = map(decode, reply[1:8])
         count = int(runs) if runs.isdecimal() and len(runs) < 16 else 0
-        return cls(uid, int(mark) / 1000, float(changed_at), parse_pending(pending), fingerprint, spec, count)
+        due_times, newest = parse_pending(pending), read_time(success)
+        return cls(uid, int(mark) / 1000, float(changed_at), due_times, fingerprint, spec, count, newest)
 
 
 def parse_pending(text: str) -> tuple[float, ...]:
@@ -69,8 +73,12 @@ def edit_fields(stored: StoredSchedule, known: Sequence[float], now: float) -> d
         window, max_runs = spec.get("startingDeadlineSeconds"), spec.get("maxRuns")
         if spec.get("suspend") or (max_runs is not None and stored.runs >= max_runs):
             return {"replaces": stored.fingerprint, "pending": []}
-        extra = tuple(due for due in known if due > stored.changed_at)
-        timeline = Timeline(recurrence_of_spec(stored.uid, spec), stored.changed_at, (*stored.pending, *extra))
+        recurrence, due_times = recurrence_of_spec(stored.uid, spec), {*known}
+        if stored.success is not None and recurrence.allows(due := due_time_of_success(stored.success)) and due <= now:
+            # The scheduler may have been down since then, or has not looked for it yet.
+            due_times.add(due)
+        extra = sorted(due for due in due_times if due > stored.changed_at)
+        timeline = Timeline(recurrence, stored.changed_at, (*stored.pending, *extra))
         waiting, count = waiting_due_times(timeline, stored.mark, now, window)
     except _UNREADABLE as error:
         # A newer release or another program has written the spec. The edit replaces it.

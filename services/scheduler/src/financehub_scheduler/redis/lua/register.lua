@@ -9,8 +9,8 @@
 --
 -- A due time that only waits for its jitter while its schedule is edited stays due, although the new spec need not yield
 -- it. Lua cannot compute due times. Therefore, the first registration of an edit changes nothing and returns {'edited',
--- mark, time of the last change, pending due times, fingerprint, spec, number of runs} of the stored schedule. The
--- scheduler computes the pending due times and registers the edit again. If another scheduler has changed the schedule in
+-- mark, time of the last change, pending due times, fingerprint, spec, number of runs, time of the newest success of the
+-- schedule that it runs after (s)} of the stored schedule. The scheduler computes the pending due times and registers the edit again. If another scheduler has changed the schedule in
 -- between, it gets the newer state.
 
 local context = cjson.decode(ARGV[1])
@@ -58,6 +58,15 @@ local function kept_due_times(entry, is_paused, changed_at)
   return table.concat(kept, ' ')
 end
 
+-- The time of the newest success of the schedule that a stored spec runs after, as text; empty if there is none.
+local function newest_success(name, spec)
+  local readable, stored = pcall(cjson.decode, spec or '')
+  local after = readable and type(stored) == 'table' and stored.after
+  if type(after) ~= 'string' then return '' end
+  local uid = redis.call('hget', keys.names, string.match(name, '^[^/]*/') .. after)
+  return uid and fields_of(schedule_key(uid), field.last_success_at)[1] or ''
+end
+
 local function register(index, entry)
   local record = schedule_key(entry.uid)
   local fingerprint, changed_at, last_due, stored = unpack(known[index], 1, 4)
@@ -95,7 +104,8 @@ local function register(index, entry)
     -- A deactivated schedule does not run, and so nothing of it is pending.
     if entry.replaces ~= fingerprint and fingerprint ~= fingerprints.deactivated then
       local fields = redis.call('hmget', record, field.spec, field.runs)
-      return {'edited', integer(mark), changed, pending, fingerprint, fields[1] or '', fields[2] or '0'}
+      return {'edited', integer(mark), changed, pending, fingerprint, fields[1] or '', fields[2] or '0',
+        newest_success(entry.name, fields[1])}
     end
     result, changed = 'changed', now
   end
