@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -104,6 +105,26 @@ def test_schedules_commands_list_trigger_backfill_and_show(
     assert "succeeded" in invoke("schedules", "show", "coins").stdout
 
 
+def test_schedules_show_of_one_that_failures_paused_says_how_to_resume_it(
+    cli: Any, invoke: Any, scheduler: Path, redis_client: redis.Redis
+) -> None:
+    """The listing has the last error, and the details have the command that resumes the schedule."""
+    uid = cli("schedules", "show", "coins")["uid"]
+    redis_client.hset(keys.SCHEDULES_FAILING, uid, 3)
+    reason = "3 runs in a row failed, the last with: ValueError: no"
+    entry = json.dumps({"by": "financehub", "reason": reason, "at": time.time(), "failures": 3})
+    redis_client.hset(keys.SCHEDULES_PAUSED, uid, entry)
+    listed = " ".join(invoke("schedules", "list").stdout.split())
+    assert "paused after failures" in listed
+    shown = " ".join(invoke("schedules", "show", "coins").stdout.split())
+    assert f"paused after failures: {reason}" in shown
+    assert "resume it with: financehub schedules resume default/coins" in shown
+    record = cli("schedules", "show", "coins")
+    assert (record["paused"]["failures"], record["failures_in_row"], record["buffered"]) == (3, 3, 0)
+    (resumed,) = cli("schedules", "resume", "coins")
+    assert (resumed["paused"], resumed["failures_in_row"]) == (None, 0)
+
+
 def test_schedules_pause_and_resume_show_who_and_why(
     cli: Any, invoke: Any, scheduler: Path, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ):
@@ -197,7 +218,10 @@ def test_schedules_backfill_without_scheduler_is_not_followed(invoke: Any, redis
     ("arguments", "problem"),
     [
         (["show", "coins"], "no schedule is registered (is a scheduler running?)"),
-        (["backfill", "coins", "--from", "yesterday"], "--from: 'yesterday' is not a day or time; write one such as 2026-01-05 or 2026-01-05 12:00, or how"),
+        (
+            ["backfill", "coins", "--from", "yesterday"],
+            "--from: 'yesterday' is not a day or time; write one such as 2026-01-05 or 2026-01-05 12:00, or how",
+        ),
         (["backfill", "coins", "--from", "2026-01-02", "--to", "2026-01-01"], "must end in the past"),
         (["backfill", "coins", "--from", "2026-01-01", "--to", "2999-01-01"], "must end in the past"),
     ],

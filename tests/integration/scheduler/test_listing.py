@@ -99,7 +99,7 @@ async def test_full_name_finds_its_schedule_whatever_other_names_are_stored(sche
 async def test_listing_counts_waiting_runs_and_failures_in_a_row(
     scheduler: Scheduler, policy: str, waiting: int
 ) -> None:
-    """Both listings show how many runs wait for the previous one and how many failed in a row, each for its schedule."""
+    """Both listings show how many runs wait and how many failed in a row, each for its schedule."""
     await scheduler.load(schedule(concurrencyPolicy=policy), schedule("other", uid=OTHER, schedule="@yearly"))
     for _ in range(4):
         await scheduler.pass_time(60)

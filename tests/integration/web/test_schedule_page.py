@@ -13,6 +13,7 @@ import yaml
 
 from financehub_shared.redis import keys
 from financehub_shared.schedules import request_backfill
+from support.schedule_runs import FAILED, Runs
 from support.schedules import UID
 
 HOSTILE = "<script>x</script>\u202e"
@@ -82,3 +83,37 @@ def test_page_has_the_backfills_of_the_schedule(api: httpx.Client, filled: redis
     assert "&lt;script&gt;" in rows[ids[-2]]
     assert "waits for a scheduler" in rows[ids[2]]
     assert filled.ttl(keys.schedule_backfills(UID)) > 29 * 86_400
+
+
+def test_page_counts_waiting_runs_and_failures_in_a_row(api: httpx.Client, filled: redis.Redis) -> None:
+    """The page shows how many runs wait for the previous one, and how many failed in a row."""
+    change_spec(filled, schedule="@daily", pauseAfterFailures=2, concurrencyPolicy="BufferAll")
+    filled.hset(keys.SCHEDULES_BUFFERED, UID, "1800000000000")
+    filled.rpush(keys.schedule_buffered(UID), "1800000060000", "1800000120000")
+    filled.hset(keys.SCHEDULES_FAILING, UID, 1)
+    facts = re.sub(r"\s+", " ", page_of(api))
+    assert "<dt>Waiting for the previous run</dt><dd>3</dd>" in facts
+    assert "<dt>Failed in a row</dt><dd>1</dd>" in facts
+    assert "pause-reason" not in facts
+
+
+def test_page_of_a_schedule_that_failures_paused_says_why_and_how_to_resume_it(
+    api: httpx.Client, filled: redis.Redis
+) -> None:
+    """The page, the list, the overview and the API show the last error, and that no user paused it."""
+    change_spec(filled, schedule="@daily", pauseAfterFailures=2)
+    filled.hdel(keys.SCHEDULES_FAILING, UID)
+    runs = Runs(filled)
+    for error in ("ValueError", "ValueError: <b>"):
+        runs.end(runs.new(), FAILED, error)
+    text = page_of(api)
+    assert "2 runs in a row failed, the last with: ValueError: &lt;b&gt;" in text
+    assert "FinanceHub paused it after failures" in text
+    assert "<code>financehub schedules resume default/demo</code>" in text
+    assert "Paused by" not in text
+    listed = api.get("/schedules?state=paused").text
+    assert re.search(r"Paused after failures <time[^>]*>[^<]*</time>:</span> 2 runs in a row failed", listed)
+    assert "paused after failures: 2 runs in a row failed" in api.get("/").text
+    record = api.get("/api/v1/schedules/default/demo").json()["data"]
+    assert (record["failures_in_row"], record["buffered"], record["paused"]["failures"]) == (2, 0, 2)
+    assert record["paused"]["by"] == "financehub"

@@ -79,10 +79,11 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show which due times wo
 def list_(as_json: AsJson = False) -> None:
     """List the schedules. Refused documents are listed on stderr.
 
-    JSON: a list of {uid, name, task, queue, schedule, time_zone, suspended, paused, problem, next, alive, runs,
-    triggered, backfilled, missed, skipped, failures, last_due_at, last_outcome, last_success_at, last_failure_at,
-    last_error}. paused is {by, reason, at}, or null. next holds at most three times, and alive is true if a live
-    scheduler runs the schedule.
+    JSON: a list of {uid, name, task, queue, schedule, time_zone, suspended, paused, problem, next, alive, buffered,
+    runs, triggered, backfilled, missed, skipped, failures, failures_in_row, last_due_at, last_outcome,
+    last_success_at, last_failure_at, last_error}. paused is {by, reason, at, failures}, or null; its failures are 0 if
+    a user paused the schedule. next holds at most three times, alive is true if a live scheduler runs the schedule, and
+    buffered is the number of due runs that wait for the previous one.
     """
     session = Session()
     now = session.clock.now()
@@ -210,6 +211,8 @@ def resume(names: Names, as_json: AsJson = False) -> None:
     """
     session = Session()
     resumed = resume_schedules(session.broker_client, names)
+    This also resumes schedules that FinanceHub has paused because of `pauseAfterFailures`, and starts that count again.
+
     _print_named(session, names, resumed, "was not paused", as_json=as_json)
 
 
@@ -260,5 +263,7 @@ def _detailed_result(info: ScheduleInfo, recent: list[RunRecord], now: float) ->
         *((f"skipped ({reason})", count) for reason, count in info.skipped.items()),
         *(("next", readable_time(at)) for at in info.next_times),
     ]
+    if info.paused and info.paused.failures:
+        paused = f"{paused}; correct the cause, then resume it with: financehub schedules resume {info.name}"
     content = Group(build_table("", "", rows=rows, title=info.name), runs_table(recent))
     return CommandResult(record, content)

@@ -19,6 +19,13 @@ class PauseView(TypedDict):
     by: Annotated[str, Field(description="The name of the user. Empty if the entry is damaged.", examples=["alice"])]
     reason: Annotated[str, Field(description="The reason that the user gave. Empty if the entry is damaged.")]
     at: Annotated[Time | None, Field(description="The time. Null if the entry is damaged.")]
+    failures: Annotated[
+        int,
+        Field(
+            description="The number of runs in a row that failed, if FinanceHub paused the schedule because of "
+            "`pauseAfterFailures`. 0 if a user paused it."
+        ),
+    ]
 
 
 class ScheduleView(TypedDict):
@@ -48,6 +55,13 @@ class ScheduleView(TypedDict):
     triggered: Annotated[int, Field(description="The number of messages that were enqueued by triggers.")]
     backfilled: Annotated[int, Field(description="The number of messages that were enqueued by backfills.")]
     missed: Annotated[int, Field(description="The number of due times that were given up because they were too late.")]
+    buffered: Annotated[
+        int,
+        Field(
+            description="The number of due runs that wait for the previous one, with the concurrency policies "
+            "`BufferOne` and `BufferAll`."
+        ),
+    ]
     skipped: Annotated[
         Mapping[str, int],
         Field(
@@ -60,6 +74,13 @@ class ScheduleView(TypedDict):
         Time | None, Field(description="The due time of the newest due run. Null if there is none yet.")
     ]
     last_outcome: Annotated[
+    failures_in_row: Annotated[
+        int,
+        Field(
+            description="The number of its runs in a row that were dead-lettered or lost, since the newest success, edit "
+            "or resumption. `pauseAfterFailures` of the spec limits it."
+        ),
+    ]
         str | None,
         Field(
             description="How its last run ended: `succeeded`, `dead-lettered`, `skipped` or `lost`. Null if no run has "
@@ -97,7 +118,9 @@ class BackfillView(TypedDict):
 
 def pause_view(pause: Pause | None) -> PauseView | None:
     """Return the view of a pause."""
-    return {"by": pause.by, "reason": pause.reason, "at": iso_time(pause.at)} if pause else None
+    if pause is None:
+        return None
+    return {"by": pause.by, "reason": pause.reason, "at": iso_time(pause.at), "failures": pause.failures}
 
 
 def schedule_view(info: ScheduleInfo, now: float) -> ScheduleView:
@@ -123,12 +146,14 @@ def schedule_view(info: ScheduleInfo, now: float) -> ScheduleView:
         "triggered": info.triggered,
         "backfilled": info.backfilled,
         "missed": info.missed,
+        "buffered": info.buffered,
         "skipped": dict(info.skipped),
         "failures": info.outcome.failures,
         "last_due_at": iso_time(info.last_due_at),
         "last_outcome": info.outcome.last_run_outcome or None,
         "last_success_at": iso_time(info.outcome.last_success_at),
         "last_failure_at": iso_time(info.outcome.last_failure_at),
+        "failures_in_row": info.failures_in_row,
         "last_error": info.outcome.last_run_error,
     }
 

@@ -6,7 +6,7 @@ import pytest
 
 from financehub_shared.health.report import HealthCheck, HealthReport, HealthStatus
 from financehub_shared.redis.schedule_record import ScheduleOutcome
-from financehub_shared.schedules import ScheduleInfo
+from financehub_shared.schedules import Pause, ScheduleInfo
 from financehub_web.console.attention import Attention, TroubledSchedule, attention_of
 from financehub_web.console.verdict import unavailable, verdict_of
 from support.health import queue
@@ -77,6 +77,11 @@ def test_verdict_without_redis_is_an_outage_with_its_reason() -> None:
         (
             replace(FAILED, problem="its arguments are refused"),
             ["its arguments are refused", "its last run failed: ValueError: no"],
+        ),
+        (replace(FINE, paused=Pause("alice", "maintenance", T)), []),
+        (
+            replace(FINE, paused=Pause("financehub", "3 runs in a row failed", T, failures=3)),
+            ["paused after failures: 3 runs in a row failed"],
         ),
     ],
 )

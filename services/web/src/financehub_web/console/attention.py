@@ -62,6 +62,8 @@ def _reasons(info: ScheduleInfo, now: float) -> list[str]:
         reasons.append("no live scheduler runs it")
     if info.problem:
         reasons.append(info.problem)
+    if info.paused and info.paused.failures:
+        reasons.append(str(info.paused))
     if info.outcome.last_run_outcome in _FAILED:
         error = info.outcome.last_run_error
         reasons.append(f"its last run failed: {error}" if error else "its last run failed")
