@@ -115,7 +115,9 @@ def _check_combination(day: str, weekday: str, days: CronDays, day_match: str) -
     numbered = days.weekdays.nth or days.weekdays.last
     written = f"day of month {day}" if nearest else f"weekday {weekday}"
     if day_match == "All" and (nearest or numbered):
-        raise ValueError(f"{written} does not work with dayMatch All; use dayMatch Any, or days without W, # and L")
+        raise ValueError(
+            f"{written} does not work with dayMatch All; use dayMatch Any, or days without W, # and the L of a weekday"
+        )
     if numbered and day.startswith("*") and day != "*":
         raise ValueError(f"{written} does not work with day of month {day}; write * as the day of month")
     if nearest and weekday.startswith("*") and weekday != "*":

@@ -60,7 +60,7 @@ def parse_rule(
     """
     if day_match not in _DAY_MATCHES:
         raise ValueError(f"dayMatch {day_match!r} is unknown; write Any or All")
-    text = expression.strip()
+    text = expression.strip(" \t\n\r\f")
     if not _PLAIN.fullmatch(text):
         raise ValueError(
             f"{text!r} has a character that no schedule has, such as a long dash or a special space; type it again "
