@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from support.invalid_specs import CRYPTO, INVALID, NEWS, OTHER
+from support.invalid_specs import INVALID
 from support.schedules import resource
+from support.spec_case import CRYPTO, NEWS, OTHER
 from test_cluster.control_plane.cluster import Cluster
 
 ROOT = Path(__file__).parents[3]
@@ -93,7 +94,10 @@ def test_label_change_of_suspicious_resource_does_not_warn(crd_installed: Cluste
 
 def test_apply_with_invalid_annotation_names_field_and_fix(crd_installed: Cluster) -> None:
     """When the policy refuses an annotation, the message names the field and explains the fix."""
-    case = INVALID["backfill that is not a range"]
+    case = INVALID["backfill 'yesterday'"]
     done = crd_installed.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(case.body()), check=False)
     assert done.returncode == 1
-    assert "denied request: metadata.annotations[financehub.io/backfill]: is not a range; write it like" in done.stderr
+    assert (
+        "denied request: metadata.annotations[financehub.io/backfill]: 'yesterday' is not a range; write it like"
+        in done.stderr
+    )

@@ -1,21 +1,58 @@
 """The model of one entry of `spec.exclude`: times that are not due although the schedule names them."""
 
 import re
-from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Self
 
-from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from financehub_shared.recurrence.calendar import exchanges, load_calendar
-from financehub_shared.spec import cel
-from financehub_shared.spec.fields import Closed, Weekday
+from financehub_shared.recurrence.calendar import exchanges_with_holidays
+from financehub_shared.spec.cel import fields as cel
+from financehub_shared.spec.fields import Closed, Weekday, refusal
 
-ClockText = Annotated[str, StringConstraints(max_length=5), Field(json_schema_extra=cel.CLOCK)]
-DatesText = Annotated[str, StringConstraints(max_length=21), Field(json_schema_extra=cel.DATES)]
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
+_DATE = re.compile(r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}")
 #: A leap year, so that 02-29 exists among the days of every year.
 _LEAP_YEAR = "2000"
+
+
+def _check_clock(text: str) -> str:
+    if not _CLOCK.fullmatch(text):
+        raise ValueError(f'{text!r} is not a time of day; write hours and minutes from "00:00" to "23:59"')
+    return text
+
+
+def _check_dates(text: str) -> str:
+    """Refuse what is not a date, a day of every year or a range of two dates, and dates that do not exist."""
+    try:
+        if re.fullmatch(r"[0-9]{2}-[0-9]{2}", text):
+            days = [_parse_date(f"{_LEAP_YEAR}-{text}")]
+        else:
+            days = [_parse_date(part) for part in text.split("/")]
+    except ValueError:
+        days = []
+    if not 1 <= len(days) <= 2:
+        raise ValueError(
+            f'{text!r} is not a date that exists; write one like "2026-12-24", "12-25" or "2026-12-24/2027-01-02"'
+        )
+    if days[0] > days[-1]:
+        raise ValueError(f"{text!r} ends before it begins; swap the two dates")
+    return text
+
+
+def _parse_date(text: str) -> date:
+    # `date.fromisoformat` also accepts other forms, such as 20261224 and 2026-W52-4.
+    if not _DATE.fullmatch(text):
+        raise ValueError(text)
+    return date.fromisoformat(text)
+
+
+ClockText = Annotated[
+    str, StringConstraints(max_length=5), AfterValidator(_check_clock), Field(json_schema_extra=cel.CLOCK)
+]
+DatesText = Annotated[
+    str, StringConstraints(max_length=21), AfterValidator(_check_dates), Field(json_schema_extra=cel.DATES)
+]
 
 
 class Exclusion(Closed):
@@ -52,66 +89,25 @@ class Exclusion(Closed):
         max_length=8,
         description="Exchange, such as XNYS, whose holidays are excluded: the days from Monday to Friday on which it "
         "has no session.",
-        json_schema_extra={"enum": list(exchanges())},
+        json_schema_extra={"enum": list(exchanges_with_holidays())},
     )
-
-    @field_validator("from_", "to")
-    @classmethod
-    def _clock_is_valid(cls, value: str | None) -> str | None:
-        if value is not None and not _CLOCK.fullmatch(value):
-            raise ValueError(f'{value!r} is not a time of day; write hours and minutes from "00:00" to "23:59"')
-        return value
-
-    @field_validator("dates")
-    @classmethod
-    def _dates_are_valid(cls, value: list[str] | None) -> list[str] | None:
-        _check_dates(value or ())
-        return value
 
     @field_validator("holidays")
     @classmethod
     def _exchange_exists(cls, value: str | None) -> str | None:
-        if value is not None:
-            load_calendar(value)
+        known = exchanges_with_holidays()
+        if value is not None and value not in known:
+            raise ValueError(f"{value!r} is not an exchange with holidays; write one of {', '.join(known)}")
         return value
 
     @model_validator(mode="after")
     def _fields_are_consistent(self) -> Self:
         if all(value is None for value in (self.weekdays, self.from_, self.to, self.dates, self.holidays)):
             raise ValueError("the entry is empty; write at least one of weekdays, from and to, dates, holidays")
-        if (self.from_ is None) != (self.to is None):
-            written, missing = ("to", "from") if self.from_ is None else ("from", "to")
-            raise ValueError(f"{written} needs {missing}; write both, or neither for the whole day")
+        if self.from_ is None and self.to is not None:
+            raise refusal([(("from",), "to needs from; write both, or neither for the whole day")])
+        if self.from_ is not None and self.to is None:
+            raise refusal([(("to",), "from needs to; write both, or neither for the whole day")])
         if self.from_ is not None and self.from_ == self.to:
-            raise ValueError(f"from and to are both {self.from_!r}; leave both out to exclude the whole day")
+            raise refusal([(("to",), f"{self.to!r} is the same time as from; leave both out to exclude the whole day")])
         return self
-
-
-def _check_dates(texts: Sequence[str]) -> None:
-    """Refuse a date that does not exist.
-
-    Raises:
-        ValueError: One of the texts is not a date, a day of every year or a range of two dates.
-    """
-    for text in texts:
-        try:
-            if re.fullmatch(r"[0-9]{2}-[0-9]{2}", text):
-                date.fromisoformat(f"{_LEAP_YEAR}-{text}")
-                continue
-            days = [_parse_date(part) for part in text.split("/")]
-        except ValueError:
-            days = []
-        if not 1 <= len(days) <= 2:
-            raise ValueError(
-                f'{text!r} is not a date; write it like "2026-12-24", "12-25" or "2026-12-24/2027-01-02", '
-                "with days that exist"
-            )
-        if days[0] > days[-1]:
-            raise ValueError(f"{text!r} ends before it begins; swap the two dates")
-
-
-def _parse_date(text: str) -> date:
-    # `date.fromisoformat` also accepts other forms, such as 20261224 and 2026-W52-4.
-    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-        raise ValueError(text)
-    return date.fromisoformat(text)

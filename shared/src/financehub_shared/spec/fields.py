@@ -1,25 +1,57 @@
 """The types of a ScheduledTask's fields, each with the values that it allows."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    StringConstraints,
+    ValidationError,
+)
 from pydantic.alias_generators import to_camel
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from financehub_shared.spec import cel
+from financehub_shared.recurrence.rules import parse_rule, parse_zone
+from financehub_shared.recurrence.sessions import CLOSE, OPEN
+from financehub_shared.spec.cel.schedule import SCHEDULE
 
+#: The schedules that need a calendar.
+SESSIONS = (OPEN, CLOSE)
 _DATE_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
 
 DnsName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=253)]
 #: Names of actors and queues that dramatiq's Redis broker accepts.
 ActorName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=200)]
 QueueName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z_][a-zA-Z0-9._-]*$", max_length=63)]
+
+
+def _schedule(value: str) -> str:
+    if character := re.search(r"[^\x20-\x7e\t\n\r\f]", value):
+        raise ValueError(
+            f"{value!r} has the character U+{ord(character[0]):04X}, which no schedule has, such as a long dash or a "
+            "special space; type it again with plain hyphens and spaces"
+        )
+    text = value.strip()
+    if text not in SESSIONS:
+        # The rules that depend on other fields are those of the whole spec.
+        parse_rule(text, parse_zone("UTC"))
+    return text
+
+
+#: The length is that of the text as written, with the spaces around it, as the API server counts it.
 ScheduleText = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=256, strip_whitespace=True),
-    Field(json_schema_extra=cel.SCHEDULE),
+    StringConstraints(min_length=1, max_length=256),
+    AfterValidator(_schedule),
+    Field(json_schema_extra=SCHEDULE),
 ]
 
 
@@ -81,4 +113,21 @@ class Closed(BaseModel):
         alias_generator=to_camel,
         validate_by_name=False,
         validate_by_alias=True,
+    )
+
+
+#: The place of a problem below its model, with the names of YAML, and its description with the fix.
+Problem = tuple[tuple[str | int, ...], str]
+
+
+def refusal(problems: Sequence[Problem]) -> ValidationError:
+    """Return the error with which a model's validator refuses several fields, so that each error has its place."""
+    return ValidationError.from_exception_data(
+        "spec",
+        [
+            InitErrorDetails(
+                type=PydanticCustomError("value_error", "{problem}", {"problem": problem}), loc=place, input=None
+            )
+            for place, problem in problems
+        ],
     )

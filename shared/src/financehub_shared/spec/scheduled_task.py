@@ -6,11 +6,12 @@ field descriptions.
 
 import json
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
-from financehub_shared.spec.fields import CatchUp, Closed, ConcurrencyPolicy, DayMatch, DnsName
+from financehub_shared.spec.cel.fields import DATE
+from financehub_shared.spec.fields import CatchUp, Closed, ConcurrencyPolicy, DayMatch, DnsName, refusal
 from financehub_shared.spec.task_spec import ScheduledTaskSpec
 
 __all__ = [
@@ -37,7 +38,8 @@ TRIGGER = f"{GROUP}/trigger"
 BACKFILL = f"{GROUP}/backfill"
 #: Maximum length of a trigger's value, in characters.
 MAX_TRIGGER = 256
-_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:[0-9]{2})"
+_CLOCK = "([01][0-9]|2[0-3]):[0-5][0-9]"
+_TIME = rf"{DATE}T{_CLOCK}(:[0-5][0-9](\.[0-9]+)?)?(Z|[+-]{_CLOCK})"
 #: Pattern of a backfill's value. It does not check that the end is after the start.
 RANGE = f"^{_TIME}/{_TIME}$"
 
@@ -64,6 +66,13 @@ class ScheduledTask(Closed):
     metadata: Metadata
     spec: ScheduledTaskSpec
     status: dict[str, Any] | None = Field(None, description="Written by the scheduler, and ignored in files.")
+
+    @model_validator(mode="after")
+    def _follows_another(self) -> Self:
+        if self.spec.after == self.metadata.name:
+            problem = f"{self.spec.after!r} is the name of this resource; write the name of another ScheduledTask"
+            raise refusal([(("spec", "after"), problem)])
+        return self
 
 
 def from_resource(body: Mapping[str, Any]) -> ScheduledTask:

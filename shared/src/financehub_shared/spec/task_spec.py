@@ -1,5 +1,6 @@
 """The model of `spec`: the task, its recurrence and its limits. `kubectl explain` shows the descriptions."""
 
+from collections.abc import Iterator
 from typing import Any, Self
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -8,10 +9,13 @@ from financehub_shared.core.catalog import CATALOG, validate_arguments
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import InvalidArgumentsError
 from financehub_shared.recurrence.calendar import exchanges, load_calendar
+from financehub_shared.recurrence.cron_fields import has_seconds
 from financehub_shared.recurrence.rules import parse_rule, parse_zone
-from financehub_shared.spec import cel
+from financehub_shared.spec.cel.fields import ZONE
+from financehub_shared.spec.cel.spec import SLOW_QUEUES, spec
 from financehub_shared.spec.exclusion import Exclusion
 from financehub_shared.spec.fields import (
+    SESSIONS,
     ActorName,
     CatchUp,
     Closed,
@@ -19,8 +23,10 @@ from financehub_shared.spec.fields import (
     DateTime,
     DayMatch,
     DnsName,
+    Problem,
     QueueName,
     ScheduleText,
+    refusal,
 )
 
 #: Description of `spec.schedule`, which states the whole grammar.
@@ -40,7 +46,7 @@ SCHEDULE = (
 class ScheduledTaskSpec(Closed):  # type: ignore[no-redef]
     """The task, its recurrence and its limits."""
 
-    model_config = ConfigDict(json_schema_extra=cel.spec(tuple(CATALOG)))
+    model_config = ConfigDict(json_schema_extra=spec({name: str(task.queue) for name, task in CATALOG.items()}))
 
     task: ActorName = Field(
         description="The actor to run: a task of the catalog, such as fetch_crypto_prices_task, or any other actor "
@@ -50,36 +56,6 @@ class ScheduledTaskSpec(Closed):  # type: ignore[no-redef]
         None,
         description="The queue of its messages. A task of the catalog has a default (high, medium or low); any other "
         "task requires this field.",
-    )
-    time_zone: str = Field(
-        "UTC",
-        min_length=1,
-        max_length=64,
-        description="IANA time zone of the cron fields, such as America/New_York. A time that is skipped when clocks "
-        "are put forward runs at the end of the gap. A time that occurs twice when they are put back runs once.",
-        json_schema_extra=cel.ZONE,
-    )
-    day_match: DayMatch = Field(
-        DayMatch.ANY,
-        description="How the day of month and the weekday of a cron expression combine if both are restricted, which "
-        "means that neither begins with `*`. Any: a day matches if one of them does, as in cron. All: a day matches "
-        "only if both do, so that `0 9 1-7 * MON` means the first Monday of each month.",
-    )
-    calendar: str | None = Field(
-        None,
-        max_length=8,
-        description="Exchange, such as XNYS, that must be open at the due time, and whose sessions `@open` and "
-        "`@close` mean. Its calendar accounts for weekends, holidays and early closes. FX is the trading week of "
-        "currencies, from Sunday 17:00 to Friday 17:00 in New York.",
-        json_schema_extra={"enum": list(exchanges())},
-    )
-    calendar_offset_seconds: int | None = Field(
-        None,
-        ge=-DAY_SECONDS,
-        le=DAY_SECONDS,
-        description="Moves the sessions of `calendar` by this number of seconds, for `@open` and `@close` and for the "
-        "check whether the exchange is open. 900 with the schedule `@close` means 15 minutes after each close, also "
-        "after an early one.",
     )
     schedule: ScheduleText | None = Field(None, description=SCHEDULE)
     schedules: list[ScheduleText] | None = Field(
@@ -94,6 +70,20 @@ class ScheduledTaskSpec(Closed):  # type: ignore[no-redef]
         None,
         description="Name of a ScheduledTask of the same namespace: the task runs after each success of that one. "
         "Successes within one second give one run. Set exactly one of schedule, schedules and after.",
+    )
+    time_zone: str = Field(
+        "UTC",
+        min_length=1,
+        max_length=64,
+        description="IANA time zone of the cron fields, such as America/New_York. A time that is skipped when clocks "
+        "are put forward runs at the end of the gap. A time that occurs twice when they are put back runs once.",
+        json_schema_extra=ZONE,
+    )
+    day_match: DayMatch = Field(
+        DayMatch.ANY,
+        description="How the day of month and the weekday of a cron expression combine if both are restricted, which "
+        "means that neither begins with `*`. Any: a day matches if one of them does, as in cron. All: a day matches "
+        "only if both do, so that `0 9 1-7 * MON` means the first Monday of each month.",
     )
     exclude: list[Exclusion] = Field(
         [],
@@ -159,6 +149,22 @@ class ScheduledTaskSpec(Closed):  # type: ignore[no-redef]
         "waiting and in flight. A schedule with concurrencyPolicy Allow, Replace or BufferAll may also have at most "
         "100 unfinished runs (FINANCEHUB_MAX_BACKLOG); this field can raise that limit up to 1,000.",
     )
+    calendar: str | None = Field(
+        None,
+        max_length=8,
+        description="Exchange, such as XNYS, that must be open at the due time, and whose sessions `@open` and "
+        "`@close` mean. Its calendar accounts for weekends, holidays and early closes. FX is the trading week of "
+        "currencies, from Sunday 17:00 to Friday 17:00 in New York.",
+        json_schema_extra={"enum": list(exchanges())},
+    )
+    calendar_offset_seconds: int | None = Field(
+        None,
+        ge=-DAY_SECONDS,
+        le=DAY_SECONDS,
+        description="Moves the sessions of `calendar` by this number of seconds, for `@open` and `@close` and for the "
+        "check whether the exchange is open. 900 with the schedule `@close` means 15 minutes after each close, also "
+        "after an early one.",
+    )
     retries: int | None = Field(
         None, ge=0, le=100, description="Maximum number of retries of a failed run. The default is the worker's (5)."
     )
@@ -201,20 +207,6 @@ class ScheduledTaskSpec(Closed):  # type: ignore[no-redef]
             load_calendar(value)
         return value
 
-    @field_validator("schedule")
-    @classmethod
-    def _schedule_is_valid(cls, value: str | None) -> str | None:
-        if value is not None:
-            parse_rule(value, parse_zone("UTC"))
-        return value
-
-    @field_validator("schedules")
-    @classmethod
-    def _schedules_are_valid(cls, value: list[str] | None) -> list[str] | None:
-        for text in value or ():
-            parse_rule(text, parse_zone("UTC"))
-        return value
-
     @field_validator("args")
     @classmethod
     def _args_are_valid(cls, value: list[Any], info: ValidationInfo) -> list[Any]:
@@ -229,17 +221,46 @@ class ScheduledTaskSpec(Closed):  # type: ignore[no-redef]
 
     @model_validator(mode="after")
     def _fields_are_consistent(self) -> Self:
+        if problems := list(self._problems()):
+            raise refusal(problems)
+        return self
+
+    def _problems(self) -> Iterator[Problem]:
         if [self.schedule, self.schedules, self.after].count(None) != 2:
-            raise ValueError("write exactly one of schedule, schedules and after")
-        if self.calendar_offset_seconds is not None and self.calendar is None:
-            raise ValueError("calendarOffsetSeconds needs calendar; add one such as XNYS, or remove it")
+            yield ("schedule",), "write exactly one of schedule, schedules and after"
         if self.task not in CATALOG and self.queue is None:
-            raise ValueError(
-                f"task {self.task!r} is not in the catalog, so queue is required; the catalog has {', '.join(CATALOG)}"
+            names = ", ".join(CATALOG)
+            yield (
+                ("queue",),
+                f"task {self.task!r} is not in the catalog, so queue is required; add it, or write one of {names}",
             )
         if self.start_time and self.end_time and self.end_time < self.start_time:
-            raise ValueError("endTime is before startTime; swap them")
-        return self
+            yield ("endTime",), "endTime is before startTime; swap them"
+        if self.calendar_offset_seconds is not None and self.calendar is None:
+            yield (
+                ("calendar",),
+                "calendarOffsetSeconds needs calendar; add one such as XNYS, or remove calendarOffsetSeconds",
+            )
+        if self.schedule is not None:
+            yield from ((("schedule",), problem) for problem in self._line_problems(self.schedule))
+        for number, text in enumerate(self.schedules or ()):
+            yield from ((("schedules", number), problem) for problem in self._line_problems(text))
+
+    def _line_problems(self, text: str) -> Iterator[str]:
+        """Yield what other fields of the spec do not allow in a valid text."""
+        if text in SESSIONS and self.calendar is None:
+            yield f"{text!r} needs calendar, whose sessions it means; add one such as XNYS"
+        queue = self.queue or (CATALOG[self.task].queue if self.task in CATALOG else "")
+        if has_seconds(text) and queue in SLOW_QUEUES:
+            yield (
+                f"{text!r} has six fields, and seconds-level cron needs the queue high or a queue of your own; write "
+                "five fields, or set queue"
+            )
+        if self.day_match is DayMatch.ALL and text not in SESSIONS:
+            try:
+                parse_rule(text, parse_zone("UTC"), day_match=self.day_match)
+            except ValueError as error:
+                yield str(error)
 
 
 def _check_arguments(task: str | None, args: list[Any], kwargs: dict[str, Any]) -> None:

@@ -202,7 +202,9 @@ def _parse_backfill(uid: str, text: str) -> Backfill:
         )
     except ValueError:
         raise ValueError(problem) from None
-    if start is None or end is None or end < start:
+    if start is None or end is None:
         raise ValueError(problem)
+    if end < start:
+        raise ValueError(f"{BACKFILL}: {text!r} ends before it begins; swap the two times")
     # The id depends on the range only, so a backfill does not run again when its annotation is read after a restart.
     return Backfill(str(uuid5(UUID(uid), f"backfill {text}")), start.timestamp(), end.timestamp())

@@ -84,6 +84,7 @@ def _deny_variables() -> dict[str, str]:
 
 def _deny() -> list[dict[str, str]]:
     hint = "write it like 2026-11-01T00:00:00Z/2026-11-02T00:00:00Z"
+    field = f"metadata.annotations[{BACKFILL}]"
     whole = f"t.matches({_MINUTES}) ? t.substring(0, 16) + ':00' + t.substring(16) : t"
     times = f"variables.backfill.split('/').map(t, timestamp({whole}))"
     in_order = f"[{times}].all(t, t[0] <= t[1])"
@@ -95,11 +96,12 @@ def _deny() -> list[dict[str, str]]:
         },
         {
             "expression": f"variables.backfill == '' || variables.backfill.matches({_quoted(RANGE)})",
-            "message": f"metadata.annotations[{BACKFILL}]: is not a range; {hint}",
+            "messageExpression": f"'{field}: \\'' + variables.backfill + '\\' is not a range; {hint}'",
         },
         {
             "expression": f"!variables.backfill.matches({_quoted(RANGE)}) || {in_order}",
-            "message": f"metadata.annotations[{BACKFILL}]: its end is before its start; swap them",
+            "messageExpression": f"'{field}: \\'' + variables.backfill + '\\' ends before it begins; swap the two "
+            "times'",
         },
         {
             "expression": "!variables.inCatalog || size(object.spec.?args.orValue([])) == 0",

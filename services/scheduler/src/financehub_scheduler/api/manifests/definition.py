@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from financehub_scheduler.api.status import ScheduledTaskStatus
+from financehub_shared.spec.cel import spec as spec_rules
 from financehub_shared.spec.scheduled_task import GROUP, PLURAL, VERSION, ScheduledTaskSpec
 
 _ANYTHING = {"x-kubernetes-preserve-unknown-fields": True}
@@ -16,6 +17,7 @@ _READY = '.status.conditions[?(@.type=="Ready")].status'
 def definition() -> dict[str, Any]:
     """Return the manifest."""
     schema = {
+        **spec_rules.resource(),
         "type": "object",
         "description": "A task and its schedule.",
         "required": ["spec"],
