@@ -322,7 +322,7 @@ def test_requests_are_measured_by_route(server: WebServer, api: httpx.Client) ->
 def test_health_has_the_same_content_as_in_other_processes(api: httpx.Client) -> None:
     """The report on the port of the console has the keys of every other process, also without the last slash."""
     answer = api.get("/api/health/")
-    assert set(answer.json()) == {"status", "at", "problems", "checks"}
+    assert set(answer.json()) == {"status", "version", "at", "problems", "checks"}
     assert api.get("/api/health").json().keys() == answer.json().keys()
 
 

@@ -135,7 +135,8 @@ def serve(settings: Settings) -> None:
     app = build_app(settings, fleet, loop, metrics, feed)
     sockets = _bind(settings)
     server = build_server(app, feed)
-    WebObservability(settings, clock, metrics, loop, fleet.health, lambda: server.should_exit).start()
+    observability = WebObservability(settings, clock, metrics, loop, fleet.health, lambda: server.should_exit)
+    observability.start()
     watch.start()
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     log.info("web_started", host=settings.web_host, port=sockets[0].getsockname()[1], mode=settings.web_mode)
@@ -143,6 +144,7 @@ def serve(settings: Settings) -> None:
         server.run(sockets)
     finally:
         watch.stop()
+        observability.stop()
     log.info("web_stopped")
 
 

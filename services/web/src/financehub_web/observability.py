@@ -1,4 +1,4 @@
-"""Probes and metrics of the web process, on a port that is not published with the console."""
+"""Probes, metrics and heartbeat of the web process, on a port that is not published with the console."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,6 +6,8 @@ from collections.abc import Callable
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.settings import Settings
 from financehub_shared.health.app import HealthApp
+from financehub_shared.health.presence import WEB
+from financehub_shared.health.processes import Heartbeat, ProcessInfo, ProcessRegistry
 from financehub_shared.health.readers import RedisReaders
 from financehub_shared.health.redis_probe import RedisProbe
 from financehub_shared.health.report import HealthReport
@@ -43,7 +45,7 @@ class LoopProbe:
 
 
 class WebObservability:
-    """The server of probes and metrics.
+    """The server of probes and metrics, and the heartbeat, with which listings show the process and its release.
 
     Pages are served without Redis too, from what was read last, so readiness does not depend on it.
 
@@ -76,11 +78,20 @@ class WebObservability:
             clock=clock,
         )
         self.server = HealthServer(app.respond, settings.http_host, settings.http_port)
+        identity = ProcessInfo.of_this_process(WEB, clock.now())
+        registry = ProcessRegistry(RedisReaders(settings, clock).client)
+        observe = metrics.redis_command_duration.labels("queues").observe
+        self._heartbeat = Heartbeat(registry, lambda: identity, clock, observe)
 
     def start(self) -> None:
-        """Start the server.
+        """Start the server and the heartbeat.
 
         Raises:
             ConfigError: The port is in use.
         """
         self.server.start()
+        self._heartbeat.start()
+
+    def stop(self) -> None:
+        """Stop the heartbeat and remove the process from the registry. The server runs until the process exits."""
+        self._heartbeat.stop()

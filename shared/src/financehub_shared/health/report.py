@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from financehub_shared.core.release import release_version
+
 
 class HealthStatus(StrEnum):
     """The status of a check or of the fleet, from best to worst."""
@@ -60,9 +62,10 @@ class HealthReport:
         return [f"{check.name}: {check.reason}" for check in self.checks if check.status is not HealthStatus.OK]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the report as a dictionary that can be serialized as JSON."""
+        """Return the report, with the release of the process that made it, so that it can be serialized as JSON."""
         return {
             "status": self.status.value,
+            "version": release_version(),
             "at": self.at,
             "problems": self.problems,
             "checks": [asdict(check) for check in self.checks],

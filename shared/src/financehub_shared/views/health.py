@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from financehub_shared.core.release import release_version
 from financehub_shared.health import HealthReport
 from financehub_shared.views.formats import Time, iso_time
 from financehub_shared.views.status import CheckView, check_view
@@ -14,6 +15,9 @@ class HealthView(TypedDict):
     """The health of the whole fleet."""
 
     status: Annotated[str, Field(description="The worst status of the checks: `ok`, `degraded` or `down`.")]
+    version: Annotated[
+        str, Field(description="The release of FinanceHub of the process that made the report.", examples=["0.1.0"])
+    ]
     at: Annotated[Time | None, Field(description="The time of the report.")]
     problems: Annotated[list[str], Field(description="The name and the reason of each check that is not ok.")]
     checks: Annotated[list[CheckView], Field(description="All checks.")]
@@ -23,6 +27,7 @@ def health_view(report: HealthReport) -> HealthView:
     """Return the view of a health report."""
     return {
         "status": report.status.value,
+        "version": release_version(),
         "at": iso_time(report.at),
         "problems": report.problems,
         "checks": [check_view(check) for check in report.checks],
