@@ -16,6 +16,7 @@ IMPORTERS = {
 }
 #: Modules that import by a name that is computed, and why they may.
 COMPUTED = {
+    "cli/src/financehub_cli/app.py": "the table of commands names the module of each, which is imported when it runs",
     "shared/src/financehub_shared/providers/build.py": "the table of providers names each provider's build function",
     "services/simulator/src/financehub_simulator/upstreams/catalog.py": "the table of upstreams names their modules",
 }

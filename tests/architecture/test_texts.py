@@ -10,7 +10,7 @@ CLI = ROOT / "cli/src/financehub_cli"
 SHARED = ROOT / "shared/src/financehub_shared"
 
 #: The only modules of the command line that write to a stream.
-WRITERS = {"output/result.py", "output/terminal.py", "exit_codes.py"}
+WRITERS = {"help_text.py", "output/progress.py", "output/result.py", "output/terminal.py", "exit_codes.py"}
 _WRITES = re.compile(r"\bprint\(|\.write\(|typer\.(?:s)?echo|json\.dumps?\(|\bConsole\(|click\.")
 #: `exception_text` makes these texts. A foreign exception can raise anything when its text is read.
 _DESCRIBES = re.compile(

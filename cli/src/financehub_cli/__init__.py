@@ -1,25 +1,39 @@
 """The `financehub` command: inspects and operates the fleet from a terminal or a script."""
 
-import errno
-import logging
-import os
 import sys
 
-import structlog
-
 from financehub_cli.app import app
-from financehub_cli.exit_codes import ExitCode, print_message
-from financehub_cli.output.terminal import prepare_streams
-from financehub_shared.logging.console import ConsoleRenderer
-
-#: Errors of a write to the output: a full disk or quota, a broken disk, and a reader that has gone.
-_OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EPIPE)
+from financehub_cli.exit_codes import ExitCode, discard_stream, print_message
+from financehub_cli.output.terminal import OUTPUT_ERRORS, prepare_streams
+from financehub_shared.core.log import configure_with_first_line
 
 
 def main() -> None:
     """Run the command line. The process exits with a code of `exit_codes.ExitCode`."""
+    if sys.stdout is None:
+        # The first connection would get the number of stdout, so nothing may be opened.
+        print_message("the output cannot be written: stdout is closed; nothing was done")
+        raise SystemExit(ExitCode.FAILED)
     prepare_streams()
-    # Library warnings go to stderr, so that stdout contains only the result.
+    configure_with_first_line(_configure_logging)
+    try:
+        app(prog_name="financehub")
+    except OSError as error:
+        if error.errno not in OUTPUT_ERRORS:
+            raise
+        print_message(f"the output cannot be written: {error.strerror or error}")
+        discard_stream(1)
+        raise SystemExit(ExitCode.FAILED) from None
+
+
+def _configure_logging() -> None:
+    """Send the warnings of libraries to stderr, so that stdout contains only the result."""
+    import logging
+
+    import structlog
+
+    from financehub_shared.logging.console import ConsoleRenderer
+
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -29,12 +43,3 @@ def main() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
     )
-    try:
-        app(prog_name="financehub")
-    except OSError as error:
-        if error.errno not in _OUTPUT_ERRORS:
-            raise
-        print_message(f"the output cannot be written: {error.strerror or error}")
-        # Python would try again to write the rest when it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(ExitCode.FAILED) from None

@@ -1,18 +1,14 @@
 """Follows runs and backfills until they end."""
 
 import time
-from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
-from dramatiq import Message
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from financehub_cli.exit_codes import ExitCode, print_message
+from financehub_cli.output.progress import ProgressLine
 from financehub_cli.output.result import CommandResult, print_result
-from financehub_cli.output.terminal import build_console
 from financehub_cli.session import Session
 from financehub_shared.core.durations import format_duration
 from financehub_shared.core.text import printable
@@ -24,6 +20,9 @@ from financehub_shared.redis.schedule_record import BackfillInfo
 from financehub_shared.schedules import show_backfill
 from financehub_shared.views.runs import run_view
 
+if TYPE_CHECKING:
+    from dramatiq import Message
+
 #: Seconds between two reads, short enough that progress appears immediate.
 POLL_SECONDS = 0.2
 #: Seconds without progress after which the command stops following a backfill if a process that it needs is absent. A
@@ -31,7 +30,7 @@ POLL_SECONDS = 0.2
 ABSENCE_SECONDS = 10.0
 
 
-def follow_message(session: Session, message: Message[Any], *, no_wait: bool, timeout: float, as_json: bool) -> None:
+def follow_message(session: Session, message: "Message[Any]", *, no_wait: bool, timeout: float, as_json: bool) -> None:
     """Follow the run of a message that was just enqueued, or, if the user does not wait, print its id.
 
     Args:
@@ -79,26 +78,16 @@ def follow_backfill(session: Session, id: str, queue: str, *, timeout: float, as
         timeout: Seconds after which the command stops following the backfill.
         as_json: Whether the command prints JSON. It then shows no progress bar.
     """
-    console = build_console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    progress = Progress(*columns, console=console) if console.is_terminal and not as_json else None
-    bar = progress.add_task("backfill") if progress else None
     limit = time.monotonic() + timeout
     enqueued, absence_limit = -1, limit
-    with progress or nullcontext():
+    with ProgressLine(is_wanted=not as_json) as progress:
         while True:
             backfill = show_backfill(session.broker_client, id)
             processes = live_processes(session)
             absence = missing_scheduler(processes) or missing_worker(processes, queue)
             if backfill.enqueued != enqueued or not absence:
                 enqueued, absence_limit = backfill.enqueued, time.monotonic() + ABSENCE_SECONDS
-            if progress and bar is not None:
-                progress.update(
-                    bar,
-                    total=backfill.total or None,
-                    completed=backfill.enqueued,
-                    description=escape(printable(backfill.state)),
-                )
+            progress.show(f"backfill {backfill.state}: {backfill.enqueued:,} of {backfill.total:,} enqueued")
             if backfill.state not in {"pending", "running"} or time.monotonic() >= limit:
                 return backfill
             if time.monotonic() >= absence_limit:
@@ -118,9 +107,8 @@ def wait_for_run(session: Session, message_id: str, task: str, *, timeout: float
         show_progress: Whether to show the progress on a terminal.
     """
     run = RunRecord(message_id, task, "", RunState.QUEUED)  # the stored record may appear a moment later
-    console = build_console(stderr=True)
     limit = time.monotonic() + timeout
-    with console.status(f"{task} …") if console.is_terminal and show_progress else nullcontext() as progress:
+    with ProgressLine(is_wanted=show_progress) as progress:
         while True:
             run = session.monitor.get_run(message_id) or run
             if run.task == UNKNOWN_TASK:  # the statistics count all tasks under this name that no worker knows
@@ -128,12 +116,12 @@ def wait_for_run(session: Session, message_id: str, task: str, *, timeout: float
             if run.state not in ACTIVE:
                 return run
             if time.monotonic() >= limit:
+                progress.clear()
                 duration = format_duration(timeout)
                 print_message(f"{task} is {run.state} after {duration}; `financehub stats {task}` shows its progress")
                 return run
-            if progress:
-                reason = f" after {run.error}" if run.error else ""
-                progress.update(f"{task} {run.state}, attempt {max(run.attempts, 1)}{escape(printable(reason))}")
+            reason = f" after {run.error}" if run.error else ""
+            progress.show(f"{task} {run.state}, attempt {max(run.attempts, 1)}{reason}")
             time.sleep(POLL_SECONDS)
 
 

@@ -1,23 +1,27 @@
 """Holds the settings of one command, and its connections, which are created on first use."""
 
+import os
 from collections.abc import Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import redis
 
 from financehub_cli.exit_codes import ExitCode, describe_error, print_message
-from financehub_shared.core.asset_selection import named_assets
 from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import CorruptDataError
-from financehub_shared.core.models import Asset
-from financehub_shared.core.settings import Settings, load_settings
-from financehub_shared.logging import Redactor, known_secrets
-from financehub_shared.market.redis_store import RedisStore
-from financehub_shared.market.unreadable import ReportUnreadable, Unreadable
-from financehub_shared.monitor import TaskMonitor
+from financehub_shared.core.reader_settings import ReaderSettings, read_default_settings
 from financehub_shared.redis.client import connect
 from financehub_shared.redis.server_clock import ServerClock
+
+if TYPE_CHECKING:  # a command imports only what it uses
+    from financehub_shared.core.models import Asset
+    from financehub_shared.core.settings import Settings
+    from financehub_shared.logging import Redactor
+    from financehub_shared.market.redis_store import RedisStore
+    from financehub_shared.market.unreadable import ReportUnreadable, Unreadable
+    from financehub_shared.monitor import TaskMonitor
 
 #: Seconds that a user waits for one Redis reply before the command reports an error.
 TIMEOUT_SECONDS = 5.0
@@ -27,7 +31,6 @@ class Session:
     """The settings and connections of one command.
 
     Args:
-        settings: The settings; read from the environment by default.
         timeout: Timeout in seconds for one Redis reply.
         report: Receives an error for each stored record that cannot be read. By default, it is printed once to stderr.
 
@@ -37,15 +40,22 @@ class Session:
 
     def __init__(
         self,
-        settings: Settings | None = None,
         *,
         timeout: float = TIMEOUT_SECONDS,
-        report: ReportUnreadable | None = None,
+        report: "ReportUnreadable | None" = None,
     ) -> None:
-        self.settings = settings or load_settings()
+        #: The settings that reading needs. `settings` are all of them.
+        self.reader_settings: ReaderSettings = read_default_settings(os.environ) or self.settings
         self._timeout = timeout
         self.report: ReportUnreadable = report or self._print_unreadable
         self._printed: set[str] = set()
+
+    @cached_property
+    def settings(self) -> "Settings":
+        """All settings, whose validation is expensive. Commands that only read use `reader_settings`."""
+        from financehub_shared.core.settings import load_settings
+
+        return load_settings()
 
     @cached_property
     def clock(self) -> ServerClock:
@@ -57,28 +67,41 @@ class Session:
     @cached_property
     def store_client(self) -> "redis.Redis":
         """The client of the data Redis."""
-        return connect(self.settings.store_url, retries=0, timeout=self._timeout)
+        return connect(self.reader_settings.store_url, retries=0, timeout=self._timeout)
 
     @cached_property
     def broker_client(self) -> "redis.Redis":
         """The client of the queue Redis."""
-        return connect(self.settings.broker_url, retries=0, timeout=self._timeout)
+        return connect(self.reader_settings.broker_url, retries=0, timeout=self._timeout)
 
     @cached_property
-    def store(self) -> RedisStore:
+    def store(self) -> "RedisStore":
         """The store of the market data."""
+        from financehub_shared.market.redis_store import RedisStore
+
         return RedisStore(self.store_client, self.report)
 
     @cached_property
-    def monitor(self) -> TaskMonitor:
+    def monitor(self) -> "TaskMonitor":
         """The run records and the task statistics."""
+        from financehub_shared.monitor import TaskMonitor
+
         return TaskMonitor(
             self.broker_client,
-            retention_seconds=self.settings.run_retention_days * DAY_SECONDS,
-            redact=Redactor(known_secrets(self.settings)),
+            retention_seconds=self.reader_settings.run_retention_days * DAY_SECONDS,
+            redact=self._redact,
         )
 
-    def find_assets(self, symbols: Sequence[str] | None) -> list[Asset]:
+    def _redact(self, text: str) -> str:
+        return self._redactor(text)
+
+    @cached_property
+    def _redactor(self) -> "Redactor":
+        from financehub_shared.logging import Redactor, known_secrets
+
+        return Redactor(known_secrets(self.settings))
+
+    def find_assets(self, symbols: Sequence[str] | None) -> "list[Asset]":
         """Return the assets with the given symbols, in the same order. Assets that cannot be read are left out.
 
         Args:
@@ -87,6 +110,8 @@ class Session:
         Raises:
             UnknownNameError: A symbol is unknown.
         """
+        from financehub_shared.core.asset_selection import named_assets
+
         unreadable: Unreadable = {}
         assets = {asset.symbol: asset for asset in self.store.assets(active_only=False, unreadable=unreadable)}
         return named_assets(symbols, assets, unreadable)

@@ -8,10 +8,11 @@ from typing import Any
 import yaml
 
 from financehub_scheduler.api.manifests import admission, definition, schedules
-from financehub_shared.core.catalog import CATALOG, SYMBOL_PATTERN
+from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.kinds import AssetKind, AssetType
 from financehub_shared.core.provider_specs import PROVIDERS, Dataset
 from financehub_shared.core.settings import PREFIX, variables
+from financehub_shared.core.symbols.pattern import SYMBOL_PATTERN
 from financehub_shared.market.asset_entry import ALIAS_LENGTH, EXCHANGE_PATTERN, OWN_SYMBOL_PATTERN
 
 DEPLOY = Path(__file__).parents[3] / "deploy"

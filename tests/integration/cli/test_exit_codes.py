@@ -156,7 +156,7 @@ def test_help_lists_every_exit_code():
     """The main help lists every exit code."""
     shown = CliRunner().invoke(app, ["--help"]).stdout
     for code in ExitCode:
-        assert f"• {code}: " in shown
+        assert f"    {code}: " in shown
 
 
 @pytest.mark.parametrize(

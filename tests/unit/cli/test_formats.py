@@ -13,8 +13,8 @@ def test_readable_time_is_utc_with_seconds():
 
 def test_age_cell_marks_stale_data():
     """The age of stale data is followed by the word "stale"."""
-    assert age_cell(192, stale=False).plain == "3m 12s"
-    assert age_cell(192, stale=True).plain == "3m 12s stale"
+    assert age_cell(192, stale=False).text == "3m 12s"
+    assert age_cell(192, stale=True).text == "3m 12s stale"
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,12 @@ import sys
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rich.console import Console
 
 from financehub_cli.exit_codes import print_message
+from financehub_cli.output.layout import Terminal, table_lines
 from financehub_cli.output.result import CommandResult, print_result
-from financehub_cli.output.terminal import build_table, plain_text
+from financehub_cli.output.table import build_table
+from financehub_cli.output.text import plain_text
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=20)
 
@@ -19,20 +20,16 @@ ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=20)
 def test_build_table_with_escape_sequences_prints_them_as_text() -> None:
     """Escape sequences and markup in a headline are printed as text, so a headline cannot control the terminal."""
     text = "\x1b[2J[red]Sale[/red]\x07"
-    console = Console(width=80, force_terminal=True)
-    with console.capture() as captured:
-        console.print(build_table("title", rows=[[text]]))
-    assert "[2J[red]Sale[/red]" in captured.get()
-    assert "\x1b[2J" not in captured.get()
-    assert "\x07" not in plain_text(text).plain
+    shown = "\n".join(table_lines(build_table("title", rows=[[text]]), Terminal(80, color=True)))
+    assert "[2J[red]Sale[/red]" in shown
+    assert "\x1b[2J" not in shown
+    assert "\x07" not in plain_text(text)
 
 
 def test_build_table_with_none_leaves_the_cell_empty() -> None:
     """None yields an empty cell, and the `>` at the start of a heading is not printed."""
-    console = Console(width=40)
-    with console.capture() as captured:
-        console.print(build_table("name", ">count", rows=[["one", None]]))
-    assert captured.get().split() == ["name", "count", "one"]
+    lines = table_lines(build_table("name", ">count", rows=[["one", None]]), Terminal(40))
+    assert " ".join(lines).split() == ["name", "count", "one"]
 
 
 @given(cells=st.lists(ANY_TEXT, min_size=3, max_size=3))
@@ -60,8 +57,6 @@ def test_output_with_any_text_is_printable_and_json_decodes_to_the_original(
 
 def test_line_feed_in_the_first_column_does_not_look_like_a_row() -> None:
     """A name with a line feed stays in its row."""
-    console = Console(width=80)
-    with console.capture() as captured:
-        console.print(build_table("name", "state", rows=[["real\nforged  succeeded", "failed"]]))
-    assert len(captured.get().splitlines()) == 2
-    assert "real\\nforged" in captured.get()
+    lines = table_lines(build_table("name", "state", rows=[["real\nforged  succeeded", "failed"]]), Terminal(80))
+    assert len(lines) == 2
+    assert "real\\nforged" in lines[1]

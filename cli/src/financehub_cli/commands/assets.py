@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Group
 
 from financehub_cli.completion import complete_symbols
 from financehub_cli.exit_codes import ExitCode, print_message
 from financehub_cli.first_fetch import FirstFetch, try_first_fetch
 from financehub_cli.groups import new_group
+from financehub_cli.listing import listing, tables
 from financehub_cli.options import AsJson
 from financehub_cli.output.result import CommandResult, print_result
-from financehub_cli.output.terminal import build_table, plain_text
+from financehub_cli.output.table import build_table
+from financehub_cli.output.text import plain_text
 from financehub_cli.session import Session
 from financehub_shared.core.errors import ConfigError, NewerRecordError
 from financehub_shared.core.kinds import AssetKind, AssetType
@@ -22,7 +23,7 @@ from financehub_shared.core.models import Asset
 from financehub_shared.market.assets_file import AssetsFileError, load_assets
 from financehub_shared.market.unreadable import Unreadable
 from financehub_shared.operations.assets import add_asset, remove_assets
-from financehub_shared.views.assets import added_asset_view, asset_view, first_fetch_view
+from financehub_shared.views.assets import AssetView, added_asset_view, asset_view, first_fetch_view
 
 app = new_group(
     """List, add, remove and import the assets that FinanceHub tracks.
@@ -88,6 +89,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Check the file and show
 
 
 @app.command("list")
+@listing(AssetView)
 def list_(type: TypeFilter = None, include_inactive: IncludeInactive = False, as_json: AsJson = False) -> None:
     """List the active assets.
 
@@ -100,6 +102,7 @@ def list_(type: TypeFilter = None, include_inactive: IncludeInactive = False, as
 
 
 @app.command()
+@tables
 def add(
     symbol: Symbol,
     type: Type,
@@ -190,7 +193,7 @@ def import_(file: AssetsFile, dry_run: DryRun = False, as_json: AsJson = False) 
 
 
 def _build_result(assets: Sequence[Asset]) -> CommandResult:
-    columns = ("symbol", "type", "kind", "name", "currency", "active", "from", "provider symbols")
+    columns = ("symbol", "!type", "+kind", "~name", "+currency", "+active", "from", "-provider symbols")
     return CommandResult(list(map(asset_view, assets)), build_table(*columns, rows=map(_row, assets)))
 
 
@@ -200,7 +203,7 @@ def _build_added(asset: Asset, fetched: FirstFetch | None) -> CommandResult:
         return CommandResult([added_asset_view(asset, None)], table)
     view = added_asset_view(asset, first_fetch_view(fetched.quote, fetched.problem))
     text = plain_text(fetched.describe(asset.symbol), keep_lines=True)
-    return CommandResult([view], Group(table, text), code=fetched.code)
+    return CommandResult([view], [table, text], code=fetched.code)
 
 
 def _row(asset: Asset) -> list[object]:

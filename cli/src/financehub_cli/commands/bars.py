@@ -3,11 +3,12 @@
 from typing import Annotated
 
 import typer
-from rich.console import Group, RenderableType
 
+from financehub_cli.listing import listing
 from financehub_cli.options import AsJson, Interval, Symbols, Watch
 from financehub_cli.output.result import CommandResult, print_or_watch, print_result
-from financehub_cli.output.terminal import build_table
+from financehub_cli.output.table import build_table
+from financehub_cli.output.terminal import Content
 from financehub_cli.session import Session
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import ConfigError
@@ -38,6 +39,7 @@ Refetch = Annotated[
 ]
 
 
+@listing(BarsView)
 def bars(
     symbols: Symbols = None,
     last: Last = None,
@@ -90,24 +92,24 @@ def _collect(session: Session, symbols: list[str] | None, last: int) -> CommandR
     today = int(session.clock.now() // DAY_SECONDS)
     records = [bars_view(stored[name], today, last_rows(len(stored[name]), last)) for name in names if name in stored]
     notes = [f"no bars yet: {', '.join(missing)}"] if missing else []
-    content = Group(*map(_bars_table, records)) if last else _summary_table(records)
+    content = list(map(_bars_table, records)) if last else _summary_table(records)
     return CommandResult(records, content, notes, session.exit_code(symbols, len(records)))
 
 
-def _summary_table(records: list[BarsView]) -> RenderableType:
+def _summary_table(records: list[BarsView]) -> Content:
     """Return a table with one row per asset."""
     rows = [
         [each["symbol"], each["count"], each["first_day"], each["last_day"], each["age_days"], each["provider"]]
         for each in records
     ]
-    return build_table("symbol", ">bars", "first day", "last day", ">days old", "provider", rows=rows)
+    return build_table("symbol", "+>bars", "first day", "!last day", "+>days old", "-provider", rows=rows)
 
 
-def _bars_table(record: BarsView) -> RenderableType:
+def _bars_table(record: BarsView) -> Content:
     """Return a table of the newest bars of one asset."""
     title = f"{record['symbol']}  {record['count']} bars since {record['first_day']}  {record['provider']}"
     rows = [[bar["day"], *map(_number_cell, _numbers(bar))] for bar in record["bars"]]
-    return build_table("day", ">open", ">high", ">low", ">close", ">volume", rows=rows, title=title)
+    return build_table("day", ">open", ">high", ">low", "!>close", "->volume", rows=rows, title=title)
 
 
 def _numbers(bar: BarView) -> tuple[float, ...]:

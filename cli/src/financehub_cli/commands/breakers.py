@@ -7,15 +7,16 @@ import typer
 from financehub_cli.completion import complete_upstreams
 from financehub_cli.exit_codes import ExitCode
 from financehub_cli.groups import new_group
+from financehub_cli.listing import listing, tables
 from financehub_cli.options import AsJson
 from financehub_cli.output.result import CommandResult, print_result
-from financehub_cli.output.terminal import build_table
+from financehub_cli.output.table import build_table
 from financehub_cli.session import Session
 from financehub_cli.user import current_user
 from financehub_shared.breaker import BreakerInfo, ChangeByHand, list_breakers
 from financehub_shared.core.durations import format_age, format_duration
 from financehub_shared.operations.breakers import change_breakers
-from financehub_shared.views.breakers import breaker_view
+from financehub_shared.views.breakers import BreakerView, breaker_view
 
 app = new_group("List, open, close and reset circuit breakers. There is one per upstream, shared by all processes.")
 
@@ -35,6 +36,7 @@ Reason = Annotated[
 
 
 @app.command("list")
+@listing(BreakerView)
 def list_(as_json: AsJson = False) -> None:
     """List the breakers that have been used.
 
@@ -47,6 +49,7 @@ def list_(as_json: AsJson = False) -> None:
 
 
 @app.command("open")
+@tables
 def open_(upstreams: Upstreams, reason: Reason = "", as_json: AsJson = False) -> None:
     """Reject all calls to the upstreams until you close or reset their breakers.
 
@@ -56,6 +59,7 @@ def open_(upstreams: Upstreams, reason: Reason = "", as_json: AsJson = False) ->
 
 
 @app.command("close")
+@tables
 def close_(upstreams: Upstreams, reason: Reason = "", as_json: AsJson = False) -> None:
     """Allow calls to the upstreams and restart the counts.
 
@@ -67,6 +71,7 @@ def close_(upstreams: Upstreams, reason: Reason = "", as_json: AsJson = False) -
 
 
 @app.command("reset")
+@tables
 def reset_(upstreams: Upstreams, reason: Reason = "", as_json: AsJson = False) -> None:
     """Replace the upstreams' breakers with new, closed ones.
 
@@ -86,15 +91,15 @@ def _collect(session: Session, upstreams: list[str] | None = None) -> CommandRes
     now = session.clock.now()
     columns = (
         "upstream",
-        "state",
-        "reason",
-        ">for",
+        "!state",
+        "+~reason",
+        "+>for",
         ">probe in",
         ">failures",
         ">calls",
-        ">trips",
-        "last error",
-        "changed by hand",
+        "->trips",
+        "~last error",
+        "-~changed by hand",
     )
     content = build_table(*columns, rows=[_row(info, now) for info in breakers])
     problems = [info.problem for info in breakers if info.problem]

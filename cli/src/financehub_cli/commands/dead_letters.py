@@ -5,22 +5,24 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.console import Group
 
 from financehub_cli.completion import complete_tasks
 from financehub_cli.exit_codes import ExitCode
 from financehub_cli.follow import live_processes
 from financehub_cli.groups import new_group
+from financehub_cli.listing import listing, tables
 from financehub_cli.options import AsJson
 from financehub_cli.output.result import CommandResult, print_result
-from financehub_cli.output.terminal import build_table, plain_text
+from financehub_cli.output.table import build_details, build_table
+from financehub_cli.output.terminal import Content
+from financehub_cli.output.text import plain_text
 from financehub_cli.session import Session
 from financehub_shared.broker.dead_letter import DeadLetter
 from financehub_shared.broker.dead_letter_queue import MATCH_ALL, DeadLetterFilter, DeadLetterQueue
 from financehub_shared.core.durations import format_duration, parse_duration
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.health.presence import missing_worker
-from financehub_shared.views.dead_letters import dead_letter_view
+from financehub_shared.views.dead_letters import DeadLetterView, dead_letter_view
 
 #: Number of letters for which `requeue` says why they stay.
 _REASONS_SHOWN = 20
@@ -56,6 +58,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmat
 
 
 @app.command("list")
+@listing(DeadLetterView)
 def list_(
     queue: Queue = None,
     task: Task = None,
@@ -78,13 +81,14 @@ def list_(
     selection = _build_filter(None, queue, task, exception, reason, older_than)
     letters = DeadLetterQueue(session.broker_client).find(selection, limit=limit)
     now = session.clock.now()
-    columns = ("id", "queue", "task", "reason", "exception", "error", ">attempts", ">age")
+    columns = ("id", "queue", "+task", "+reason", "exception", "~error", "->attempts", "+>age")
     content = build_table(*columns, rows=[_row(letter, now) for letter in letters])
     notes = [] if letters else ["no dead letters"]
     print_result(CommandResult([dead_letter_view(letter) for letter in letters], content, notes), as_json=as_json)
 
 
 @app.command()
+@tables
 def show(id: Id, as_json: AsJson = False) -> None:
     """Show one dead letter with its arguments, every failed attempt and the traceback.
 
@@ -97,11 +101,11 @@ def show(id: Id, as_json: AsJson = False) -> None:
     record = dead_letter_view(letter)
     fields = [(name, value) for name, value in record.items() if name not in {"traceback", "failures", "raw"}]
     failures = [[each["at"], each["exception"], each["error"]] for each in record["failures"]]
-    content = Group(
-        build_table("", "", rows=fields),
-        build_table("failed at", "exception", "error", rows=failures),
+    content: Content = [
+        build_details(fields),
+        build_table("failed at", "exception", "~error", rows=failures),
         plain_text(letter.traceback or letter.raw, keep_lines=True),
-    )
+    ]
     print_result(CommandResult(record, content, _absences(session, [letter])), as_json=as_json)
 
 

@@ -3,14 +3,15 @@
 from typing import Annotated
 
 import typer
-from rich.console import RenderableType
 
 from financehub_cli.completion import complete_symbols
 from financehub_cli.exit_codes import ExitCode
+from financehub_cli.listing import tables
 from financehub_cli.options import AsJson, Interval, Watch, parse_time
 from financehub_cli.output.formats import readable_time
 from financehub_cli.output.result import CommandResult, print_or_watch
-from financehub_cli.output.terminal import build_table
+from financehub_cli.output.table import build_table
+from financehub_cli.output.terminal import Content
 from financehub_cli.session import Session
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import ConfigError
@@ -63,6 +64,7 @@ Last = Annotated[
 ]
 
 
+@tables
 def history(
     symbol: Symbol,
     length: Length = "5m",
@@ -142,11 +144,11 @@ def _notes(prices: PriceHistory) -> list[str]:
     return notes
 
 
-def _table(prices: PriceHistory, interval: str, candles: list[Candle]) -> RenderableType:
+def _table(prices: PriceHistory, interval: str, candles: list[Candle]) -> Content:
     """Return a table with one row per interval."""
     rows = [[readable_time(candle.at), *map(_price_cell, _prices(candle)), candle.count] for candle in candles]
     title = f"{prices.symbol}  {interval}{'  simulated' if prices.simulated else ''}"
-    return build_table("start", ">open", ">high", ">low", ">close", ">prices", rows=rows, title=title)
+    return build_table("start", ">open", ">high", ">low", "!>close", "->prices", rows=rows, title=title)
 
 
 def _prices(candle: Candle) -> tuple[float, ...]:

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Annotated
 
 import typer
-from rich.console import Group, RenderableType
 
+from financehub_cli.listing import listing
 from financehub_cli.options import AsJson, Interval, Symbols, Watch
 from financehub_cli.output.result import CommandResult, print_or_watch
-from financehub_cli.output.terminal import build_table
+from financehub_cli.output.table import build_table
+from financehub_cli.output.terminal import Content
 from financehub_cli.session import Session
 from financehub_shared.core.durations import format_duration
 from financehub_shared.core.models import IndicatorValues
@@ -25,6 +26,7 @@ Last = Annotated[
 ]
 
 
+@listing(IndicatorsView)
 def indicators(
     symbols: Symbols = None, last: Last = 0, as_json: AsJson = False, watch: Watch = False, interval: Interval = 5.0
 ) -> None:
@@ -53,7 +55,7 @@ def _collect(session: Session, symbols: list[str] | None, last: int) -> CommandR
     now = session.clock.now()
     records = [_read_view(session, stored[asset.symbol], now, last) for asset in assets if asset.symbol in stored]
     notes = [f"no indicators yet: {', '.join(missing)}"] if missing else []
-    content = Group(*map(_asset_table, records)) if symbols else _summary_table(records)
+    content = list(map(_asset_table, records)) if symbols else _summary_table(records)
     return CommandResult(records, content, notes, session.exit_code(symbols, len(records)))
 
 
@@ -63,7 +65,7 @@ def _read_view(session: Session, newest: IndicatorValues, now: float, last: int)
     return indicators_view(newest, now, series, last_rows(len(series.days), last) if series else range(0))
 
 
-def _asset_table(record: IndicatorsView) -> RenderableType:
+def _asset_table(record: IndicatorsView) -> Content:
     """Return a table of one asset with one row per indicator and one column per day."""
     age = format_duration(record["age_seconds"])
     title = f"{record['symbol']}  {record['last_day']}  {record['engine']}  {age} old"
@@ -73,7 +75,7 @@ def _asset_table(record: IndicatorsView) -> RenderableType:
     return build_table("indicator", *(f">{day['day']}" for day in days), rows=rows, title=title)
 
 
-def _summary_table(records: list[IndicatorsView]) -> RenderableType:
+def _summary_table(records: list[IndicatorsView]) -> Content:
     """Return a table with one row per asset and one column for each of the first indicators."""
     names = list(dict.fromkeys(name for record in records for name in record["values"]))[:SUMMARY_INDICATORS]
     rows = [
@@ -85,7 +87,7 @@ def _summary_table(records: list[IndicatorsView]) -> RenderableType:
         ]
         for record in records
     ]
-    return build_table("symbol", "day", ">age", *(f">{name}" for name in names), rows=rows)
+    return build_table("symbol", "+day", ">age", *(f">{name}" for name in names), rows=rows)
 
 
 def _value_cell(values: Mapping[str, float], name: str) -> str:

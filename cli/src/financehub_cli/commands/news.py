@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
+from financehub_cli.listing import listing
 from financehub_cli.options import AsJson, Interval, Symbols, Watch
 from financehub_cli.output.result import CommandResult, print_or_watch
-from financehub_cli.output.terminal import build_table
+from financehub_cli.output.table import build_table
 from financehub_cli.session import Session
 from financehub_shared.core.durations import format_duration
 from financehub_shared.views.news import NewsView, news_view
@@ -14,6 +15,7 @@ from financehub_shared.views.news import NewsView, news_view
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=1_000, help="Maximum number of news items.")]
 
 
+@listing(NewsView)
 def news(
     symbols: Symbols = None, limit: Limit = 20, as_json: AsJson = False, watch: Watch = False, interval: Interval = 5.0
 ) -> None:
@@ -40,7 +42,7 @@ def _collect(session: Session, symbols: list[str] | None, limit: int) -> Command
     now = session.clock.now()
     records = [news_view(item, now) for item in items]
     notes = [] if records else [f"no news about {', '.join(symbols)}" if symbols else "no news yet"]
-    content = build_table(">age", "source", "title", "assets", rows=map(_row, records))
+    content = build_table(">age", "source", "!~title", "-assets", rows=map(_row, records))
     return CommandResult(records, content, notes, session.exit_code(symbols, len(assets)))
 
 

@@ -5,14 +5,15 @@ from typing import Annotated
 
 import typer
 
+from financehub_cli.listing import listing
 from financehub_cli.options import AsJson
 from financehub_cli.output.result import CommandResult, print_result
-from financehub_cli.output.terminal import build_table
+from financehub_cli.output.table import build_table
 from financehub_cli.session import Session
 from financehub_shared.core.durations import format_age
 from financehub_shared.core.models import REJECTED_KINDS, Quarantined
 from financehub_shared.core.near_names import require_known
-from financehub_shared.views.quarantine import quarantine_view
+from financehub_shared.views.quarantine import QuarantineView, quarantine_view
 
 Limit = Annotated[
     int,
@@ -36,6 +37,7 @@ Clear = Annotated[
 ]
 
 
+@listing(QuarantineView)
 def quarantine(
     symbols: SymbolsOrFeeds = None,
     symbol: SymbolOption = None,
@@ -74,7 +76,7 @@ def quarantine(
     newest_first = sorted(found, key=lambda record: -record.at)[:limit]
     now = session.clock.now()
     notes = [] if found else [" ".join(["nothing in quarantine", *_describe_filters(kind, symbols, symbol)])]
-    columns = ("symbol", "kind", "provider", "reason", ">first seen", ">last seen", ">count")
+    columns = ("symbol", "kind", "+provider", "!~reason", "->first seen", "+>last seen", ">count")
     content = build_table(*columns, rows=[_row(record, now) for record in newest_first])
     shown = [quarantine_view(record, now) for record in newest_first]
     print_result(CommandResult(shown, content, notes, session.exit_code()), as_json=as_json)

@@ -1,11 +1,11 @@
 """`financehub quotes`: the latest prices."""
 
-from rich.text import Text
-
+from financehub_cli.listing import listing
 from financehub_cli.options import AsJson, Interval, Symbols, Watch
 from financehub_cli.output.formats import age_cell, readable_price
 from financehub_cli.output.result import CommandResult, print_or_watch
-from financehub_cli.output.terminal import build_table
+from financehub_cli.output.table import build_table
+from financehub_cli.output.text import Styled
 from financehub_cli.session import Session
 from financehub_shared.core.models import Quality
 from financehub_shared.health.freshness import dataset_limits
@@ -13,6 +13,7 @@ from financehub_shared.market.unreadable import Unreadable
 from financehub_shared.views.quotes import QuoteView, quote_view
 
 
+@listing(QuoteView)
 def quotes(symbols: Symbols = None, as_json: AsJson = False, watch: Watch = False, interval: Interval = 2.0) -> None:
     """Show the latest prices with their age and provider.
 
@@ -41,7 +42,7 @@ def _collect(session: Session, symbols: list[str] | None) -> CommandResult:
     records = [quote_view(asset, stored[asset.symbol], now, limits) for asset in assets if asset.symbol in stored]
     notes = [f"no quote yet: {', '.join(missing)}"] if missing else []
     code = session.exit_code(symbols, len(records))
-    columns = ("symbol", ">price", "currency", ">change", ">age", "provider", "quality", "note")
+    columns = ("symbol", "!>price", "+currency", ">change", "+>age", "provider", "+quality", "-~note")
     return CommandResult(records, build_table(*columns, rows=map(_row, records)), notes, code)
 
 
@@ -51,9 +52,9 @@ def _row(record: QuoteView) -> list[object]:
         record["symbol"],
         readable_price(record["price"]),
         record["currency"],
-        change and Text(f"{float(change):+.2f}%", "red" if change.startswith("-") else "green"),
+        change and Styled(f"{float(change):+.2f}%", "red" if change.startswith("-") else "green"),
         age_cell(record["age_seconds"], stale=record["stale"]),
         record["provider"],
-        record["quality"] if record["quality"] == Quality.GOOD else Text(record["quality"], "yellow"),
+        record["quality"] if record["quality"] == Quality.GOOD else Styled(record["quality"], "yellow"),
         record["note"],
     ]

@@ -3,13 +3,13 @@
 from typing import Annotated
 
 import typer
-from rich.console import Group
 
 from financehub_cli.follow import follow_message, live_processes
 from financehub_cli.groups import new_group
+from financehub_cli.listing import tables
 from financehub_cli.options import AsJson, NoWait, Timeout
 from financehub_cli.output.result import CommandResult, print_result
-from financehub_cli.output.terminal import build_table
+from financehub_cli.output.table import Table, build_details, build_table
 from financehub_cli.session import Session
 from financehub_shared.broker.dead_letter_queue import DeadLetterQueue
 from financehub_shared.core.text import dump_json
@@ -24,6 +24,7 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="The whole id of the run, 
 
 
 @app.command()
+@tables
 def show(id: Id, as_json: AsJson = False) -> None:
     """Show one run with its arguments, its steps and its error.
 
@@ -57,7 +58,7 @@ def again(id: Id, no_wait: NoWait = False, timeout: Timeout = 900, as_json: AsJs
     follow_message(session, message, no_wait=no_wait, timeout=timeout, as_json=as_json)
 
 
-def _detailed(record: RunDetailView, run: RunRecord) -> Group:
+def _detailed(record: RunDetailView, run: RunRecord) -> list[Table]:
     fields = [(name, value) for name, value in record.items() if name not in {"arguments", "timeline", "dead_letter"}]
     arguments = record["arguments"]
     # arguments that were not stored look like none, and the problem says that they are missing
@@ -66,4 +67,4 @@ def _detailed(record: RunDetailView, run: RunRecord) -> Group:
     if problem := why_not_again(run):
         fields.append(("run again", problem))
     steps = [(step["step"], step["at"], step["seconds"], step["detail"]) for step in record["timeline"]]
-    return Group(build_table("", "", rows=fields), build_table("step", "at", ">after", "detail", rows=steps))
+    return [build_details(fields), build_table("step", "!at", "+>after", "+~detail", rows=steps)]

@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.console import Group
 
 from financehub_cli.completion import complete_schedules
 from financehub_cli.exit_codes import ExitCode, print_message
 from financehub_cli.follow import follow_backfill, follow_run, live_processes, warn_of_absence
 from financehub_cli.groups import new_group
+from financehub_cli.listing import listing, tables
 from financehub_cli.options import AsJson, NoWait, Timeout, parse_time
 from financehub_cli.output.backfill_plan import describe_plan
 from financehub_cli.output.formats import readable_time
 from financehub_cli.output.result import CommandResult, print_result
 from financehub_cli.output.runs import runs_table
-from financehub_cli.output.terminal import build_table
+from financehub_cli.output.table import build_details, build_table
 from financehub_cli.session import Session
 from financehub_cli.user import current_user
 from financehub_shared.core.durations import format_age, format_duration
@@ -36,7 +36,7 @@ from financehub_shared.schedules import (
 from financehub_shared.schedules.backfill_plan import plan_backfill
 from financehub_shared.schedules.requests import check_range
 from financehub_shared.views.backfill_plans import backfill_plan_view
-from financehub_shared.views.schedules import backfill_view, schedule_detail_view, schedule_view
+from financehub_shared.views.schedules import ScheduleView, backfill_view, schedule_detail_view, schedule_view
 
 app = new_group("List schedules and their last and next runs, run one now, run past due times, or pause them.")
 
@@ -76,6 +76,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show which due times wo
 
 
 @app.command("list")
+@listing(ScheduleView)
 def list_(as_json: AsJson = False) -> None:
     """List the schedules. Refused documents are listed on stderr.
 
@@ -95,6 +96,7 @@ def list_(as_json: AsJson = False) -> None:
 
 
 @app.command()
+@tables
 def show(name: Name, as_json: AsJson = False) -> None:
     """Show one schedule with its spec and its newest runs.
 
@@ -187,6 +189,7 @@ def backfill(
 
 
 @app.command()
+@tables
 def pause(names: Names, reason: Reason, as_json: AsJson = False) -> None:
     """Pause schedules: they enqueue no due runs until you resume them.
 
@@ -204,15 +207,16 @@ def pause(names: Names, reason: Reason, as_json: AsJson = False) -> None:
 
 
 @app.command()
+@tables
 def resume(names: Names, as_json: AsJson = False) -> None:
     """Resume paused schedules. The due times that passed in the meantime are not caught up.
+
+    This also resumes schedules that FinanceHub has paused because of `pauseAfterFailures`, and starts that count again.
 
     JSON: a list of the schedules, with the keys of `schedules list`.
     """
     session = Session()
     resumed = resume_schedules(session.broker_client, names)
-    This also resumes schedules that FinanceHub has paused because of `pauseAfterFailures`, and starts that count again.
-
     _print_named(session, names, resumed, "was not paused", as_json=as_json)
 
 
@@ -225,7 +229,7 @@ def _print_named(session: Session, names: Sequence[str], changed: Sequence[str],
 
 
 def _listing(schedules: Sequence[ScheduleInfo], now: float, notes: list[str]) -> CommandResult:
-    columns = ("name", "task", "schedule", "last run", ">ended", ">next in", "problem")
+    columns = ("name", "task", "schedule", "!last run", ">ended", "+>next in", "+~problem")
     content = build_table(*columns, rows=[_row(info, now) for info in schedules])
     return CommandResult([schedule_view(info, now) for info in schedules], content, notes)
 
@@ -249,13 +253,18 @@ def _next_run_text(info: ScheduleInfo, now: float) -> str:
         return "paused"
     if not info.is_claimed(now):
         return "no scheduler"
-    return format_duration(max(0.0, info.next_times[0] - now)) if info.next_times else "never"
+    if info.next_times:
+        return format_duration(max(0.0, info.next_times[0] - now))
+    # Nobody knows when the predecessor of a follower succeeds.
+    return "on success" if info.after and not info.problem else "never"
 
 
 def _detailed_result(info: ScheduleInfo, recent: list[RunRecord], now: float) -> CommandResult:
     record = schedule_detail_view(info, recent, now)
     apart = {"spec", "next", "skipped", "recent", "paused"}
     paused = info.paused and f"{readable_time(info.paused.at)} {info.paused}"
+    if info.paused and info.paused.failures:
+        paused = f"{paused}; correct the cause, then resume it with: financehub schedules resume {info.name}"
     rows = [
         *((name, value) for name, value in record.items() if name not in apart),
         ("paused", paused or False),
@@ -263,7 +272,5 @@ def _detailed_result(info: ScheduleInfo, recent: list[RunRecord], now: float) ->
         *((f"skipped ({reason})", count) for reason, count in info.skipped.items()),
         *(("next", readable_time(at)) for at in info.next_times),
     ]
-    if info.paused and info.paused.failures:
-        paused = f"{paused}; correct the cause, then resume it with: financehub schedules resume {info.name}"
-    content = Group(build_table("", "", rows=rows, title=info.name), runs_table(recent))
+    content = [build_details(rows, title=info.name), runs_table(recent)]
     return CommandResult(record, content)

@@ -4,21 +4,22 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
-from rich.console import Group, RenderableType
-from rich.text import Text
 
 from financehub_cli.completion import complete_tasks
+from financehub_cli.listing import listing
 from financehub_cli.options import AsJson, Interval, Watch
 from financehub_cli.output.result import CommandResult, print_or_watch
 from financehub_cli.output.runs import runs_table
-from financehub_cli.output.terminal import build_table
+from financehub_cli.output.table import build_table
+from financehub_cli.output.terminal import Content
+from financehub_cli.output.text import Styled
 from financehub_cli.session import Session
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.durations import format_age, format_duration
 from financehub_shared.core.near_names import require_known
 from financehub_shared.monitor import RunRecord, TaskStats
 from financehub_shared.monitor.outcome_history import outcomes_by_task
-from financehub_shared.views.stats import task_stats_view, task_stats_with_runs_view
+from financehub_shared.views.stats import TaskStatsView, task_stats_view, task_stats_with_runs_view
 
 Task = Annotated[
     str | None,
@@ -30,9 +31,12 @@ Task = Annotated[
 ]
 
 _COUNTS = ("running", "succeeded", "failed", "retried", "skipped", "dead_lettered", "lost")
+#: Figure → mark of the weight of its column.
+_WEIGHTS = {"succeeded": "!", "failed": "!", "dead_lettered": "+", "retried": "-", "p50": "-", "p99": "-"}
 _DURATIONS = ("average", "p50", "p95", "p99")
 
 
+@listing(TaskStatsView)
 def stats(task: Task = None, as_json: AsJson = False, watch: Watch = False, interval: Interval = 2.0) -> None:
     """Show how often the tasks succeeded and failed, and how long they took.
 
@@ -61,17 +65,17 @@ def _collect(session: Session, task: str | None) -> CommandResult:
     task_stats = all_stats[require_known("task", task, all_stats)]
     recent = session.monitor.get_recent_runs(task)
     hours = outcomes_by_task(session.broker_client, now, tasks=[task])[task]
-    parts: list[RenderableType] = [_stats_table({task: task_stats}, now)]
+    parts: list[Content] = [_stats_table({task: task_stats}, now)]
     if task_stats.last_error:
-        parts.append(build_table("last error", rows=[[task_stats.last_error]]))
+        parts.append(build_table("~last error", rows=[[task_stats.last_error]]))
     parts.append(runs_table(recent))
     parts += _missing_tables(recent)
     ended, failed = sum(hour.ended for hour in hours), sum(hour.failed for hour in hours)
-    parts.append(Text(f"{ended:,} runs ended in the last 24 hours, and {failed:,} of them failed"))
-    return CommandResult([task_stats_with_runs_view(task, task_stats, recent, hours)], Group(*parts))
+    parts.append(Styled(f"{ended:,} runs ended in the last 24 hours, and {failed:,} of them failed"))
+    return CommandResult([task_stats_with_runs_view(task, task_stats, recent, hours)], parts)
 
 
-def _missing_tables(recent: Sequence[RunRecord]) -> list[RenderableType]:
+def _missing_tables(recent: Sequence[RunRecord]) -> list[Content]:
     """Return a table of what is missing in the newest run with a summary, and why.
 
     The list is empty if nothing is missing.
@@ -80,10 +84,10 @@ def _missing_tables(recent: Sequence[RunRecord]) -> list[RenderableType]:
     missing = newest.get("missing")
     if not isinstance(missing, Mapping) or not missing:
         return []
-    return [build_table("missing in the newest run", "reason", rows=[list(item) for item in missing.items()])]
+    return [build_table("missing in the newest run", "!~reason", rows=[list(item) for item in missing.items()])]
 
 
-def _stats_table(stats_by_task: Mapping[str, TaskStats], now: float) -> RenderableType:
+def _stats_table(stats_by_task: Mapping[str, TaskStats], now: float) -> Content:
     rows = [
         [
             task,
@@ -94,5 +98,5 @@ def _stats_table(stats_by_task: Mapping[str, TaskStats], now: float) -> Renderab
         ]
         for task, task_stats in stats_by_task.items()
     ]
-    headings = [f">{name.replace('_', ' ')}" for name in (*_COUNTS, *_DURATIONS)]
-    return build_table("task", *headings, ">last success", ">last failure", rows=rows)
+    headings = [f"{_WEIGHTS.get(name, '')}>{name.replace('_', ' ')}" for name in (*_COUNTS, *_DURATIONS)]
+    return build_table("task", *headings, "+>last success", "+>last failure", rows=rows)

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Group, RenderableType
-from rich.text import Text
-
 from financehub_cli.exit_codes import ExitCode
+from financehub_cli.listing import tables
 from financehub_cli.options import AsJson, Interval, Watch
 from financehub_cli.output.formats import age_cell
 from financehub_cli.output.result import CommandResult, print_or_watch
-from financehub_cli.output.terminal import build_table, plain_text
+from financehub_cli.output.table import build_table
+from financehub_cli.output.terminal import Content
+from financehub_cli.output.text import Styled
 from financehub_cli.session import Session
 from financehub_shared.core.durations import format_duration
 from financehub_shared.core.errors import StoreUnavailableError
@@ -23,6 +23,7 @@ from financehub_shared.views.status import ScheduleStateView, StatusView, status
 _COLORS = {HealthStatus.OK: "bold green", HealthStatus.DEGRADED: "bold yellow", HealthStatus.DOWN: "bold red"}
 
 
+@tables
 def status(as_json: AsJson = False, watch: Watch = False, interval: Interval = 2.0) -> None:
     """Show the state of the fleet: tiers, queues, schedules, circuit breakers and the freshness of the data.
 
@@ -51,7 +52,7 @@ def _collect(session: Session, checker: HealthChecker) -> CommandResult:
     return CommandResult(view, _page(report, view), [], code)
 
 
-def _page(report: HealthReport, data: StatusView) -> RenderableType:
+def _page(report: HealthReport, data: StatusView) -> Content:
     """Return the page for people: the status, its problems and one table per topic."""
     problems = [*report.problems, *(f"{place}: {why}" for place, why in data["refused_schedules"].items())]
     schedules = [[each["name"], each["last_outcome"], _next_run_text(each)] for each in data["schedules"]]
@@ -59,21 +60,21 @@ def _page(report: HealthReport, data: StatusView) -> RenderableType:
         [each["dataset"], each["provider"], age_cell(each["age_seconds"], stale=each["stale"])]
         for each in data["freshness"]
     ]
-    parts: list[RenderableType] = [
-        Text(report.status.value, _COLORS[report.status]),
-        *(Text.assemble(("  ! ", "yellow"), plain_text(problem)) for problem in problems),
+    parts: list[Content] = [
+        Styled(report.status.value, _COLORS[report.status]),
+        *(Styled(f"  ! {problem}", "yellow") for problem in problems),
         _figures_table(data["tiers"], "tier", "processes", "busy", "threads", "draining"),
         _figures_table(
             data["queues"], "queue", "ready", "in_flight", "delayed", "dead", "orphaned", "oldest_age_seconds"
         ),
-        build_table("schedule", "last run", "next in", rows=schedules),
-        build_table("data", "provider", ">age", rows=freshness),
-        build_table("breaker", "state", "reason", rows=[list(each.values()) for each in data["breakers"]]),
+        build_table("schedule", "!last run", "!~next in", rows=schedules),
+        build_table("data", "provider", "!>age", rows=freshness),
+        build_table("breaker", "!state", "+~reason", rows=[list(each.values()) for each in data["breakers"]]),
     ]
-    return Group(*(line for part in parts for line in (part, Text(""))))
+    return [line for part in parts for line in (part, "")]
 
 
-def _figures_table(records: Sequence[Mapping[str, Any]], name_key: str, *figure_keys: str) -> RenderableType:
+def _figures_table(records: Sequence[Mapping[str, Any]], name_key: str, *figure_keys: str) -> Content:
     """Return a table with one row per record.
 
     Args:
@@ -89,7 +90,7 @@ def _figures_table(records: Sequence[Mapping[str, Any]], name_key: str, *figure_
         for record in records
     ]
     headings = (key.removesuffix("_age_seconds").replace("_", " ") for key in figure_keys)
-    return build_table(name_key, *(f">{heading}" for heading in headings), rows=rows)
+    return build_table(name_key, *(f"+>{heading}" for heading in headings), rows=rows)
 
 
 def _next_run_text(schedule: ScheduleStateView) -> str:

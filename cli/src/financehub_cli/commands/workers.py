@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 
-from rich.console import RenderableType
-
+from financehub_cli.listing import listing
 from financehub_cli.options import AsJson, Interval, Watch
 from financehub_cli.output.result import CommandResult, print_or_watch
-from financehub_cli.output.terminal import build_table
+from financehub_cli.output.table import build_table
+from financehub_cli.output.terminal import Content
 from financehub_cli.session import Session
 from financehub_shared.core.durations import format_age, format_duration
 from financehub_shared.health.processes import ProcessInfo, ProcessRegistry
 from financehub_shared.monitor import RunRecord, RunState
 from financehub_shared.monitor.run_filter import RunFilter
-from financehub_shared.views.processes import process_view
+from financehub_shared.views.processes import ProcessView, process_view
 
 #: Number of runs in progress that are listed. A fleet has fewer threads.
 _MOST_RUNNING = 1_000
@@ -20,6 +20,7 @@ _MOST_RUNNING = 1_000
 _RUNS_SHOWN = 3
 
 
+@listing(ProcessView)
 def workers(as_json: AsJson = False, watch: Watch = False, interval: Interval = 2.0) -> None:
     """List the live workers and schedulers with their version and what keeps them busy.
 
@@ -44,7 +45,7 @@ def _collect(session: Session) -> CommandResult:
     return CommandResult([process_view(process, running) for process in processes], table, notes)
 
 
-def _table(processes: Sequence[ProcessInfo], running: Sequence[RunRecord], now: float) -> RenderableType:
+def _table(processes: Sequence[ProcessInfo], running: Sequence[RunRecord], now: float) -> Content:
     rows = [
         [
             process.tier,
@@ -59,7 +60,7 @@ def _table(processes: Sequence[ProcessInfo], running: Sequence[RunRecord], now: 
         ]
         for process in processes
     ]
-    columns = ("tier", "host", ">pid", "version", "state", ">busy", "busy with", ">running for", ">heartbeat")
+    columns = ("tier", "host", ">pid", "+version", "!state", "+>busy", "~busy with", "->running for", ">heartbeat")
     return build_table(*columns, rows=rows)
 
 

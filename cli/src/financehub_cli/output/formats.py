@@ -3,8 +3,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from rich.text import Text
-
+from financehub_cli.output.text import Styled
 from financehub_shared.core.durations import format_duration
 from financehub_shared.views.formats import is_calendar_time
 
@@ -21,7 +20,7 @@ def readable_price(text: str) -> str:
     return f"{round(price, digits):,f}"
 
 
-def age_cell(age_seconds: float, *, stale: bool) -> Text:
+def age_cell(age_seconds: float, *, stale: bool) -> Styled:
     """Return the table cell of an age, highlighted if the data is stale."""
     age = format_duration(age_seconds)
-    return Text(f"{age} stale", "yellow") if stale else Text(age)
+    return Styled(f"{age} stale", "yellow") if stale else Styled(age)

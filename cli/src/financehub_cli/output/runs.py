@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 
-from rich.table import Table
-
-from financehub_cli.output.terminal import build_table
+from financehub_cli.output.table import Table, build_table
 from financehub_shared.core.durations import format_duration
 from financehub_shared.monitor import RunRecord
 from financehub_shared.views.formats import iso_time
@@ -24,5 +22,5 @@ def runs_table(runs: Sequence[RunRecord]) -> Table:
         ]
         for run in runs
     ]
-    columns = ("run", "state", "started", ">took", ">attempts", "schedule", "error")
+    columns = ("run", "!state", "+started", ">took", "->attempts", "-schedule", "+~error")
     return build_table(*columns, rows=rows, title="newest runs")

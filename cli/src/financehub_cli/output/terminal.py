@@ -1,24 +1,23 @@
-"""Builds consoles and tables, and makes text safe to print on a terminal."""
+"""Writes to stdout and stderr, and knows what the terminal can show."""
 
+import errno
 import io
+import os
+import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TextIO
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from financehub_cli.exit_codes import OutputClosedError, OutputError
+from financehub_cli.output.layout import Terminal, table_lines
+from financehub_cli.output.table import Table
+from financehub_cli.output.text import Styled, colored, plain_text
 
-from financehub_shared.core.text import printable, safe_text
+#: Errors of a write to the output: a full disk or quota, a broken disk, and a reader that has gone.
+OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EPIPE, errno.EBADF, errno.EFBIG)
 
-#: Width in columns of output to a file or a pipe, where the reader's width is unknown.
-PIPE_WIDTH = 180
-
-
-def build_console(*, stderr: bool = False) -> Console:
-    """Return a console on the current stdout or stderr, which is `PIPE_WIDTH` wide if it is not a terminal."""
-    stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, width=None if stream.isatty() else PIPE_WIDTH, highlight=False, emoji=False)
+#: What a command prints: lines of text, tables, and sequences of both.
+Content = str | Styled | Table | Sequence["Content"]
 
 
 def prepare_streams() -> None:
@@ -33,30 +32,48 @@ def is_unicode(stream: TextIO) -> bool:
     return (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "").startswith("utf")
 
 
-def plain_text(value: object, *, keep_lines: bool = False) -> Text:
-    """Return a value as text without markup and with escapes for control characters.
-
-    Untrusted strings, such as headlines, could otherwise send commands to the terminal or look like other lines.
+def read_terminal(*, wide: bool = False) -> Terminal:
+    """Return what stdout can show. If it is not a terminal, lines have any length and no colors.
 
     Args:
-        value: Any value.
-        keep_lines: Whether the line feeds in the value are ours. Untrusted parts of it are escaped already.
+        wide: Whether lines may be longer than the terminal.
     """
-    return Text(printable(safe_text(value), keep_lines=keep_lines))
+    stream = sys.stdout
+    if not stream.isatty():
+        return Terminal(unicode=is_unicode(stream))
+    color = "NO_COLOR" not in os.environ and os.environ.get("TERM") not in {"dumb", "unknown"}
+    return Terminal(None if wide else shutil.get_terminal_size().columns, color, is_unicode(stream))
 
 
-def build_table(*columns: str, rows: Iterable[Sequence[object]], title: str = "") -> Table:
-    """Return a table without borders.
+def write(text: str) -> None:
+    """Write text to stdout.
+
+    Raises:
+        OutputError: It cannot be written. The reader has gone if it is an OutputClosedError.
+    """
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise OutputClosedError("the output cannot be written: its reader has gone") from error
+    except OSError as error:
+        if error.errno not in OUTPUT_ERRORS:
+            raise
+        raise OutputError(f"the output cannot be written: {error.strerror or error}") from error
+
+
+def content_lines(content: Content, terminal: Terminal) -> list[str]:
+    """Return the lines of a content.
 
     Args:
-        columns: The headings. A heading that begins with `>` aligns its column to the right.
-        rows: The cells of each row. A `Text` keeps its style, and None yields an empty cell.
-        title: The title, or an empty string for no title.
+        content: A string has its own line feeds, and its untrusted parts are escaped.
+        terminal: Where the lines are shown.
     """
-    result = Table(box=None, title=title or None, title_justify="left", title_style="bold", pad_edge=False)
-    for column in columns:
-        right_aligned = column.startswith(">")
-        result.add_column(column.lstrip(">"), justify="right" if right_aligned else "left", overflow="fold")
-    for row in rows:
-        result.add_row(*(cell if isinstance(cell, Text) else plain_text("" if cell is None else cell) for cell in row))
-    return result
+    if isinstance(content, Table):
+        return table_lines(content, terminal)
+    if isinstance(content, str):
+        return plain_text(content, keep_lines=True).expandtabs().split("\n")
+    if isinstance(content, Styled):
+        text = plain_text(content)
+        return [colored(text, content.style) if terminal.color else text]
+    return [line for part in content for line in content_lines(part, terminal)]

@@ -7,8 +7,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-import structlog
-
 from financehub_shared.breaker.backends import Backend
 from financehub_shared.breaker.call_report import CallReport, report_of_error, report_of_result
 from financehub_shared.breaker.listeners import BreakerListener, BreakerTransition
@@ -25,8 +23,9 @@ from financehub_shared.breaker.model import (
 from financehub_shared.breaker.policy import WINDOW_CALLS_MAX, BreakerPolicy
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import BreakerOpenError, ProviderError, StoreUnavailableError
+from financehub_shared.core.log import get_logger
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 T = TypeVar("T")
 

@@ -2,22 +2,17 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
+from financehub_shared.core import setting_defaults as defaults
 from financehub_shared.core.errors import ConfigError
-from financehub_shared.core.settings import PREFIX, Settings
+
+if TYPE_CHECKING:  # the command line lists breakers without the settings library
+    from financehub_shared.core.settings import Settings
 
 #: Maximum number of calls in the window. More calls add no information about an upstream, and the window must stay
 #: small in Redis.
 WINDOW_CALLS_MAX = 100
-
-
-def _default(setting: str) -> Any:
-    return Settings.model_fields[setting].default
-
-
-def _default_ms(setting: str) -> int:
-    return round(float(_default(setting)) * 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +30,13 @@ class BreakerPolicy:
             could end after its lease, and the upstream would never be considered healthy again.
     """
 
-    window_ms: int = _default_ms("breaker_window_seconds")
-    minimum_calls: int = _default("breaker_minimum_calls")
-    failure_ratio: float = _default("breaker_failure_ratio")
-    open_ms: int = _default_ms("breaker_open_seconds")
-    open_max_ms: int = _default_ms("breaker_open_max_seconds")
-    probe_ms: int = _default_ms("breaker_probe_seconds")
-    slow_ms: int = _default_ms("breaker_slow_seconds")
+    window_ms: int = defaults.BREAKER_WINDOW_SECONDS * 1_000
+    minimum_calls: int = defaults.BREAKER_MINIMUM_CALLS
+    failure_ratio: float = defaults.BREAKER_FAILURE_RATIO
+    open_ms: int = defaults.BREAKER_OPEN_SECONDS * 1_000
+    open_max_ms: int = defaults.BREAKER_OPEN_MAX_SECONDS * 1_000
+    probe_ms: int = defaults.BREAKER_PROBE_SECONDS * 1_000
+    slow_ms: int = defaults.BREAKER_SLOW_SECONDS * 1_000
 
     @property
     def window_calls(self) -> int:
@@ -52,12 +47,14 @@ class BreakerPolicy:
         return max(self.minimum_calls, min(calls, WINDOW_CALLS_MAX))
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> "BreakerPolicy":
+    def from_settings(cls, settings: "Settings") -> "BreakerPolicy":
         """Create the policy from the `breaker_*` settings.
 
         Raises:
             ConfigError: Two of the settings contradict each other.
         """
+        from financehub_shared.core.settings import PREFIX
+
         for smaller, larger in (
             ("breaker_slow_seconds", "breaker_probe_seconds"),
             ("breaker_open_seconds", "breaker_open_max_seconds"),

@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-import structlog
 from dramatiq import Message
 from dramatiq.broker import Consumer, MessageProxy
 from dramatiq.common import compute_backoff, dq_name
@@ -15,9 +14,10 @@ from financehub_shared.broker.dead_letter_reason import MessageRefusedError
 from financehub_shared.broker.delivery import Delivery
 from financehub_shared.broker.door import read_message
 from financehub_shared.broker.in_flight import InFlightMessages
+from financehub_shared.core.log import get_logger
 from financehub_shared.redis.text import decode, id_text
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 #: Seconds between checks that this process holds every message that Redis assigns to it. The two can diverge, because a
 #: command that seemed lost in the network may still run after its connection was replaced.

@@ -9,19 +9,19 @@ from collections.abc import Callable
 from typing import Any
 
 import redis
-import structlog
 from dramatiq.common import q_name
 
 from financehub_shared.broker import queue_scripts
 from financehub_shared.broker.dead_letter_queue import DeadLetterQueue
 from financehub_shared.broker.queues import queue_of, scan_names
 from financehub_shared.core.durations import DAY_SECONDS
+from financehub_shared.core.log import get_logger
 from financehub_shared.redis import queue_keys as keys
 from financehub_shared.redis.key_types import repaired, report_wrong_key, set_aside_wrong_keys, wrong_keys
 from financehub_shared.redis.replies import is_wrong_type
 from financehub_shared.redis.schedule_keys import fleet_types
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 #: Default of the setting `max_dead_letters`, which has the reason.
 MAX_DEAD_LETTERS = 10_000

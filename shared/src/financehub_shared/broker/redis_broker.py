@@ -8,7 +8,6 @@ from typing import Any
 
 import dramatiq
 import redis
-import structlog
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.common import dq_name, q_name
 from dramatiq.errors import ConnectionClosed
@@ -23,13 +22,14 @@ from financehub_shared.broker.in_flight import InFlightMessages
 from financehub_shared.broker.run_end import RunEnd
 from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.durations import DAY_SECONDS
+from financehub_shared.core.log import get_logger
 from financehub_shared.redis import queue_keys as keys
 from financehub_shared.redis.key_types import ASIDE, repaired
 from financehub_shared.redis.scripts import ClientScript
 from financehub_shared.redis.server_clock import ServerClock
 from financehub_shared.redis.text import decode, id_bytes
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 #: The creation time of a message is not corrected by less than this, which no age limit notices.
 TOLERATED_SKEW_SECONDS = 1.0

@@ -7,7 +7,6 @@ a retry, a callback or the next message of a pipeline, that message is then lost
 import threading
 from typing import Any
 
-import structlog
 from dramatiq.broker import Broker, MessageProxy
 from dramatiq.errors import ConnectionClosed
 from dramatiq.middleware import Callbacks, CurrentMessage, GroupCallbacks, Pipelines, Retries
@@ -16,8 +15,9 @@ from financehub_shared.broker.delivery import Delivery, PendingMessage
 from financehub_shared.broker.hooks import Hooks
 from financehub_shared.core.errors import FollowUpError
 from financehub_shared.core.exception_text import describe_exception, exception_message
+from financehub_shared.core.log import get_logger
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 #: Middleware that enqueues what follows a successful run. Without it, the run is incomplete.
 _FOLLOW_UPS = (Callbacks, GroupCallbacks, Pipelines)

@@ -1,21 +1,16 @@
 """The catalog of the seven built-in tasks: their names, queues, default schedules, limits and arguments."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any
-
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from typing import TYPE_CHECKING, Any
 
 from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS, parse_duration
-from financehub_shared.core.errors import ConfigError, InvalidArgumentsError
+from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.kinds import AssetType
-from financehub_shared.core.symbols.spelling import find_spellings
 
-#: Canonical symbols: `BTC-USD`, `AAPL`, `VOD.L`, `^GSPC`, `M&M.NS`.
-SYMBOL_PATTERN = r"^[A-Z0-9^][A-Z0-9.^=&_-]{0,19}$"
-Symbol = Annotated[str, StringConstraints(pattern=SYMBOL_PATTERN)]
+if TYPE_CHECKING:  # a process that only needs the names of tasks does not load pydantic
+    from pydantic import BaseModel
 
 
 class Tier(StrEnum):
@@ -45,28 +40,13 @@ def wait_target(queue: str) -> float:
 _PERIODS: Mapping[str, float] = {"@hourly": HOUR_SECONDS, "@daily": DAY_SECONDS}
 
 
-class NoArguments(BaseModel):
-    """Arguments of a task that takes no arguments."""
+class ArgumentForm(StrEnum):
+    """Which arguments a task takes. `task_arguments` has the model of each."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class SymbolArguments(NoArguments):
-    """Arguments of a task that can be limited to some assets."""
-
-    symbols: list[Symbol] | None = Field(default=None, min_length=1, max_length=10_000)
-
-
-class NewsArguments(NoArguments):
-    """Arguments of the news task, which can be limited to some sources by name."""
-
-    sources: list[str] | None = Field(default=None, min_length=1, max_length=100)
-
-
-class CleanupArguments(NoArguments):
-    """Arguments of the cleanup tasks."""
-
-    dry_run: bool = False
+    NONE = "none"
+    SYMBOLS = "symbols"
+    NEWS = "news"
+    CLEANUP = "cleanup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +62,7 @@ class TaskSpec:
         datasets: Datasets that the task refreshes, as in `Store.mark_success`. Health checks their freshness.
         run_at_first_start: Whether the default schedule triggers one run when a scheduler first sees it, so that a new
             release has data soon.
-        arguments: Model of the keyword arguments.
+        takes: Form of the keyword arguments.
         asset_type: Type of the assets that the task works on. None means all types, or no assets at all.
         time_limit_seconds: A run that takes longer is interrupted. Upstream calls get a deadline below this limit.
         max_age_seconds: A message that is older than this when it starts is skipped, because the next run follows soon.
@@ -95,7 +75,7 @@ class TaskSpec:
     summary: str
     datasets: tuple[str, ...] = ()
     run_at_first_start: bool = True
-    arguments: type[BaseModel] = NoArguments
+    takes: ArgumentForm = ArgumentForm.NONE
     asset_type: AssetType | None = None
     time_limit_seconds: int = 300
     max_age_seconds: int | None = None
@@ -103,6 +83,13 @@ class TaskSpec:
     def __post_init__(self) -> None:
         # A task whose period is unknown fails at import rather than later in a health check.
         _ = self.period_seconds
+
+    @property
+    def arguments(self) -> "type[BaseModel]":
+        """The model of the keyword arguments."""
+        from financehub_shared.core.task_arguments import MODELS
+
+        return MODELS[self.takes]
 
     @property
     def period_seconds(self) -> float:
@@ -132,7 +119,7 @@ CATALOG: Mapping[str, TaskSpec] = {
             "@every 2m",
             "Fetches quotes of all active crypto assets.",
             datasets=("quotes:crypto",),
-            arguments=SymbolArguments,
+            takes=ArgumentForm.SYMBOLS,
             asset_type=AssetType.CRYPTO,
             time_limit_seconds=90,
             max_age_seconds=600,
@@ -143,7 +130,7 @@ CATALOG: Mapping[str, TaskSpec] = {
             "@every 5m",
             "Fetches quotes of all active stock assets.",
             datasets=("quotes:stock",),
-            arguments=SymbolArguments,
+            takes=ArgumentForm.SYMBOLS,
             asset_type=AssetType.STOCK,
             time_limit_seconds=180,
             max_age_seconds=1_500,
@@ -154,7 +141,7 @@ CATALOG: Mapping[str, TaskSpec] = {
             "@every 30m",
             "Fetches news from all sources, removes duplicates and links the items to assets.",
             datasets=("news",),
-            arguments=NewsArguments,
+            takes=ArgumentForm.NEWS,
             time_limit_seconds=300,
         ),
         TaskSpec(
@@ -163,7 +150,7 @@ CATALOG: Mapping[str, TaskSpec] = {
             "@hourly",
             "Updates the daily bars of all active assets, then computes their indicators.",
             datasets=("bars", "indicators"),
-            arguments=SymbolArguments,
+            takes=ArgumentForm.SYMBOLS,
             time_limit_seconds=1_800,
         ),
         TaskSpec(
@@ -172,7 +159,7 @@ CATALOG: Mapping[str, TaskSpec] = {
             "@daily",
             "Deletes quotes, bars and news items that are past their retention.",
             run_at_first_start=False,
-            arguments=CleanupArguments,
+            takes=ArgumentForm.CLEANUP,
         ),
         TaskSpec(
             "health_check_task",
@@ -188,13 +175,13 @@ CATALOG: Mapping[str, TaskSpec] = {
             "@daily",
             "Deletes dead letters and run records that are past their retention.",
             run_at_first_start=False,
-            arguments=CleanupArguments,
+            takes=ArgumentForm.CLEANUP,
         ),
     )
 }
 
 
-def validate_arguments(task: str, args: list[Any] | tuple[Any, ...], kwargs: Mapping[str, Any]) -> BaseModel:
+def validate_arguments(task: str, args: list[Any] | tuple[Any, ...], kwargs: Mapping[str, Any]) -> "BaseModel":
     """Validate the arguments for a catalog task.
 
     Args:
@@ -205,26 +192,7 @@ def validate_arguments(task: str, args: list[Any] | tuple[Any, ...], kwargs: Map
     Raises:
         InvalidArgumentsError: An argument is invalid. The error names the first one.
     """
-    if args:
-        raise InvalidArgumentsError(task, "args", "accepts keyword arguments only; move them to kwargs")
-    model = CATALOG[task].arguments
-    try:
-        return model.model_validate(dict(kwargs))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"]) or "kwargs"
-        problem = first["msg"]
-        if first["type"] == "extra_forbidden":
-            problem = f"unknown argument; {task} takes: {', '.join(model.model_fields) or 'none'}"
-        if first["type"] == "string_pattern_mismatch":
-            problem = _not_a_symbol(first["input"], CATALOG[task].asset_type)
-        raise InvalidArgumentsError(task, field, problem) from error
+    from financehub_shared.core.task_arguments import validate
 
-
-def _not_a_symbol(text: str, type: AssetType | None) -> str:
-    """Return the message for a text that cannot be a symbol, with the symbols that the user may mean."""
-    types = [type] if type else list(AssetType)
-    found = [spelling.symbol for each in types for spelling in find_spellings(text, each)]
-    near = [symbol for symbol in dict.fromkeys(found) if re.match(SYMBOL_PATTERN, symbol)]
-    hint = f"did you mean {' or '.join(near)}?" if near else "write a symbol such as BTC-USD, AAPL or VOD.L"
-    return f"{text!r} is not a symbol; {hint}"
+    spec = CATALOG[task]
+    return validate(task, spec.arguments, spec.asset_type, args, kwargs)

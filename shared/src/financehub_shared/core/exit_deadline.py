@@ -6,9 +6,9 @@ import signal
 import threading
 import time
 
-import structlog
+from financehub_shared.core.log import get_logger
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 #: Time for the last log line, which might wait for a full pipe.
 _LOG_SECONDS = 1.0

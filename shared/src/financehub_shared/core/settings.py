@@ -18,6 +18,19 @@ from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.provider_settings import API_KEY_FIELDS, ProviderSettings
 from financehub_shared.core.redis_url import RedisUrl
 from financehub_shared.core.redis_url_parser import redis_address
+from financehub_shared.core.setting_defaults import (
+    BREAKER_FAILURE_RATIO,
+    BREAKER_MINIMUM_CALLS,
+    BREAKER_OPEN_MAX_SECONDS,
+    BREAKER_OPEN_SECONDS,
+    BREAKER_PROBE_SECONDS,
+    BREAKER_SLOW_SECONDS,
+    BREAKER_WINDOW_SECONDS,
+    HEARTBEAT_TIMEOUT_SECONDS,
+    HISTORY_DAYS,
+    MESSAGE_BYTES,
+    RUN_DAYS,
+)
 from financehub_shared.core.setting_types import (
     AcceptableRedisProblems,
     Counts,
@@ -42,8 +55,6 @@ PREFIX = "FINANCEHUB_"
 BAR_HISTORY_DAYS = 750
 #: Smallest allowed value of `bar_retention_days`.
 BAR_RETENTION_MIN = 30
-#: Days for which intraday prices are kept, unless a setting says otherwise.
-HISTORY_DAYS = 7
 #: The variables of fields that begin with one of these do not have the prefix `FINANCEHUB_`.
 FIXED_NAMES = ("redis_", "dramatiq_")
 #: Fields that a file in `secrets_dir` can set.
@@ -117,7 +128,7 @@ class Settings(ProviderSettings, WebSettings):
 
     # --- broker --------------------------------------------------------------------------------------
     heartbeat_timeout_seconds: Seconds = Field(
-        60,
+        HEARTBEAT_TIMEOUT_SECONDS,
         description="A worker without a heartbeat for this long is dead. This is dramatiq's default.",
     )
     janitor_interval_seconds: Seconds = Field(
@@ -133,7 +144,7 @@ class Settings(ProviderSettings, WebSettings):
         "considered to kill its workers and becomes a dead letter.",
     )
     max_message_bytes: int = Field(
-        65_536,
+        MESSAGE_BYTES,
         ge=4_096,
         description="Largest size of a message in bytes, without the history of its failures. The arguments of a "
         "built-in task for 1,000 symbols take about 15 kB.",
@@ -183,7 +194,9 @@ class Settings(ProviderSettings, WebSettings):
         30, ge=1, description="Days for which a quarantine record is kept after the last rejection that it counts."
     )
     dead_letter_retention_days: int = Field(7, ge=1, description="The same as dramatiq's dead_message_ttl.")
-    run_retention_days: int = Field(7, ge=1, description="Days for which the run records of finished runs are kept.")
+    run_retention_days: int = Field(
+        RUN_DAYS, ge=1, description="Days for which the run records of finished runs are kept."
+    )
 
     # --- providers -----------------------------------------------------------------------------------
     simulated: bool = Field(
@@ -215,19 +228,24 @@ class Settings(ProviderSettings, WebSettings):
 
     # --- breaker -------------------------------------------------------------------------------------
     breaker_window_seconds: Seconds = Field(
-        600,
+        BREAKER_WINDOW_SECONDS,
         description="Two periods of stock prices. The number of polls in the window times the calls of one poll to "
         "one upstream (retries included) must reach breaker_minimum_calls. Otherwise the breaker never opens.",
     )
-    breaker_minimum_calls: int = Field(5, ge=1, description="With fewer calls a failure rate is meaningless.")
-    breaker_failure_ratio: float = Field(0.5, gt=0, le=1)
-    breaker_open_seconds: Seconds = Field(30, description="First open time. It doubles each time up to the maximum.")
-    breaker_open_max_seconds: Seconds = Field(600)
+    breaker_minimum_calls: int = Field(
+        BREAKER_MINIMUM_CALLS, ge=1, description="With fewer calls a failure rate is meaningless."
+    )
+    breaker_failure_ratio: float = Field(BREAKER_FAILURE_RATIO, gt=0, le=1)
+    breaker_open_seconds: Seconds = Field(
+        BREAKER_OPEN_SECONDS, description="First open time. It doubles each time up to the maximum."
+    )
+    breaker_open_max_seconds: Seconds = Field(BREAKER_OPEN_MAX_SECONDS)
     breaker_slow_seconds: Seconds = Field(
-        20, description="Twice the read timeout. An answer that takes longer is a failure."
+        BREAKER_SLOW_SECONDS, description="Twice the read timeout. An answer that takes longer is a failure."
     )
     breaker_probe_seconds: Seconds = Field(
-        30, description="Lease of a probe. It is longer than a slow call and ends soon if the probing process dies."
+        BREAKER_PROBE_SECONDS,
+        description="Lease of a probe. It is longer than a slow call and ends soon if the probing process dies.",
     )
 
     # --- indicators ----------------------------------------------------------------------------------

@@ -12,17 +12,17 @@ from http import HTTPStatus
 from typing import Any
 
 import redis
-import structlog
 
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import StoreUnavailableError
+from financehub_shared.core.log import get_logger
 from financehub_shared.core.outage import Outage
 from financehub_shared.health.http_messages import JSON, METHODS, Request, Response
 from financehub_shared.health.lane import Lane, LaneFullError
 from financehub_shared.health.report import HealthReport, HealthStatus
 from financehub_shared.metrics import QueueFigures, metrics_format
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 #: If a report takes longer than the server waits for it, the last one is served up to this age, with its age.
 MAX_REPORT_AGE_SECONDS = 60.0

@@ -4,13 +4,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 import redis
-import structlog
 
 from financehub_shared.breaker.admin import list_breakers
 from financehub_shared.core.catalog import Tier
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import FinanceHubError, StoreUnavailableError
+from financehub_shared.core.figures import QueueFigures
 from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.log import get_logger
 from financehub_shared.health.checks import FleetSnapshot, evaluate
 from financehub_shared.health.freshness import (
     ScheduleFacts,
@@ -22,7 +23,6 @@ from financehub_shared.health.processes import HEARTBEAT_SECONDS, ProcessRegistr
 from financehub_shared.health.report import HealthCheck, HealthReport, HealthStatus
 from financehub_shared.market.protocols import Store
 from financehub_shared.market.unreadable import Unreadable
-from financehub_shared.metrics import QueueFigures
 from financehub_shared.monitor import TaskMonitor
 from financehub_shared.redis import keys
 from financehub_shared.redis.conditions import RedisProblem, failure_problem, find_problems
@@ -31,7 +31,7 @@ from financehub_shared.redis.key_types import readable
 from financehub_shared.redis.server_facts import ServerFacts, place_of, read_facts
 from financehub_shared.schedules import list_schedules
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 T = TypeVar("T")
 

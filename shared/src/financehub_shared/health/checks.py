@@ -7,6 +7,7 @@ from financehub_shared.breaker.admin import BreakerInfo
 from financehub_shared.core.catalog import Tier, wait_target
 from financehub_shared.core.durations import HOUR_SECONDS, format_duration
 from financehub_shared.core.errors import NO_UPSTREAM
+from financehub_shared.core.figures import QueueFigures
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.health.freshness import DATASETS
 from financehub_shared.health.presence import (
@@ -18,7 +19,6 @@ from financehub_shared.health.presence import (
 )
 from financehub_shared.health.processes import ProcessInfo
 from financehub_shared.health.report import HealthCheck, HealthReport, HealthStatus
-from financehub_shared.metrics import QueueFigures
 from financehub_shared.redis.conditions import SKEW_SECONDS, RedisProblem
 
 #: An upstream is not needed if no call has probed its breaker for this long, which is the longest period of the tasks

@@ -8,12 +8,11 @@ from concurrent.futures import Future
 from enum import Enum
 from http import HTTPStatus
 
-import structlog
-
+from financehub_shared.core.log import get_logger
 from financehub_shared.health.app import Pending, json_response
 from financehub_shared.health.http_messages import BadRequestError, Request, Response, parse_request
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 #: Time for the request line and the headers, however many bytes arrive in the meantime. The kubelet waits 5 s.
 READ_SECONDS = 5.0

@@ -16,13 +16,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import structlog
-
+from financehub_shared.core.log import get_logger
 from financehub_shared.health.app import Pending
 from financehub_shared.health.connection import READ_SECONDS, Connection
 from financehub_shared.health.http_messages import Request, Response
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 #: Connections with a request. Prometheus, KEDA and people need far fewer.
 MAX_ASKING = 64

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 
-import structlog
 from prometheus_client.metrics_core import Metric
 
 from financehub_shared.core.catalog import wait_target
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.log import get_logger
 from financehub_shared.health.checks import FleetSnapshot, stale_datasets
 from financehub_shared.market.protocols import Store
 from financehub_shared.metrics.families import (
@@ -22,7 +22,7 @@ from financehub_shared.metrics.families import (
     worker_metrics,
 )
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 #: How long timestamps are cached. Quotes change every two minutes and indicators every hour. For 1,000 assets, their
 #: timestamps take 0.3 MB and 0.9 MB.

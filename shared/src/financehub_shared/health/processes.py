@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
 import redis
-import structlog
 
 from financehub_shared.core.damage import DAMAGED
 from financehub_shared.core.durations import HOUR_SECONDS
+from financehub_shared.core.log import get_logger
 from financehub_shared.core.outage import Outage
 from financehub_shared.core.release import release_version
 from financehub_shared.redis import keys
@@ -23,7 +23,7 @@ from financehub_shared.redis.scripts import REDIS_NOW
 from financehub_shared.redis.server_clock import ServerClock
 from financehub_shared.redis.text import LATEST_TIME, decode
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 HEARTBEAT_SECONDS = 5.0
 #: Seconds until the next attempt after a heartbeat that Redis did not take, so that health reports are right again soon

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import redis
 
 from financehub_shared.core.clock import Clock, SystemClock
-from financehub_shared.core.settings import Settings
+from financehub_shared.core.reader_settings import ReaderSettings
 from financehub_shared.health.checker import HealthChecker
 from financehub_shared.health.freshness import ScheduleFacts
 from financehub_shared.health.queue_reader import QueueReader
@@ -18,7 +18,7 @@ from financehub_shared.redis.client import connect
 OBSERVER_TIMEOUT_SECONDS = 2.0
 
 
-def redis_servers(settings: Settings, timeout: float) -> dict[str, "redis.Redis"]:
+def redis_servers(settings: ReaderSettings, timeout: float) -> dict[str, "redis.Redis"]:
     """Return a client for each Redis: `queues`, and `data` if the data is in a separate Redis."""
     servers = {"queues": connect(settings.broker_url, retries=0, timeout=timeout)}
     if settings.store_url != settings.broker_url:
@@ -39,7 +39,7 @@ class RedisReaders:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: ReaderSettings,
         clock: Clock,
         timeout: float = OBSERVER_TIMEOUT_SECONDS,
         known_schedules: Callable[[], Sequence[ScheduleFacts]] = list,
@@ -63,7 +63,7 @@ class RedisReaders:
 
 
 def health_checker(
-    settings: Settings, *, clock: Clock | None = None, report: ReportUnreadable | None = None
+    settings: ReaderSettings, *, clock: Clock | None = None, report: ReportUnreadable | None = None
 ) -> HealthChecker:
     """Build a health checker, which connects when it makes its first report.
 

@@ -4,15 +4,14 @@ import errno
 import threading
 from collections.abc import Callable
 
-import structlog
-
 from financehub_shared.core.errors import ConfigError
+from financehub_shared.core.log import get_logger
 from financehub_shared.health.app import Pending
 from financehub_shared.health.connection_loop import ConnectionLoop
 from financehub_shared.health.http_messages import Request, Response
 from financehub_shared.health.listeners import listen
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class HealthServer:

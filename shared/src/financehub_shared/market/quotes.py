@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from financehub_shared.core.chunks import chunks
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.models import Quote
-from financehub_shared.core.settings import HISTORY_DAYS
+from financehub_shared.core.setting_defaults import HISTORY_DAYS
 from financehub_shared.market.encoding.history import RECORD_SIZE, encode_point
 from financehub_shared.market.encoding.record_names import quote_record
 from financehub_shared.market.encoding.records import (

@@ -2,7 +2,7 @@
 
 import redis
 
-from financehub_shared.core.settings import HISTORY_DAYS
+from financehub_shared.core.setting_defaults import HISTORY_DAYS
 from financehub_shared.market.assets import AssetRepository
 from financehub_shared.market.bars import BarRepository
 from financehub_shared.market.disputes import DisputeRepository

@@ -4,10 +4,10 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from financehub_shared.core.catalog import SYMBOL_PATTERN
 from financehub_shared.core.kinds import KINDS, AssetKind, AssetType, derive_kind
 from financehub_shared.core.symbols.coins import KNOWN_COINS
 from financehub_shared.core.symbols.identifiers import name_identifier
+from financehub_shared.core.symbols.pattern import SYMBOL_PATTERN
 from financehub_shared.core.symbols.spelling import Spelling, clean_symbol, find_spellings
 from financehub_shared.market.company_names import find_companies
 

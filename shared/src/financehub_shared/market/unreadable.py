@@ -3,13 +3,12 @@
 import time
 from collections.abc import Callable, Collection
 
-import structlog
-
 from financehub_shared.core.durations import HOUR_SECONDS
 from financehub_shared.core.errors import CorruptDataError
 from financehub_shared.core.left_out import note_left_out
+from financehub_shared.core.log import get_logger
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 #: Receives each record that cannot be read.
 ReportUnreadable = Callable[[CorruptDataError], None]

@@ -2,33 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+
+from financehub_shared.core.figures import BudgetFigures, QueueFigures
 
 #: The label values of one series.
 Key = TypeVar("Key", bound=tuple[str, ...])
 
 BREAKER_STATES: Final = ("closed", "half-open", "open")
-
-
-class QueueFigures(Protocol):
-    """The queue statistics that the metrics need."""
-
-    @property
-    def queue(self) -> str: ...
-    @property
-    def ready(self) -> int: ...
-    @property
-    def in_flight(self) -> int: ...
-    @property
-    def delayed(self) -> int: ...
-    @property
-    def dead(self) -> int: ...
-    @property
-    def orphaned(self) -> int: ...
-    @property
-    def oldest_age_seconds(self) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +46,6 @@ class AssetFigures:
     dataset: str
     assets: int
     stale: int
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetFigures:
-    """One budget of one upstream.
-
-    Args:
-        upstream: Name of the upstream.
-        window: Length of the window, such as `60s`.
-        used, limit: Number of units used, and the number allowed.
-    """
-
-    upstream: str
-    window: str
-    used: int
-    limit: int
 
 
 def gauge(name: str, text: str, labels: Iterable[str], values: Mapping[Key, float]) -> Metric:

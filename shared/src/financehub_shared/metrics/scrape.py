@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import redis
-import structlog
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from financehub_shared.core.errors import StoreUnavailableError
+from financehub_shared.core.log import get_logger
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 #: Time after which a scrape continues without the sources that still wait for Redis. A scrape has to end within 2 s.
 MAX_WAIT_SECONDS = 1.5

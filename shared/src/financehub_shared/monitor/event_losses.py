@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
-import structlog
-
+from financehub_shared.core.log import get_logger
 from financehub_shared.core.text import one_line
 from financehub_shared.redis.text import decode
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 #: Pause in seconds between two log lines with the same reason. The counter has all events.
 PAUSE_SECONDS = 60.0

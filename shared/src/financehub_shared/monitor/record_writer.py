@@ -4,9 +4,9 @@ import threading
 from collections.abc import Callable
 
 import redis
-import structlog
 
 from financehub_shared.core.exception_text import describe_exception, exception_message
+from financehub_shared.core.log import get_logger
 from financehub_shared.core.outage import Outage
 from financehub_shared.monitor.event_backlog import Backlog, encode_event
 from financehub_shared.monitor.event_losses import EventLosses, LossReason
@@ -15,7 +15,7 @@ from financehub_shared.monitor.run_events import RunEvent
 from financehub_shared.redis import keys
 from financehub_shared.redis.faults import fault_code
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 #: A start event waits this long for its end event, which contains the same facts. A short run therefore costs one round
 #: trip, not two.

@@ -3,16 +3,16 @@
 from collections.abc import Iterable
 
 import redis
-import structlog
 
 from financehub_shared.core.exception_text import exception_message
 from financehub_shared.core.left_out import note_left_out
+from financehub_shared.core.log import get_logger
 from financehub_shared.monitor.run_records import RunRecord
 from financehub_shared.redis import keys
 from financehub_shared.redis.replies import is_wrong_type, raise_other_errors
 from financehub_shared.redis.text import decode_hash
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 def read_runs(client: "redis.Redis", message_ids: Iterable[str]) -> list[RunRecord]:

@@ -5,18 +5,14 @@ from functools import cache, partial
 from typing import Any
 
 import redis
-import structlog
-from dramatiq.common import q_name
 
 from financehub_shared.broker.message import correlation_id, ready_at
 from financehub_shared.core.durations import DAY_SECONDS
-from financehub_shared.core.settings import load_settings
+from financehub_shared.core.log import get_logger
 from financehub_shared.core.text import storable
 from financehub_shared.core.url_secrets import mask_urls
-from financehub_shared.logging import Redactor, known_secrets
 from financehub_shared.monitor.record_scripts import DECLARE_LOST, DELETE_OLD_RUNS, SNAPSHOT
 from financehub_shared.monitor.run_arguments import encode_arguments
-from financehub_shared.monitor.run_events import schedule_fields
 from financehub_shared.monitor.run_filter import RunFilter, RunPosition
 from financehub_shared.monitor.run_listing import ALL_RUNS, RunPage, find_runs
 from financehub_shared.monitor.run_reader import read_runs
@@ -29,7 +25,7 @@ from financehub_shared.redis.replies import is_wrong_type
 from financehub_shared.redis.run_record import RunField
 from financehub_shared.redis.text import decode, decode_hash
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 #: Runs that started more recently are never declared lost, because their worker may not have sent a heartbeat yet.
 LOST_AFTER_SECONDS = 60.0
@@ -105,6 +101,11 @@ class TaskMonitor:
         Args:
             message: Dramatiq message, before or after it is enqueued. A run that has started is not changed.
         """
+        # processes that only read the records load neither dramatiq nor the settings
+        from dramatiq.common import q_name
+
+        from financehub_shared.monitor.run_events import schedule_fields
+
         values: dict[str, Any] = {
             RunField.TASK: message.actor_name,
             RunField.QUEUE: q_name(message.queue_name),
@@ -168,6 +169,9 @@ class TaskMonitor:
 @cache
 def get_task_monitor() -> TaskMonitor:
     """Return the process's monitor; the first call reads the settings."""
+    from financehub_shared.core.settings import load_settings
+    from financehub_shared.logging import Redactor, known_secrets
+
     settings = load_settings()
     return TaskMonitor(
         connect(settings.broker_url),

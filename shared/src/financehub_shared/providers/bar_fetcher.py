@@ -4,19 +4,18 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import structlog
-
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError
 from financehub_shared.core.kinds import KINDS
+from financehub_shared.core.log import get_logger
 from financehub_shared.core.models import Asset, BarAnswer
 from financehub_shared.market.quality.full_reads import FullRead
 from financehub_shared.providers.failover import deadline_share
 from financehub_shared.providers.protocols import BarProvider
 from financehub_shared.providers.reasons import format_reasons
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 #: Number of parallel requests. At 50 ms per request that is 320 per second, far below any upstream's burst limit. The
 #: budget of every bar provider (`limits` in core/provider_specs.py) has room for this many requests within

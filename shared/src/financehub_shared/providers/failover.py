@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import structlog
-
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError
+from financehub_shared.core.log import get_logger
 from financehub_shared.core.models import Asset, Quarantined, Quote
 from financehub_shared.market.quality.disputes import Dispute
 from financehub_shared.market.quality.quote_case import Case, open_case
@@ -17,7 +16,7 @@ from financehub_shared.providers.quote_report import QuoteReport
 from financehub_shared.providers.reach import UpstreamReach
 from financehub_shared.providers.reasons import asset_errors
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 def deadline_share(now: float, deadline: float, providers_left: int) -> float:

@@ -4,15 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-import structlog
-
 from financehub_shared.core.errors import MalformedError, ProviderError
+from financehub_shared.core.log import get_logger
 from financehub_shared.core.models import Asset, NewsItem, Quarantined
 from financehub_shared.market.links.linker import AssetLinker
 from financehub_shared.providers.protocols import NewsBatch, NewsProvider
 from financehub_shared.providers.reach import UpstreamReach
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(slots=True)

@@ -3,8 +3,6 @@
 import threading
 from collections.abc import Callable
 
-import structlog
-
 from financehub_shared.core.errors import (
     NO_UPSTREAM,
     BreakerOpenError,
@@ -15,8 +13,9 @@ from financehub_shared.core.errors import (
     QuotaExceededError,
     UnreachableError,
 )
+from financehub_shared.core.log import get_logger
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 #: A connection to fewer upstreams may fail because of the upstream itself.
 _MIN_UPSTREAMS = 2

@@ -11,14 +11,14 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import redis
-import structlog
 
 from financehub_shared.core.durations import HOUR_SECONDS, MINUTE_SECONDS
 from financehub_shared.core.left_out import note_left_out
+from financehub_shared.core.log import get_logger
 from financehub_shared.redis.replies import is_wrong_type
 from financehub_shared.redis.text import decode, escaped_text
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 #: Key → its type in Redis, as the command TYPE names it.
 KeyTypes = Mapping[str, str]

@@ -14,16 +14,16 @@ from typing import Any
 
 import redis
 import redis.asyncio
-import structlog
 
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import StoreUnavailableError
+from financehub_shared.core.log import get_logger
 from financehub_shared.core.loop_local import LoopLocal
 from financehub_shared.core.outage import Outage
 from financehub_shared.core.redis_url import RedisUrl
 from financehub_shared.redis.client import connect, connect_async
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 #: Pause between two attempts while Redis is unavailable. It is short compared with schedules and long compared with a
 #: timeout.

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import redis
-import structlog
 
+from financehub_shared.core.log import get_logger
 from financehub_shared.redis.conditions import (
     CLOCK_SKEW,
     RedisProblem,
@@ -21,7 +21,7 @@ from financehub_shared.redis.explanations import CONNECTION_CODES, WRITE_CODES
 from financehub_shared.redis.server_clock import ServerClock
 from financehub_shared.redis.server_facts import ServerFacts, place_of, read_facts
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 #: Seconds between two checks of whether Redis accepts writes.
 WRITE_CHECK_SECONDS = 5.0

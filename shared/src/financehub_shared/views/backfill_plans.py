@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
 from financehub_shared.schedules.backfill_plan import BackfillPlan
 from financehub_shared.schedules.requests import MAX_BACKFILL_RUNS
+from financehub_shared.views.fields import Field
 from financehub_shared.views.formats import Time, iso_time
 
 

@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
 from financehub_shared.core.days import iso_day
 from financehub_shared.core.models import Bars
+from financehub_shared.views.fields import Field
 from financehub_shared.views.formats import Day
 
 

@@ -4,10 +4,10 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
 from financehub_shared.broker.dead_letter import DeadLetter
+from financehub_shared.views.fields import Field
 from financehub_shared.views.formats import Time, iso_time
 
 

@@ -2,12 +2,12 @@
 
 from typing import Annotated
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
+from financehub_shared.core.figures import QueueFigures
 from financehub_shared.health.checks import FleetSnapshot
 from financehub_shared.health.presence import SCHEDULER
-from financehub_shared.metrics import QueueFigures
+from financehub_shared.views.fields import Field
 
 
 class TierView(TypedDict):

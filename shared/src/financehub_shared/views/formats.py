@@ -4,9 +4,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, TypeGuard
 
-from pydantic import Field
-
 from financehub_shared.redis.text import LATEST_TIME
+from financehub_shared.views.fields import Field
 
 #: A time in ISO 8601 in UTC with milliseconds.
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-01-15T08:00:00.123Z"])]

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
+from financehub_shared.views.fields import Field
 from financehub_shared.views.formats import Time, iso_time
 
 

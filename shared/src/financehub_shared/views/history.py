@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
 from financehub_shared.core.models import Candle, PriceHistory
+from financehub_shared.views.fields import Field
 from financehub_shared.views.formats import Time, iso_time
 
 

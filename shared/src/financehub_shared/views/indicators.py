@@ -4,11 +4,11 @@ import math
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
 from financehub_shared.core.days import iso_day
 from financehub_shared.core.models import Indicators, IndicatorValues
+from financehub_shared.views.fields import Field
 from financehub_shared.views.formats import Day, Time, iso_time
 
 #: Indicator → value, without those that are not defined.

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
 from financehub_shared.breaker import BreakerInfo
+from financehub_shared.core.figures import BudgetFigures
 from financehub_shared.core.provider_specs import ProviderSpec
-from financehub_shared.metrics import BudgetFigures
 from financehub_shared.views.breakers import BreakerStateView, breaker_state_view
+from financehub_shared.views.fields import Field
 from financehub_shared.views.freshness import FreshnessView, freshness_views
 
 

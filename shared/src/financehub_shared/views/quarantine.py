@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
 from financehub_shared.core.models import Quarantined
+from financehub_shared.views.fields import Field
 from financehub_shared.views.formats import Time, iso_time
 
 

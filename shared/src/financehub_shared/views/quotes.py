@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
 from financehub_shared.core.models import Asset, Quote
+from financehub_shared.views.fields import Field
 from financehub_shared.views.formats import DecimalText, Time, decimal_text, iso_time, optional_decimal_text
 
 

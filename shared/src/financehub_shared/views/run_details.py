@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
 from financehub_shared.broker.dead_letter import DeadLetter
@@ -11,6 +10,7 @@ from financehub_shared.monitor import RunRecord
 from financehub_shared.monitor.run_arguments import RunArguments
 from financehub_shared.monitor.run_state import ACTIVE, RunState
 from financehub_shared.views.dead_letters import DeadLetterView, dead_letter_view
+from financehub_shared.views.fields import Field
 from financehub_shared.views.formats import Time, iso_time
 from financehub_shared.views.runs import RunView, run_view
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
 from financehub_shared.monitor import RunRecord
+from financehub_shared.views.fields import Field
 from financehub_shared.views.formats import Time, iso_time
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
 from financehub_shared.monitor import RunRecord, TaskStats
 from financehub_shared.monitor.outcome_history import OutcomeHour
+from financehub_shared.views.fields import Field
 from financehub_shared.views.formats import Time, iso_time
 from financehub_shared.views.runs import RunView, run_view
 

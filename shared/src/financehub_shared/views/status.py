@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
 from financehub_shared.health import HealthCheck, HealthReport
 from financehub_shared.health.checks import FleetSnapshot
 from financehub_shared.schedules import ScheduleInfo
 from financehub_shared.views.breakers import BreakerStateView, breaker_state_view
+from financehub_shared.views.fields import Field
 from financehub_shared.views.fleet import QueueView, TierView, queue_view, tier_views
 from financehub_shared.views.formats import Time, iso_time
 from financehub_shared.views.freshness import FreshnessView, freshness_views

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
 from financehub_shared.core.catalog import TaskSpec
+from financehub_shared.views.fields import Field
 
 
 class TaskView(TypedDict):

@@ -12,8 +12,8 @@ from starlette.responses import Response
 from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.core.near_names import similar_names
 from financehub_shared.core.text import dump_json
+from financehub_shared.views import csv_text
 from financehub_shared.views.formats import iso_time
-from financehub_web.api import csv_text
 from financehub_web.api.bodies import Body, BodyCache, RequestKey
 from financehub_web.api.csv_headers import csv_headers, encode_warnings
 from financehub_web.api.decimals import with_numbers
@@ -173,8 +173,8 @@ def encode(answer: Answer, query: Query, readings: Sequence[Reading[Any]], *, is
     ignored = ignored_keys(query.fields)
     warnings = dict.fromkeys([*(each for reading in readings for each in reading.warnings), *answer.warnings])
     if is_csv:
-        text = csv_text.to_csv(rows, names)
-        lasting = csv_text.to_csv(rows, [name for name in names if name not in ignored])
+        text = csv_text.to_csv(rows, names, for_spreadsheets=True)
+        lasting = csv_text.to_csv(rows, [name for name in names if name not in ignored], for_spreadsheets=True)
         token, missing = answer.next_page_token, encode_warnings(list(warnings))
         # A client keeps the headers of an answer that has not changed, so they count too.
         tag = tag_of("\0".join((lasting, token or "", missing)).encode())

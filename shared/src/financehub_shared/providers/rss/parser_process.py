@@ -18,8 +18,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import IO
 
-import structlog
-
 from financehub_shared.core.durations import HOUR_SECONDS
 from financehub_shared.core.errors import (
     MalformedError,
@@ -28,9 +26,10 @@ from financehub_shared.core.errors import (
     ProviderTimeoutError,
     UpstreamError,
 )
+from financehub_shared.core.log import get_logger
 from financehub_shared.providers.rss.messages import Feed, FeedSource, decode_feed, receive, send
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 _CHILD = "financehub_shared.providers.rss.parser_child"
 #: Environment variables that the interpreter needs. Others may contain secrets, which a parser of untrusted data must

@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass
 from typing import Protocol
 
 import redis.asyncio
-import structlog
 from redis.exceptions import RedisError
 
 from financehub_shared.core.durations import DAY_SECONDS
+from financehub_shared.core.log import get_logger
 from financehub_shared.core.loop_local import LoopLocal
 from financehub_shared.redis import keys
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 #: Validators expire after a week, because a week without a full response would hide that a feed is dead.
 TTL_SECONDS = 7 * DAY_SECONDS

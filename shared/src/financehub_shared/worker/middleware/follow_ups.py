@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 import dramatiq
-import structlog
 from dramatiq.broker import MessageProxy
 from dramatiq.common import q_name
 from dramatiq.middleware import Callbacks as StockCallbacks
@@ -20,8 +19,9 @@ from financehub_shared.broker import options
 from financehub_shared.broker.door import without_history
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.exception_text import exception_message, exception_name
+from financehub_shared.core.log import get_logger
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class CallbackTarget:

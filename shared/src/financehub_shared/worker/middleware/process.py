@@ -13,7 +13,6 @@ import asyncio
 from typing import Protocol
 
 import dramatiq
-import structlog
 from dramatiq import Worker
 from dramatiq.asyncio import get_event_loop_thread
 from dramatiq.errors import BrokerConnectionError
@@ -23,10 +22,11 @@ from financehub_shared.broker.encoding import require_json_encoder
 from financehub_shared.broker.redis_broker import FinanceHubBroker
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.exception_text import exception_message
+from financehub_shared.core.log import get_logger
 from financehub_shared.core.settings import exit_on_config_error
 from financehub_shared.worker.expected_results import silence_expected_results
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 #: Dramatiq's default of its environment variable `dramatiq_worker_timeout`.
 _STOCK_WORKER_TIMEOUT_MS = 1_000

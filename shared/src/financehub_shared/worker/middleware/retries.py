@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import dramatiq
-import structlog
 from dramatiq.broker import MessageProxy
 from dramatiq.errors import Retry
 from dramatiq.middleware import Retries as StockRetries
@@ -14,9 +13,10 @@ from dramatiq.middleware import Shutdown
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import FinanceHubError
 from financehub_shared.core.exception_text import describe_exception, format_traceback
+from financehub_shared.core.log import get_logger
 from financehub_shared.worker.middleware.follow_ups import CallbackTarget
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 #: Maximum wait in seconds that an upstream can request. After a day, a new run is due anyway.
 LONGEST_RETRY_AFTER = float(DAY_SECONDS)

@@ -11,12 +11,13 @@ from financehub_shared.broker import options
 from financehub_shared.broker.message import correlation_id
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.exception_text import is_expected
+from financehub_shared.core.log import get_logger
 from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.monitor.run_outcome import describe, outcome_of, outcome_of_skip
 from financehub_shared.monitor.run_state import RunState
 from financehub_shared.worker.middleware.attempt_tracker import AttemptTracker
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 #: The context variables that this middleware binds and clears.
 BOUND = ("task", "queue", "message_id", "correlation_id", "schedule", "attempt")

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from financehub_shared.core.catalog import SYMBOL_PATTERN
 from financehub_shared.core.kinds import AssetKind, AssetType
 from financehub_shared.core.symbols.coins import COIN_NAMES, KNOWN_COINS
 from financehub_shared.core.symbols.currencies import COIN_CURRENCIES, CURRENCIES, METALS, STABLECOINS
 from financehub_shared.core.symbols.exchanges import BY_BLOOMBERG_CODE, EXCHANGES, Exchange
 from financehub_shared.core.symbols.indices import INDEX_CURRENCIES, INDEX_NAMES
+from financehub_shared.core.symbols.pattern import SYMBOL_PATTERN
 from financehub_shared.core.symbols.spelling import find_spellings, suggest_symbols
 
 CRYPTO, STOCK = AssetType.CRYPTO, AssetType.STOCK

@@ -1,4 +1,4 @@
-"""Writes records as CSV (RFC 4180) that a spreadsheet can open safely."""
+"""Writes records as CSV (RFC 4180)."""
 
 import csv
 import io
@@ -12,28 +12,33 @@ MEDIA_TYPE = "text/csv"
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def to_csv(records: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
+def to_csv(records: Sequence[Mapping[str, Any]], names: Sequence[str], *, for_spreadsheets: bool) -> str:
     """Return records as CSV with a header. Nested values are JSON, and what has no value is empty.
 
     Args:
         records: The records.
         names: The keys that become columns.
+        for_spreadsheets: Whether text that a spreadsheet could run as a formula gets an apostrophe in front of it.
+            Numbers never change.
     """
     output = io.StringIO()
     writer = csv.writer(output)
     writer.writerow(names)
-    writer.writerows([_cell(record[name]) for name in names] for record in records)
+    writer.writerows(
+        [_cell(record.get(name), for_spreadsheets=for_spreadsheets) for name in names] for record in records
+    )
     return output.getvalue()
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: Any, *, for_spreadsheets: bool) -> Any:
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
         text = printable(value, keep_lines=True)
-        return f"'{text}" if value.startswith(_FORMULAS) and not _is_number(value) else text
+        is_formula = for_spreadsheets and value.startswith(_FORMULAS) and not _is_number(value)
+        return f"'{text}" if is_formula else text
     return dump_json(value) if isinstance(value, Mapping | list | tuple) else value
 
 

@@ -1,0 +1,54 @@
+"""Shows a result on the whole screen of a terminal, and replaces it with each refresh."""
+
+import shutil
+from collections.abc import Sequence
+
+from financehub_cli.output.options import OUTPUT
+from financehub_cli.output.terminal import Content, content_lines, read_terminal, write
+
+_OPEN, _CLOSE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
+_TOP, _END_OF_LINE, _END_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
+
+
+class Screen:
+    """The alternate screen of the terminal, from its first use until it is closed.
+
+    The last result stays visible after the end, on the usual screen.
+    """
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._is_open = False
+
+    def show(self, content: Content, notes: Sequence[str]) -> None:
+        """Replace the shown result.
+
+        Args:
+            content: The result.
+            notes: Lines that are shown below it.
+        """
+        terminal = read_terminal(wide=OUTPUT.get().wide)
+        self._lines = content_lines(content, terminal)
+        self._draw([line for note in notes for line in content_lines(f"note: {note}", terminal)])
+
+    def show_problem(self, message: str) -> None:
+        """Show why there is no newer result, below the last one."""
+        self._draw(content_lines(f"problem: {message}", read_terminal()))
+
+    def close(self) -> None:
+        """Return to the usual screen and print the last result in full."""
+        if self._is_open:
+            self._is_open = False
+            write(_CLOSE + "".join(f"{line}\n" for line in self._lines))
+
+    def _draw(self, last: Sequence[str]) -> None:
+        start = "" if self._is_open else _OPEN
+        self._is_open = True
+        height = shutil.get_terminal_size().lines
+        room = max(height - len(last), 1)
+        lines = self._lines
+        if len(lines) > room:
+            hidden = len(lines) - room + 1
+            lines = [*lines[: room - 1], f"({hidden:,} more lines; enlarge the terminal to see them)"]
+        text = "\n".join(f"{line}{_END_OF_LINE}" for line in [*lines, *last])
+        write(f"{start}{_TOP}{text}{_END_OF_SCREEN}")
