@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from financehub_shared.core.model_errors import describe_error, near_names, show_value
+from financehub_shared.spec.annotations import annotation_problems
 from financehub_shared.spec.model_fields import Path, Problem, field_names, limits
 from financehub_shared.spec.near_values import near_value
 from financehub_shared.spec.repair import Draft
@@ -38,7 +39,8 @@ def validate(data: Any) -> tuple[ScheduledTask | None, list[Problem]]:
             if not _find_more(draft, error, found):
                 break
         else:
-            return (None if found else task), list(found.items())
+            mistakes = [*found.items(), *annotation_problems(task.metadata.annotations)]
+            return (None if mistakes else task), mistakes
     return None, list(found.items())
 
 

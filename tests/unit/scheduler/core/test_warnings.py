@@ -13,9 +13,11 @@ NOW = 1_800_000_000.0
     [
         ({}, NOW, None),
         ({"catchUp": "All", "concurrencyPolicy": "Allow"}, NOW, None),
+        ({"catchUp": "All", "concurrencyPolicy": "BufferAll"}, NOW, None),
         ({"catchUp": "All"}, NOW, "set concurrencyPolicy Allow"),
         ({"calendar": "XNYS"}, NOW, None),
-        ({"calendar": "XNYS"}, 1_956_000_000.0, "calendar XNYS ends on 2032-01-01"),
+        ({"calendar": "XNYS", "schedule": "0 3 * * *"}, NOW, "'0 3 * * *' is never due"),
+        ({"calendar": "XNYS"}, 1_956_000_000.0, "calendar XNYS is known until 2032-01-01"),
     ],
 )
 def test_spec_warnings_of_suspicious_specs_name_the_remedy(

@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -14,10 +12,9 @@ from financehub_shared.broker.door import check_fields, too_large
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.recurrence.build import build_recurrence
 from financehub_shared.recurrence.recurrence import Recurrence
+from financehub_shared.spec.annotations import annotation_problems, parse_range
 from financehub_shared.spec.scheduled_task import (
     BACKFILL,
-    MAX_TRIGGER,
-    RANGE,
     TRIGGER,
     CatchUp,
     ConcurrencyPolicy,
@@ -157,8 +154,9 @@ def compile_schedule(task: ScheduledTask, uid: str) -> Schedule:
     fields = {"queue_name": queue, "actor_name": spec.task, "args": spec.args, "kwargs": spec.kwargs}
     head = _json(fields)
     backfill, trigger = task.metadata.annotations.get(BACKFILL), task.metadata.annotations.get(TRIGGER, "")
-    if len(trigger) > MAX_TRIGGER:
-        raise ValueError(f"{TRIGGER}: the value is longer than {MAX_TRIGGER} characters; write a shorter one")
+    if problems := annotation_problems(task.metadata.annotations):
+        place, problem = problems[0]
+        raise ValueError(f"{place[-1]}: {problem}")
     schedule = Schedule(
         uid=uid,
         name=name,
@@ -194,17 +192,6 @@ _json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _parse_backfill(uid: str, text: str) -> Backfill:
-    problem = f"{BACKFILL}: {text!r} is not a range; write it like 2026-11-01T00:00:00Z/2026-11-02T00:00:00Z"
-    try:
-        # The pattern is also checked, because the API server accepts no other format.
-        start, end = (
-            (datetime.fromisoformat(part) for part in text.split("/")) if re.match(RANGE, text) else (None, None)
-        )
-    except ValueError:
-        raise ValueError(problem) from None
-    if start is None or end is None:
-        raise ValueError(problem)
-    if end < start:
-        raise ValueError(f"{BACKFILL}: {text!r} ends before it begins; swap the two times")
+    start, end = parse_range(text)
     # The id depends on the range only, so a backfill does not run again when its annotation is read after a restart.
     return Backfill(str(uuid5(UUID(uid), f"backfill {text}")), start.timestamp(), end.timestamp())

@@ -1,11 +1,7 @@
-"""Finds legal but suspicious specs."""
-
-from datetime import UTC, datetime
+"""Finds legal but suspicious specs of schedules."""
 
 from financehub_scheduler.api.schedule import Schedule
-from financehub_shared.core.durations import DAY_SECONDS
-from financehub_shared.recurrence.calendar import WARN_DAYS
-from financehub_shared.spec.scheduled_task import CatchUp, ConcurrencyPolicy
+from financehub_shared.spec.warnings import find_warnings
 
 
 def spec_warnings(schedule: Schedule, now: float) -> list[str]:
@@ -15,17 +11,4 @@ def spec_warnings(schedule: Schedule, now: float) -> list[str]:
         schedule: The schedule.
         now: Unix seconds.
     """
-    found = []
-    if schedule.catch_up is CatchUp.ALL and schedule.policy is not ConcurrencyPolicy.ALLOW:
-        found.append(
-            f"catchUp All under concurrencyPolicy {schedule.policy}: most of the runs that catch up overlap and are "
-            "skipped or replaced; set concurrencyPolicy Allow to run all of them"
-        )
-    calendar = schedule.recurrence.calendar
-    if calendar is not None and calendar.end - now < WARN_DAYS * DAY_SECONDS:
-        end = datetime.fromtimestamp(calendar.end, UTC).date()
-        found.append(
-            f"calendar {calendar.name} ends on {end}, and the schedule stops there; "
-            "install a newer scheduler or run `make calendars`"
-        )
-    return found
+    return find_warnings(schedule.policy, schedule.catch_up, schedule.recurrence, now)
