@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
 from financehub_shared.monitor import RunRecord
 from financehub_shared.redis.schedule_record import BackfillInfo
 from financehub_shared.schedules import Pause, ScheduleInfo
+from financehub_shared.views.fields import Field
 from financehub_shared.views.formats import Time, iso_time
 from financehub_shared.views.runs import RunView, run_view
 
@@ -38,7 +38,8 @@ class ScheduleView(TypedDict):
     schedule: Annotated[
         str,
         Field(
-            description="The cron expression or the interval. Several are separated by a semicolon.",
+            description="The cron expression or the interval. Several are separated by a semicolon. `after` and a name "
+            "if it runs after each success of the schedule with that name.",
             examples=["@every 2m"],
         ),
     ]
@@ -49,12 +50,11 @@ class ScheduleView(TypedDict):
         Field(description="Who paused it, so that it enqueues no due runs, why and when. Null if it is not paused."),
     ]
     problem: Annotated[str, Field(description="Why it does not run. Empty if it runs.")]
-    next: Annotated[list[Time | None], Field(description="The times of its next runs, at most three.")]
+    next: Annotated[
+        list[Time | None],
+        Field(description="The times of its next runs, at most three. Empty for a schedule that waits for a success."),
+    ]
     alive: Annotated[bool, Field(description="Whether a live scheduler runs the schedule.")]
-    runs: Annotated[int, Field(description="The number of messages that were enqueued for due times.")]
-    triggered: Annotated[int, Field(description="The number of messages that were enqueued by triggers.")]
-    backfilled: Annotated[int, Field(description="The number of messages that were enqueued by backfills.")]
-    missed: Annotated[int, Field(description="The number of due times that were given up because they were too late.")]
     buffered: Annotated[
         int,
         Field(
@@ -62,6 +62,10 @@ class ScheduleView(TypedDict):
             "`BufferOne` and `BufferAll`."
         ),
     ]
+    runs: Annotated[int, Field(description="The number of messages that were enqueued for due times.")]
+    triggered: Annotated[int, Field(description="The number of messages that were enqueued by triggers.")]
+    backfilled: Annotated[int, Field(description="The number of messages that were enqueued by backfills.")]
+    missed: Annotated[int, Field(description="The number of due times that were given up because they were too late.")]
     skipped: Annotated[
         Mapping[str, int],
         Field(
@@ -70,17 +74,17 @@ class ScheduleView(TypedDict):
         ),
     ]
     failures: Annotated[int, Field(description="The number of its runs that were dead-lettered or lost.")]
+    failures_in_row: Annotated[
+        int,
+        Field(
+            description="The number of its runs in a row that were dead-lettered or lost, since the newest success, "
+            "edit or resumption. `pauseAfterFailures` of the spec limits it."
+        ),
+    ]
     last_due_at: Annotated[
         Time | None, Field(description="The due time of the newest due run. Null if there is none yet.")
     ]
     last_outcome: Annotated[
-    failures_in_row: Annotated[
-        int,
-        Field(
-            description="The number of its runs in a row that were dead-lettered or lost, since the newest success, edit "
-            "or resumption. `pauseAfterFailures` of the spec limits it."
-        ),
-    ]
         str | None,
         Field(
             description="How its last run ended: `succeeded`, `dead-lettered`, `skipped` or `lost`. Null if no run has "
@@ -142,18 +146,18 @@ def schedule_view(info: ScheduleInfo, now: float) -> ScheduleView:
         "problem": info.problem,
         "next": [iso_time(at) for at in info.next_times],
         "alive": info.is_claimed(now),
+        "buffered": info.buffered,
         "runs": info.runs,
         "triggered": info.triggered,
         "backfilled": info.backfilled,
         "missed": info.missed,
-        "buffered": info.buffered,
         "skipped": dict(info.skipped),
         "failures": info.outcome.failures,
+        "failures_in_row": info.failures_in_row,
         "last_due_at": iso_time(info.last_due_at),
         "last_outcome": info.outcome.last_run_outcome or None,
         "last_success_at": iso_time(info.outcome.last_success_at),
         "last_failure_at": iso_time(info.outcome.last_failure_at),
-        "failures_in_row": info.failures_in_row,
         "last_error": info.outcome.last_run_error,
     }
 
