@@ -58,15 +58,19 @@ def _first_passes(expression: str, zone: ZoneInfo, begin: int, end: int, step: i
 
 
 def changes(zone: ZoneInfo, begin: int, end: int) -> list[int]:
-    """Return the instants in (begin, end] at which the offset of a zone changes, for ranges after 1973."""
+    """Return the instants in (begin, end] at which the offset of a zone changes, for ranges after 1973.
+
+    Args:
+        zone: The time zone. Two of its changes are more than six hours apart.
+        begin: Unix seconds.
+        end: Unix seconds.
+    """
     found = []
-    for hour in range(begin - begin % _HOUR, end + 1, _HOUR):
-        if _offset(hour, zone) != _offset(hour + _HOUR, zone):
-            found += [
-                at
-                for at in range(hour + 60, hour + _HOUR + 60, 60)
-                if _offset(at - 60, zone) != _offset(at, zone) and begin < at <= end
-            ]
+    step = 6 * _HOUR
+    for first in range(begin - begin % step, end + 1, step):
+        if _offset(first, zone) != _offset(first + step, zone):
+            minutes = range(first + 60, first + step + 60, 60)
+            found += [at for at in minutes if _offset(at - 60, zone) != _offset(at, zone) and begin < at <= end]
     return found
 
 
