@@ -1,6 +1,7 @@
-"""Adds and removes assets that the assets file does not declare."""
+"""Adds, removes and imports assets that the assets file does not declare."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from financehub_shared.core.errors import ConfigError, NewerRecordError
@@ -71,6 +72,44 @@ def find_removable(store: Store, symbols: Sequence[str]) -> list[str]:
     found = [require_symbol(symbol, known) for symbol in symbols]
     _refuse_declared(stored, found, "remove")
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPlan:
+    """What an import changes. Each asset of the file is in exactly one list.
+
+    Args:
+        changed: Assets that are written, because they are new or differ from the stored ones.
+        unchanged: Assets that are stored already.
+        declared: Assets that the assets file of the scheduler declares, which are not changed.
+        newer: Assets that a newer release wrote, which are not changed.
+    """
+
+    changed: list[Asset]
+    unchanged: list[Asset]
+    declared: list[Asset]
+    newer: list[Asset]
+
+
+def plan_import(store: Store, imported: Sequence[Asset]) -> ImportPlan:
+    """Return what an import of assets changes, without changing anything.
+
+    Args:
+        store: The market data.
+        imported: The assets of the file.
+    """
+    unreadable: Unreadable = {}
+    stored = {asset.symbol: asset for asset in store.assets(active_only=False, unreadable=unreadable)}
+    plan = ImportPlan([], [], [], [])
+    for asset in imported:
+        present = stored.get(asset.symbol)
+        if present is not None and present.declared:
+            plan.declared.append(asset)
+        elif isinstance(unreadable.get(asset.symbol), NewerRecordError):
+            plan.newer.append(asset)
+        else:
+            (plan.unchanged if present == asset else plan.changed).append(asset)
+    return plan
 
 
 def _in_capitals(symbol: str, type: AssetType, kind: AssetKind | None) -> str:

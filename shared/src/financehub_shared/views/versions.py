@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
 from financehub_shared.core.release import release_version
 from financehub_shared.health.processes import ProcessInfo
 from financehub_shared.redis.server_facts import ServerFacts
+from financehub_shared.views.fields import Field
 
 #: The release of a process that does not announce it, or of a server that hides it.
 UNKNOWN = "unknown"
