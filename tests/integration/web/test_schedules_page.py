@@ -60,3 +60,24 @@ def test_schedule_without_a_published_next_run_is_not_stopped(filled: redis.Redi
         last = re.sub(r"<[^>]*>", "", row.rpartition("<td")[2].partition(">")[2]).strip()
         assert last.endswith(cell)
         assert ('id="schedule-default/other"' in listed) is (cell == "stopped")
+
+
+def test_follower_names_its_predecessor_and_the_other_way_around(filled: redis.Redis, redis_url: str) -> None:
+    """A schedule that waits for a success has no next run and no problem, and both pages link to each other."""
+    infos = {each.name: each for each in list_schedules(filled)}
+    other, demo = infos["default/other"], infos["default/demo"]
+    filled.zadd(keys.SCHEDULES, {other.uid: time.time()})
+    filled.hset(keys.schedule(other.uid), "spec", '{"task": "other", "queue": "q", "after": "demo"}')
+    filled.hset(keys.SCHEDULE_NEXT_RUNS, other.uid, NextRuns().to_json())
+    with serving(redis_url) as server, server.client() as client:
+        row = client.get("/schedules").text.partition('<tr id="schedule-default/other"')[2].partition("</tr>")[0]
+        follower = client.get("/schedules/default/other").text
+        predecessor = client.get(f"/schedules/{demo.name}").text
+        overview = client.get("/").text
+    assert "after each success of demo" in row
+    assert "on success" in row
+    assert "after each success of demo." in follower
+    assert 'href="/schedules/default/demo"' in follower
+    assert "It has no next run" not in follower
+    assert 'href="/schedules/default/other"' in predecessor.partition("After each success, ")[2][:200]
+    assert "default/other" not in overview.partition("need attention")[2][:2000]
