@@ -11,6 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from financehub_scheduler.core.changes import Changes
+from financehub_scheduler.metrics import pause_metrics
 from financehub_scheduler.redis.enqueuer import RunSubmission
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.monitor import RunState
@@ -318,4 +319,24 @@ async def test_late_failures_of_a_deleted_schedule_leave_no_pause(scheduler: Sch
     await scheduler.step_until_idle()
     end_runs(runs, FAILED, FAILED, "lost")
     assert pause_of(scheduler.client) is None
+    await scheduler.connection.aclose()
+
+
+async def test_metric_shows_only_schedules_that_failures_paused(scheduler: Scheduler) -> None:
+    """A schedule that a user paused has no series, and that of the other one disappears when it is resumed."""
+    other = "5d1c1a64-8a63-5a0e-9b0a-000000000002"
+    await scheduler.load(schedule(**FAILING), schedule("other", uid=other, **FAILING))
+    await scheduler.publisher.step()
+    pause_schedules(scheduler.client, ["other"], "maintenance", "alice")
+    end_runs(Runs(scheduler.client), FAILED, FAILED)
+
+    async def series() -> dict[str, float]:
+        await scheduler.pauses.step()
+        (family,) = pause_metrics(scheduler.engine.states, scheduler.reporter)
+        assert family.name == "financehub_schedule_paused_after_failures"
+        return {sample.labels["scheduledtask"]: sample.value for sample in family.samples}
+
+    assert await series() == {"default/demo": 2}
+    resume_schedules(scheduler.client, ["demo"])
+    assert await series() == {}
     await scheduler.connection.aclose()

@@ -26,7 +26,13 @@ from financehub_scheduler.core.pauses import Pauses
 from financehub_scheduler.core.reporter import Reporter
 from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.declared_assets import ASSETS_SECONDS, DeclaredAssets
-from financehub_scheduler.metrics import FailingSchedules, known_schedules, state_metrics, time_event_loop
+from financehub_scheduler.metrics import (
+    FailingSchedules,
+    known_schedules,
+    pause_metrics,
+    state_metrics,
+    time_event_loop,
+)
 from financehub_scheduler.observability import SchedulerObservability
 from financehub_scheduler.periodic import (
     JanitorRounds,
@@ -251,6 +257,7 @@ def _build_observability(
     client = connect(settings.broker_url, retries=0, timeout=SCRAPE_TIMEOUT_SECONDS)
     failing = FailingSchedules(states, reporter, client)
     metrics.add_source(MetricSource("schedules", partial(state_metrics, states), needs_redis=False))
+    metrics.add_source(MetricSource("paused schedules", partial(pause_metrics, states, reporter), needs_redis=False))
     metrics.add_source(MetricSource("failing schedules", failing.read))
     known = partial(known_schedules, states)
 

@@ -1,4 +1,4 @@
-"""Metrics computed at each scrape: the number of schedules by state, and each schedule's consecutive failures."""
+"""Metrics computed at each scrape: the number of schedules by state, and the failures in a row of each schedule."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -110,6 +110,22 @@ def _label(state: ScheduleState) -> str:
     if state.paused:
         return "paused"
     return "stopped" if state.problem else "active"
+
+
+def pause_metrics(states: Mapping[str, ScheduleState], reporter: Reporter) -> Iterable[Metric]:
+    """Return a series for each schedule that failures in a row have paused.
+
+    Args:
+        states: uid → state of each active schedule; another thread changes it.
+        reporter: Knows which schedules have their own series. The others share one.
+    """
+    labels, values = reporter.labels, dict[tuple[str, ...], float]()
+    for state in list(states.values()):
+        if state.paused and state.paused.failures:
+            key = (state.schedule.name if state.schedule.name in labels else OTHER,)
+            values[key] = max(values.get(key, 0.0), float(state.paused.failures))
+    text = "Runs in a row that failed, because of which the schedule is paused"
+    return [gauge("schedule_paused_after_failures", text, ["scheduledtask"], values)]
 
 
 class FailingSchedules:
