@@ -28,6 +28,7 @@ COMMANDS = [
     ["assets", "add", "X", "--type", "stock"],
     ["assets", "remove", "X"],
     ["run", "fetch_news_task"],
+    ["runs", "list"],
     ["runs", "show", "x"],
     ["runs", "again", "x"],
     ["workers"],

@@ -41,6 +41,7 @@ COMMANDS: Sequence[tuple[tuple[str, ...], int, Any]] = [
     (("dead-letters", "show", "letter-q"), 0, DeadLetterView),
     (("schedules", "list"), 0, list[ScheduleView]),
     (("schedules", "show", "demo"), 0, ScheduleDetailView),
+    (("runs", "list"), 0, list[RunView]),
     (("runs", "show", "task-ended"), 0, RunDetailView),
     (("stats",), 0, list[TaskStatsView]),
     (("stats", "task"), 0, list[TaskStatsWithRunsView]),

@@ -62,6 +62,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("schedules", "pause", "health-check-task", "--reason", "maintenance"),
     ("schedules", "resume", "health-check-task"),
     ("run", "health_check_task"),
+    ("runs", "list", "--queue", "low"),
     ("runs", "show", "RUN"),
     ("runs", "again", "RUN"),
     ("dead-letters", "list"),

@@ -1,26 +1,105 @@
-"""`financehub runs`: shows one run, and starts a run with the same arguments again."""
+"""`financehub runs`: lists runs, shows one, and starts a run with the same arguments again."""
 
 from typing import Annotated
 
 import typer
 
+from financehub_cli.completion import complete_schedules, complete_tasks
 from financehub_cli.follow import follow_message, live_processes
 from financehub_cli.groups import new_group
-from financehub_cli.listing import tables
-from financehub_cli.options import AsJson, NoWait, Timeout
+from financehub_cli.listing import listing, tables
+from financehub_cli.options import AsJson, NoWait, Timeout, parse_time
 from financehub_cli.output.result import CommandResult, print_result
+from financehub_cli.output.runs import runs_of_all_tasks_table
 from financehub_cli.output.table import Table, build_details, build_table
 from financehub_cli.session import Session
-from financehub_shared.broker.dead_letter_queue import DeadLetterQueue
+from financehub_shared.core.near_names import require_known
 from financehub_shared.core.text import dump_json
 from financehub_shared.monitor import RunRecord, RunState
-from financehub_shared.operations.runs import find_run, run_again, why_not_again
+from financehub_shared.monitor.run_filter import LISTED_STATES, RunFilter
+from financehub_shared.operations.names import named_schedule, require_names
 from financehub_shared.views.run_details import RunDetailView, run_detail_view
-from financehub_shared.worker.build import build_broker
+from financehub_shared.views.runs import RunView, run_view
 
-app = new_group("Show one run with its arguments and steps, or start a run with the same arguments.")
+app = new_group("List runs, show one with its arguments and steps, or start a run with the same arguments.")
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="The whole id of the run, as `financehub stats TASK` lists it.")]
+Id = Annotated[
+    str,
+    typer.Argument(metavar="ID", help="The id of the run, or its beginning, as `financehub runs list` shows it."),
+]
+Schedule = Annotated[
+    str | None,
+    typer.Option(
+        "--schedule",
+        metavar="NAME",
+        help="Only runs of this schedule. An empty name selects the runs that users started.",
+        autocompletion=complete_schedules,
+    ),
+]
+Task = Annotated[
+    str | None,
+    typer.Option("--task", metavar="NAME", help="Only runs of this task.", autocompletion=complete_tasks),
+]
+State = Annotated[
+    str | None,
+    typer.Option("--state", metavar="STATE", help=f"Only runs in this state: {', '.join(LISTED_STATES)}."),
+]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="TIME",
+        help="Only runs that ended since then, or that run and started since then: how long ago (1h), a day or a time.",
+    ),
+]
+Queue = Annotated[str | None, typer.Option("--queue", metavar="NAME", help="Only runs of this queue.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Maximum number of runs.")]
+
+
+@app.command("list")
+@listing(RunView)
+def list_(
+    schedule: Schedule = None,
+    task: Task = None,
+    state: State = None,
+    since: Since = None,
+    queue: Queue = None,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List the runs of all tasks, newest first: by their start while they run, and later by their end.
+
+    A run must match all given filters. Runs that wait for an attempt are messages in a queue and are not listed.
+
+    JSON: a list of {message_id, task, queue, state, schedule, schedule_uid, due_at, enqueued_at, started_at,
+    finished_at, duration, attempts, worker, error, summary, correlation_id}.
+
+    Examples:
+    - `financehub runs list --state dead-lettered --since 1d`
+    - `financehub runs list --schedule fetch-news --limit 5`
+    - `financehub runs list --task fetch_news_task --json | jq '.[].error'`
+    """
+    if state is not None:
+        require_known("state", state, LISTED_STATES)
+    session = Session()
+    now = session.clock.now()
+    wanted = RunFilter(
+        task,
+        RunState(state) if state else None,
+        named_schedule(session.broker_client, schedule) if schedule else schedule,
+        since=parse_time("--since", since, now) if since else None,
+        queue=queue,
+    )
+    page = session.monitor.find_runs(wanted, limit=limit)
+    if not page.runs:
+        require_names(session.broker_client, session.monitor, task=task, queue=queue, schedule=schedule)
+    notes = [] if page.runs else ["no run matches"]
+    if page.searched:
+        notes.append(f"the newest {page.searched:,} runs were searched; --task and --since narrow the search")
+    elif page.last is not None:
+        notes.append(f"these are the newest {limit:,} runs; --limit shows more")
+    table = runs_of_all_tasks_table(page.runs, now)
+    print_result(CommandResult([run_view(run) for run in page.runs], table, notes), as_json=as_json)
 
 
 @app.command()
@@ -31,9 +110,15 @@ def show(id: Id, as_json: AsJson = False) -> None:
     JSON: the run {message_id, task, queue, state, schedule, schedule_uid, due_at, enqueued_at, started_at, finished_at,
     duration, attempts, worker, error, summary, correlation_id, arguments, timeline, dead_letter}. arguments is null if
     they are not known.
+
+    Examples:
+    - `financehub runs show 2f4f7a4e`
+    - `financehub runs show 2f4f7a4e --json | jq '.timeline'`
     """
     session = Session()
-    run = find_run(session.monitor, id)
+    run = session.monitor.find_run(id)
+    from financehub_shared.broker.dead_letter_queue import DeadLetterQueue
+
     letters = DeadLetterQueue(session.broker_client)
     letter = letters.show(run.redis_id) if run.state is RunState.DEAD_LETTERED else None
     record = run_detail_view(run, letter)
@@ -50,15 +135,22 @@ def again(id: Id, no_wait: NoWait = False, timeout: Timeout = 900, as_json: AsJs
     JSON: the new run, with the keys of `financehub run`. With --no-wait, state is queued.
 
     Examples:
-    - `financehub runs again 2f4f7a4e-3c1b-4a3e-9a53-0f5dd8f0a1c7`
+    - `financehub runs again 2f4f7a4e`
     """
+    from financehub_shared.operations.runs import run_again
+    from financehub_shared.worker.build import build_broker
+
     session = Session()
+    run = session.monitor.find_run(id)
     broker = build_broker(session.settings, client=session.broker_client)
-    message = run_again(broker, session.monitor, session.store, id, processes=live_processes(session))
+    processes = live_processes(session)
+    message = run_again(broker, session.monitor, session.store, run.message_id, processes=processes)
     follow_message(session, message, no_wait=no_wait, timeout=timeout, as_json=as_json)
 
 
 def _detailed(record: RunDetailView, run: RunRecord) -> list[Table]:
+    from financehub_shared.operations.runs import why_not_again
+
     fields = [(name, value) for name, value in record.items() if name not in {"arguments", "timeline", "dead_letter"}]
     arguments = record["arguments"]
     # arguments that were not stored look like none, and the problem says that they are missing

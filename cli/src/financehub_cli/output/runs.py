@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 
 from financehub_cli.output.table import Table, build_table
-from financehub_shared.core.durations import format_duration
+from financehub_shared.core.durations import format_age, format_duration
 from financehub_shared.monitor import RunRecord
 from financehub_shared.views.formats import iso_time
+
+#: Number of characters of an id that a listing shows at least. `runs show` accepts the beginning of an id.
+_SHORTEST_ID = 8
 
 
 def runs_table(runs: Sequence[RunRecord]) -> Table:
@@ -24,3 +27,37 @@ def runs_table(runs: Sequence[RunRecord]) -> Table:
     ]
     columns = ("run", "!state", "+started", ">took", "->attempts", "-schedule", "+~error")
     return build_table(*columns, rows=rows, title="newest runs")
+
+
+def runs_of_all_tasks_table(runs: Sequence[RunRecord], now: float) -> Table:
+    """Return a table of runs of several tasks, in which ids are as short as `runs show` accepts them.
+
+    Args:
+        runs: The runs.
+        now: The current time in Unix seconds.
+    """
+    ids = short_ids([run.message_id for run in runs])
+    rows = [
+        [
+            id,
+            run.task,
+            run.state.value,
+            format_age(run.finished_at or run.started_at, now),
+            format_duration(run.duration),
+            run.attempts,
+            run.queue,
+            run.schedule,
+            run.error,
+        ]
+        for id, run in zip(ids, runs, strict=True)
+    ]
+    columns = ("run", "!task", "!state", "+>ago", ">took", "->attempts", "-queue", "schedule", "+~error")
+    return build_table(*columns, rows=rows)
+
+
+def short_ids(ids: Sequence[str]) -> list[str]:
+    """Return the beginnings of ids, as long as they need to be to differ. Ids that are no UUIDs stay whole."""
+    length = _SHORTEST_ID
+    while len({id[:length] for id in ids}) < len(set(ids)):
+        length += 4
+    return [id[:length] if len(id) == 36 and id.isascii() and id.count("-") == 4 else id for id in ids]

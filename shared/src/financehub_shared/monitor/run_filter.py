@@ -34,6 +34,7 @@ class RunFilter:
             a user started.
         correlation_id: The correlation id.
         since: Earliest time of a run (`RunPosition.at`) in Unix seconds.
+        queue: Name of the queue of the message.
     """
 
     task: str | None = None
@@ -41,6 +42,7 @@ class RunFilter:
     schedule: str | None = None
     correlation_id: str | None = None
     since: float | None = None
+    queue: str | None = None
 
     @property
     def fields(self) -> Mapping[RunField, str]:
@@ -49,5 +51,6 @@ class RunFilter:
             RunField.STATE: self.state,
             RunField.SCHEDULE: self.schedule,
             RunField.CORRELATION_ID: self.correlation_id,
+            RunField.QUEUE: self.queue,
         }
         return {field: value for field, value in values.items() if value is not None}

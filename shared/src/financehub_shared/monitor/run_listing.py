@@ -45,7 +45,7 @@ def find_runs(
     two pages moves to the front of the list, and is therefore on neither of them or on both.
 
     A page without a filter, or with a filter by task or time, costs the same however many runs there are. The other
-    filters compare up to three fields of one run after another until the page is full, or until about `MOST_SEARCHED`
+    filters compare up to four fields of one run after another until the page is full, or until about `MOST_SEARCHED`
     runs have been searched.
 
     Args:

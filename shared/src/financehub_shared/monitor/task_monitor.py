@@ -17,6 +17,7 @@ from financehub_shared.monitor.run_filter import RunFilter, RunPosition
 from financehub_shared.monitor.run_listing import ALL_RUNS, RunPage, find_runs
 from financehub_shared.monitor.run_reader import read_runs
 from financehub_shared.monitor.run_records import RunRecord, TaskStats
+from financehub_shared.monitor.run_search import find_run
 from financehub_shared.monitor.run_state import RunState
 from financehub_shared.redis import keys
 from financehub_shared.redis.client import connect
@@ -70,6 +71,10 @@ class TaskMonitor:
     def get_run(self, message_id: str) -> RunRecord | None:
         """Return a run by its message id, or None if it is unknown or its record has expired."""
         return next(iter(read_runs(self._client, [message_id])), None)
+
+    def find_run(self, beginning: str) -> RunRecord:
+        """Return the only run whose id begins with a text. See `run_search.find_run`."""
+        return find_run(self._client, beginning)
 
     def get_recent_runs(self, task: str, limit: int = 20) -> list[RunRecord]:
         """Return runs of `task`: first those in progress, then those that ended, each group newest first."""
