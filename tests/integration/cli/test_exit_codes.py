@@ -48,6 +48,8 @@ COMMANDS = [
     ["breakers", "reset", "binance"],
     ["assets", "import", "deploy/local/assets.yaml"],
 ]
+#: Commands that need no Redis.
+WITHOUT_REDIS = [["schedules", "validate", "deploy/local/schedules"]]
 
 
 def _command_names(app: typer.Typer) -> set[tuple[str, ...]]:
@@ -63,7 +65,8 @@ def _command_names(app: typer.Typer) -> set[tuple[str, ...]]:
 def test_commands_of_these_tests_are_all_commands() -> None:
     """The list above contains every command of the application, so that the tests below omit none."""
     names = _command_names(app)
-    assert {next(name for name in names if tuple(command[: len(name)]) == name) for command in COMMANDS} == names
+    listed = [*COMMANDS, *WITHOUT_REDIS]
+    assert {next(name for name in names if tuple(command[: len(name)]) == name) for command in listed} == names
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -79,6 +82,17 @@ def test_command_with_unavailable_redis_exits_with_3(invoke: Any, monkeypatch: p
     assert "REDIS_URL" in result.stderr
     assert result.stderr.count("\n") == 1
     assert "hunter2" not in result.stderr
+
+
+@pytest.mark.parametrize("command", WITHOUT_REDIS, ids=" ".join)
+def test_command_that_needs_no_redis_succeeds_without_one(
+    invoke: Any, monkeypatch: pytest.MonkeyPatch, command: list[str]
+):
+    """It does not even read the settings."""
+    monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{free_port()}/0")
+    monkeypatch.setenv("REDIS_PORT", "abc")
+    result = invoke(*command)
+    assert (result.exit_code, result.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(

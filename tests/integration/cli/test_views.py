@@ -22,6 +22,7 @@ from financehub_shared.views.quarantine import QuarantineView
 from financehub_shared.views.quotes import QuoteView
 from financehub_shared.views.run_details import RunDetailView
 from financehub_shared.views.runs import RunView
+from financehub_shared.views.schedule_documents import ScheduleDocumentView
 from financehub_shared.views.schedules import BackfillView, ScheduleDetailView, ScheduleView
 from financehub_shared.views.stats import TaskStatsView, TaskStatsWithRunsView
 from financehub_shared.views.status import StatusView
@@ -41,6 +42,7 @@ COMMANDS: Sequence[tuple[tuple[str, ...], int, Any]] = [
     (("dead-letters", "show", "letter-q"), 0, DeadLetterView),
     (("schedules", "list"), 0, list[ScheduleView]),
     (("schedules", "show", "demo"), 0, ScheduleDetailView),
+    (("schedules", "validate", "deploy/local/schedules"), 0, list[ScheduleDocumentView]),
     (("runs", "list"), 0, list[RunView]),
     (("runs", "show", "task-ended"), 0, RunDetailView),
     (("stats",), 0, list[TaskStatsView]),

@@ -57,6 +57,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("breakers", "reset", "binance"),
     ("schedules", "list"),
     ("schedules", "show", "health-check-task"),
+    ("schedules", "validate", "deploy/local/schedules"),
     ("schedules", "trigger", "health-check-task"),
     ("schedules", "backfill", "health-check-task", "--from", "2026-01-05T00:00:00Z", "--to", "2026-01-05T00:00:04Z"),
     ("schedules", "pause", "health-check-task", "--reason", "maintenance"),

@@ -1,5 +1,6 @@
 """`financehub schedules`: lists, pauses and resumes schedules, and runs one now or for a past time range."""
 
+import time
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from financehub_cli.output.formats import readable_time
 from financehub_cli.output.result import CommandResult, print_result
 from financehub_cli.output.runs import runs_table
 from financehub_cli.output.table import build_details, build_table
+from financehub_cli.schedule_files import validate_files
 from financehub_cli.session import Session
 from financehub_cli.user import current_user
 from financehub_shared.core.durations import format_age, format_duration
@@ -36,6 +38,7 @@ from financehub_shared.schedules import (
 from financehub_shared.schedules.backfill_plan import plan_backfill
 from financehub_shared.schedules.requests import check_range
 from financehub_shared.views.backfill_plans import backfill_plan_view
+from financehub_shared.views.schedule_documents import ScheduleDocumentView
 from financehub_shared.views.schedules import ScheduleView, backfill_view, schedule_detail_view, schedule_view
 
 app = new_group("List schedules and their last and next runs, run one now, run past due times, or pause them.")
@@ -72,6 +75,13 @@ End = Annotated[
 ]
 
 
+Files = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILE",
+        help="Files with documents, folders with files *.yaml and *.yml, or - for the standard input.",
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show which due times would run, and request nothing.")]
 
 
@@ -93,6 +103,25 @@ def list_(as_json: AsJson = False) -> None:
     if not schedules:
         notes.append("no schedule is registered; a scheduler registers them when it starts")
     print_result(_listing(schedules, now, notes), as_json=as_json)
+
+
+@app.command()
+@listing(ScheduleDocumentView)
+def validate(files: Files, as_json: AsJson = False) -> None:
+    """Check files of schedules as a scheduler reads them, and say when each one will run.
+
+    It needs neither Redis nor a cluster, so it does not check whether the assets in the arguments exist. The exit code
+    is 2 if a document is refused, a file cannot be read, or there is no document.
+
+    JSON: a list of {file, line, name, valid, mistakes, task, schedule, time_zone, next, warnings}, one for each
+    document. mistakes is a list of {line, field, problem}, schedule says in words when it runs, and next holds at most
+    three due times without jitter.
+
+    Examples:
+    - `financehub schedules validate deploy/local/schedules`
+    - `kubectl get st fetch-news -o yaml | financehub schedules validate -`
+    """
+    print_result(validate_files(files, time.time()), as_json=as_json)
 
 
 @app.command()

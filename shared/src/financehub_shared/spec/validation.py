@@ -31,7 +31,7 @@ def validate(data: Any) -> tuple[ScheduledTask | None, list[Problem]]:
     if (problem := _other_resource(data)) is not None:
         return None, [problem]
     draft = Draft(_without_nulls(data))
-    found: dict[Path, str] = {}
+    found: dict[Problem, None] = {}
     for _ in range(_ROUNDS):
         try:
             task = ScheduledTask.model_validate_json(json.dumps(draft.data))
@@ -39,9 +39,9 @@ def validate(data: Any) -> tuple[ScheduledTask | None, list[Problem]]:
             if not _find_more(draft, error, found):
                 break
         else:
-            mistakes = [*found.items(), *annotation_problems(task.metadata.annotations)]
+            mistakes = [*found, *annotation_problems(task.metadata.annotations)]
             return (None if mistakes else task), mistakes
-    return None, list(found.items())
+    return None, list(found)
 
 
 def _other_resource(data: Any) -> Problem | None:
@@ -65,7 +65,7 @@ def _without_nulls(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _find_more(draft: Draft, error: ValidationError, found: dict[Path, str]) -> bool:
+def _find_more(draft: Draft, error: ValidationError, found: dict[Problem, None]) -> bool:
     """Add the mistakes of an error to those found, and replace them in the draft.
 
     Returns:
@@ -86,10 +86,11 @@ def _find_more(draft: Draft, error: ValidationError, found: dict[Path, str]) -> 
             path, text = _argument(path, text)  # noqa: PLW2901 — a more exact place
             origins[path] = draft.origin(path)
         text += near_value(path, details["input"], draft.data["spec"])
-        found.setdefault(origins[path], text)
+        found[origins[path], text] = None
         near = near_names(str(path[-1]), field_names(path[:-1])) if details["type"] == "extra_forbidden" else []
         if not (near and draft.rename(path, near[0])):
-            replaced.append(path)
+            # Without one of its fields, an entry of `exclude` would have mistakes that the user has not made.
+            replaced.append(path[:3] if path[:2] == ("spec", "exclude") else path)
     # From the end, because removing an entry of a list changes the numbers of those after it
     for path in sorted(set(replaced), key=lambda path: [str(part).zfill(6) for part in path], reverse=True):
         if path:

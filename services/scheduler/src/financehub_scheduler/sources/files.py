@@ -12,11 +12,11 @@ import structlog
 
 from financehub_scheduler.api.schedule import Schedule
 from financehub_scheduler.core.changes import Changes
-from financehub_scheduler.sources.entries import explain
 from financehub_scheduler.sources.folder import Folder
 from financehub_scheduler.sources.waiting import ABSENCE_SECONDS, SETTLE_SECONDS, Absences
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import ConfigError
+from financehub_shared.spec.entries import explain
 
 log = structlog.get_logger(__name__)
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from financehub_scheduler.sources.attempts import Attempts
-from financehub_scheduler.sources.entries import Stamp, display_name, explain, list_names, read_text, stamp_of
 from financehub_scheduler.sources.file_content import FileContent, read_content, unreadable
 from financehub_scheduler.sources.waiting import Settling
 from financehub_shared.core.clock import Clock
+from financehub_shared.spec.entries import Stamp, display_name, explain, list_names, read_text, stamp_of
 
 #: Time that a look at one entry of the folder may take. The others wait meanwhile, once.
 ENTRY_SECONDS = 5.0

@@ -20,6 +20,7 @@ _KINDS = (
     (stat.S_ISBLK, "a device", "replace it by a file"),
 )
 _FIXES = {
+    errno.ENOENT: "correct the name",
     errno.EACCES: "allow the scheduler's user to read it, and to search the folders of its path (chmod)",
     errno.EPERM: "allow the scheduler's user to read it (chmod)",
     errno.ELOOP: "its symlinks form a loop; let them point to a file",
@@ -90,6 +91,15 @@ def read_text(path: Path) -> str:
         content = file.read(MAX_BYTES + 1)
     if content is None:
         raise BlockingIOError(errno.EWOULDBLOCK, "it has nothing to read yet")
+    return decode(content)
+
+
+def decode(content: bytes) -> str:
+    """Return the text of a file.
+
+    Raises:
+        EntryError: It is too large, or its encoding is not UTF-8.
+    """
     if len(content) > MAX_BYTES:
         raise EntryError(f"it is larger than {MAX_BYTES:,} bytes; split it")
     try:

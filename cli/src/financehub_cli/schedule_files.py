@@ -1,0 +1,88 @@
+"""Validates files of schedules without Redis and without a cluster."""
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from financehub_cli.exit_codes import ExitCode
+from financehub_cli.output.result import CommandResult
+
+if TYPE_CHECKING:  # imported when they are used, because the other commands of the group do not need them
+    from financehub_shared.spec.inspection import Inspection
+
+#: The argument that means the standard input.
+STDIN = "-"
+
+
+def validate_files(names: Sequence[str], now: float) -> CommandResult:
+    """Validate all documents of some files and folders, as a scheduler with all of them would.
+
+    Args:
+        names: Files and folders. `-` is the standard input.
+        now: Unix seconds.
+    """
+    from financehub_shared.spec.inspection import refuse_duplicates
+    from financehub_shared.views.schedule_documents import schedule_document_view
+
+    found = refuse_duplicates([each for name in names for each in _inspect(name, now)])
+    invalid = [each for each in found if each.mistakes]
+    lines = [line for each in found for line in _describe(each)]
+    notes = [] if found else ["no document was found; name a file with documents, or a folder with files *.yaml"]
+    if found:
+        count = f"{len(found)} document{'' if len(found) == 1 else 's'}"
+        lines.append(f"{len(invalid)} of {count} refused" if invalid else f"{count}, all valid")
+    code = ExitCode.USAGE if invalid or not found else ExitCode.OK
+    return CommandResult([schedule_document_view(each) for each in found], "\n".join(lines), notes, code)
+
+
+def _inspect(name: str, now: float) -> "Iterable[Inspection]":
+    from financehub_shared.spec.documents import Mistake
+    from financehub_shared.spec.entries import decode, explain, list_names, read_text, stamp_of
+    from financehub_shared.spec.inspection import Inspection, inspect_file
+
+    path = Path(name)
+    try:
+        if name == STDIN:
+            return inspect_file(name, decode(sys.stdin.buffer.read()), now)
+        if not path.is_dir():
+            # It may also be a pipe that the shell has opened, as in `validate <(helm template …)`.
+            return inspect_file(_shown(path), decode(path.read_bytes()), now)
+        files = list_names(path)
+    except (OSError, ValueError) as error:
+        problem = explain(error) if isinstance(error, OSError) else f"it cannot be read ({error}); correct the name"
+        return [Inspection(_shown(path), 0, mistakes=(Mistake(0, "", problem),))]
+    found: list[Inspection] = []
+    for file in files:
+        try:
+            # Nothing but a file is read, as in the folder of a scheduler.
+            if stamp_of(file) is not None:
+                found += inspect_file(_shown(file), read_text(file), now)
+        except OSError as error:
+            found.append(Inspection(_shown(file), 0, mistakes=(Mistake(0, "", explain(error)),)))
+    return found
+
+
+def _shown(path: Path) -> str:
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _describe(inspection: "Inspection") -> list[str]:
+    from financehub_shared.core.moments import format_moment
+    from financehub_shared.core.text import printable
+    from financehub_shared.recurrence.rules import parse_zone
+
+    lines = []
+    for mistake in inspection.mistakes:
+        place = f"{inspection.file}:{mistake.line}" if mistake.line else inspection.file
+        lines.append(f"{place}: {mistake}")
+    if not inspection.mistakes:
+        lines.append(f"{inspection.file}:{inspection.line}: {inspection.name} is valid")
+        lines.append(f"  runs {inspection.task} {inspection.words}")
+        zone = parse_zone(inspection.zone)
+        times = ", ".join(format_moment(at, zone) for at in inspection.next_times)
+        if times:
+            lines.append(f"  next: {times} ({inspection.zone})")
+        lines += [f"  warning: {warning}" for warning in inspection.warnings]
+    return [printable(line) for line in lines]

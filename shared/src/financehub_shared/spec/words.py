@@ -1,0 +1,51 @@
+"""Says in words when a schedule runs, from all fields of its spec that decide about it."""
+
+from financehub_shared.recurrence.sessions import CLOSE, OPEN
+from financehub_shared.recurrence.words import line_in_words
+from financehub_shared.spec.exclusion import Exclusion
+from financehub_shared.spec.task_spec import ScheduledTaskSpec
+
+
+def spec_in_words(spec: ScheduledTaskSpec) -> str:
+    """Return when a schedule runs, in one sentence without its end, such as `every 5 minutes, while XNYS is open`.
+
+    Args:
+        spec: The valid spec.
+    """
+    lines = spec.schedules or ([spec.schedule] if spec.schedule else [])
+    if spec.after:
+        when = f"after each success of {spec.after}"
+    else:
+        when = "; ".join(line_in_words(line, spec.day_match) for line in lines)
+    parts = [
+        when,
+        f"in {spec.time_zone}" if any(not line.startswith("@every") for line in lines) or spec.exclude else "",
+        _calendar(spec, lines),
+        *(f"except {_excluded(entry)}" for entry in spec.exclude),
+        f"from {spec.start_time.isoformat()}" if spec.start_time else "",
+        f"until {spec.end_time.isoformat()}" if spec.end_time else "",
+        f"at most {spec.max_runs:,} runs" if spec.max_runs is not None else "",
+        f"each run up to {spec.jitter_seconds} s later, always by the same time" if spec.jitter_seconds else "",
+        "suspended now" if spec.suspend else "",
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def _calendar(spec: ScheduledTaskSpec, lines: list[str]) -> str:
+    if spec.calendar is None:
+        return ""
+    offset = spec.calendar_offset_seconds or 0
+    moved = f" {'plus' if offset > 0 else 'minus'} {abs(offset)} s" if offset else ""
+    if lines and all(line in {OPEN, CLOSE} for line in lines):
+        return f"of {spec.calendar}{moved}"
+    return f"while {spec.calendar} is open" + (f" (its hours{moved})" if moved else "")
+
+
+def _excluded(entry: Exclusion) -> str:
+    parts = [
+        f"on {' and '.join(entry.weekdays)}" if entry.weekdays else "",
+        f"from {entry.from_} to {entry.to}" if entry.from_ else "",
+        f"on {' and '.join(entry.dates)}" if entry.dates else "",
+        f"on holidays of {entry.holidays}" if entry.holidays else "",
+    ]
+    return " ".join(filter(None, parts))
