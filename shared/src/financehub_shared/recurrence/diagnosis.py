@@ -19,6 +19,10 @@ from financehub_shared.recurrence.sessions import SessionEdge
 
 #: Due times of a line from which its hours are read, and the most hours that a sentence names.
 _DUE_TIMES, _NAMED = 500, 4
+#: A line with fewer due times than this in the years of a calendar may be due in another year.
+_FEW = 100
+#: Due times in a year from which on a line on one or two weekdays is a line for these weekdays.
+_WEEKS = 10
 #: Beginning of these due times. Any year with the present rules for clock changes is good.
 _SAMPLE = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 
@@ -33,12 +37,12 @@ def problems(recurrence: Recurrence) -> list[str]:
     for rule in recurrence.rules:
         line = replace(recurrence, rules=(rule,))
         if recurrence.calendar is not None and not _is_ever_due(replace(line, start=None, end=None, exclusions=())):
-            found.append(_never_open(rule, recurrence.calendar, recurrence.zone))
+            found.append(_never_open(line, recurrence.calendar))
         elif not _is_ever_due(line) and _is_ever_due(replace(line, exclusions=()), recurrence):
             hours = "" if isinstance(rule, SessionEdge) else _hours(rule, recurrence.zone)
             found.append(
-                f"{rule.text!r} is never due, because exclude removes all of its due times{hours}; change the line or "
-                "the entries of exclude"
+                f"{rule.text!r} is never due, because exclude removes all of its due times{_years(line)}{hours}; "
+                "change the line or the entries of exclude"
             )
     return found
 
@@ -58,10 +62,25 @@ def _is_ever_due(recurrence: Recurrence, covered: Recurrence | None = None) -> b
     return due is not None and due < end
 
 
-def _never_open(rule: Rule, calendar: Calendar, zone: ZoneInfo) -> str:
+def _years(line: Recurrence) -> str:
+    """Return the years that the calendars of a line cover, if the line has so few due times that others may differ."""
+    first, end = line.coverage()
+    limited = line.calendar is not None or any(exclusion.holidays for exclusion in line.exclusions)
+    if not limited or isinstance(line.rules[0], SessionEdge):
+        return ""
+    if Recurrence(line.rules).count(first, end, _FEW) == _FEW:
+        return ""
+    # The zone of an exchange is less than two days from UTC.
+    years = (datetime.fromtimestamp(edge, UTC).year for edge in (first + 2 * DAY_SECONDS, end - 2 * DAY_SECONDS))
+    return " from {} to {}".format(*years)
+
+
+def _never_open(line: Recurrence, calendar: Calendar) -> str:
+    (rule,), zone = line.rules, line.zone
     elsewhere = "" if zone.key == calendar.zone.key else f", set timeZone: {calendar.zone.key}"
     return (
-        f"{rule.text!r} is never due, because {calendar.name} is closed at all of its due times{_hours(rule, zone)}; "
+        f"{rule.text!r} is never due, because {calendar.name} is closed at all of its due times{_years(line)}"
+        f"{_hours(rule, zone)}; "
         f"it is open {_sessions(calendar, zone)}: write a time within these hours{elsewhere}, or remove calendar"
     )
 
@@ -74,7 +93,9 @@ def _hours(rule: Rule, zone: ZoneInfo) -> str:
     times = sorted({f"{moment:%H:%M}" for moment in moments})
     if not 1 <= len(times) <= _NAMED:
         return ""
-    on = f"{' and '.join(WEEKDAYS[day] for day in sorted(days))} " if len(days) <= 2 else ""
+    # The weekdays of a line for a day of the year are accidental.
+    named = len(days) <= 2 and len(moments) >= _WEEKS
+    on = f"{' and '.join(WEEKDAYS[day] for day in sorted(days))} " if named else ""
     return f" ({on}{' and '.join(times)} {zone.key})"
 
 
