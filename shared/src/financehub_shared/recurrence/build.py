@@ -74,8 +74,8 @@ def recurrence_of_spec(uid: str, spec: Mapping[str, Any]) -> Recurrence:
             _lines(spec),
             time_zone=str(spec.get("timeZone", "UTC")),
             day_match=str(spec.get("dayMatch", "Any")),
-            exclude=spec.get("exclude") or (),
-            calendar=spec.get("calendar"),
+            exclude=_entries(spec),
+            calendar=None if spec.get("calendar") is None else str(spec["calendar"]),
             calendar_offset_seconds=int(spec.get("calendarOffsetSeconds", 0)),
             start_time=start,
             end_time=end,
@@ -90,6 +90,13 @@ def _lines(spec: Mapping[str, Any]) -> list[str]:
     if spec.get("after"):
         return []
     return [str(text) for text in spec.get("schedules") or [spec["schedule"]]]
+
+
+def _entries(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    entries = spec.get("exclude") or []
+    if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
+        raise ValueError("exclude is not a list of entries")
+    return entries
 
 
 def _time(text: str | None) -> datetime | None:
