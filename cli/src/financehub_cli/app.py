@@ -29,7 +29,9 @@ COMMANDS = (
     _entry("Fleet", "workers", "List the live workers and schedulers with their version and what keeps them busy."),
     _entry("Fleet", "stats", "Show how often the tasks succeeded and failed, and how long they took."),
     _entry("Fleet", "run", "Run a task now and follow the run until it ends."),
-    _entry("Fleet", "runs", "List runs, show one with its arguments and steps, or start a run with the same arguments."),
+    _entry(
+        "Fleet", "runs", "List runs, show one with its arguments and steps, or start a run with the same arguments."
+    ),
     _entry(
         "Fleet",
         "schedules",
@@ -37,6 +39,12 @@ COMMANDS = (
     ),
     _entry("Fleet", "dead-letters", "List, show, requeue and delete messages that failed permanently."),
     _entry("Fleet", "breakers", "List, open, close and reset circuit breakers."),
+    _entry("Fleet", "config", "Show the settings that are in force in this environment, and where each comes from."),
+    _entry(
+        "Fleet",
+        "version",
+        "Show the releases of the command line, of the live processes, and of the Redis servers.",
+    ),
     _entry("Data", "quotes", "Show the latest prices with their age and provider."),
     _entry("Data", "history", "Show the intraday prices of one asset as open, high, low and close of each interval."),
     _entry("Data", "indicators", "Show the newest technical indicators with their age and engine."),

@@ -28,6 +28,7 @@ COMMANDS = [
     ["assets", "add", "X", "--type", "stock"],
     ["assets", "remove", "X"],
     ["run", "fetch_news_task"],
+    ["version"],
     ["runs", "list"],
     ["runs", "show", "x"],
     ["runs", "again", "x"],
@@ -49,7 +50,7 @@ COMMANDS = [
     ["assets", "import", "deploy/local/assets.yaml"],
 ]
 #: Commands that need no Redis.
-WITHOUT_REDIS = [["schedules", "validate", "deploy/local/schedules"]]
+WITHOUT_REDIS = [["schedules", "validate", "deploy/local/schedules"], ["config"]]
 
 
 def _command_names(app: typer.Typer) -> set[tuple[str, ...]]:
@@ -88,9 +89,10 @@ def test_command_with_unavailable_redis_exits_with_3(invoke: Any, monkeypatch: p
 def test_command_that_needs_no_redis_succeeds_without_one(
     invoke: Any, monkeypatch: pytest.MonkeyPatch, command: list[str]
 ):
-    """It does not even read the settings."""
+    """It does not even read the settings, unless it shows them."""
     monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{free_port()}/0")
-    monkeypatch.setenv("REDIS_PORT", "abc")
+    if command != ["config"]:
+        monkeypatch.setenv("REDIS_PORT", "abc")
     result = invoke(*command)
     assert (result.exit_code, result.stderr) == (0, "")
 

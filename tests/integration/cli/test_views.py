@@ -24,8 +24,10 @@ from financehub_shared.views.run_details import RunDetailView
 from financehub_shared.views.runs import RunView
 from financehub_shared.views.schedule_documents import ScheduleDocumentView
 from financehub_shared.views.schedules import BackfillView, ScheduleDetailView, ScheduleView
+from financehub_shared.views.settings import SettingView
 from financehub_shared.views.stats import TaskStatsView, TaskStatsWithRunsView
 from financehub_shared.views.status import StatusView
+from financehub_shared.views.versions import VersionsView
 from support.full_redis import fill
 
 #: Command → its exit code and the type of its JSON.
@@ -43,6 +45,8 @@ COMMANDS: Sequence[tuple[tuple[str, ...], int, Any]] = [
     (("schedules", "list"), 0, list[ScheduleView]),
     (("schedules", "show", "demo"), 0, ScheduleDetailView),
     (("schedules", "validate", "deploy/local/schedules"), 0, list[ScheduleDocumentView]),
+    (("version",), 0, VersionsView),
+    (("config",), 0, list[SettingView]),
     (("runs", "list"), 0, list[RunView]),
     (("runs", "show", "task-ended"), 0, RunDetailView),
     (("stats",), 0, list[TaskStatsView]),

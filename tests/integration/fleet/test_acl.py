@@ -63,6 +63,8 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("schedules", "pause", "health-check-task", "--reason", "maintenance"),
     ("schedules", "resume", "health-check-task"),
     ("run", "health_check_task"),
+    ("version",),
+    ("config",),
     ("runs", "list", "--queue", "low"),
     ("runs", "show", "RUN"),
     ("runs", "again", "RUN"),

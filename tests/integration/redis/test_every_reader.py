@@ -22,6 +22,8 @@ COMMANDS = (
     ["status"],
     ["stats"],
     ["stats", "task"],
+    ["version"],
+    ["workers"],
     ["runs", "list"],
     ["runs", "list", "--queue", "q", "--state", "dead-lettered", "--since", "1d"],
     ["runs", "show", "task-"],

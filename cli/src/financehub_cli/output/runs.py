@@ -56,7 +56,7 @@ def runs_of_all_tasks_table(runs: Sequence[RunRecord], now: float) -> Table:
 
 
 def short_ids(ids: Sequence[str]) -> list[str]:
-    """Return the beginnings of ids, as long as they need to be to differ. Ids that are no UUIDs stay whole."""
+    """Return the beginnings of ids, as long as they need to be to differ. Ids of other forms than UUIDs stay whole."""
     length = _SHORTEST_ID
     while len({id[:length] for id in ids}) < len(set(ids)):
         length += 4

@@ -26,7 +26,9 @@ class ProcessVersionView(TypedDict):
 class RedisVersionView(TypedDict):
     """The version of one Redis server."""
 
-    server: Annotated[str, Field(description="What it is: `queues`, `data`, or `queues and data` if it is both.")]
+    server: Annotated[
+        str, Field(description="What it holds: `queues` or `data`. One server that holds both is `queues`.")
+    ]
     name: Annotated[str, Field(description="The name of the program: `redis` or `valkey`.")]
     version: Annotated[str, Field(description="The version, or `unknown`.", examples=["7.2.4"])]
 

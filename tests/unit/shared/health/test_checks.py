@@ -109,7 +109,7 @@ CASES: dict[str, tuple[FleetSnapshot, HealthStatus, str]] = {
         HealthStatus.DEGRADED,
         "queue:reports: every worker of queue 'reports' is shutting down, in which 7 messages wait",
     ),
-    "a web process is no worker": (
+    "a web process does not count as a worker": (
         replace(HEALTHY, processes=[*HEALTHY.processes, replace(live("web")[0], queues=(), threads=0, busy=0)]),
         HealthStatus.OK,
         "",

@@ -83,7 +83,7 @@ def test_missing_worker_names_who_is_missing_and_what_to_do(
 
 
 def test_missing_scheduler_only_counts_live_schedulers() -> None:
-    """Workers are no schedulers."""
+    """A worker does not count as a scheduler."""
     assert missing_scheduler([HIGH, SCHEDULER]) is None
     assert missing_scheduler([HIGH]) == Absence("no scheduler is alive", "start one")
 
