@@ -101,11 +101,13 @@ def _budget(url: str) -> Budget:
 async def _schedule(client: "redis.Redis", url: str, now: float) -> None:
     scheduler = build(url, ManualClock(now), client)
     await scheduler.load(
-        schedule(concurrencyPolicy="Allow"), schedule("other", OTHER_UID, concurrencyPolicy="BufferOne")
+        schedule(concurrencyPolicy="Allow"), schedule("other", OTHER_UID, concurrencyPolicy="BufferAll")
     )
     await scheduler.pass_time(120)
     await scheduler.publisher.step()
     await scheduler.connection.aclose()
+    client.hset(keys.SCHEDULES_BUFFERED, OTHER_UID, int(now * 1000))
+    client.rpush(keys.schedule_buffered(OTHER_UID), int(now * 1000) + 60_000)
     request_trigger(client, "default/demo")
     request_backfill(client, "default/other", now - 7_200, now - 3_600)
     pause_schedules(client, ["default/demo"], "the provider changes its API", "alice")

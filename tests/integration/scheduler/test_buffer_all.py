@@ -265,3 +265,25 @@ async def test_list_of_another_type_is_set_aside(scheduler: Scheduler) -> None:
     scheduler.client.set(keys.schedule_buffered(UID), "x")
     await scheduler.pass_time(60)
     assert buffered(scheduler.client) == [120, 240]
+
+
+@pytest.mark.parametrize("policy", ["BufferAll", "BufferOne"])
+@pytest.mark.parametrize("value", ["", "abc", "nan", "inf", "-inf", "9e99", "9" * 400, b"\xff", "1.5", "0x10", " 7 "])
+async def test_damaged_due_times_do_not_stop_the_runs_behind_them(
+    scheduler: Scheduler, policy: str, value: str | bytes
+) -> None:
+    """Entries that another program has damaged are given up at the next due run, and all others run in order."""
+    await fill(scheduler, 2 if policy == "BufferAll" else 1, concurrencyPolicy=policy)
+    scheduler.client.hset(keys.SCHEDULES_BUFFERED, UID, value)
+    if policy == "BufferAll":
+        scheduler.client.lpush(keys.schedule_buffered(UID), value, value)
+    await scheduler.on_demand.step()
+    await scheduler.pass_time(60)
+    behind = [180, 240] if policy == "BufferAll" else [180]
+    assert buffered(scheduler.client) == behind
+    ended = []
+    for _ in behind:
+        end_active(scheduler)
+        await scheduler.on_demand.step()
+        ended += scheduler.due()
+    assert ended == behind

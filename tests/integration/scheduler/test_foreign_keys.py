@@ -57,6 +57,7 @@ KEYS = {
     keys.schedule(UID): "hash",
     keys.schedule_recent(UID): "list",
     keys.schedule_backlog(UID): "list",
+    keys.schedule_buffered(UID): "list",
     keys.schedule_backfills(UID): "list",
     queue_keys.HEARTBEATS: "zset",
     queue_keys.ready("q"): "list",

@@ -25,6 +25,16 @@ local function pop_buffered_run(uid)
   end
 end
 
+-- Takes out entries at the front that another program has damaged, so that they do not stop those behind them.
+-- OnDemandRuns has logged them.
+local function drop_damaged_runs(uid)
+  local due = redis.call('hget', keys.buffered, uid)
+  while due and due ~= integer(number(due)) do
+    pop_buffered_run(uid)
+    due = redis.call('hget', keys.buffered, uid)
+  end
+end
+
 local function drop_buffered_runs(uid)
   redis.call('hdel', keys.buffered, uid)
   redis.call('del', buffered_key(uid))

@@ -12,6 +12,7 @@ end
 -- Returns the outcome of a due run that must wait for others, otherwise nil. Runs that wait already come first. Only an
 -- empty buffer leaves a full queue (`backlog`) to the caller under BufferAll, because a run that waits needs no room yet.
 local function buffer(schedule, run, admission)
+  drop_damaged_runs(run.uid)
   local waiting, all = buffered_runs(run.uid), run.policy == 'BufferAll'
   if admission ~= 'overlap' and (waiting == 0 or (admission == 'backlog' and not all)) then return nil end
   if waiting >= (all and backlog_limit(run) or 1) then return skip(schedule, all and 'backlog' or 'overlap') end
