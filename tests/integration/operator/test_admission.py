@@ -10,12 +10,11 @@ import yaml
 from support.invalid_specs import INVALID
 from support.schedules import resource
 from support.spec_case import CRYPTO, NEWS, OTHER
+from support.suspicious_specs import NORMAL, SUSPICIOUS
 from test_cluster.control_plane.cluster import Cluster
 
 ROOT = Path(__file__).parents[3]
-SLOW = {"task": "fetch_crypto_prices_task", "startingDeadlineSeconds": 60, "concurrencyPolicy": "Allow"}
-#: Parts of the warnings about overlapping runs and about hours in which clocks change.
-OVERLAP = "slow runs pile up"
+#: Part of the warning about hours in which clocks change.
 CLOCK_CHANGE = "clocks skip or repeat a part of these hours"
 
 
@@ -33,20 +32,15 @@ def warnings_of_spec(cluster: Cluster, spec: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
+        *SUSPICIOUS,
         (OTHER, "spec.task: my_task is not in the catalog"),
-        (SLOW | {"schedule": "@every 30s"}, OVERLAP),
-        (SLOW | {"schedule": "@every 1m29s"}, OVERLAP),
-        (SLOW | {"schedule": "* * * * *"}, OVERLAP),
-        (SLOW | {"schedule": "*/2 * * * *", "timeLimitSeconds": 121}, OVERLAP),
-        (SLOW | {"schedules": ["@daily", "@every 1m"]}, OVERLAP),
-        ({"task": "fetch_stock_prices_task", "schedule": "@hourly"}, "spec.startingDeadlineSeconds: is not set"),
-        ({"task": "fetch_crypto_prices_task", "schedule": "@hourly"}, "spec.startingDeadlineSeconds: is not set"),
         (NEWS | {"schedule": "30 2 * * *", "timeZone": "Europe/Berlin"}, CLOCK_CHANGE),
         (NEWS | {"schedule": "30 1 * * *", "timeZone": "America/New_York"}, CLOCK_CHANGE),
         (NEWS | {"schedule": "15 0-3 * * 1", "timeZone": "Europe/London"}, CLOCK_CHANGE),
         (NEWS | {"schedule": "15 7,01 * * 1", "timeZone": "Europe/London"}, CLOCK_CHANGE),
         (NEWS | {"schedule": "5 0 * * *", "timeZone": "America/Santiago"}, CLOCK_CHANGE),
-        (NEWS | {"catchUp": "All"}, "spec.catchUp: All under concurrencyPolicy Forbid"),
+        (NEWS | {"schedule": "30 22-2 * * *", "timeZone": "Europe/Berlin"}, CLOCK_CHANGE),
+        (CRYPTO | {"schedule": "0 30 2 * * *", "timeZone": "Europe/Berlin"}, CLOCK_CHANGE),
     ],
 )
 def test_apply_with_suspicious_spec_warns_once(crd_installed: Cluster, spec: dict[str, Any], words: str) -> None:
@@ -58,18 +52,14 @@ def test_apply_with_suspicious_spec_warns_once(crd_installed: Cluster, spec: dic
 @pytest.mark.parametrize(
     "spec",
     [
-        SLOW | {"schedule": "@every 90s"},
-        SLOW | {"schedule": "@every 2d"},
-        SLOW | {"schedule": "*/2 * * * *"},
-        SLOW | {"schedule": "@hourly"},
-        CRYPTO | {"schedule": "@every 30s"},
+        *(spec for spec in NORMAL if spec["task"] != OTHER["task"]),
         NEWS | {"schedule": "30 2 * * *"},
         NEWS | {"schedule": "30 2 * * *", "timeZone": "Asia/Tokyo"},
         NEWS | {"schedule": "30 3 * * *", "timeZone": "Europe/Berlin"},
         NEWS | {"schedule": "30 4-23 * * *", "timeZone": "America/New_York"},
+        NEWS | {"schedule": "30 22-0 * * *", "timeZone": "Europe/Berlin"},
         NEWS | {"schedule": "*/30 2 * * *", "timeZone": "Europe/Berlin"},
         NEWS | {"schedule": "@daily", "timeZone": "Europe/Berlin"},
-        NEWS | {"catchUp": "All", "concurrencyPolicy": "Allow"},
     ],
 )
 def test_apply_with_normal_spec_does_not_warn(crd_installed: Cluster, spec: dict[str, Any]) -> None:

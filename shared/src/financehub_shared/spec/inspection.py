@@ -86,7 +86,8 @@ def _valid(file: str, line: int, task: ScheduledTask, now: float) -> Inspection:
     spec = task.spec
     name = f"{task.metadata.namespace}/{task.metadata.name}"
     # The jitter depends on the uid, and due times have no jitter.
-    recurrence = recurrence_of_spec(name, json.loads(spec.model_dump_json(by_alias=True, exclude_defaults=True)))
+    written = json.loads(spec.model_dump_json(by_alias=True, exclude_defaults=True))
+    recurrence = recurrence_of_spec(name, written)
     return Inspection(
         file,
         line,
@@ -95,7 +96,7 @@ def _valid(file: str, line: int, task: ScheduledTask, now: float) -> Inspection:
         words=spec_in_words(spec),
         zone=spec.time_zone,
         next_times=() if spec.suspend else _next_times(recurrence, now),
-        warnings=tuple(find_warnings(spec.concurrency_policy, spec.catch_up, recurrence, now)),
+        warnings=tuple(find_warnings(written, recurrence, now)),
     )
 
 

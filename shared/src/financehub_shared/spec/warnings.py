@@ -1,30 +1,36 @@
-"""Finds legal but suspicious specs."""
+"""Finds legal but suspicious specs. The API server finds most of them too, with the same texts, at `kubectl apply`."""
 
+import re
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
-from financehub_shared.core.durations import DAY_SECONDS
+from financehub_shared.core.catalog import CATALOG
+from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS
 from financehub_shared.recurrence.calendar import WARN_DAYS
 from financehub_shared.recurrence.diagnosis import problems
+from financehub_shared.recurrence.interval import Interval
 from financehub_shared.recurrence.recurrence import Recurrence
-from financehub_shared.spec.fields import CatchUp, ConcurrencyPolicy
+from financehub_shared.recurrence.rules import Rule
+from financehub_shared.spec import warning_texts as texts
+from financehub_shared.spec.cel.spec import SLOW_QUEUES
+from financehub_shared.spec.fields import CatchUp, ConcurrencyPolicy, DayMatch
+
+#: Expressions that state the seconds or the minutes between two runs directly.
+_SECONDS = re.compile(r"\*(?:/0*([1-9][0-9]*))?(?:\s+\*){5}")
+_MINUTES = re.compile(r"\*(?:/0*([1-9][0-9]*))?(?:\s+\*){4}")
+_IN_ORDER = (ConcurrencyPolicy.ALLOW, ConcurrencyPolicy.BUFFER_ALL)
 
 
-def find_warnings(policy: ConcurrencyPolicy, catch_up: CatchUp, recurrence: Recurrence, now: float) -> list[str]:
+def find_warnings(spec: Mapping[str, Any], recurrence: Recurrence, now: float) -> list[str]:
     """Return one sentence for each suspicious combination in a spec.
 
     Args:
-        policy: `spec.concurrencyPolicy`.
-        catch_up: `spec.catchUp`.
-        recurrence: The recurrence of the schedule.
+        spec: The valid spec, with the names of YAML. Default values may be absent.
+        recurrence: Its recurrence.
         now: Unix seconds.
     """
-    found = []
-    in_order = {ConcurrencyPolicy.ALLOW, ConcurrencyPolicy.BUFFER_ALL}
-    if catch_up is CatchUp.ALL and policy not in in_order:
-        found.append(
-            f"catchUp All under concurrencyPolicy {policy}: most of the runs that catch up overlap and are skipped or "
-            "replaced; set concurrencyPolicy Allow or BufferAll to run all of them"
-        )
+    found = [*_policies(spec, recurrence), *_lines(spec, recurrence)]
     calendar = recurrence.calendar
     if calendar is not None and calendar.end - now < WARN_DAYS * DAY_SECONDS:
         end = datetime.fromtimestamp(calendar.end, UTC).date()
@@ -35,3 +41,43 @@ def find_warnings(policy: ConcurrencyPolicy, catch_up: CatchUp, recurrence: Recu
     if calendar is not None or recurrence.exclusions:
         found.extend(problems(recurrence))
     return found
+
+
+def _policies(spec: Mapping[str, Any], recurrence: Recurrence) -> Iterator[str]:
+    task = CATALOG.get(spec["task"])
+    policy = spec.get("concurrencyPolicy", ConcurrencyPolicy.FORBID)
+    limit = spec.get("timeLimitSeconds") or (task.time_limit_seconds if task else 0)
+    if policy == ConcurrencyPolicy.ALLOW and any(period_of(rule) < limit for rule in recurrence.rules):
+        yield texts.OVERLAP.format(limit=limit)
+    # A task fetches prices if it covers a single asset type.
+    if task and task.asset_type is not None and "startingDeadlineSeconds" not in spec:
+        yield texts.NO_DEADLINE
+    if spec.get("catchUp") == CatchUp.ALL and policy not in _IN_ORDER:
+        yield texts.CATCH_UP.format(policy=policy)
+
+
+def _lines(spec: Mapping[str, Any], recurrence: Recurrence) -> Iterator[str]:
+    task = CATALOG.get(spec["task"])
+    queue = spec.get("queue") or (str(task.queue) if task else "")
+    for rule in recurrence.rules:
+        if spec.get("dayMatch", DayMatch.ANY) == DayMatch.ANY and _has_both_days(rule.text):
+            yield texts.EITHER_DAY.format(line=repr(rule.text))
+        if queue in SLOW_QUEUES and period_of(rule) < MINUTE_SECONDS:
+            yield texts.SECONDS.format(line=repr(rule.text), queue=queue)
+
+
+def _has_both_days(text: str) -> bool:
+    """Whether day of month and weekday of a line are both restricted, which means that neither begins with `*`."""
+    words = text.split()
+    return not text.startswith("@") and not words[-3].startswith("*") and not words[-1].startswith("*")
+
+
+def period_of(rule: Rule) -> float:
+    """Return the seconds between two runs if the line states them directly, otherwise a day."""
+    if isinstance(rule, Interval):
+        return rule.seconds
+    if match := _SECONDS.fullmatch(rule.text):
+        return int(match[1] or 1)
+    if match := _MINUTES.fullmatch(rule.text):
+        return int(match[1] or 1) * MINUTE_SECONDS
+    return HOUR_SECONDS if rule.text == "@hourly" else DAY_SECONDS

@@ -1,5 +1,7 @@
 """Finds legal but suspicious specs of schedules."""
 
+import json
+
 from financehub_scheduler.api.schedule import Schedule
 from financehub_shared.spec.warnings import find_warnings
 
@@ -11,4 +13,4 @@ def spec_warnings(schedule: Schedule, now: float) -> list[str]:
         schedule: The schedule.
         now: Unix seconds.
     """
-    return find_warnings(schedule.policy, schedule.catch_up, schedule.recurrence, now)
+    return find_warnings(json.loads(schedule.spec_json), schedule.recurrence, now)

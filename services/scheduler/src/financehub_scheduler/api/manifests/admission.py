@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from financehub_scheduler.api.manifests import dst
+from financehub_scheduler.api.manifests import admission_warnings
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.spec.scheduled_task import BACKFILL, GROUP, MAX_TRIGGER, PLURAL, RANGE, TRIGGER, VERSION
 
@@ -25,7 +25,7 @@ def manifests() -> list[dict[str, Any]]:
     """Return both policies with their bindings."""
     return [
         *_policy("deny", "Deny", _CHANGED, _deny_variables(), _deny()),
-        *_policy("warn", "Warn", _NEW_SPEC, _warn_variables(), _warn()),
+        *_policy("warn", "Warn", _NEW_SPEC, admission_warnings.variables(), admission_warnings.validations()),
     ]
 
 
@@ -68,7 +68,6 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\") + "'"
 
 
-# refused specs --------------------------------------------------------------------------------------
 def _deny_variables() -> dict[str, str]:
     known = " : ".join(
         f"object.spec.task == '{name}' ? {_list(task.arguments.model_fields)}" for name, task in CATALOG.items()
@@ -155,65 +154,3 @@ def _typed(value: str, schema: dict[str, Any]) -> tuple[str, str]:
             kind = "symbols such as BTC-USD" if "pattern" in items else "names"
             return rule, f"a list of {low} to {high} {kind}"
     raise NotImplementedError(f"there is no CEL rule for {schema}; add one here")
-
-
-# warnings -----------------------------------------------------------------------------------------
-def _warn_variables() -> dict[str, str]:
-    limits = " : ".join(f"object.spec.task == '{name}' ? {task.time_limit_seconds}" for name, task in CATALOG.items())
-    hours = " : ".join(
-        f"variables.zone in {_list(zones)} ? {_list(hours)}" for hours, zones in dst.changing_hours().items()
-    )
-    every = r"'^\\s*@every\\s+[0-9hms]+\\s*$'"
-    minutes = r"'^\\s*\\*/[0-9]+(\\s+\\*){4}\\s*$'"
-    return {
-        "lines": "object.spec.?schedules.orValue([object.spec.?schedule.orValue('')])",
-        "zone": "object.spec.?timeZone.orValue('UTC')",
-        "policy": "object.spec.?concurrencyPolicy.orValue('Forbid')",
-        "limit": f"object.spec.?timeLimitSeconds.orValue({limits} : 0)",
-        # Seconds between two runs if the expression states them directly, otherwise a day.
-        "periods": f"variables.lines.map(s, s.matches({every}) "
-        "? int(duration(s.replace('@every', '').trim()).getSeconds())"
-        f" : s.matches({minutes}) ? 60 * int(s.trim().split('/')[1].split(' ')[0])"
-        r" : s.matches('^\\s*\\*(\\s+\\*){4}\\s*$') ? 60 : s.trim() == '@hourly' ? 3600 : 86400)",
-        "changing": f"{hours} : []",
-        # Hour fields of the expressions with a fixed minute and hour. A clock change affects only these.
-        "hours": r"variables.lines.filter(s, s.matches('^\\s*[^@*\\s]\\S*\\s+[^*\\s]\\S*(\\s+\\S+){3}\\s*$'))"
-        r".map(s, s.trim().replace('\t', ' ').split(' ').filter(f, f != '')[1])",
-    }
-
-
-def _warn() -> list[dict[str, str]]:
-    # A task fetches prices if it covers a single asset type.
-    prices = [name for name, task in CATALOG.items() if task.asset_type is not None]
-    single, span = "'^[0-9]+$'", "'^[0-9]+-[0-9]+$'"
-    meets = (
-        f"t.matches({single}) ? int(t) in variables.changing : t.matches({span}) && "
-        "variables.changing.exists(h, int(t.split('-')[0]) <= h && h <= int(t.split('-')[1]))"
-    )
-    return [
-        {
-            "expression": f"object.spec.task in {_list(CATALOG)}",
-            "messageExpression": "'spec.task: ' + object.spec.task + ' is not in the catalog; runs fail unless a "
-            "worker of its queue has it'",
-        },
-        {
-            "expression": "variables.policy != 'Allow' || variables.periods.all(p, p >= variables.limit)",
-            "messageExpression": "'spec.concurrencyPolicy: Allow, and a run may take ' + string(variables.limit) + "
-            "' s, longer than the time to the next run; slow runs pile up. Forbid skips them instead'",
-        },
-        {
-            "expression": f"!(object.spec.task in {_list(prices)}) || has(object.spec.startingDeadlineSeconds)",
-            "message": "spec.startingDeadlineSeconds: is not set; after an outage, late runs fetch prices that the "
-            "next run fetches anyway",
-        },
-        {
-            "expression": f"!variables.hours.exists(f, f.split(',').exists(t, {meets}))",
-            "messageExpression": "'spec.schedule: in ' + variables.zone + ' clocks skip or repeat a part of these "
-            "hours; a skipped time runs at the end of the gap, and a repeated time runs once'",
-        },
-        {
-            "expression": "object.spec.?catchUp.orValue('Latest') != 'All' || variables.policy == 'Allow'",
-            "messageExpression": "'spec.catchUp: All under concurrencyPolicy ' + variables.policy + ': most of the "
-            "runs that catch up overlap and are skipped or replaced; set concurrencyPolicy Allow to run all of them'",
-        },
-    ]
