@@ -47,13 +47,12 @@ local function pending_of(stored, changed_at)
   return at == changed_at and due_times or ''
 end
 
--- The due times that a change keeps, as text. A change that suspends the schedule keeps none, and neither does a pause.
-local function kept_due_times(entry, is_paused, changed_at)
+-- The due times that a change keeps, as text. If it suspends the schedule, or if the schedule is paused, they never run:
+-- the change that ends this does not keep them.
+local function kept_due_times(entry, changed_at)
   local kept = {}
-  if entry.suspended == 0 and not is_paused then
-    for _, due in ipairs(entry.pending or {}) do
-      if due <= changed_at * 1000 then kept[#kept + 1] = integer(due) end
-    end
+  for _, due in ipairs(entry.pending or {}) do
+    if due <= changed_at * 1000 then kept[#kept + 1] = integer(due) end
   end
   return table.concat(kept, ' ')
 end
@@ -113,7 +112,7 @@ local function register(index, entry)
     -- The failures in a row belong to the old spec. Buffered runs are due, so they run with the new one.
     outdated[#outdated + 1] = entry.uid
     if result == 'created' or entry.suspended == 1 then drop_buffered_runs(entry.uid) end
-    pending = kept_due_times(entry, pauses[index], tonumber(changed))
+    pending = kept_due_times(entry, tonumber(changed))
     if pending ~= '' and (entry.dropped or 0) > 0 then increase(record, field.missed, entry.dropped) end
     redis.call('hset', record, field.uid, entry.uid, field.name, entry.name, field.fingerprint, entry.fingerprint,
       field.spec, entry.spec, field.task, entry.task, field.queue, entry.queue, field.suspended, entry.suspended,

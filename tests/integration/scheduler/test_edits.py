@@ -1,0 +1,356 @@
+"""Edits, suspensions, pauses and deletions between a due time and its enqueue, on a real Redis."""
+
+import random
+from collections import Counter
+from typing import Any
+
+import pytest
+import redis
+
+from financehub_scheduler.api.schedule import Schedule
+from financehub_scheduler.core.changes import Changes
+from financehub_scheduler.redis.registry import Registration
+from financehub_shared.core.clock import ManualClock
+from financehub_shared.operations.schedules import pause_schedules, resume_schedules
+from financehub_shared.redis import keys
+from support.hand_driven import Scheduler, T, build
+from support.schedules import UID, messages, schedule
+
+POLICIES = ["Allow", "Forbid", "Replace", "BufferOne", "BufferAll"]
+
+
+def jittered(seconds: int, **spec: Any) -> Schedule:
+    """Return a schedule whose run is enqueued `offset(seconds)` after its due time."""
+    return schedule(**{"concurrencyPolicy": "Allow", "jitterSeconds": seconds} | spec)
+
+
+def offset(seconds: int) -> float:
+    """Return the offset of `jittered(seconds)`."""
+    return jittered(seconds).recurrence.offset
+
+
+async def edit(scheduler: Scheduler, edited: Schedule) -> None:
+    """Report an edit, as a source does."""
+    await scheduler.load(edited, keep_known_state=False)
+
+
+async def step_until(scheduler: Scheduler, time: float) -> None:
+    """Advance the clock to a time (seconds after T) in steps of half a second."""
+    while (rest := T + time - scheduler.clock.now()) > 0:
+        await scheduler.pass_time(min(0.5, rest))
+
+
+EDITS: dict[str, dict[str, Any]] = {
+    "jitter removed": {"jitterSeconds": 0},
+    "jitter shortened": {"jitterSeconds": 5},
+    "jitter lengthened": {"jitterSeconds": 3_000},
+    "another schedule": {"schedule": "@yearly"},
+    "another schedule without jitter": {"schedule": "@every 7m", "jitterSeconds": 0},
+    "other arguments": {"args": [1]},
+    "another queue": {"queue": "q2"},
+    "a deadline": {"startingDeadlineSeconds": 1},
+    "an end": {"endTime": "2027-01-15T08:00:30Z"},
+    "another calendar": {"calendar": "XNYS"},
+}
+
+
+@pytest.mark.parametrize("down", [False, True])
+@pytest.mark.parametrize("name", EDITS)
+async def test_run_that_waits_for_its_jitter_survives_an_edit(
+    scheduler: Scheduler, second: Scheduler, name: str, down: bool
+) -> None:
+    """It runs once, with the new spec: at its due time plus the new jitter, or at once if that has passed. If the
+    scheduler that has registered the edit ends at once, another one runs it.
+    """
+    assert 20 < offset(50) < 49
+    await scheduler.load(jittered(50))
+    await step_until(scheduler, 60 + 10)
+    edited = jittered(50, **EDITS[name])
+    await scheduler.registry.register([registration(edited)], scheduler.clock.now())
+    driver = second if down else scheduler
+    await edit(driver, edited)
+    planned = max(60 + edited.recurrence.offset, 70)
+    if planned > 70:
+        await step_until(driver, planned - 0.1)
+        assert runs_of(scheduler.client, 60) == []
+    await step_until(driver, planned + 0.5)
+    [message] = runs_of(scheduler.client, 60)
+    assert message["queue_name"] == edited.queue
+    assert message["args"] == EDITS[name].get("args", [])
+    await step_until(driver, planned + 120)
+    assert len(runs_of(scheduler.client, 60)) == 1
+    assert scheduler.field(UID, "missed") is None
+    # No due time of the new spec before the edit runs.
+    assert all(due > T + 70 for due in due_times(scheduler.client) if due != T + 60)
+
+
+def registration(edited: Schedule) -> Registration:
+    """Return the registration of an edit."""
+    return Registration(edited, T, keep_known_state=True)
+
+
+def due_times(client: "redis.Redis") -> list[float]:
+    """Return the due times of all messages in Unix seconds."""
+    return [each["options"]["due_at"] / 1000 for queue in ("q", "q2") for each in messages(client, queue)]
+
+
+def runs_of(client: "redis.Redis", due: float) -> list[dict[str, Any]]:
+    """Return the messages of a due time, which is in seconds after T."""
+    found = [each for queue in ("q", "q2") for each in messages(client, queue)]
+    return [each for each in found if each["options"]["due_at"] / 1000 == T + due]
+
+
+async def test_run_that_waits_survives_several_edits(scheduler: Scheduler) -> None:
+    """Each edit keeps what the one before has kept, and the newest spec decides when it runs."""
+    await scheduler.load(jittered(50))
+    await step_until(scheduler, 62)
+    for seconds in (3_000, 100, 3_000, 80):
+        await edit(scheduler, jittered(seconds, schedule="@yearly"))
+        await scheduler.pass_time(2)
+    assert runs_of(scheduler.client, 60) == []
+    await step_until(scheduler, 60 + offset(80) + 0.5)
+    assert due_times(scheduler.client) == [T + 60]
+
+
+async def test_run_of_a_busy_scheduler_survives_an_edit(scheduler: Scheduler) -> None:
+    """A due time that the loop has not reached yet, because it was busy for a moment, runs after the edit."""
+    await scheduler.load(jittered(0))
+    scheduler.clock.advance(60)
+    await edit(scheduler, jittered(0, args=[1]))
+    assert [each["args"] for each in runs_of(scheduler.client, 60)] == [[1]]
+
+
+@pytest.mark.parametrize(("late", "expected"), [(10, [60]), (10.1, [])])
+async def test_edit_ends_the_catch_up(scheduler: Scheduler, late: float, expected: list[float]) -> None:
+    """A due time that no scheduler could enqueue in time is not caught up after an edit, and is not missed either."""
+    await scheduler.load(jittered(0, catchUp="All"))
+    scheduler.clock.set_wall(T + 60 + late)
+    await edit(scheduler, jittered(0, catchUp="All", args=[1]))
+    assert scheduler.due() == expected
+    assert scheduler.field(UID, "missed") is None
+
+
+async def test_more_than_a_hundred_waiting_runs_are_cut_and_counted(scheduler: Scheduler) -> None:
+    """An edit keeps the newest hundred of them, and the others count as missed."""
+    frequent = {"schedule": "@every 1s", "jitterSeconds": 86_400}
+    scheduler.enqueuer._context["max_backlog"] = 1_000
+    await scheduler.load(jittered(0, **frequent))
+    await scheduler.pass_time(250)
+    await edit(scheduler, jittered(0, schedule="@yearly", catchUp="All"))
+    assert scheduler.due() == [float(second) for second in range(151, 251)]
+    assert scheduler.field(UID, "missed") == "150"
+
+
+async def test_pause_drops_pending_runs_also_for_a_scheduler_that_starts_later(
+    scheduler: Scheduler, second: Scheduler
+) -> None:
+    """A resumption is a change, so what an edit before the pause has kept does not run any more."""
+    await scheduler.load(jittered(50))
+    await step_until(scheduler, 65)
+    edited = jittered(50, schedule="@yearly")
+    await edit(scheduler, edited)
+    await scheduler.pass_time(1)
+    await pause_and_resume(scheduler)
+    await second.load(edited)
+    for each in (scheduler, second):
+        await each.pass_time(60)
+    assert due_times(scheduler.client) == []
+
+
+async def pause_and_resume(scheduler: Scheduler) -> None:
+    """Pause the schedule and resume it at once."""
+    pause_schedules(scheduler.client, ["demo"], "maintenance", "alice")
+    await scheduler.pauses.step()
+    resume_schedules(scheduler.client, ["demo"])
+    # The time of Redis, with which it records the resumption, is not that of the test.
+    scheduler.client.hset(keys.schedule(UID), "changed_at", f"{scheduler.clock.now():.3f}")
+    await scheduler.pauses.step()
+
+
+async def test_waiting_runs_survive_a_loss_of_redis(scheduler: Scheduler) -> None:
+    """A scheduler that registers its schedules again has the pending due times in its memory."""
+    await scheduler.load(jittered(50))
+    await step_until(scheduler, 65)
+    await edit(scheduler, jittered(50, schedule="@yearly"))
+    scheduler.client.flushall()
+    scheduler.engine.restore(await scheduler.registry.claim([UID], scheduler.clock.now()))
+    await step_until(scheduler, 60 + offset(50) + 0.5)
+    assert due_times(scheduler.client) == [T + 60]
+
+
+@pytest.mark.parametrize("value", ["", "x", "1 2", "nan nan", "1800000060.000 " + "9" * 5_000, "\x00\xff"])
+async def test_damaged_pending_due_times_are_ignored(scheduler: Scheduler, second: Scheduler, value: str) -> None:
+    """What another program has written into the field makes no scheduler fail and starts no run."""
+    await scheduler.load(jittered(50))
+    await step_until(scheduler, 65)
+    await edit(scheduler, jittered(50, schedule="@yearly"))
+    changed_at = scheduler.field(UID, "changed_at")
+    for prefix in ("", f"{changed_at} "):
+        scheduler.client.hset(keys.schedule(UID), "pending", prefix + value)
+        await second.load(jittered(50, schedule="@yearly"))
+        await edit(second, jittered(50, schedule="@yearly", args=[len(prefix)]))
+        await edit(second, jittered(50, schedule="@yearly"))
+    await second.pass_time(120)
+    assert due_times(scheduler.client) == []
+
+
+# every policy and every change -------------------------------------------------------------------------
+
+
+async def change(scheduler: Scheduler, name: str, spec: dict[str, Any]) -> None:
+    """Change a schedule while a run waits, and return to the same spec at the end."""
+    match name:
+        case "edit":
+            await edit(scheduler, schedule(**spec, args=[1]))
+        case "suspend":
+            await edit(scheduler, schedule(**spec, suspend=True))
+            await edit(scheduler, schedule(**spec))
+        case "deactivate":
+            scheduler.engine.apply(Changes(deactivated={UID: "spec.schedule: wrong"}))
+            await scheduler.step_until_idle()
+            await edit(scheduler, schedule(**spec))
+        case "delete":
+            scheduler.engine.apply(Changes(removed=[UID]))
+            await scheduler.step_until_idle()
+            await edit(scheduler, schedule(**spec))
+        case "pause":
+            await pause_and_resume(scheduler)
+
+
+CHANGES = {"edit": [60.0], "suspend": [], "deactivate": [], "delete": [], "pause": []}
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("name", CHANGES)
+async def test_change_while_a_run_waits_for_its_jitter(scheduler: Scheduler, policy: str, name: str) -> None:
+    """An edit keeps the run under every policy. What stops the schedule drops it, and nothing counts as missed."""
+    spec = {"concurrencyPolicy": policy, "jitterSeconds": 50, "catchUp": "All"}
+    await scheduler.load(schedule(**spec))
+    await step_until(scheduler, 65)
+    await change(scheduler, name, spec)
+    await step_until(scheduler, 119)
+    await scheduler.on_demand.step()
+    assert scheduler.due() == CHANGES[name]
+    assert {scheduler.field(UID, counter) for counter in ("missed", "skipped_overlap", "skipped_backlog")} == {None}
+    for each in messages(scheduler.client):
+        scheduler.end_run(each["message_id"])
+    await step_until(scheduler, 179)
+    assert scheduler.due() == [120]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("name", CHANGES)
+async def test_change_while_the_previous_run_is_active(scheduler: Scheduler, policy: str, name: str) -> None:
+    """An edit keeps a buffered run, and what stops the schedule drops it. Under the other policies, none waits."""
+    spec = {"concurrencyPolicy": policy}
+    await scheduler.load(schedule(**spec))
+    for _ in range(2):
+        await scheduler.pass_time(60)
+    await change(scheduler, name, spec)
+    for each in messages(scheduler.client):
+        scheduler.end_run(each["message_id"])
+    await scheduler.on_demand.step()
+    assert scheduler.due() == ([120] if name == "edit" and policy.startswith("Buffer") else [])
+
+
+# any order ---------------------------------------------------------------------------------------------
+
+
+class Fleet:
+    """Two schedulers that learn of edits at different times, and the due times that must run.
+
+    Args:
+        schedulers: The schedulers.
+        chance: The source of all decisions.
+        url: URL of Redis, for restarts.
+    """
+
+    def __init__(self, schedulers: list[Scheduler], chance: random.Random, url: str) -> None:
+        self._schedulers = schedulers
+        self._chance = chance
+        self._url = url
+        self._clock, self._client = schedulers[0].clock, schedulers[0].client
+        self._number = 0
+        self.spec = jittered(0)
+        self._edited_at = self._clock.now()
+        self._known: list[Schedule | None] = [None, None]
+        #: Due times, in Unix seconds.
+        self.expected: Counter[float] = Counter()
+        self.found: Counter[float] = Counter()
+
+    def edit(self) -> None:
+        """Change the spec, which each scheduler learns later."""
+        self.expected.update(self.spec.recurrence.due_times(self._edited_at, self._clock.now()))
+        self._number += 1
+        self.spec = jittered(
+            self._chance.choice([0, 0, 5, 60, 300]),
+            schedule=self._chance.choice(["@every 20s", "@every 30s", "@every 7s", "* * * * *"]),
+            args=[self._number],
+        )
+        self._edited_at = self._clock.now()
+
+    async def learn(self, number: int) -> None:
+        """Report the newest spec to one scheduler."""
+        if self._known[number] is not self.spec:
+            self._known[number] = self.spec
+            await edit(self._schedulers[number], self.spec)
+            self._take_messages()
+
+    async def restart(self, number: int) -> None:
+        """Replace a scheduler by a new process, which reads the newest spec."""
+        await self._schedulers[number].connection.aclose()
+        self._schedulers[number] = build(self._url, self._clock, self._client)
+        self._known[number] = None
+        await self.learn(number)
+
+    async def step(self, seconds: float) -> None:
+        """Advance the clock and step both schedulers, in any order."""
+        self._clock.advance(seconds)
+        for each in self._chance.sample(self._schedulers, 2):
+            await each.step_until_idle()
+        self._take_messages()
+
+    def _take_messages(self) -> None:
+        for message in messages(self._client):
+            assert message["args"] == ([self._number] if self._number else [])
+            self.found[message["options"]["due_at"] / 1000] += 1
+        self._client.delete("dramatiq:q", "dramatiq:q.msgs")
+
+    async def close(self) -> None:
+        """Close the connections."""
+        for each in self._schedulers:
+            await each.connection.aclose()
+
+
+@pytest.mark.parametrize("seed", range(25))
+async def test_any_edits_lose_and_repeat_no_run(redis_url: str, redis_client: "redis.Redis", seed: int) -> None:
+    """Whatever is edited, however often, and whichever scheduler registers it or restarts, each due time of each spec
+    from its edit to the next one runs once, with the newest spec.
+    """
+    chance = random.Random(seed)
+    clock = ManualClock(T + 0.5)
+    first = build(redis_url, clock, redis_client)
+    fleet = Fleet([first, build(redis_url, clock, redis_client)], chance, redis_url)
+    for number in (0, 1):
+        await fleet.learn(number)
+    for _ in range(250):
+        await fleet.step(chance.uniform(0.1, 4))
+        match chance.choice(["nothing", "nothing", "nothing", "edit", "learn", "restart"]):
+            case "edit":
+                fleet.edit()
+                # The first scheduler registers the edit at once. The other one may learn of it much later.
+                await fleet.learn(chance.choice([0, 1]))
+            case "learn":
+                await fleet.learn(chance.choice([0, 1]))
+            case "restart":
+                await fleet.restart(chance.choice([0, 1]))
+    for number in (0, 1):
+        await fleet.learn(number)
+    fleet.edit()
+    end = clock.now()
+    for number in (0, 1):
+        await fleet.learn(number)
+    while clock.now() < end + 400:
+        await fleet.step(2)
+    await fleet.close()
+    assert {due: count for due, count in fleet.found.items() if due <= end} == dict(fleet.expected)
