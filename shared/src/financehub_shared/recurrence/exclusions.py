@@ -126,7 +126,7 @@ def parse_exclusion(entry: Mapping[str, Any], zone: ZoneInfo) -> Exclusion:
         raise ValueError("exclude: an entry is empty; write at least one of weekdays, from and to, dates, holidays")
     for name in ("weekdays", "dates"):
         if not isinstance(given.get(name, []), list | tuple):
-            raise ValueError(f"exclude.{name}: {given[name]!r} is not a list; write it in brackets")
+            raise ValueError(f"exclude.{name}: {given[name]!r} is not a list; write it in brackets")  # noqa: TRY004 — of a spec
     yearly, ranges = _parse_dates(given.get("dates", ()))
     return Exclusion(
         clock=zone_clock(zone),

@@ -1,7 +1,7 @@
 """Computes the due times of registered schedules, for the command line and the console.
 
 It is not imported by the package, because the health report of the workers reads schedules without their due times, and
-their images do not hold cronsim.
+their images hold no time zones.
 """
 
 from dataclasses import dataclass
