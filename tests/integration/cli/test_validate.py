@@ -48,6 +48,15 @@ def test_validate_of_a_valid_file_says_when_it_runs(tmp_path: Path) -> None:
     assert lines[4] == "1 document, all valid"
 
 
+def test_validate_from_a_time_shows_the_due_times_after_it(tmp_path: Path) -> None:
+    """The early close of 24 December 2026 moves the due time, and the holiday after it has none."""
+    path = write(tmp_path, resource("a", schedule="@close", calendar="XNYS", timeZone="America/New_York"))
+    done = validate(path, "--from", "2026-12-23")
+    assert "  next: 2026-12-23 16:00, 2026-12-24 13:00, 2026-12-28 16:00 (America/New_York)" in done.stdout
+    refused = validate(path, "--from", "soon")
+    assert (refused.returncode, "--from: " in refused.stderr) == (2, True)
+
+
 def test_validate_of_a_file_with_several_mistakes_prints_each_with_its_line(tmp_path: Path) -> None:
     """All mistakes are printed at once, also those in a field with a misspelled name, and the exit code is 2."""
     path = tmp_path / "prices.yaml"

@@ -82,6 +82,13 @@ Files = Annotated[
         help="Files with documents, folders with files *.yaml and *.yml, or - for the standard input.",
     ),
 ]
+After = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        help="Show the due times after this time, which has the form of `backfill --from`. The default is now.",
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show which due times would run, and request nothing.")]
 
 
@@ -107,7 +114,7 @@ def list_(as_json: AsJson = False) -> None:
 
 @app.command()
 @listing(ScheduleDocumentView)
-def validate(files: Files, as_json: AsJson = False) -> None:
+def validate(files: Files, start: After = None, as_json: AsJson = False) -> None:
     """Check files of schedules as a scheduler reads them, and say when each one will run.
 
     It needs neither Redis nor a cluster, so it does not check whether the assets in the arguments exist. The exit code
@@ -119,9 +126,12 @@ def validate(files: Files, as_json: AsJson = False) -> None:
 
     Examples:
     - `financehub schedules validate deploy/local/schedules`
+    - `financehub schedules validate schedules.yaml --from 2026-12-24`
     - `kubectl get st fetch-news -o yaml | financehub schedules validate -`
     """
-    print_result(validate_files(files, time.time()), as_json=as_json)
+    now = time.time()
+    shown = now if start is None else parse_time("--from", start, now)
+    print_result(validate_files(files, shown), as_json=as_json)
 
 
 @app.command()
