@@ -125,6 +125,6 @@ def _range(limits: tuple[Any, Any], context: Mapping[str, Any]) -> str:
 
 def _form(written: str, pattern: str) -> str:
     if "A-Z" in pattern:
-        return "begin it with a letter, followed by letters, digits, _, - and ."
+        return "write a letter first, followed by letters, digits, _, - and ."
     valid = re.sub("[^a-z0-9.-]+", "-", written.lower()).strip("-.")
     return f"use small letters, digits, - and ., such as {valid or 'fetch-news'}"

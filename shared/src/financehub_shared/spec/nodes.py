@@ -174,9 +174,9 @@ class _Reader:
 
 
 def _tag(event: Event) -> str:
-    if event.tag is not None:
-        return str(event.tag)
-    return PLAIN if event.implicit[0] else f"{TAG_PREFIX}str"
+    if event.tag is None:
+        return PLAIN if event.implicit[0] else f"{TAG_PREFIX}str"
+    return f"{TAG_PREFIX}str" if event.tag == "!" else str(event.tag)
 
 
 def _is_merge(event: Event) -> bool:
@@ -202,7 +202,9 @@ def read_nodes(text: str) -> tuple[Node | None, list[tuple[int, str]]]:
     try:
         return _read(text)
     except yaml.YAMLError as error:
-        raise ReadError(*explain(error, text)) from None
+        line, problem = explain(error, text)
+        # The end of the text may be after its last line.
+        raise ReadError(min(line, max(0, len(text.splitlines()) - 1)), problem) from None
     except UnicodeEncodeError as error:
         line = text.count("\n", 0, error.start)
         raise ReadError(line, "a character is half of a surrogate pair; write the whole character") from None

@@ -1,0 +1,159 @@
+"""Every mistake of a document is reported, with its line, the value, what to write, and without a library's words."""
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from financehub_shared.spec.documents import DocumentError, Mistake, parse, split
+from financehub_shared.spec.model_fields import field_names
+from support.schedules import resource
+
+#: Words of pydantic's messages, and of Python's.
+LIBRARY_WORDS = (
+    "Input should", "valid string", "valid integer", "valid boolean", "valid list", "valid dictionary", "String should",
+    "List should", "Extra inputs", "Field required", "instance of", "pydantic", "Value error", "Traceback", "NoneType",
+)  # fmt: skip
+HEAD = "apiVersion: financehub.io/v1alpha1\nkind: ScheduledTask\nmetadata: {name: demo}\nspec:\n"
+#: Fields of the spec with a value that each of them refuses on its own.
+WRONG: dict[str, str] = {
+    "timeZone": "Mars/Base",
+    "calendar": "NYSE1",
+    "concurrencyPolicy": "Forbit",
+    "catchUp": "Newest",
+    "dayMatch": "Some",
+    "suspend": '"yes"',
+    "startingDeadlineSeconds": "0",
+    "jitterSeconds": "-1",
+    "maxQueueDepth": "1.5",
+    "retries": "101",
+    "timeLimitSeconds": '"60"',
+    "maxRuns": "0",
+    "pauseAfterFailures": "[1]",
+    "startTime": "2026-12-01",
+    "endTime": "2026-13-01T00:00:00Z",
+    "args": "5",
+    "suspendReason": "true",
+    "exclude": "[{weekdays: [SAT, SUM]}]",
+    "calender": "XNYS",
+    "maxruns": "3",
+}
+
+
+def mistakes(text: str) -> tuple[Mistake, ...]:
+    """Return the mistakes of the only document."""
+    (document,) = split(text)
+    try:
+        parse(document)
+    except DocumentError as error:
+        return error.mistakes
+    return ()
+
+
+@given(st.lists(st.sampled_from(sorted(WRONG)), min_size=1, unique=True), st.booleans())
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_each_of_any_set_of_mistakes_is_reported_at_its_line(names: list[str], has_schedule: bool) -> None:
+    """However many fields are wrong, each is reported at its line, and no field is reported that is right."""
+    schedule = '  schedule: "@hourly"\n' if has_schedule else "  schedule: nonsense\n"
+    lines = [f"  {name}: {WRONG[name]}\n" for name in names]
+    found = mistakes(HEAD + "  task: my_task\n  queue: q\n" + schedule + "".join(lines))
+    first = HEAD.count("\n") + 3
+    expected = {first + number + 1: name for number, name in enumerate(names)}
+    if not has_schedule:
+        expected[first] = "schedule"
+    assert {mistake.line for mistake in found} == set(expected), found
+    for mistake in found:
+        assert mistake.field.split(".")[1] == expected[mistake.line]
+
+
+@pytest.mark.parametrize("value", [None, True, 5, -1.5, "x", "", [], [1], {}, {"a": 1}, 10**30, "x" * 1000], ids=repr)
+@pytest.mark.parametrize("field", ["", *field_names(("spec",))])
+def test_any_value_of_any_field_is_accepted_or_refused_in_our_words(field: str, value: Any) -> None:
+    """A value of another kind is refused in a sentence that says what to write."""
+    data = resource()
+    if field:
+        data["spec"][field] = value
+    else:
+        data["spec"] = value
+    for mistake in mistakes(yaml.safe_dump(data)):
+        text = str(mistake)
+        assert not any(word in text for word in LIBRARY_WORDS), text
+        assert any(word in text for word in ("write", "add", "remove", "use", "change", "takes")), text
+        assert len(mistake.problem) < 1_000
+
+
+@pytest.mark.parametrize("field", field_names(("spec",)))
+@pytest.mark.parametrize("spelling", [str.lower, str.upper, lambda name: name[:-1], lambda name: name + "s"])
+def test_misspelled_field_names_the_right_one(field: str, spelling: Any) -> None:
+    """A field with a letter too many, too few or in another case is named, unless that is another field."""
+    name = spelling(field)
+    if name in field_names(("spec",)):
+        return
+    found = [mistake for mistake in mistakes(f"{HEAD}  {name}: 1\n") if mistake.field == f"spec.{name}"]
+    assert field in found[0].problem
+
+
+@pytest.mark.parametrize(
+    ("spec", "hint"),
+    [
+        ("task: fetch_crypto_price_task\n  schedule: '@hourly'", "did you mean fetch_crypto_prices_task?"),
+        ("task: t\n  queue: q\n  schedule: '@hourly'\n  timeZone: europe/berlin", "did you mean Europe/Berlin?"),
+        ("task: t\n  queue: q\n  schedule: '@hourly'\n  timeZone: America/NewYork", "did you mean America/New_York"),
+        ("task: t\n  queue: q\n  schedule: '@hourly'\n  calendar: xnys", "did you mean XNYS?"),
+        ("task: t\n  queue: q\n  schedule: '@hourly'\n  concurrencyPolicy: buffer-one", "write BufferOne"),
+        ("task: fetch_crypto_prices_task\n  schedule: '@hourly'\n  kwargs: {symbols: [ON]}", 'write "ON"'),
+        ("task: t\n  queue: q\n  schedule: 12:30", "has 1 field"),
+        ("task: t\n  queue: q\n  schedule: 5", "5 is not allowed; write text"),
+        ("task: t\n  queue: q\n  schedule: '@hourly'\n  suspendReason: 0o17", "0o17 without quotes means 15"),
+    ],
+)  # fmt: skip
+def test_mistake_names_what_the_user_may_have_meant(spec: str, hint: str) -> None:
+    """A misspelled task, zone, exchange or policy is answered with the right name, and a value with its quotes."""
+    found = mistakes(f"{HEAD}  {spec}\n")
+    assert any(hint in mistake.problem for mistake in found), found
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("5", "5 is not a resource; write the fields apiVersion, kind, metadata and spec"),
+        ("[a]", '["a"] is not a resource'),
+        ("kind: List\nitems: []", "write each of its items as a document, with --- between them"),
+        ("kind: CronJob", '"CronJob" is not allowed; write ScheduledTask'),
+    ],
+)
+def test_document_of_another_kind_has_one_mistake(text: str, problem: str) -> None:
+    """If the document is something else, the missing fields of a ScheduledTask say nothing."""
+    (found,) = mistakes(text)
+    assert problem in found.problem
+
+
+def test_a_bad_entry_of_a_list_has_its_own_place() -> None:
+    """Each bad entry is reported at its line, although removing the first one changes the numbers of the others."""
+    text = f"{HEAD}  task: fetch_crypto_prices_task\n  schedules:\n  - 61 * * * *\n  - '@hourly'\n  - nonsense\n"
+    text += "  kwargs:\n    symbols:\n    - btc\n    - BTC-USD\n    - 5\n    - eth\n"
+    places = [(mistake.line, mistake.field) for mistake in mistakes(text)]
+    assert places == [
+        (7, "spec.schedules.0"),
+        (9, "spec.schedules.2"),
+        (12, "spec.kwargs.symbols.0"),
+        (14, "spec.kwargs.symbols.2"),
+        (15, "spec.kwargs.symbols.3"),
+    ]
+
+
+def test_very_many_mistakes_are_counted() -> None:
+    """The first mistakes of a document are reported, and the others are counted."""
+    text = HEAD + "  task: t\n  queue: q\n  schedule: '@hourly'\n" + "".join(f"  x{n}: 1\n" for n in range(200))
+    found = mistakes(text)
+    assert (len(found), found[-1].problem) == (51, "and 150 more mistakes in this document")
+
+
+def test_a_file_in_json_has_the_lines_of_its_mistakes() -> None:
+    """JSON is read like YAML."""
+    found = mistakes(json.dumps(resource(schedule="nonsense"), indent=1))
+    assert [mistake.field for mistake in found] == ["spec.schedule"]
+    assert found[0].line > 5
