@@ -42,6 +42,15 @@ SCHEDULE = (
 )
 
 
+def _without_default(schema: dict[str, Any]) -> None:
+    """Leave the default value of a new field to the scheduler.
+
+    The API server would add it to all resources, and the schedulers of the release before, which do not know the field,
+    would refuse them while a release is rolled out.
+    """
+    del schema["default"]
+
+
 # mypy's plugin adds **kwargs to __init__.
 class ScheduledTaskSpec(Closed):  # type: ignore[no-redef]
     """The task, its recurrence and its limits."""
@@ -83,7 +92,8 @@ class ScheduledTaskSpec(Closed):  # type: ignore[no-redef]
         DayMatch.ANY,
         description="How the day of month and the weekday of a cron expression combine if both are restricted, which "
         "means that neither begins with `*`. Any: a day matches if one of them does, as in cron. All: a day matches "
-        "only if both do, so that `0 9 1-7 * MON` means the first Monday of each month.",
+        "only if both do, so that `0 9 1-7 * MON` means the first Monday of each month. The default is Any.",
+        json_schema_extra=_without_default,
     )
     exclude: list[Exclusion] = Field(
         [],

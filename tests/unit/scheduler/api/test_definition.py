@@ -55,3 +55,12 @@ def test_conditions_are_merged_by_type() -> None:
     """Conditions are a map keyed by `type`, as is usual in Kubernetes."""
     conditions = SCHEMA["properties"]["status"]["properties"]["conditions"]
     assert (conditions["x-kubernetes-list-type"], conditions["x-kubernetes-list-map-keys"]) == ("map", ["type"])
+
+
+def test_only_fields_of_the_first_release_have_defaults_in_the_definition() -> None:
+    """The API server adds no field to stored resources that the schedulers of the release before would refuse.
+
+    It adds default values to all resources, and an upgrade changes the definition before the schedulers.
+    """
+    with_default = {name for name, each in SCHEMA["properties"]["spec"]["properties"].items() if "default" in each}
+    assert with_default == {"timeZone", "suspend", "concurrencyPolicy", "catchUp", "jitterSeconds"}
