@@ -44,7 +44,7 @@ def test_validate_of_a_valid_file_says_when_it_runs(tmp_path: Path) -> None:
     assert lines[2].startswith("  next: 20")
     assert lines[2].count("-01-01 06:30") == 3
     assert lines[2].endswith("(Asia/Tokyo)")
-    assert lines[3].startswith("  warning: catchUp All under concurrencyPolicy Forbid")
+    assert lines[3].startswith("  warning: spec.catchUp: All under concurrencyPolicy Forbid")
     assert lines[4] == "1 document, all valid"
 
 
