@@ -269,6 +269,12 @@ async def test_max_runs_stops_a_follower_for_good(scheduler: Scheduler) -> None:
         await look(scheduler)
         assert (problem(scheduler) == "maxRuns reached") == (at > 2)
     assert followed(scheduler) == [1.0, 2.0]
+    succeed(scheduler, 5.0)
+    scheduler.client.hset(keys.SCHEDULES_PAUSED, PRICES, "a pause that changes the note of the follower")
+    scheduler.clock.advance(1)
+    await scheduler.followers.step()
+    # Without asking Redis again.
+    assert (problem(scheduler), scheduler.engine.states[INDICATORS].next_due) == ("maxRuns reached", None)
 
 
 async def test_overlapping_run_is_skipped_and_counted(scheduler: Scheduler) -> None:
@@ -352,6 +358,7 @@ async def test_missing_predecessor_is_named_with_similar_names_until_it_exists(s
 async def test_predecessor_is_not_missing_before_all_schedules_are_reported(scheduler: Scheduler) -> None:
     """At a start, the predecessor may be among the schedules that the source has not reported yet."""
     scheduler.engine.apply(Changes([indicators()], keep_known_state=True, complete=False))
+    await look(scheduler)
     await look(scheduler)
     assert (problem(scheduler), scheduler.engine.states[INDICATORS].predecessor) == ("", None)
     await scheduler.load(schedule("other", REPORT, **NEVER))

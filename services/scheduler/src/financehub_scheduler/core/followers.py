@@ -35,13 +35,11 @@ class _Reading:
 
     Args:
         records: `namespace/name` → record of each registered predecessor.
-        changed: uid → Unix time since which successes count for a follower.
         cycles: `namespace/name` → the cycle that the schedule is in.
         local: `namespace/name` of each active schedule of this scheduler → its predecessor; empty if it has none.
     """
 
     records: Mapping[str, PredecessorRecord]
-    changed: Mapping[str, float]
     cycles: Mapping[str, tuple[str, ...]]
     local: Mapping[str, str]
 
@@ -79,10 +77,9 @@ class Followers:
         local = {state.schedule.name: state.schedule.after for state in states}
         # The specs of our own schedules are known.
         names = {state.schedule.after for state in followers} | set(filter(None, self._foreign.values()))
-        uids = [state.schedule.uid for state in followers]
-        records, changed = await self._reader.read({name: name not in local for name in sorted(names)}, uids)
+        records = await self._reader.read({name: name not in local for name in sorted(names)})
         self._foreign = {name: _after(name, record) for name, record in records.items() if name not in local}
-        reading = _Reading(records, changed, self._find_cycles({**self._foreign, **local}), local)
+        reading = _Reading(records, self._find_cycles({**self._foreign, **local}), local)
         for state in followers:
             # It may have been replaced, removed or paused while Redis was read.
             if self._engine.states.get(state.schedule.uid) is state:
@@ -114,10 +111,9 @@ class Followers:
             problem = "no due time is left, because spec.endTime has passed; change it, or delete the ScheduledTask"
             predecessor = Predecessor("NoDueTime", problem)
         try:
-            is_allowed = due is not None and schedule.recurrence.allows(due)
+            counts = due is not None and schedule.recurrence.allows(due)
         except CalendarHorizonError as error:
-            predecessor, is_allowed = Predecessor("CalendarEnded", str(error)), False
-        counts = is_allowed and due is not None and due > reading.changed.get(schedule.uid, 0.0)
+            predecessor, counts = Predecessor("CalendarEnded", str(error)), False
         if predecessor != state.predecessor:
             _log_change(state, predecessor)
         self._engine.follow(schedule.uid, predecessor, due if counts else None)

@@ -114,7 +114,7 @@ class Planner:
             state: The follower.
             predecessor: What is known about its predecessor.
             success: Due time that the newest success gives, Unix seconds; None if no success counts. It may be known
-                or settled.
+                or settled, or earlier than the last change.
         """
         is_idle = state.schedule.suspended or state.paused or state.exhausted
         known = state.successes

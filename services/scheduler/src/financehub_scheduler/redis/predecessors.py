@@ -40,7 +40,7 @@ class PredecessorRecord:
 
 
 class PredecessorReader:
-    """Reads predecessors and followers, in one round trip per 500 of them.
+    """Reads predecessors, in one round trip per 500 of them.
 
     Args:
         client: The queue Redis.
@@ -50,36 +50,21 @@ class PredecessorReader:
         self._client = client
         self._script = client.register_script(load_script("predecessors"))
 
-    async def read(
-        self, predecessors: Mapping[str, bool], followers: Sequence[str]
-    ) -> tuple[dict[str, PredecessorRecord], dict[str, float]]:
-        """Read predecessors, and then the time of the last change of their followers.
+    async def read(self, predecessors: Mapping[str, bool]) -> dict[str, PredecessorRecord]:
+        """Return the record of each registered predecessor by name.
 
         Args:
             predecessors: `namespace/name` of each predecessor → whether its spec is read.
-            followers: Uids of the followers.
-
-        Returns:
-            The record of each registered predecessor by name, and uid → Unix time of the creation, of the last change
-            of the spec or of the last resumption of each follower.
 
         Raises:
             redis.RedisError: Redis did not reply or returned an error.
         """
         found: dict[str, PredecessorRecord] = {}
         for entries in chunks(predecessors.items(), _CHUNK):
-            rows, _ = await self._call(entries, [])
+            call = partial(self._script, args=[json.dumps(entries)])
+            rows = await arepaired(self._client, schedule_types, call)
             found |= {name: record for (name, _), row in zip(entries, rows, strict=True) if (record := _parse(row))}
-        # Afterward, so that a change between the two readings applies to the successes that were read.
-        changed: dict[str, float] = {}
-        for uids in chunks(followers, _CHUNK):
-            _, times = await self._call([], uids)
-            changed |= {uid: read_time(decode(text)) or 0.0 for uid, text in zip(uids, times, strict=True)}
-        return found, changed
-
-    async def _call(self, predecessors: Sequence[Any], followers: Sequence[str]) -> Any:
-        call = partial(self._script, args=[json.dumps(predecessors), json.dumps(followers)])
-        return await arepaired(self._client, schedule_types, call)
+        return found
 
 
 def _parse(row: Sequence[Any]) -> PredecessorRecord | None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from financehub_scheduler.api.status import ScheduledTaskStatus
+from financehub_scheduler.core.predecessors import Predecessor
 from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.kubernetes.observed_status import NO_STATUS, ConditionDigest, ObservedStatus
 from financehub_scheduler.kubernetes.status.build import build_status, to_json
@@ -154,7 +155,7 @@ def test_condition_with_same_status_keeps_its_transition_time() -> None:
             {"calendar": "XNYS", "startTime": "2060-01-01T00:00:00Z"},
             {"problem": "beyond"},
             0,
-            ("False", "CalendarEnded", "make calendars"),
+            ("False", "CalendarEnded", "covers only the days"),
         ),
         ({"suspend": True}, {}, 0, ("True", "Suspended", "no run is due")),
         ({"suspend": True}, {"refused": "no"}, 0, ("False", "Refused", "no")),
@@ -233,8 +234,8 @@ def test_suspended_of_a_schedule_that_failures_paused_says_how_to_resume_it() ->
     suspended = status["conditions"][1]
     assert (suspended["type"], suspended["status"], suspended["reason"]) == ("Suspended", "True", "PausedAfterFailures")
     assert suspended["message"] == (
-        "paused after failures: 3 runs in a row failed, the last with: ValueError: no; correct the cause, then resume it "
-        "with: financehub schedules resume default/demo"
+        "paused after failures: 3 runs in a row failed, the last with: ValueError: no; correct the cause, then resume "
+        "it with: financehub schedules resume default/demo"
     )
     assert (status["failuresInRow"], status["buffered"]) == (3, 2)
 
@@ -256,3 +257,27 @@ def test_last_schedule_time_survives_the_loss_of_redis() -> None:
     assert status_of(watched(), None, current)["lastScheduleTime"] == "2027-01-15T07:59:00Z"
     snapshot = ScheduleSnapshot(ScheduleRecord(last_due_at=T))
     assert status_of(watched(), snapshot, current)["lastScheduleTime"] == "2027-01-15T08:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("predecessor", "expected"),
+    [
+        (Predecessor(), ("True", "Scheduled", "runs after each success of prices")),
+        (
+            Predecessor(note="it is suspended"),
+            ("True", "Scheduled", "runs after each success of prices, but it is suspended"),
+        ),
+        (
+            Predecessor("PredecessorMissing", "after: no schedule …; did you mean price?"),
+            ("False", "PredecessorMissing", "after: no schedule …; did you mean price?"),
+        ),
+    ],
+)
+def test_ready_of_a_follower_says_what_it_waits_for(predecessor: Predecessor, expected: tuple[str, str, str]) -> None:
+    """A follower without a next run is ready, and one whose predecessor cannot be followed says why."""
+    resource = watched(after="prices")
+    assert resource.schedule
+    state = ScheduleState(resource.schedule, T, problem=predecessor.problem, predecessor=predecessor)
+    status = to_json(build_status(resource, state, ScheduleSnapshot(), NO_STATUS, T))
+    assert ready(status) == expected
+    assert (status["schedule"], status["nextScheduleTimes"]) == ("after prices", [])
