@@ -1,5 +1,6 @@
 """The `financehub` command: inspects and operates the fleet from a terminal or a script."""
 
+import gc
 import sys
 
 from financehub_cli.app import app
@@ -7,9 +8,14 @@ from financehub_cli.exit_codes import ExitCode, discard_stream, print_message
 from financehub_cli.output.terminal import OUTPUT_ERRORS, prepare_streams
 from financehub_shared.core.log import configure_with_first_line
 
+#: Objects that Python creates before it looks for unused cycles. The modules of a command create about 100,000, none of
+#: which is unused, so that the default of 700 costs a tenth of its CPU time.
+_OBJECTS_BEFORE_COLLECTION = 50_000
+
 
 def main() -> None:
     """Run the command line. The process exits with a code of `exit_codes.ExitCode`."""
+    gc.set_threshold(_OBJECTS_BEFORE_COLLECTION)
     if sys.stdout is None:
         # The first connection would get the number of stdout, so nothing may be opened.
         print_message("the output cannot be written: stdout is closed; nothing was done")

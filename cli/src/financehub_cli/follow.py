@@ -15,7 +15,7 @@ from financehub_shared.core.text import printable
 from financehub_shared.health.presence import Absence, missing_scheduler, missing_worker
 from financehub_shared.health.processes import ProcessInfo, ProcessRegistry
 from financehub_shared.monitor import ACTIVE, RunRecord, RunState
-from financehub_shared.monitor.run_outcome import UNKNOWN_TASK
+from financehub_shared.monitor.run_state import UNKNOWN_TASK
 from financehub_shared.redis.schedule_record import BackfillInfo
 from financehub_shared.schedules import show_backfill
 from financehub_shared.views.runs import run_view

@@ -9,6 +9,7 @@ import typer.core
 import typer.main
 from typer.core import TyperCommand, TyperGroup
 
+from financehub_cli.conversion import use_plain_conversion
 from financehub_cli.exit_codes import ExitCode, print_error, print_message
 from financehub_cli.help_text import write_help
 from financehub_cli.usage_errors import describe_usage_error
@@ -38,6 +39,10 @@ _Candidate: Any = vars(typer.core)["CompletionItem"]
 class HelpCommand(TyperCommand):
     """A command whose help shows paragraphs and examples as they are written."""
 
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters, which include the option for the help."""
+        return use_plain_conversion(super().get_params(ctx))
+
     def format_help_text(self, _ctx: Any, formatter: Any) -> None:
         """Write the text of the help."""
         write_help(self.help or "", formatter)
@@ -45,6 +50,10 @@ class HelpCommand(TyperCommand):
 
 class HelpGroup(TyperGroup):
     """A group of commands whose help shows paragraphs and examples as they are written."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters, which include the option for the help."""
+        return use_plain_conversion(super().get_params(ctx))
 
     def format_help_text(self, _ctx: Any, formatter: Any) -> None:
         """Write the text of the help."""

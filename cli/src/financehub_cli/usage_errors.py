@@ -33,36 +33,9 @@ def _no_such_option(error: Any) -> str:
 
 
 def _bad_parameter(error: Any) -> str:
-    value, problem = _read_message(error.message)
-    name = _name(error.param)
-    low, high = getattr(error.param, "min", None), getattr(error.param, "max", None)
-    limits = {
-        (True, True): f" from {low:,} to {high:,}" if low is not None and high is not None else "",
-        (True, False): f" of at least {low:,}" if low is not None else "",
-        (False, True): f" of at most {high:,}" if high is not None else "",
-    }.get((low is not None, high is not None), "")
-    if problem == "integer":
-        return f"{name} {value}: write a whole number{limits}"
-    if problem in {"float", "range"}:
-        return f"{name} {value}: write a number{limits}"
-    if problem:
-        choices = re.findall(r"'([^']+)'", problem)
-        near = difflib.get_close_matches(value.strip("'"), choices, n=1)
-        return f"{name} {value}: " + (f"did you mean {near[0]}?" if near else f"write {' or '.join(choices)}")
-    return f"{name}: {error.message[:1].lower()}{error.message[1:].rstrip('.')}"
-
-
-def _read_message(message: str) -> tuple[str, str]:
-    """Return the value that a message quotes and the kind of the problem, or empty texts for an unknown message."""
-    for pattern, kind in (
-        (r"(.*) is not a valid integer\.?", "integer"),
-        (r"(.*) is not a valid (?:float|number)\.?", "float"),
-        (r"(.*) is not in the range .*", "range"),
-        (r"(.*) is not one of (.*)", ""),
-    ):
-        if found := re.fullmatch(pattern, message, re.DOTALL):
-            return found[1], kind or found[2]
-    return "", ""
+    message = error.message.rstrip(".")
+    # the messages of `conversion` begin with the word in question, and those of typer with a capital letter
+    return f"{_name(error.param)} {message}" if message[:1] in "'\"-0123456789" else f"{_name(error.param)}: {message}"
 
 
 def _other(error: Any) -> str:

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from financehub_cli.completion import complete_symbols
 from financehub_cli.exit_codes import ExitCode, print_message
-from financehub_cli.first_fetch import FirstFetch, try_first_fetch
 from financehub_cli.groups import new_group
 from financehub_cli.listing import listing, tables
 from financehub_cli.options import AsJson
@@ -20,10 +19,11 @@ from financehub_cli.session import Session
 from financehub_shared.core.errors import ConfigError, NewerRecordError
 from financehub_shared.core.kinds import AssetKind, AssetType
 from financehub_shared.core.models import Asset
-from financehub_shared.market.assets_file import AssetsFileError, load_assets
 from financehub_shared.market.unreadable import Unreadable
-from financehub_shared.operations.assets import add_asset, remove_assets
 from financehub_shared.views.assets import AssetView, added_asset_view, asset_view, first_fetch_view
+
+if TYPE_CHECKING:  # the list of assets needs neither the broker nor the reader of files
+    from financehub_cli.first_fetch import FirstFetch
 
 app = new_group(
     """List, add, remove and import the assets that FinanceHub tracks.
@@ -130,6 +130,9 @@ def add(
     - `financehub assets add VOD.L --type stock --alias "Vodafone Group"`
     - `financehub assets add SPY --type stock --kind fund --no-fetch`
     """
+    from financehub_cli.first_fetch import try_first_fetch
+    from financehub_shared.operations.assets import add_asset
+
     fields = {
         "type": type.value,
         "kind": kind,
@@ -153,6 +156,8 @@ def remove(symbols: RemovedSymbols, as_json: AsJson = False) -> None:
 
     JSON: {removed}, a list of symbols.
     """
+    from financehub_shared.operations.assets import remove_assets
+
     removed = remove_assets(Session().store, symbols)
     print_result(CommandResult({"removed": removed}, f"removed {', '.join(removed)}"), as_json=as_json)
 
@@ -166,6 +171,8 @@ def import_(file: AssetsFile, dry_run: DryRun = False, as_json: AsJson = False) 
 
     JSON: {written, unchanged, declared, dry_run}. The first three are lists of symbols.
     """
+    from financehub_shared.market.assets_file import AssetsFileError, load_assets
+
     try:
         imported = load_assets(file)
     except AssetsFileError as error:
@@ -197,7 +204,7 @@ def _build_result(assets: Sequence[Asset]) -> CommandResult:
     return CommandResult(list(map(asset_view, assets)), build_table(*columns, rows=map(_row, assets)))
 
 
-def _build_added(asset: Asset, fetched: FirstFetch | None) -> CommandResult:
+def _build_added(asset: Asset, fetched: "FirstFetch | None") -> CommandResult:
     table = _build_result([asset]).content
     if fetched is None:
         return CommandResult([added_asset_view(asset, None)], table)

@@ -10,8 +10,6 @@ from financehub_cli.options import AsJson, NoWait, Timeout
 from financehub_cli.session import Session
 from financehub_shared.core.argument_text import parse_argument
 from financehub_shared.core.errors import ConfigError
-from financehub_shared.operations.runs import start_run
-from financehub_shared.worker.build import build_broker
 
 Task = Annotated[
     str,
@@ -56,6 +54,9 @@ def run(
     - `financehub run cleanup_old_cache_task --arg dry_run=true`
     - `financehub run fetch_news_task --no-wait`
     """
+    from financehub_shared.operations.runs import start_run
+    from financehub_shared.worker.build import build_broker
+
     session = Session()
     kwargs = dict(_parse_argument(task, text) for text in arg or [])
     broker = build_broker(session.settings, client=session.broker_client)

@@ -14,9 +14,9 @@ from financehub_cli.output.text import Styled
 from financehub_cli.session import Session
 from financehub_shared.core.durations import format_duration
 from financehub_shared.core.errors import StoreUnavailableError
-from financehub_shared.health import HealthReport, HealthStatus
 from financehub_shared.health.checker import HealthChecker
 from financehub_shared.health.readers import health_checker
+from financehub_shared.health.report import HealthReport, HealthStatus
 from financehub_shared.schedules import list_schedules, refused_schedules
 from financehub_shared.views.status import ScheduleStateView, StatusView, status_view
 
@@ -37,7 +37,7 @@ def status(as_json: AsJson = False, watch: Watch = False, interval: Interval = 2
     - `financehub status --json | jq '.problems'`
     """
     session = Session()
-    checker = health_checker(session.settings, clock=session.clock, report=session.report)
+    checker = health_checker(session.reader_settings, clock=session.clock, report=session.report)
     print_or_watch(lambda: _collect(session, checker), as_json=as_json, watch=watch, interval=interval)
 
 

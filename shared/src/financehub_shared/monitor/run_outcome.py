@@ -10,10 +10,6 @@ from financehub_shared.broker.dead_letter_reason import describe_unknown_task
 from financehub_shared.core.exception_text import describe_exception, exception_message
 from financehub_shared.monitor.run_state import RunState
 
-#: Records and metrics count all tasks without an actor under this name, because other clients may send any number of
-#: names.
-UNKNOWN_TASK = "(unknown)"
-
 
 def outcome_of(message: MessageProxy, exception: BaseException | None) -> RunState:
     """Return a run's state after an attempt.

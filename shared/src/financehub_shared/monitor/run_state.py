@@ -17,3 +17,6 @@ class RunState(StrEnum):
 
 #: States in which a schedule's overlap check counts a run as active.
 ACTIVE = frozenset({RunState.QUEUED, RunState.RUNNING, RunState.RETRYING})
+#: Records and metrics count all tasks without an actor under this name, because other clients may send any number of
+#: names.
+UNKNOWN_TASK = "(unknown)"

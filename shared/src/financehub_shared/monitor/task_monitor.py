@@ -6,7 +6,6 @@ from typing import Any
 
 import redis
 
-from financehub_shared.broker.message import correlation_id, ready_at
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.log import get_logger
 from financehub_shared.core.text import storable
@@ -19,7 +18,7 @@ from financehub_shared.monitor.run_reader import read_runs
 from financehub_shared.monitor.run_records import RunRecord, TaskStats
 from financehub_shared.monitor.run_search import find_run
 from financehub_shared.monitor.run_state import RunState
-from financehub_shared.redis import keys
+from financehub_shared.redis import keys, queue_keys
 from financehub_shared.redis.client import connect
 from financehub_shared.redis.key_types import KeyTypes, readable, report_wrong_key, wrong_keys
 from financehub_shared.redis.replies import is_wrong_type
@@ -107,13 +106,12 @@ class TaskMonitor:
             message: Dramatiq message, before or after it is enqueued. A run that has started is not changed.
         """
         # processes that only read the records load neither dramatiq nor the settings
-        from dramatiq.common import q_name
-
+        from financehub_shared.broker.message import correlation_id, ready_at
         from financehub_shared.monitor.run_events import schedule_fields
 
         values: dict[str, Any] = {
             RunField.TASK: message.actor_name,
-            RunField.QUEUE: q_name(message.queue_name),
+            RunField.QUEUE: queue_keys.q_name(message.queue_name),
             RunField.ENQUEUED_AT: ready_at(message),
             RunField.CORRELATION_ID: correlation_id(message),
             RunField.ARGUMENTS: encode_arguments(message.args, message.kwargs, self._redact),

@@ -15,7 +15,7 @@ from financehub_shared.health.processes import ProcessInfo
 from financehub_shared.market.protocols import Store
 from financehub_shared.market.unreadable import Unreadable
 from financehub_shared.monitor import RunRecord, TaskMonitor
-from financehub_shared.monitor.run_outcome import UNKNOWN_TASK
+from financehub_shared.monitor.run_state import UNKNOWN_TASK
 from financehub_shared.worker.actors import enqueue
 
 #: Names of queues that dramatiq accepts. Another program may have written any other into a record.

@@ -15,13 +15,6 @@ from redis.maint_notifications import MaintNotificationsConfig
 from financehub_shared.core.redis_url import RedisUrl
 from financehub_shared.core.redis_url_parser import parse_redis_url
 from financehub_shared.redis.address import address_of
-from financehub_shared.redis.async_connections import (
-    AsyncMasterConnection,
-    AsyncSentinelConnection,
-    AsyncTlsMasterConnection,
-    AsyncTlsSentinelConnection,
-    AsyncUnixMasterConnection,
-)
 from financehub_shared.redis.connections import (
     MasterConnection,
     SentinelConnection,
@@ -29,8 +22,8 @@ from financehub_shared.redis.connections import (
     TlsSentinelConnection,
     UnixMasterConnection,
 )
-from financehub_shared.redis.retry import AsyncRetry, Retry
-from financehub_shared.redis.sentinel import AsyncSentinels, Sentinels, tls_parameters
+from financehub_shared.redis.retry import Retry
+from financehub_shared.redis.sentinel import Sentinels, tls_parameters
 
 #: A Redis that has not answered for this long is hung. A healthy one answers each of FinanceHub's scripts in
 #: milliseconds.
@@ -72,6 +65,17 @@ def connect_async(
     url: RedisUrl | str, *, retries: int = CONNECTION_RETRIES, timeout: float = COMMAND_TIMEOUT_SECONDS
 ) -> "redis.asyncio.Redis":
     """Build a client for coroutines, which belongs to the event loop that uses it first. See `connect`."""
+    # only the web process has coroutines
+    from financehub_shared.redis.async_connections import (
+        AsyncMasterConnection,
+        AsyncSentinelConnection,
+        AsyncTlsMasterConnection,
+        AsyncTlsSentinelConnection,
+        AsyncUnixMasterConnection,
+    )
+    from financehub_shared.redis.retry import AsyncRetry
+    from financehub_shared.redis.sentinel import AsyncSentinels
+
     url = parse_redis_url(url) if isinstance(url, str) else url
     parameters = _parameters(url, timeout) | {"retry": AsyncRetry(retries)}
     if url.is_sentinel:

@@ -5,8 +5,6 @@ Plain dramatiq, KEDA and our broker share these keys. A test compares them with 
 
 import re
 
-from dramatiq.common import q_name
-
 NAMESPACE = "dramatiq"
 #: Sorted set: worker id by last heartbeat in Unix milliseconds.
 HEARTBEATS = f"{NAMESPACE}:__heartbeats__"
@@ -16,6 +14,11 @@ EVERYTHING = f"{NAMESPACE}:*"
 ACKS_KEY = re.compile(rf"^{NAMESPACE}:__acks__\.(?P<worker>[^.]+)\.(?P<queue>.+)\Z", re.DOTALL)
 #: Parses `messages(queue)` or `dead(queue)`.
 QUEUE_KEY = re.compile(rf"^{NAMESPACE}:(?P<queue>.+?)(?:\.DQ|\.XQ)?(?:\.msgs|\.XQ)\Z", re.DOTALL)
+
+
+def q_name(queue: str) -> str:
+    """Return the name of the queue to which a queue of delayed messages or of dead letters belongs."""
+    return queue[:-3] if queue.endswith((".DQ", ".XQ")) else queue
 
 
 def ready(queue: str) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 from typing_extensions import TypedDict
 
 from financehub_shared.core.release import release_version
-from financehub_shared.health import HealthReport
+from financehub_shared.health.report import HealthReport
 from financehub_shared.views.fields import Field
 from financehub_shared.views.formats import Time, iso_time
 from financehub_shared.views.status import CheckView, check_view

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from typing_extensions import TypedDict
 
-from financehub_shared.health import HealthCheck, HealthReport
 from financehub_shared.health.checks import FleetSnapshot
+from financehub_shared.health.report import HealthCheck, HealthReport
 from financehub_shared.schedules import ScheduleInfo
 from financehub_shared.views.breakers import BreakerStateView, breaker_state_view
 from financehub_shared.views.fields import Field

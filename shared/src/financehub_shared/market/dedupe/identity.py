@@ -5,9 +5,6 @@ from dataclasses import dataclass
 
 from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS
 from financehub_shared.core.models import NewsItem
-from financehub_shared.market.dedupe.publishers import bare_headline, publisher_names
-from financehub_shared.market.dedupe.tickers import without_tickers
-from financehub_shared.market.dedupe.titles import read_headline
 
 #: Seconds within which two headlines of the same story announce the same article. It is less than a day, because daily
 #: headlines recur (`Bitcoin rises as Fed meets`) and are not published at the same minute every day.
@@ -49,6 +46,11 @@ class NewsIdentity:
 
 def identify(item: NewsItem) -> NewsIdentity:
     """Return the keys of a news item. It must already be linked to its assets."""
+    # most processes read news and never compare headlines, whose patterns take 40 ms to compile
+    from financehub_shared.market.dedupe.publishers import bare_headline, publisher_names
+    from financehub_shared.market.dedupe.tickers import without_tickers
+    from financehub_shared.market.dedupe.titles import read_headline
+
     headline = read_headline(without_tickers(bare_headline(item.title, publisher_names(item)), item.assets))
     story = _key(headline.story, *item.assets) if headline.story else ""
     is_short = not story and headline.has_event and (headline.has_figure or item.assets)

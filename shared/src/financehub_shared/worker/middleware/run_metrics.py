@@ -15,8 +15,8 @@ from financehub_shared.core.clock import Clock
 from financehub_shared.core.exception_text import exception_name
 from financehub_shared.metrics import Metrics
 from financehub_shared.metrics.label_limit import LabelLimit
-from financehub_shared.monitor.run_outcome import UNKNOWN_TASK, is_of_unknown_task, outcome_of, outcome_of_skip
-from financehub_shared.monitor.run_state import RunState
+from financehub_shared.monitor.run_outcome import is_of_unknown_task, outcome_of, outcome_of_skip
+from financehub_shared.monitor.run_state import UNKNOWN_TASK, RunState
 from financehub_shared.worker.middleware.attempt_tracker import AttemptTracker
 from financehub_shared.worker.middleware.stamps import is_move
 

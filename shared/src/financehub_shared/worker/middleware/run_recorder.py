@@ -15,13 +15,12 @@ from financehub_shared.monitor.attempt import Attempt
 from financehub_shared.monitor.record_writer import RecordWriter
 from financehub_shared.monitor.run_arguments import encode_arguments
 from financehub_shared.monitor.run_outcome import (
-    UNKNOWN_TASK,
     describe,
     is_of_unknown_task,
     outcome_of,
     outcome_of_skip,
 )
-from financehub_shared.monitor.run_state import RunState
+from financehub_shared.monitor.run_state import UNKNOWN_TASK, RunState
 from financehub_shared.worker.middleware.attempt_tracker import AttemptTracker
 
 
