@@ -1,0 +1,75 @@
+"""A chain of schedules with real schedulers and a real worker, which record and find the successes."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from financehub_scheduler.successes import due_time_of_success
+from financehub_shared.monitor import RunRecord
+from financehub_shared.schedules import list_schedules
+from support.observed import ObservedWorker
+from support.schedules import SchedulerProcess, resource, write
+from support.waiting import eventually
+
+
+@pytest.fixture
+def start(redis_url: str, tmp_path: Path) -> Iterator[Callable[[], SchedulerProcess]]:
+    """Start scheduler processes with the folder `schedules`. They are stopped after the test."""
+    (tmp_path / "schedules").mkdir()
+    running: list[SchedulerProcess] = []
+
+    def begin() -> SchedulerProcess:
+        log = tmp_path / f"scheduler-{len(running)}.log"
+        running.append(SchedulerProcess(redis_url, tmp_path / "schedules", log).start())
+        return running[-1]
+
+    yield begin
+    for each in running:
+        each.end()
+
+
+def test_chain_with_two_schedulers_runs_once_after_each_success(
+    redis_url: str, redis_client: "redis.Redis", tmp_path: Path, start: Callable[[], SchedulerProcess]
+) -> None:
+    """Each success of a real run starts one run of the next schedule, although a scheduler is killed meanwhile."""
+    always = {"queue": "high", "concurrencyPolicy": "Allow"}
+    write(
+        tmp_path / "schedules",
+        resource("prices", task="prices_task", schedule="@every 2s", **always),
+        resource("indicators", task="indicators_task", after="prices", **always),
+        resource("report", task="report_task", after="indicators", **always),
+    )
+    fleet = ObservedWorker(redis_url)
+
+    def prices_task() -> None: ...
+    def indicators_task() -> None: ...
+    def report_task() -> None: ...
+
+    for task in (prices_task, indicators_task, report_task):
+        fleet.actor(task)
+    schedulers = [start(), start()]
+
+    def runs(name: str) -> list[RunRecord]:
+        """Return the ended runs of a schedule, oldest first."""
+        uids = {info.name: info.uid for info in list_schedules(redis_client)}
+        found = fleet.monitor.get_schedule_runs(uids[f"default/{name}"])
+        return sorted((run for run in found if run.finished_at is not None), key=lambda run: run.finished_at or 0)
+
+    eventually(lambda: len(list_schedules(redis_client)) == 3)
+    with fleet.working():
+        eventually(lambda: len(runs("report")) >= 2, "two runs went through the chain", within=30)
+        schedulers[0].kill()
+        eventually(lambda: len(runs("report")) >= 4, "the other scheduler goes on", within=30)
+        # Two seconds lie between two successes, so the last ones of the chain are in the middle of this pause.
+        count = len(runs("prices"))
+        eventually(lambda: len(runs("prices")) > count and len(runs("report")) == len(runs("prices")), within=10)
+        ended = {name: runs(name) for name in ("prices", "indicators", "report")}
+    for name, follower in (("prices", "indicators"), ("indicators", "report")):
+        successes = [due_time_of_success(run.finished_at or 0) for run in ended[name]]
+        assert [run.due_at for run in ended[follower]] == successes
+        assert all((run.finished_at or 0) > (run.due_at or 0) for run in ended[follower])
+    infos = {info.name.partition("/")[2]: info for info in list_schedules(redis_client)}
+    assert infos["report"].runs == len(ended["report"])
+    assert {(info.missed, info.problem, *info.skipped.values()) for info in infos.values()} == {(0, "")}
