@@ -55,7 +55,7 @@ COMMANDS = (
         "quarantine",
         "Show data that was rejected, and why.",
     ),
-    _entry("Data", "assets", "List, add, remove and import the assets that FinanceHub tracks."),
+    _entry("Data", "assets", "List, add, remove, export and import the assets that FinanceHub tracks."),
 )
 
 

@@ -106,7 +106,7 @@ def test_assets_import_writes_only_changed_assets(cli: Any, invoke: Any, store: 
         "- {symbol: ETH-USD, type: crypto}\n"
         "- {symbol: AAPL, type: stock, name: Changed}\n"
     )
-    expected = {"written": ["ETH-USD"], "unchanged": ["BTC-USD"], "declared": ["AAPL"]}
+    expected = {"written": ["ETH-USD"], "unchanged": ["BTC-USD"], "declared": ["AAPL"], "newer": []}
     assert cli("assets", "import", file, "--dry-run") == expected | {"dry_run": True}
     assert (
         "not changed, because the assets file declares them: AAPL"

@@ -48,6 +48,7 @@ COMMANDS = [
     ["breakers", "close", "binance"],
     ["breakers", "reset", "binance"],
     ["assets", "import", "deploy/local/assets.yaml"],
+    ["assets", "export"],
 ]
 #: Commands that need no Redis.
 WITHOUT_REDIS = [["schedules", "validate", "deploy/local/schedules"], ["config"]]

@@ -51,6 +51,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("assets", "add", "SOL-USD", "--type", "crypto"),
     ("assets", "remove", "SOL-USD"),
     ("assets", "import", "FILE"),
+    ("assets", "export"),
     ("breakers", "list"),
     ("breakers", "open", "binance"),
     ("breakers", "close", "binance"),

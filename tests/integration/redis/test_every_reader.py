@@ -46,6 +46,7 @@ COMMANDS = (
     ["news"],
     ["quarantine"],
     ["assets", "list", "--all"],
+    ["assets", "export"],
     ["assets", "remove", "AAPL"],
 )
 

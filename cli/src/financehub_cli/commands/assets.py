@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from financehub_cli.completion import complete_symbols
-from financehub_cli.exit_codes import ExitCode, print_message
 from financehub_cli.groups import new_group
 from financehub_cli.listing import listing, tables
 from financehub_cli.options import AsJson
@@ -16,17 +15,16 @@ from financehub_cli.output.result import CommandResult, print_result
 from financehub_cli.output.table import build_table
 from financehub_cli.output.text import plain_text
 from financehub_cli.session import Session
-from financehub_shared.core.errors import ConfigError, NewerRecordError
+from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.kinds import AssetKind, AssetType
 from financehub_shared.core.models import Asset
-from financehub_shared.market.unreadable import Unreadable
 from financehub_shared.views.assets import AssetView, added_asset_view, asset_view, first_fetch_view
 
 if TYPE_CHECKING:  # the list of assets needs neither the broker nor the reader of files
     from financehub_cli.first_fetch import FirstFetch
 
 app = new_group(
-    """List, add, remove and import the assets that FinanceHub tracks.
+    """List, add, remove, export and import the assets that FinanceHub tracks.
 
     Assets that the assets file declares can only be changed in that file, because the scheduler keeps them equal to it.
     You can add and remove other assets here. A change applies to the next run.
@@ -83,8 +81,14 @@ RemovedSymbols = Annotated[
 ]
 AssetsFile = Annotated[
     Path,
-    typer.Argument(metavar="FILE", help="A YAML file in the format of deploy/local/assets.yaml.", dir_okay=False),
+    typer.Argument(
+        metavar="FILE",
+        help="A YAML file in the format of deploy/local/assets.yaml, as `assets export` prints it, or - for stdin.",
+        dir_okay=False,
+        allow_dash=True,
+    ),
 ]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check the file and show the changes without writing them.")]
 
 
@@ -151,14 +155,26 @@ def add(
 
 
 @app.command()
-def remove(symbols: RemovedSymbols, as_json: AsJson = False) -> None:
+def remove(symbols: RemovedSymbols, yes: Yes = False, as_json: AsJson = False) -> None:
     """Remove assets with their quotes, bars and indicators. Their news is kept until its retention ends.
 
-    JSON: {removed}, a list of symbols.
-    """
-    from financehub_shared.operations.assets import remove_assets
+    On a terminal, the command asks for confirmation unless you give --yes, and the exit code is 1 if you decline.
+    Without a terminal, as in a script, it does not ask.
 
-    removed = remove_assets(Session().store, symbols)
+    JSON: {removed}, a list of symbols.
+
+    Examples:
+    - `financehub assets remove SOL-USD`
+    - `financehub assets remove SOL-USD DOGE-USD --yes`
+    """
+    from financehub_cli.confirmation import confirm, is_interactive
+    from financehub_shared.operations.assets import find_removable, remove_assets
+
+    store = Session().store
+    removed = find_removable(store, symbols)
+    if is_interactive() and not yes:
+        confirm(f"Remove {', '.join(removed)} with all quotes, bars and indicators?")
+    removed = remove_assets(store, symbols)
     print_result(CommandResult({"removed": removed}, f"removed {', '.join(removed)}"), as_json=as_json)
 
 
@@ -169,34 +185,34 @@ def import_(file: AssetsFile, dry_run: DryRun = False, as_json: AsJson = False) 
     Assets that the scheduler's assets file declares, and assets that a newer release wrote, are not changed. If the
     file contains a mistake, nothing is written, each mistake is reported on one line, and the exit code is 2.
 
-    JSON: {written, unchanged, declared, dry_run}. The first three are lists of symbols.
-    """
-    from financehub_shared.market.assets_file import AssetsFileError, load_assets
+    JSON: {written, unchanged, declared, newer, dry_run}. The first four are lists of symbols.
 
-    try:
-        imported = load_assets(file)
-    except AssetsFileError as error:
-        for problem in error.problems:
-            print_message(problem)
-        raise typer.Exit(ExitCode.USAGE) from error
-    store = Session().store
-    unreadable: Unreadable = {}
-    stored = {asset.symbol: asset for asset in store.assets(active_only=False, unreadable=unreadable)}
-    newer = {symbol for symbol, error in unreadable.items() if isinstance(error, NewerRecordError)}
-    declared = [asset.symbol for asset in imported if asset.symbol in stored and stored[asset.symbol].declared]
-    importable = [asset for asset in imported if asset.symbol not in {*declared, *newer}]
-    changed = [asset for asset in importable if stored.get(asset.symbol) != asset]
-    if not dry_run:
-        store.put_assets(changed)
-    data: dict[str, Any] = {
-        "written": [asset.symbol for asset in changed],
-        "unchanged": [asset.symbol for asset in importable if asset not in changed],
-        "declared": declared,
-        "dry_run": dry_run,
-    }
-    line = f"{'would write' if dry_run else 'wrote'} {len(changed)}, unchanged {len(data['unchanged'])}"
-    notes = [f"not changed, because the assets file declares them: {', '.join(declared)}"] if declared else []
-    print_result(CommandResult(data, line, notes), as_json=as_json)
+    Examples:
+    - `financehub assets import assets.yaml --dry-run`
+    - `financehub assets export | financehub assets import -`
+    """
+    from financehub_cli.asset_files import import_assets
+
+    print_result(import_assets(Session(), file, dry_run=dry_run), as_json=as_json)
+
+
+@app.command("export")
+def export(type: TypeFilter = None, as_json: AsJson = False) -> None:
+    """Print all assets, also inactive ones, in the format of the assets file, which `assets import` reads.
+
+    The exit code is 1 if a record cannot be read, or if an import would refuse or change an asset that another release
+    has stored. A note names each of them.
+
+    JSON: {assets}, a list of the entries of the file. Fields that follow from others, such as the currency of BTC-USD,
+    are left out.
+
+    Examples:
+    - `financehub assets export > assets.yaml`
+    - `financehub assets export --type crypto | REDIS_URL=redis://other:6379/0 financehub assets import - --dry-run`
+    """
+    from financehub_cli.asset_files import export_assets
+
+    print_result(export_assets(Session(), type), as_json=as_json)
 
 
 def _build_result(assets: Sequence[Asset]) -> CommandResult:

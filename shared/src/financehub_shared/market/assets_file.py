@@ -1,7 +1,7 @@
 """Reads the assets file, which is YAML, and reports all of its problems with file and line."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import yaml
 
@@ -38,13 +38,29 @@ def load_assets(path: Path) -> list[Asset]:
     """
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
+            return read_assets(file, str(path))
+    except OSError as error:
+        raise AssetsFileError([f"{path}: {error.strerror}"]) from error
+
+
+def read_assets(file: BinaryIO, source: str) -> list[Asset]:
+    """Read and check an open assets file.
+
+    Args:
+        file: The file, or stdin.
+        source: Its name, for error messages.
+
+    Raises:
+        AssetsFileError: It cannot be read or is invalid.
+    """
+    try:
+        content = file.read(MAX_FILE_BYTES + 1)
         if len(content) > MAX_FILE_BYTES:
-            raise AssetsFileError([f"{path}: is larger than {MAX_FILE_BYTES} bytes; declare fewer assets"])
-        return parse_assets(content.decode(), str(path))
+            raise AssetsFileError([f"{source}: is larger than {MAX_FILE_BYTES} bytes; declare fewer assets"])
+        return parse_assets(content.decode(), source)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
-        raise AssetsFileError([f"{path}: {reason}"]) from error
+        raise AssetsFileError([f"{source}: {reason}"]) from error
 
 
 def parse_assets(text: str, source: str) -> list[Asset]:
