@@ -6,7 +6,8 @@ import redis
 
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.task_summary import TaskSummary
-from financehub_shared.health import HealthChecker, HealthStatus
+from financehub_shared.health.checker import HealthChecker
+from financehub_shared.health.report import HealthStatus
 from financehub_shared.monitor import TaskMonitor
 from financehub_shared.redis import keys
 
