@@ -71,7 +71,7 @@ def test_apply_with_normal_spec_does_not_warn(crd_installed: Cluster, spec: dict
 def test_apply_with_shipped_schedules_does_not_warn(crd_installed: Cluster, folder: str) -> None:
     """The default schedules and the examples are applied without a warning."""
     files = [path.read_text(encoding="utf-8") for path in sorted((ROOT / folder).glob("*.yaml"))]
-    assert len(files) >= 6
+    assert len(files) >= 7
     assert warnings_of_manifest(crd_installed, "\n---\n".join(files)) == []
 
 

@@ -84,7 +84,7 @@ class ScheduledTaskSpec(Closed):  # type: ignore[no-redef]
         "UTC",
         min_length=1,
         max_length=64,
-        description="IANA time zone of the cron fields, such as America/New_York. A time that is skipped when clocks "
+        description="IANA time zone of the cron fields and of exclude, such as America/New_York. A time that is skipped when clocks "
         "are put forward runs at the end of the gap. A time that occurs twice when they are put back runs once.",
         json_schema_extra=ZONE,
     )
@@ -134,12 +134,14 @@ class ScheduledTaskSpec(Closed):  # type: ignore[no-redef]
         None,
         ge=1,
         le=30 * DAY_SECONDS,
-        description="Maximum delay of a missed run in seconds, and maximum age of its message in the queue before a "
-        "worker skips it. If it is not set, there is no limit.",
+        description="Window in seconds in which the first attempt of a run must start. For a due run, it begins after "
+        "its jitter: a late run has the rest of it, and is counted as missed if nothing is left. For a buffered run, a "
+        "trigger or a backfill, it begins when the run is enqueued. A worker skips a run whose window is over. Retries "
+        "are not limited. If it is not set, there is no limit.",
     )
     catch_up: CatchUp = Field(
         CatchUp.LATEST,
-        description="The treatment of runs that came due while no scheduler could enqueue them. None: they are counted "
+        description="The treatment of due runs that no scheduler could enqueue within 10 seconds. None: they are counted "
         "as missed. Latest: the newest one runs, and the others are counted as missed. All: they run in order, at most "
         "the newest 100. `startingDeadlineSeconds` still applies. Due times before an edit or while the "
         "schedule was suspended or paused are not caught up.",
@@ -193,7 +195,8 @@ class ScheduledTaskSpec(Closed):  # type: ignore[no-redef]
         None,
         ge=1,
         le=1_000_000_000,
-        description="Total number of scheduled runs. Triggers and backfills do not count.",
+        description="Number of due runs that are enqueued before the schedule stops. Due times that are skipped or "
+        "missed do not count, and neither do triggers and backfills. Buffered runs count when they are released.",
     )
 
     pause_after_failures: int | None = Field(

@@ -63,7 +63,7 @@ def _columns() -> list[dict[str, Any]]:
         return found | ({"priority": priority} if priority else {})
 
     return [
-        column("Schedule", ".status.schedule", "Recurrence, with the time zone if it is not UTC."),
+        column("Schedule", ".status.schedule", "When it runs, with the time zone if it is not UTC."),
         column("Queue", ".status.queue", "Queue of its runs."),
         column("Suspended", ".spec.suspend", "Whether it is suspended.", "boolean"),
         column("Last", ".status.lastScheduleTime", "Time since its newest scheduled run was due.", "date"),

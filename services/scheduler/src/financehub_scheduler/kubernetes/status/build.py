@@ -1,6 +1,7 @@
 """Builds the status of a ScheduledTask from its schedule, schedule record and runs. Pure functions."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from financehub_scheduler.kubernetes.status.conditions import evaluate, one_line
 from financehub_scheduler.kubernetes.status.snapshot import ScheduleSnapshot
 from financehub_scheduler.kubernetes.watch.resource import WatchedResource
 from financehub_shared.monitor import ACTIVE, RunRecord
+from financehub_shared.recurrence.sessions import CLOSE, OPEN
 from financehub_shared.redis.schedule_record import ScheduleOutcome
 from financehub_shared.schedules.listing import recurrence_text
 
@@ -81,8 +83,23 @@ def _normalized(value: Any) -> Any:
 
 def _recurrence(schedule: Schedule) -> str:
     spec = json.loads(schedule.spec_json)
-    rules = recurrence_text(spec)
-    return f"{rules} ({spec['timeZone']})" if "timeZone" in spec else rules
+    lines = spec.get("schedules") or [spec.get("schedule", "")]
+    has_sessions = any(line in {OPEN, CLOSE} for line in lines)
+    has_clock = not spec.get("after") and any(line not in {OPEN, CLOSE} for line in lines)
+    notes = [
+        _calendar(spec) if has_sessions else "",
+        f"dayMatch {spec['dayMatch']}" if "dayMatch" in spec else "",
+        spec.get("timeZone", "") if has_clock else "",
+    ]
+    shown = ", ".join(filter(None, notes))
+    return f"{recurrence_text(spec)} ({shown})" if shown else recurrence_text(spec)
+
+
+def _calendar(spec: Mapping[str, Any]) -> str:
+    """Return the calendar of `@open` and `@close` with its offset, such as `XNYS + 900 s`."""
+    offset = spec.get("calendarOffsetSeconds", 0)
+    moved = f" {'+' if offset > 0 else '-'} {abs(offset)} s" if offset else ""
+    return f"{spec.get('calendar', '')}{moved}"
 
 
 def _last_run(outcome: ScheduleOutcome) -> LastRun | None:
