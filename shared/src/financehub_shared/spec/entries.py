@@ -5,6 +5,7 @@ import os
 import stat
 from pathlib import Path
 
+from financehub_shared.core.errors import FinanceHubError
 from financehub_shared.core.text import printable
 
 #: Maximum size of a file. A ConfigMap has at most 1 MiB, and 30,000 schedules fit into this limit.
@@ -32,7 +33,7 @@ _FIXES = {
 }
 
 
-class EntryError(OSError):
+class EntryError(FinanceHubError, OSError):
     """An entry of the folder is refused. The message says why and what to do."""
 
 

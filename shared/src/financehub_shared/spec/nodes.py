@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from financehub_shared.core.errors import FinanceHubError
 from financehub_shared.spec.scalars import PLAIN, TAG_PREFIX, Scalar, ScalarError, read_key, read_scalar
 from financehub_shared.spec.yaml_syntax import explain
 
@@ -26,7 +27,7 @@ Event = Any
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class ReadError(ValueError):
+class ReadError(FinanceHubError):
     """A document cannot be read.
 
     Args:

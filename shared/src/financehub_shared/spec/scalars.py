@@ -10,6 +10,8 @@ import re
 import struct
 from decimal import Decimal
 
+from financehub_shared.core.errors import FinanceHubError
+
 #: Beginning of the long form of YAML's own tags.
 TAG_PREFIX = "tag:yaml.org,2002:"
 #: Tag of a scalar without quotes and without a tag. It is not a tag of YAML.
@@ -45,7 +47,7 @@ _DATE = re.compile(rf"{_DAY}([Tt ][0-9]{{1,2}}:[0-9]{{1,2}}:[0-9]{{1,2}}(\.[0-9]
 Scalar = bool | int | float | str | None
 
 
-class ScalarError(ValueError):
+class ScalarError(FinanceHubError):
     """A scalar that kubectl refuses. The message says what to write."""
 
 

@@ -65,7 +65,7 @@ def test_scan_with_invalid_documents_finds_the_others(folder: WatchedFolder, tmp
     assert folder.look() == ({"default/a", "default/c"}, 0)
     lines = (tmp_path / "schedules.yaml").read_text().splitlines()
     line = next(number for number, text in enumerate(lines, 1) if "31 2" in text)
-    assert folder.source.refused.keys() == {f"schedules.yaml:{line}", "broken.yaml:2", "latin.yaml"}
+    assert folder.source.refused.keys() == {f"schedules.yaml:{line}", "broken.yaml:1", "latin.yaml"}
     assert "31 February" in folder.source.refused[f"schedules.yaml:{line}"]
 
 

@@ -93,7 +93,7 @@ def test_look_at_a_name_with_a_line_break_shows_an_escape(tmp_path: Path) -> Non
     (tmp_path / "a\nb.yaml").write_text("kind: [\n")
     folder = WatchedFolder(tmp_path)
     folder.look()
-    assert set(folder.source.refused) == {"a\\nb.yaml:2"}
+    assert set(folder.source.refused) == {"a\\nb.yaml:1"}
 
 
 @pytest.mark.parametrize("content", [b"a: \x00", b"\x00" * 5000, b"a: \x1b[2J", b"\xff\xfe\x00"])
