@@ -21,6 +21,7 @@ from financehub_shared.redis.schedule_record import ScheduleField
 from financehub_shared.schedules import Pause, show_schedule
 from financehub_shared.schedules.pauses import REASON_CHARACTERS
 from support.hand_driven import Scheduler, build
+from support.observed import ObservedWorker
 from support.schedule_runs import FAILED, SKIPPED, SUCCEEDED, Runs
 from support.schedules import UID, messages, schedule
 
@@ -256,6 +257,31 @@ async def test_no_due_run_is_enqueued_after_the_last_failure(scheduler: Schedule
     assert runs.consecutive_failures is None
     end_runs(runs, FAILED)
     assert pause_of(scheduler.client) is None, "the count starts again"
+    await scheduler.connection.aclose()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_run_that_fails_in_a_worker_pauses_its_schedule(
+    scheduler: Scheduler, redis_url: str, fails: bool
+) -> None:
+    """A worker that runs a due run, a trigger and their retries pauses the schedule with the error of the last one."""
+    fleet = ObservedWorker(redis_url)
+
+    def task() -> None:
+        if fails:
+            raise ValueError("the upstream has a new format")
+
+    fleet.actor(task, max_retries=1)
+    await scheduler.load(schedule(**FAILING | {"task": "task", "queue": "high"}))
+    state = scheduler.engine.states[UID]
+    await scheduler.pass_time(61)
+    await scheduler.outcomes(RunSubmission(state.schedule, "annotation", scheduler.clock.now(), fence="x"))
+    fleet.drain()
+    pause = pause_of(scheduler.client)
+    assert (pause is not None) == fails
+    if pause:
+        reason = "2 runs in a row failed, the last with: ValueError: the upstream has a new format"
+        assert (pause.reason, pause.failures) == (reason, 2)
     await scheduler.connection.aclose()
 
 

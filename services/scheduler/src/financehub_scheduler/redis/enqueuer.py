@@ -107,7 +107,7 @@ class EnqueueOutcome(StrEnum):
     OVERLAP = "overlap"
     BACKLOG = "backlog"
     REFUSED = "refused"
-    #: The run waits for the previous one under `concurrencyPolicy: BufferOne`.
+    #: The run waits for the previous one under `concurrencyPolicy: BufferOne` or `BufferAll`.
     BUFFERED = "buffered"
     #: The high-water mark was moved without a message.
     MISSED = "missed"

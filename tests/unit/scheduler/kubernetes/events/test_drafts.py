@@ -51,6 +51,17 @@ def test_enqueue_outcome_backlog_names_the_limits_that_apply(kind: Any, depth: i
     assert draft.message == f"a run was skipped: {cause}"
 
 
+@pytest.mark.parametrize(
+    ("depth", "words"), [(None, "one (FINANCEHUB_MAX_BACKLOG)"), (5, "queue q holds more than 5 ")]
+)
+def test_enqueue_outcome_backlog_under_buffer_all_names_waiting_runs(depth: int | None, words: str) -> None:
+    """Under BufferAll, runs that wait reach the limit, and not runs that are in the queue."""
+    demo = schedule(concurrencyPolicy="BufferAll", maxQueueDepth=depth)
+    (draft,) = from_enqueue_outcome(RunSubmission(demo, "due", 1_800_000_000), EnqueueOutcome.BACKLOG)
+    assert "too many runs of this schedule wait for the previous one" in draft.message
+    assert words in draft.message
+
+
 @pytest.mark.parametrize("kind", ["due", "buffered", "backfill"])
 @pytest.mark.parametrize(
     "outcome",

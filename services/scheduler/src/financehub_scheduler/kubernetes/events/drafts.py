@@ -50,6 +50,8 @@ def from_enqueue_outcome(run: RunSubmission, outcome: EnqueueOutcome) -> list[Ev
             drafts.append(EventDraft("Normal", "Skipped", f"a run was skipped: {cause}"))
         case EnqueueOutcome.BACKLOG:
             cause = "this schedule has too many unfinished runs"
+            if schedule.policy == "BufferAll":
+                cause = "too many runs of this schedule wait for the previous one"
             if schedule.max_queue_depth is None or run.kind in _REQUESTED:
                 cause += " (FINANCEHUB_MAX_BACKLOG)"
             else:

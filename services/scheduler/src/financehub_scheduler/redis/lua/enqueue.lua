@@ -13,7 +13,7 @@
 --   enqueued          yes          yes              a worker runs the task
 --   missed            yes          no               nobody: the due times are given up
 --   overlap, backlog  yes          no               nobody: the due time is skipped
---   buffered          yes          no               OnDemandRuns submits it every second as a run of kind `buffered`
+--   buffered          yes          no               OnDemandRuns submits the next one each second as kind `buffered`
 --   already           no           no               nobody: the due time was settled before
 --   paused            no           no               the engine stops the schedule until somebody resumes it
 --   exhausted         maybe        no               the engine stops the schedule
