@@ -101,6 +101,7 @@ class OperatorRig:
     async def step(self) -> None:
         """Do everything that the process does every second, then poll the resources."""
         await self.scheduler.on_demand.step()
+        await self.scheduler.followers.step()
         await self.scheduler.step_until_idle()
         await self.lease.step()
         await self.writer.step()
@@ -120,12 +121,12 @@ class OperatorRig:
         await self.poll()
         return uid
 
-    def end_run(self, uid: str, outcome: str = "succeeded", error: str = "") -> str:
+    def end_run(self, uid: str, outcome: str = "succeeded", error: str = "", queue: str = "q") -> str:
         """Write to Redis what a worker and its monitor write when the newest run ends, and return the run's id."""
         client, now = self.scheduler.client, self.clock.now()
         id = self.scheduler.field(uid, "last_message_id")
         assert id
-        self.scheduler.end_run(id, outcome)
+        self.scheduler.end_run(id, outcome, queue)
         client.hset(keys.run(id), mapping={"finished_at": now, "duration": "2.0"})
         ended: dict[Any, Any] = {
             "last_run_id": id,

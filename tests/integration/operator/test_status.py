@@ -594,3 +594,47 @@ def _patch_status(rig: OperatorRig, status: dict[str, Any]) -> None:
     rig.cluster.request(
         "PATCH", path, {"status": status}, content_type="application/merge-patch+json", fieldManager="hand"
     )
+
+
+async def test_status_of_follower_names_its_predecessor_and_is_never_ready_too_early(rig: OperatorRig) -> None:
+    """A follower without its predecessor is never shown as ready. Once that exists, it is ready without a next time."""
+    follower = {"queue": "followers", "after": "fetch-price"}
+    await rig.apply("other", schedule="@yearly")
+    await rig.apply("fetch-prices", schedule="@yearly")
+    uid = await rig.apply("indicators", **follower)
+    await rig.writer.step()
+    assert rig.tasks.status("indicators").get("conditions") is None
+    await rig.step()
+    await rig.step()
+    ready = rig.tasks.condition("Ready", "indicators")
+    assert (ready["status"], ready["reason"]) == ("False", "PredecessorMissing")
+    assert ready["message"].endswith("has the name 'fetch-price'; did you mean fetch-prices?")
+
+    follower["after"] = "fetch-prices"
+    await rig.apply("indicators", **follower)
+    await rig.step()
+    await rig.step()
+    ready, status = rig.tasks.condition("Ready", "indicators"), rig.tasks.status("indicators")
+    assert (ready["status"], ready["message"]) == ("True", "runs after each success of fetch-prices")
+    assert (status["schedule"], status.get("nextScheduleTimes")) == ("after fetch-prices", [])
+
+    prices = rig.tasks.get("fetch-prices")["metadata"]["uid"]
+    await rig.scheduler.pass_time(5)
+    rig.scheduler.client.hset(keys.schedule(prices), "last_success_at", f"{T + 5:.3f}")
+    await rig.step()
+    run = rig.end_run(uid, queue="followers")
+    await rig.step()
+    await rig.step()
+    status = rig.tasks.status("indicators")
+    assert (status["lastScheduleTime"], status["lastRun"]["id"], status["runs"]) == (at(5), run, 1)
+    assert status.get("nextScheduleTimes") == []
+
+    rig.tasks.delete("fetch-prices")
+    await rig.poll()
+    await rig.step()
+    await rig.step()
+    assert rig.tasks.condition("Ready", "indicators")["reason"] == "PredecessorMissing"
+    await rig.apply("fetch-prices", schedule="@yearly")
+    await rig.step()
+    await rig.step()
+    assert rig.tasks.condition("Ready", "indicators")["status"] == "True"
