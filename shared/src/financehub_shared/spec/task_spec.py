@@ -77,8 +77,9 @@ class ScheduledTaskSpec(Closed):  # type: ignore[no-redef]
     )
     after: DnsName | None = Field(
         None,
-        description="Name of a ScheduledTask of the same namespace: the task runs after each success of that one. "
-        "Successes within one second give one run. Set exactly one of schedule, schedules and after.",
+        description="Name of a ScheduledTask of the same namespace: the task runs after each success of that one, also "
+        "of its triggers and backfills. The end of the successful run is the due time. Several successes within a "
+        "second, or while no scheduler ran, give one run. Set exactly one of schedule, schedules and after.",
     )
     time_zone: str = Field(
         "UTC",
