@@ -29,9 +29,7 @@ COMMANDS = (
     _entry("Fleet", "workers", "List the live workers and schedulers with their version and what keeps them busy."),
     _entry("Fleet", "stats", "Show how often the tasks succeeded and failed, and how long they took."),
     _entry("Fleet", "run", "Run a task now and follow the run until it ends."),
-    _entry(
-        "Fleet", "runs", "List runs, show one with its arguments and steps, or start one again."
-    ),
+    _entry("Fleet", "runs", "List runs, show one with its arguments and steps, or start one again."),
     _entry(
         "Fleet",
         "schedules",

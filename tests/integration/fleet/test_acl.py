@@ -63,6 +63,8 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("schedules", "backfill", "health-check-task", "--from", "2026-01-05T00:00:00Z", "--to", "2026-01-05T00:00:04Z"),
     ("schedules", "pause", "health-check-task", "--reason", "maintenance"),
     ("schedules", "resume", "health-check-task"),
+    ("schedules", "pause", "--all", "--reason", "maintenance"),
+    ("schedules", "resume", "--all"),
     ("run", "health_check_task"),
     ("version",),
     ("config",),

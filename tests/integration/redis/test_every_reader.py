@@ -32,6 +32,8 @@ COMMANDS = (
     ["schedules", "trigger", "default/demo", "--no-wait"],
     ["schedules", "pause", "default/demo", "--reason", "maintenance"],
     ["schedules", "resume", "default/demo"],
+    ["schedules", "pause", "--all", "--reason", "maintenance"],
+    ["schedules", "resume", "--all"],
     ["dead-letters", "list"],
     ["dead-letters", "show", "letter-q"],
     ["dead-letters", "requeue", "--all", "--yes"],
