@@ -1,5 +1,6 @@
 """Parses YAML into valid ScheduledTasks. Errors name every mistake with its line, the problem and the fix."""
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 from financehub_shared.core.errors import FinanceHubError
 from financehub_shared.spec.model_fields import Path
 from financehub_shared.spec.nodes import Node, ReadError, read_nodes
+from financehub_shared.spec.plain_data import UnusualError, read_plain
 from financehub_shared.spec.scalars import PLAIN
 from financehub_shared.spec.scheduled_task import ScheduledTask
 from financehub_shared.spec.validation import validate
@@ -76,6 +78,10 @@ def parse(document: Document) -> ScheduledTask | None:
     Raises:
         DocumentError: The document is refused.
     """
+    with contextlib.suppress(UnusualError):
+        task, _ = validate(read_plain(document.text))
+        if task is not None:
+            return task
     try:
         root, problems = read_nodes(document.text)
     except ReadError as error:

@@ -24,7 +24,9 @@ MAX_DEPTH = 64
 _PAIR = re.compile(r"((?<!\\)(?:\\\\)*)(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})")
 #: An event of YAML's parser. Its types do not say which attributes each kind of event has.
 Event = Any
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_ENDS = (yaml.SequenceEndEvent, yaml.MappingEndEvent)
+#: The parser in C, if PyYAML has it.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class ReadError(FinanceHubError):
@@ -87,28 +89,33 @@ class _Reader:
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, line, depth)
         self._add(1, depth, line)
+        if event.anchor is None:
+            return self._content(event, line, depth)
         before, outside, self.deepest = self.count - 1, self.deepest, depth
         # An alias within the node would never end.
         self.anchors.pop(event.anchor, None)
-        node = Node(line)
+        node = self._content(event, line, depth)
+        self.anchors[event.anchor] = node
+        self.sizes[event.anchor] = (self.count - before, self.deepest - depth)
+        self.deepest = max(outside, self.deepest)
+        return node
+
+    def _content(self, event: Event, line: int, depth: int) -> Node:
         if isinstance(event, yaml.ScalarEvent):
-            self._scalar(event, node)
-        elif isinstance(event, yaml.SequenceStartEvent):
+            return self._scalar(event, line)
+        node = Node(line)
+        if isinstance(event, yaml.SequenceStartEvent):
             node.items = [self.read(each, depth + 1) for each in iter(self._next, None)]
         else:
             node.fields = self._fields(depth)
-        if node.text is None and event.tag is not None and not event.tag.startswith(TAG_PREFIX):
+        if event.tag is not None and not event.tag.startswith(TAG_PREFIX):
             self.problems.append((line, f"the tag {event.tag} is not allowed; write the value without it"))
-        if event.anchor is not None:
-            self.anchors[event.anchor] = node
-            self.sizes[event.anchor] = (self.count - before, self.deepest - depth)
-        self.deepest = max(outside, self.deepest)
         return node
 
     def _next(self) -> Event | None:
         """Return the next event, or None at the end of a list or mapping."""
         event = next(self.events)
-        return None if isinstance(event, yaml.SequenceEndEvent | yaml.MappingEndEvent) else event
+        return None if isinstance(event, _ENDS) else event
 
     def _add(self, nodes: int, deepest: int, line: int) -> None:
         self.count += nodes
@@ -127,12 +134,13 @@ class _Reader:
         self._add(size, depth + levels, line)
         return node
 
-    def _scalar(self, event: Event, node: Node) -> None:
-        node.text, node.tag = event.value, _tag(event)
+    def _scalar(self, event: Event, line: int) -> Node:
+        text, tag = event.value, _tag(event)
         try:
-            node.scalar = read_scalar(node.text, node.tag)
+            return Node(line, read_scalar(text, tag), text, tag)
         except ScalarError as error:
-            self.problems.append((node.line, str(error)))
+            self.problems.append((line, str(error)))
+            return Node(line, None, text, tag)
 
     def _fields(self, depth: int) -> dict[str, tuple[int, Node]]:
         fields: dict[str, tuple[int, Node]] = {}
@@ -159,6 +167,8 @@ class _Reader:
         if node.text is None:
             self.problems.append((node.line, "the name of a field must be text; write nested fields out"))
             return None
+        if isinstance(node.scalar, str):
+            return node.scalar
         try:
             return read_key(node.text, node.tag)
         except ScalarError as error:
@@ -217,7 +227,7 @@ def _join(pair: re.Match[str]) -> str:
 
 def _read(text: str) -> tuple[Node | None, list[tuple[int, str]]]:
     # kubectl ends the last line too, which is the end of a block of text.
-    events: Iterator[Event] = yaml.parse(text if text.endswith("\n") else f"{text}\n", Loader=_LOADER)
+    events: Iterator[Event] = yaml.parse(text if text.endswith("\n") else f"{text}\n", Loader=LOADER)
     next(events)  # the begin of the stream
     first = next(events)
     if isinstance(first, yaml.StreamEndEvent):

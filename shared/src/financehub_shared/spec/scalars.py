@@ -24,6 +24,8 @@ _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"), False),
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
 }
+#: The first characters of all plain scalars that may be something else than text.
+_NOT_TEXT = frozenset("+-.0123456789~") | {word[0] for word in _WORDS if word}
 #: Numbers that JSON does not have.
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 #: Whole numbers: prefixes as in Go, so that a leading zero means base 8.
@@ -61,6 +63,8 @@ def read_scalar(text: str, tag: str) -> Scalar:
     Raises:
         ScalarError: The text does not fit its tag, the number is not finite, or the tag is not one of YAML's own.
     """
+    if tag == _TEXT or (tag == PLAIN and text and text[0] not in _NOT_TEXT):
+        return text  # most scalars
     value = _read(text, tag)
     if isinstance(value, int) and value > _MAX_INTEGER:
         value = float(value)  # as the API server, which has no larger integers

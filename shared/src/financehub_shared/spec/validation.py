@@ -30,12 +30,14 @@ def validate(data: Any) -> tuple[ScheduledTask | None, list[Problem]]:
     """
     if (problem := _other_resource(data)) is not None:
         return None, [problem]
-    draft = Draft(_without_nulls(data))
+    data = _without_nulls(data)
+    draft: Draft | None = None
     found: dict[Problem, None] = {}
     for _ in range(_ROUNDS):
         try:
-            task = ScheduledTask.model_validate_json(json.dumps(draft.data))
+            task = ScheduledTask.model_validate_json(json.dumps(data if draft is None else draft.data))
         except ValidationError as error:
+            draft = draft or Draft(data)
             if not _find_more(draft, error, found):
                 break
         else:

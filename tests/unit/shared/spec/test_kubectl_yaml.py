@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from financehub_shared.spec.nodes import MAX_DEPTH, ReadError, read_nodes
+from financehub_shared.spec.plain_data import UnusualError, read_plain
 
 _TABLE = Path(__file__).parents[3] / "fixtures" / "schedules" / "kubectl_scalars.tsv"
 ROWS = [line.split("\t") for line in _TABLE.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
@@ -134,3 +135,32 @@ def test_any_text_is_read_or_refused_in_our_words(text: str) -> None:
     for line, problem in problems:
         assert 0 <= line <= len(text.splitlines())
         assert not any(word in problem for word in ("while ", "expected", "token", "scanning", "unicode string"))
+
+
+def assert_both_readers_agree(text: str) -> None:
+    """Assert that the quick reader gives what the full one gives, or leaves the document to it."""
+    try:
+        data = read_plain(text)
+    except UnusualError:
+        return
+    root, problems = read_nodes(text)
+    assert problems == []
+    assert json.dumps(data) == json.dumps(root.data() if root else None)
+
+
+@given(st.lists(_PIECES, max_size=12).map("".join))
+def test_quick_reader_of_any_text_agrees_with_the_full_one(text: str) -> None:
+    """What the quick reader accepts means the same in both."""
+    assert_both_readers_agree(text)
+
+
+@pytest.mark.parametrize("scalar", [row[0] for row in ROWS])
+def test_quick_reader_of_each_scalar_agrees_with_the_full_one(scalar: str) -> None:
+    """The same for each scalar, as a value, as an entry and as a name."""
+    for text in (f"a: {scalar}\n", f"- {scalar}\n", f"{scalar}: a\n"):
+        assert_both_readers_agree(text)
+
+
+def test_quick_reader_reads_a_usual_document() -> None:
+    """A document without anchors, tags and mistakes does not need the full reader."""
+    assert read_plain("a: [1, x]\nb: {c: 'y'}\nd: |\n  z\n") == {"a": [1, "x"], "b": {"c": "y"}, "d": "z\n"}

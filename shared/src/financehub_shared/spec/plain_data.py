@@ -1,0 +1,78 @@
+"""Reads the usual form of a document quickly, because a scheduler starts with thousands of them.
+
+`nodes` reads all forms and says what is wrong. This module reads only documents without mistakes, tags and anchors.
+"""
+
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import yaml
+
+from financehub_shared.core.errors import FinanceHubError
+from financehub_shared.spec.nodes import LOADER, MAX_DEPTH, MAX_NODES, Event
+from financehub_shared.spec.scalars import PLAIN, ScalarError, read_scalar
+
+
+class UnusualError(FinanceHubError):
+    """The document has another form, or a mistake."""
+
+
+def read_plain(text: str) -> Any:
+    """Return a document as JSON data.
+
+    Args:
+        text: The document.
+
+    Raises:
+        UnusualError: `read_nodes` is needed for this document.
+    """
+    try:
+        with closing(_Events(LOADER(text if text.endswith("\n") else f"{text}\n"))) as events:
+            return events.document()
+    except (yaml.YAMLError, UnicodeEncodeError, ScalarError) as error:
+        raise UnusualError(str(error)) from error
+
+
+class _Events:
+    """Builds data from the events of YAML's parser."""
+
+    __slots__ = ("_count", "_loader", "_next")
+
+    def __init__(self, loader: Any) -> None:
+        self._loader = loader
+        self._next: Callable[[], Event] = loader.get_event
+        self._count = 0
+
+    def close(self) -> None:
+        self._loader.dispose()
+
+    def document(self) -> Any:
+        self._next()  # the begin of the stream
+        if isinstance(self._next(), yaml.StreamEndEvent):
+            raise UnusualError("it is empty")
+        data = self._read(self._next(), 0)
+        self._next()  # the end of the document
+        if not isinstance(self._next(), yaml.StreamEndEvent):
+            raise UnusualError("there is another document")
+        return data
+
+    def _read(self, event: Event, depth: int) -> Any:
+        self._count += 1
+        if event.anchor is not None or event.tag is not None or self._count > MAX_NODES or depth > MAX_DEPTH:
+            raise UnusualError("it has an anchor or a tag, or is large")
+        kind, following = type(event), self._next
+        if kind is yaml.ScalarEvent:
+            return read_scalar(event.value, PLAIN) if event.implicit[0] else event.value
+        if kind is yaml.SequenceStartEvent:
+            items = []
+            while type(item := following()) is not yaml.SequenceEndEvent:
+                items.append(self._read(item, depth + 1))
+            return items
+        fields: dict[str, Any] = {}
+        while type(key := following()) is not yaml.MappingEndEvent:
+            name = self._read(key, depth + 1)
+            if type(name) is not str or name in fields or name == "<<":
+                raise UnusualError("a name is not text, or is written twice")
+            fields[name] = self._read(following(), depth + 1)
+        return fields
