@@ -11,10 +11,13 @@ from typing import TextIO
 from financehub_cli.exit_codes import OutputClosedError, OutputError
 from financehub_cli.output.layout import Terminal, table_lines
 from financehub_cli.output.table import Table
-from financehub_cli.output.text import Styled, colored, plain_text
+from financehub_cli.output.text import Styled, colored, plain_text, wrap_words
 
 #: Errors of a write to the output: a full disk or quota, a broken disk, and a reader that has gone.
 OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EPIPE, errno.EBADF, errno.EFBIG)
+
+#: Smallest width of a line behind its indentation.
+MOST_INDENTED = 12
 
 #: What a command prints: lines of text, tables, and sequences of both.
 Content = str | Styled | Table | Sequence["Content"]
@@ -71,9 +74,19 @@ def content_lines(content: Content, terminal: Terminal) -> list[str]:
     """
     if isinstance(content, Table):
         return table_lines(content, terminal)
-    if isinstance(content, str):
-        return plain_text(content, keep_lines=True).expandtabs().split("\n")
     if isinstance(content, Styled):
-        text = plain_text(content)
-        return [colored(text, content.style) if terminal.color else text]
+        lines = _fitted(plain_text(content), terminal)
+        return [colored(line, content.style) for line in lines] if terminal.color else lines
+    if isinstance(content, str):
+        lines = plain_text(content, keep_lines=True).expandtabs().split("\n")
+        return [part for line in lines for part in _fitted(line, terminal)]
     return [line for part in content for line in content_lines(part, terminal)]
+
+
+def _fitted(line: str, terminal: Terminal) -> list[str]:
+    """Return a line in parts that fit, with the same indentation. A word that is longer stays whole."""
+    if terminal.width is None:
+        return [line]
+    text = line.lstrip()
+    indent = line[: len(line) - len(text)]
+    return [indent + part for part in wrap_words(text, max(terminal.width - len(indent), MOST_INDENTED), "")]
