@@ -8,6 +8,7 @@ import pytest
 
 from financehub_scheduler.catch_up import MAX_CATCH_UP
 from financehub_scheduler.core.reporter import MAX_LABELS
+from financehub_scheduler.sources.file_content import MAX_REFUSED
 from financehub_shared.broker.consumer import HELD_BYTES
 from financehub_shared.broker.dead_letter_queue import MOST_SEARCHED as MOST_LETTERS_SEARCHED
 from financehub_shared.broker.door import MAX_READ_BYTES
@@ -33,6 +34,9 @@ from financehub_shared.schedules.requests import (
     MAX_BACKFILLS,
     MAX_TRIGGERS,
 )
+from financehub_shared.spec.documents import MAX_MISTAKES
+from financehub_shared.spec.entries import MAX_BYTES
+from financehub_shared.spec.nodes import MAX_DEPTH, MAX_NODES
 from financehub_shared.spec.scheduled_task import MAX_TRIGGER, ScheduledTask
 from financehub_web.access.gate import WRONG_TOKENS
 from financehub_web.api.parameters import MOST_RECORDS
@@ -60,6 +64,9 @@ NUMBERS: Mapping[str, str] = {
     "Q17": f"{REASON_CHARACTERS:,} characters",
     "Q19": f"{DEFAULTS.max_backlog:,}",
     "Q18": f"{MAX_SCHEDULES:,}",
+    "Q20": f"{MAX_BYTES // 1_000_000} MB",
+    "Q21": f"{MAX_NODES:,} values, {MAX_DEPTH} levels",
+    "Q22": f"{MAX_REFUSED}, of which {MAX_MISTAKES} of one document",
     "R1": f"{DEFAULTS.max_dead_letters:,}",
     "R2": f"{DEFAULTS.dead_letter_retention_days} days",
     "R3": f"{RUNS_KEPT:,}",
@@ -99,6 +106,9 @@ TESTS: Mapping[str, tuple[str, str]] = {
     "Q2": ("integration/scheduler/test_backlog.py", "test_schedule_whose_queue_nobody_serves_stops_at_the_limit"),
     "Q3": ("integration/scheduler/test_backlog.py", "test_other_policies_have_no_list"),
     "Q19": ("integration/scheduler/test_buffer_all.py", "test_waiting_runs_are_bounded_and_further_ones_are_skipped"),
+    "Q20": ("unit/scheduler/sources/test_odd_entries.py", "test_look_at_an_odd_entry_refuses_it_and_reads_the_others"),
+    "Q21": ("unit/shared/spec/test_documents.py", "test_parse_of_exploding_aliases_is_refused"),
+    "Q22": ("unit/scheduler/sources/test_odd_entries.py", "test_look_at_thousands_of_mistakes_reports_the_first_ones"),
     "Q4": ("integration/scheduler/test_enqueuer.py", "test_submit_with_full_queue_skips_the_run"),
     "Q5": ("unit/shared/broker/test_door.py", "test_size_limit_counts_everything_but_the_history"),
     "Q6": ("integration/operator/test_invalid_specs.py", "test_api_server_with_invalid_spec_names_field_and_fix"),
