@@ -1,7 +1,7 @@
 """`financehub status`: the state of the whole fleet on one page."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from financehub_cli.exit_codes import ExitCode
 from financehub_cli.listing import tables
@@ -18,7 +18,11 @@ from financehub_shared.health.checker import HealthChecker
 from financehub_shared.health.readers import health_checker
 from financehub_shared.health.report import HealthReport, HealthStatus
 from financehub_shared.schedules import list_schedules, refused_schedules
+from financehub_shared.schedules.listing import LATE_SECONDS
+from financehub_shared.views.freshness import FreshnessView
 from financehub_shared.views.status import ScheduleStateView, StatusView, status_view
+
+R = TypeVar("R")
 
 _COLORS = {HealthStatus.OK: "bold green", HealthStatus.DEGRADED: "bold yellow", HealthStatus.DOWN: "bold red"}
 
@@ -26,6 +30,9 @@ _COLORS = {HealthStatus.OK: "bold green", HealthStatus.DEGRADED: "bold yellow", 
 @tables
 def status(as_json: AsJson = False, watch: Watch = False, interval: Interval = 2.0) -> None:
     """Show the state of the fleet: tiers, queues, schedules, circuit breakers and the freshness of the data.
+
+    What is not well comes first. With --watch on a terminal, the page fills the screen, and the last line says how many
+    lines the screen has no room for.
 
     The exit code is 0 if everything is healthy, 1 if anything is degraded or down, and 3 if Redis does not answer.
 
@@ -53,25 +60,56 @@ def _collect(session: Session, checker: HealthChecker) -> CommandResult:
 
 
 def _page(report: HealthReport, data: StatusView) -> Content:
-    """Return the page for people: the status, its problems and one table per topic."""
+    """Return the page for people: the status, its problems and one table per topic, with what is not well first."""
     problems = [*report.problems, *(f"{place}: {why}" for place, why in data["refused_schedules"].items())]
-    schedules = [[each["name"], each["last_outcome"], _next_run_text(each)] for each in data["schedules"]]
-    freshness = [
-        [each["dataset"], each["provider"], age_cell(each["age_seconds"], stale=each["stale"])]
-        for each in data["freshness"]
-    ]
-    parts: list[Content] = [
+    head = [
         Styled(report.status.value, _COLORS[report.status]),
         *(Styled(f"  ! {problem}", "yellow") for problem in problems),
-        _figures_table(data["tiers"], "tier", "processes", "busy", "threads", "draining"),
-        _figures_table(
-            data["queues"], "queue", "ready", "in_flight", "delayed", "dead", "orphaned", "oldest_age_seconds"
-        ),
-        build_table("schedule", "!last run", "!~next in", rows=schedules),
-        build_table("data", "provider", "!>age", rows=freshness),
-        build_table("breaker", "!state", "+~reason", rows=[list(each.values()) for each in data["breakers"]]),
     ]
-    return [line for part in parts for line in (part, "")]
+    figures = ("ready", "in_flight", "delayed", "dead", "orphaned", "oldest_age_seconds")
+    (tiers, odd_tiers), (queues, odd_queues), (schedules, odd_schedules), (freshness, stale), (breakers, not_closed) = (
+        _unwell_first(data["tiers"], lambda tier: not tier["processes"] or bool(tier["draining"])),
+        _unwell_first(data["queues"], lambda queue: f"queue:{queue['queue']}" in _unwell_checks(data)),
+        _unwell_first(data["schedules"], _is_unwell),
+        _unwell_first(data["freshness"], lambda each: each["stale"]),
+        _unwell_first(data["breakers"], lambda breaker: breaker["state"] != "closed"),
+    )
+    tables = [
+        (odd_tiers, _figures_table(tiers, "tier", "processes", "busy", "threads", "draining")),
+        (odd_queues, _figures_table(queues, "queue", *figures)),
+        (odd_schedules, build_table("schedule", "!last run", "!~next in", rows=map(_schedule_row, schedules))),
+        (stale, build_table("data", "provider", "!>age", rows=map(_freshness_row, freshness))),
+        (not_closed, build_table("breaker", "!state", "+~reason", rows=[list(each.values()) for each in breakers])),
+    ]
+    # A terminal may be too short for all of them.
+    ordered = sorted(tables, key=lambda table: not table[0])
+    return [head, "", *(line for _, table in ordered for line in (table, ""))]
+
+
+def _unwell_first(records: Sequence[R], is_unwell: Callable[[R], bool]) -> tuple[list[R], bool]:
+    """Return records with those that are not well first, and whether there are such records."""
+    unwell = [record for record in records if is_unwell(record)]
+    return [*unwell, *(record for record in records if not is_unwell(record))], bool(unwell)
+
+
+def _unwell_checks(data: StatusView) -> set[str]:
+    return {check["name"] for check in data["checks"] if check["status"] != HealthStatus.OK}
+
+
+def _is_unwell(schedule: ScheduleStateView) -> bool:
+    """Whether a schedule does not run as it should: it has a problem, its last run failed, or it is late or paused."""
+    due_in = schedule["next_in_seconds"]
+    is_late = due_in is not None and due_in < -LATE_SECONDS
+    has_failed = schedule["last_outcome"] in {"dead-lettered", "lost"}
+    return bool(schedule["problem"] or schedule["paused"]) or has_failed or is_late
+
+
+def _schedule_row(schedule: ScheduleStateView) -> list[object]:
+    return [schedule["name"], schedule["last_outcome"], _next_run_text(schedule)]
+
+
+def _freshness_row(record: FreshnessView) -> list[object]:
+    return [record["dataset"], record["provider"], age_cell(record["age_seconds"], stale=record["stale"])]
 
 
 def _figures_table(records: Sequence[Mapping[str, Any]], name_key: str, *figure_keys: str) -> Content:

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,7 +12,7 @@ import typer
 from financehub_cli.exit_codes import ExitCode, describe_error, is_handled, print_message
 from financehub_cli.output.options import OUTPUT, Format
 from financehub_cli.output.records import sort_records
-from financehub_cli.output.screen import Screen
+from financehub_cli.output.screen import Screen, ending_at_signals
 from financehub_cli.output.terminal import Content, content_lines, is_unicode, read_terminal, write
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.text import dump_json
@@ -62,9 +63,10 @@ def print_or_watch(collect: Callable[[], CommandResult], *, as_json: bool, watch
         raise ConfigError("--watch prints tables or JSON; remove --watch or --format csv")
     screen = Screen() if sys.stdout.isatty() and not _as_json(as_json=as_json) else None
     try:
-        while True:
-            _refresh(collect, screen, as_json=as_json)
-            time.sleep(interval)
+        with ending_at_signals() if screen else nullcontext():
+            while True:
+                _refresh(collect, screen, as_json=as_json)
+                time.sleep(interval)
     except KeyboardInterrupt:
         return
     finally:

@@ -1,12 +1,16 @@
 """Shows a result on the whole screen of a terminal, and replaces it with each refresh."""
 
 import shutil
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NoReturn
 
 from financehub_cli.output.options import OUTPUT
 from financehub_cli.output.terminal import Content, content_lines, read_terminal, write
 
-_OPEN, _CLOSE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
+#: The alternate screen, without the cursor and without wrapping of lines, so that no line takes two.
+_OPEN, _CLOSE = "\x1b[?1049h\x1b[?25l\x1b[?7l", "\x1b[?7h\x1b[?25h\x1b[?1049l"
 _TOP, _END_OF_LINE, _END_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
 
 
@@ -44,11 +48,30 @@ class Screen:
     def _draw(self, last: Sequence[str]) -> None:
         start = "" if self._is_open else _OPEN
         self._is_open = True
-        height = shutil.get_terminal_size().lines
+        height = max(shutil.get_terminal_size().lines, 1)
+        last = last[: height // 2]
         room = max(height - len(last), 1)
         lines = self._lines
         if len(lines) > room:
             hidden = len(lines) - room + 1
-            lines = [*lines[: room - 1], f"({hidden:,} more lines; enlarge the terminal to see them)"]
+            more = f"({hidden:,} more line{'s' * (hidden != 1)}; enlarge the terminal to see them)"
+            lines = [*lines[: room - 1], more]
         text = "\n".join(f"{line}{_END_OF_LINE}" for line in [*lines, *last])
         write(f"{start}{_TOP}{text}{_END_OF_SCREEN}")
+
+
+@contextmanager
+def ending_at_signals() -> Iterator[None]:
+    """Turn SIGTERM and SIGHUP into an exit, so that the terminal is restored before the command ends."""
+    signals = (signal.SIGTERM, signal.SIGHUP)
+    previous = [signal.signal(number, _exit) for number in signals]
+    try:
+        yield
+    finally:
+        for number, handler in zip(signals, previous, strict=True):
+            signal.signal(number, handler)
+
+
+def _exit(number: int, _: object) -> NoReturn:
+    # the exit code of a process that the signal has ended, as shells show it
+    raise SystemExit(128 + number)
