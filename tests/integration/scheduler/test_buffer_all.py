@@ -287,3 +287,32 @@ async def test_damaged_due_times_do_not_stop_the_runs_behind_them(
         await scheduler.on_demand.step()
         ended += scheduler.due()
     assert ended == behind
+
+
+async def test_runs_that_end_quickly_are_released_several_times_per_second(scheduler: Scheduler) -> None:
+    """After a release, the next ones need no further step, so that a schedule that is due each second catches up."""
+    await fill(scheduler, 3)
+    end_active(scheduler)
+    await scheduler.on_demand.release_more()
+    assert messages(scheduler.client) == [], "a schedule without a release waits for the step"
+    await scheduler.on_demand.step()
+    assert scheduler.on_demand.has_released()
+    ended = []
+    for _ in range(3):
+        await scheduler.on_demand.release_more()
+        ended.append(end_active(scheduler))
+        await scheduler.on_demand.release_more()
+    assert ended == [120, 180, 240]
+    assert messages(scheduler.client) == []
+    assert counters(scheduler) == {"runs": 4}
+
+
+async def test_release_between_steps_reads_nothing_without_a_release(scheduler: Scheduler) -> None:
+    """Many schedules with a long run cost no more than the step each second."""
+    await fill(scheduler, 2)
+    await scheduler.on_demand.step()
+    assert not scheduler.on_demand.has_released()
+    before = scheduler.client.info("commandstats").get("cmdstat_hmget", {}).get("calls", 0)
+    for _ in range(5):
+        await scheduler.on_demand.release_more()
+    assert scheduler.client.info("commandstats").get("cmdstat_hmget", {}).get("calls", 0) == before

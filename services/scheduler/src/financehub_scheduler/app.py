@@ -20,7 +20,7 @@ from financehub_scheduler.core.followers import Followers
 from financehub_scheduler.core.health_probe import HealthProbe
 from financehub_scheduler.core.listener import Listeners
 from financehub_scheduler.core.next_runs import PUBLISH_SECONDS, NextRunPublisher
-from financehub_scheduler.core.on_demand import INTERVAL_SECONDS, OnDemandRuns
+from financehub_scheduler.core.on_demand import INTERVAL_SECONDS, RELEASE_SECONDS, OnDemandRuns
 from financehub_scheduler.core.pauses import INTERVAL_SECONDS as PAUSES_SECONDS
 from financehub_scheduler.core.pauses import Pauses
 from financehub_scheduler.core.reporter import Reporter
@@ -41,6 +41,7 @@ from financehub_scheduler.periodic import (
     every,
     freeze_startup_objects,
     log_errors,
+    only_if,
     redis_step,
 )
 from financehub_scheduler.redis.enqueuer import Enqueuer
@@ -238,6 +239,7 @@ async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:
     other_steps: list[tuple[float, Step]] = [
         (settings.janitor_interval_seconds, run_janitor),
         (ASSETS_SECONDS, read_assets),
+        (RELEASE_SECONDS, only_if(on_demand.has_released, redis_step(on_demand.release_more, engine, client))),
         *((seconds, log_errors(step)) for seconds, step in (operator.steps if operator else ())),
     ]
     steps = [*((seconds, redis_step(step, engine, client)) for seconds, step in redis_steps), *other_steps]

@@ -60,6 +60,21 @@ def log_errors(step: Step) -> Step:
     return run
 
 
+def only_if(is_needed: Callable[[], bool], step: Step) -> Step:
+    """Wrap a frequent step that rarely has something to do, so that Redis gets no command the rest of the time.
+
+    Args:
+        is_needed: Whether the step has something to do.
+        step: The step.
+    """
+
+    async def run() -> None:
+        if is_needed():
+            await step()
+
+    return run
+
+
 def redis_step(step: Step, engine: Engine, client: Redis) -> Step:
     """Wrap a step that uses Redis, so that it tells the engine whether Redis replied instead of raising.
 

@@ -31,6 +31,9 @@ from financehub_shared.schedules.requests import MAX_BACKFILL_RUNS, follower_pro
 log = structlog.get_logger(__name__)
 
 INTERVAL_SECONDS = 1.0
+#: Seconds between two releases of buffered runs of one schedule, so that a schedule that is due each second and whose
+#: runs are short catches up.
+RELEASE_SECONDS = 0.2
 #: Maximum number of runs of one backfill per step. It limits the rate of a backfill, and the delay that it causes for
 #: due runs.
 _BACKFILL_BATCH = 50
@@ -68,6 +71,8 @@ class OnDemandRuns(SchedulerListener):
         self._listener = listener
         #: uid → schedule whose annotations Redis may not know yet.
         self._annotated: dict[str, Schedule] = {}
+        #: Uids of schedules from which a buffered run was released since the last step.
+        self._released: set[str] = set()
 
     def schedule_registered(self, schedule: Schedule) -> None:
         if schedule.trigger or schedule.backfill:
@@ -81,9 +86,30 @@ class OnDemandRuns(SchedulerListener):
         """
         await self._carry_out_annotations()
         buffered, triggers, backfills = await arepaired(self._client, schedule_types, self._read_requests)
+        self._released.clear()
         await self._submit([*self._buffered_runs(buffered), *await self._requested_runs(triggers)])
         for id in backfills:
             await self._continue_backfill(id)
+
+    def has_released(self) -> bool:
+        """Whether a buffered run was released since the last step, so that `release_more` may release the next one."""
+        return bool(self._released)
+
+    async def release_more(self) -> None:
+        """Release the next buffered runs of the schedules from which one was released since the last step.
+
+        Other schedules wait for the next step, so that many schedules with a long run cost little.
+
+        Raises:
+            redis.RedisError: Redis is unavailable; the next step releases them.
+        """
+        uids = sorted(self._released)
+        if not uids:
+            return
+        read = partial(self._client.hmget, keys.SCHEDULES_BUFFERED, uids)
+        values: Any = await arepaired(self._client, schedule_types, read)
+        due = {uid.encode(): value for uid, value in zip(uids, values, strict=True) if value is not None}
+        await self._submit(list(self._buffered_runs(due)))
 
     async def _read_requests(self) -> list[Any]:
         async with self._client.pipeline(transaction=False) as pipeline:
@@ -101,6 +127,8 @@ class OnDemandRuns(SchedulerListener):
                 self._listener.run_answered(run, result.outcome, now)
                 if result.outcome is EnqueueOutcome.ENQUEUED:
                     enqueued.append((run, now))
+                    if run.kind == "buffered":
+                        self._released.add(run.schedule.uid)
             if enqueued:
                 await self._enqueuer.record_enqueued_runs(enqueued)
 
