@@ -41,6 +41,7 @@ from support.run_events import end_event, start_event
 from support.schedules import UID, schedule
 
 OTHER_UID = "00000000-0000-4000-8000-000000000002"
+FOLLOWER_UID = "00000000-0000-4000-8000-000000000009"
 SYMBOLS = ["AAPL", "BTC-USD"]
 #: Keys that no reader of the running release uses, or that expire within a minute.
 UNUSED = {keys.WRITE_PROBE}
@@ -130,8 +131,10 @@ def readers(client: "redis.Redis", url: str) -> Readers:
         scheduler = build(url, ManualClock(time.time()), client)
         try:
             scheduler.engine.restore(await scheduler.registry.claim([UID, OTHER_UID], scheduler.clock.now()))
-            await scheduler.load(schedule(), schedule("other", OTHER_UID), keep_known_state=False)
+            follower = schedule("follower", FOLLOWER_UID, after="demo")
+            await scheduler.load(schedule(), schedule("other", OTHER_UID), follower, keep_known_state=False)
             await scheduler.pauses.step()
+            await scheduler.followers.step()
             await scheduler.on_demand.step()
             await scheduler.publisher.step()
             await scheduler.pass_time(120)
