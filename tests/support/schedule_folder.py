@@ -4,7 +4,7 @@ from pathlib import Path
 
 from financehub_scheduler.api.schedule import Schedule
 from financehub_scheduler.sources.files import FileSource
-from financehub_scheduler.sources.waiting import ABSENCE_SECONDS, SETTLE_SECONDS
+from financehub_scheduler.sources.waiting import ABSENCE_SECONDS, QUIET_SECONDS
 from financehub_shared.core.clock import ManualClock
 
 
@@ -24,11 +24,11 @@ class WatchedFolder:
         """Return the schedules that are new or changed, and the uids of those removed.
 
         Args:
-            seconds: Time that passes before the folder is looked at. Another look follows when changes have settled.
+            seconds: Time that passes before the folder is looked at. It is looked at again when its files are quiet.
         """
         upserts: list[Schedule] = []
         removed: list[str] = []
-        for wait in (seconds, SETTLE_SECONDS):
+        for wait in (seconds, QUIET_SECONDS):
             self.clock.advance(wait)
             found = self.source.scan()
             if found:

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from financehub_scheduler.sources.files import FileSource
-from financehub_scheduler.sources.waiting import ABSENCE_SECONDS, SETTLE_SECONDS
+from financehub_scheduler.sources.waiting import ABSENCE_SECONDS, QUIET_SECONDS
 from financehub_shared.core.clock import ManualClock
 from support.schedule_folder import WatchedFolder
 from support.schedules import resource, write
@@ -95,9 +95,9 @@ def test_look_at_a_file_that_is_being_written_waits_until_it_rests(tmp_path: Pat
     for number in range(1, len(lines) + 1):
         path.write_text("".join(lines[:number]))
         assert source.scan() is None
-        clock.advance(SETTLE_SECONDS / 2)
+        clock.advance(QUIET_SECONDS / 2)
     assert (source.scan(), source.refused) == (None, {})
-    clock.advance(SETTLE_SECONDS)
+    clock.advance(QUIET_SECONDS)
     found = source.scan()
     assert found is not None
     assert [schedule.suspended for schedule in found.upserts] == [True]
@@ -111,7 +111,7 @@ def test_look_at_a_file_that_changes_all_the_time_reads_it_in_the_end(tmp_path: 
         write(tmp_path, resource("a", args=[number]))
         if source.scan():
             break
-        clock.advance(SETTLE_SECONDS / 2)
+        clock.advance(QUIET_SECONDS / 2)
     assert 1 < number < 99
 
 

@@ -13,14 +13,14 @@ import structlog
 from financehub_scheduler.api.schedule import Schedule
 from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.sources.folder import Folder
-from financehub_scheduler.sources.waiting import ABSENCE_SECONDS, SETTLE_SECONDS, Absences
+from financehub_scheduler.sources.waiting import ABSENCE_SECONDS, QUIET_SECONDS, Absences
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.spec.entries import explain
 
 log = structlog.get_logger(__name__)
 
-#: A new file takes effect within about this time, and `SETTLE_SECONDS` later.
+#: A new file takes effect within about this time, and `QUIET_SECONDS` later.
 POLL_SECONDS = 1.0
 
 
@@ -58,7 +58,7 @@ class FileSource:
                 if is_first or found or self.refused != refused:
                     yield replace(found or Changes(), keep_known_state=is_first)
                 is_first = False
-                await self._clock.sleep(SETTLE_SECONDS if self._folder.is_changing else POLL_SECONDS)
+                await self._clock.sleep(QUIET_SECONDS if self._folder.is_changing else POLL_SECONDS)
         finally:
             self._folder.stop()
 

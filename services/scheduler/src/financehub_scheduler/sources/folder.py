@@ -5,7 +5,7 @@ from pathlib import Path
 
 from financehub_scheduler.sources.attempts import Attempts
 from financehub_scheduler.sources.file_content import FileContent, read_content, unreadable
-from financehub_scheduler.sources.waiting import Settling
+from financehub_scheduler.sources.waiting import Quietness
 from financehub_shared.core.clock import Clock
 from financehub_shared.spec.entries import Stamp, display_name, explain, list_names, read_text, stamp_of
 
@@ -26,7 +26,7 @@ class Folder:
         self._path = path
         self._clock = clock
         self._attempts = Attempts(entry_seconds)
-        self._settling = Settling(clock)
+        self._quietness = Quietness(clock)
         #: File → what identified its content when it was read, or when that failed.
         self._stamps: dict[Path, Stamp] = {}
         #: Files that are read again although they have not changed.
@@ -93,10 +93,10 @@ class Folder:
     def _due(self, stamps: Mapping[Path, Stamp]) -> list[Path]:
         """Return the files to read now: those that have changed and are not being written, and those to read again."""
         changed = [path for path, stamp in stamps.items() if self._stamps.get(path) != stamp]
-        self._settling.forget_others(changed)
-        settled = [path for path in changed if self._is_first or self._settling.settled(path, stamps[path])]
-        self.is_changing = len(settled) < len(changed)
-        return settled + [path for path in stamps if path in self._again and path not in changed]
+        self._quietness.forget_others(changed)
+        quiet = [path for path in changed if self._is_first or self._quietness.is_quiet(path, stamps[path])]
+        self.is_changing = len(quiet) < len(changed)
+        return quiet + [path for path in stamps if path in self._again and path not in changed]
 
     def _before(self, path: Path) -> FileContent:
         return self.contents.get(path) or FileContent(display_name(path))

@@ -5,15 +5,15 @@ from collections.abc import Hashable, Iterable
 from financehub_shared.core.clock import Clock
 
 #: A changed file is read when it has not changed again for this time, so that a copy in progress is not read.
-SETTLE_SECONDS = 0.25
+QUIET_SECONDS = 0.25
 #: A file that changes all the time is read after this time.
-_MAX_SETTLE_SECONDS = 5.0
+_LONGEST_WAIT_SECONDS = 5.0
 #: A schedule is removed when its document has been absent for this time. Editors, `git checkout` and copies over a
 #: network leave a file absent, empty or incomplete for moments up to a few seconds.
 ABSENCE_SECONDS = 10.0
 
 
-class Settling:
+class Quietness:
     """Says which changed files are still being written.
 
     Args:
@@ -25,7 +25,7 @@ class Settling:
         #: File → its newest stamp, and the times when that and the first change were seen.
         self._changing: dict[Hashable, tuple[Hashable, float, float]] = {}
 
-    def settled(self, file: Hashable, stamp: Hashable) -> bool:
+    def is_quiet(self, file: Hashable, stamp: Hashable) -> bool:
         """Return whether a changed file can be read. It is asked again until it is.
 
         Args:
@@ -35,7 +35,7 @@ class Settling:
         now = self._clock.monotonic()
         newest, since, first = self._changing.get(file, (stamp, now, now))
         since = since if newest == stamp else now
-        if now - since >= SETTLE_SECONDS or now - first >= _MAX_SETTLE_SECONDS:
+        if now - since >= QUIET_SECONDS or now - first >= _LONGEST_WAIT_SECONDS:
             self._changing.pop(file, None)
             return True
         self._changing[file] = (stamp, since, first)
