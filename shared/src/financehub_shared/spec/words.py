@@ -18,9 +18,9 @@ def spec_in_words(spec: ScheduledTaskSpec) -> str:
     else:
         when = "; ".join(line_in_words(line, spec.day_match) for line in lines)
     parts = [
-        when,
-        f"in {spec.time_zone}" if any(not line.startswith("@every") for line in lines) or spec.exclude else "",
+        f"{when}{_sessions(spec, lines)}",
         _calendar(spec, lines),
+        f"in {spec.time_zone}" if any(not line.startswith("@every") for line in lines) or spec.exclude else "",
         *(f"except {_excluded(entry)}" for entry in spec.exclude),
         f"from {spec.start_time.isoformat()}" if spec.start_time else "",
         f"until {spec.end_time.isoformat()}" if spec.end_time else "",
@@ -31,14 +31,26 @@ def spec_in_words(spec: ScheduledTaskSpec) -> str:
     return ", ".join(filter(None, parts))
 
 
+def _sessions(spec: ScheduledTaskSpec, lines: list[str]) -> str:
+    """Return whose sessions `@open` and `@close` mean, and how `calendarOffsetSeconds` moves them."""
+    return f" of {spec.calendar}{_moved(spec)}" if _is_sessions_only(lines) else ""
+
+
 def _calendar(spec: ScheduledTaskSpec, lines: list[str]) -> str:
-    if spec.calendar is None:
+    if spec.calendar is None or _is_sessions_only(lines):
         return ""
+    return f"while {spec.calendar} is open{_moved(spec)}"
+
+
+def _is_sessions_only(lines: list[str]) -> bool:
+    return bool(lines) and all(line in {OPEN, CLOSE} for line in lines)
+
+
+def _moved(spec: ScheduledTaskSpec) -> str:
     offset = spec.calendar_offset_seconds or 0
-    moved = f" {'plus' if offset > 0 else 'minus'} {abs(offset)} s" if offset else ""
-    if lines and all(line in {OPEN, CLOSE} for line in lines):
-        return f"of {spec.calendar}{moved}"
-    return f"while {spec.calendar} is open" + (f" (its hours{moved})" if moved else "")
+    if not offset:
+        return ""
+    return f" (its sessions moved {'later' if offset > 0 else 'earlier'} by {abs(offset)} s)"
 
 
 def _excluded(entry: Exclusion) -> str:
