@@ -32,8 +32,13 @@ class OutputClosedError(OutputError):
 
 def print_message(line: str) -> None:
     """Print a one-line error or note to stderr. Control characters are escaped, because it may quote stored data."""
+    print_lines(f"financehub: {printable(line)}")
+
+
+def print_lines(text: str) -> None:
+    """Print lines of our own to stderr, such as a help text."""
     try:
-        sys.stderr.write(f"financehub: {printable(line)}\n")
+        sys.stderr.write(f"{text}\n")
     except (OSError, AttributeError):
         # stderr is full, broken or closed, so nobody can be told; the exit code remains
         discard_stream(2)
@@ -56,9 +61,7 @@ def print_error(error: Exception) -> ExitCode | None:
     If the reader of the output has gone, the process ends quietly by SIGPIPE, as every Unix command does.
     """
     if isinstance(error, OutputClosedError):
-        discard_stream(1)
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGPIPE)
+        end_by_broken_pipe()
     if isinstance(error, OutputError):
         discard_stream(1)
     if not is_handled(error):
@@ -66,6 +69,13 @@ def print_error(error: Exception) -> ExitCode | None:
     code, message = describe_error(error)
     print_message(message)
     return code
+
+
+def end_by_broken_pipe() -> None:
+    """End the process by SIGPIPE, because the reader of its output has gone."""
+    discard_stream(1)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGPIPE)
 
 
 def is_handled(error: Exception) -> bool:

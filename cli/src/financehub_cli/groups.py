@@ -10,7 +10,7 @@ import typer.main
 from typer.core import TyperCommand, TyperGroup
 
 from financehub_cli.conversion import use_plain_conversion
-from financehub_cli.exit_codes import ExitCode, print_error, print_message
+from financehub_cli.exit_codes import ExitCode, end_by_broken_pipe, print_error, print_lines, print_message
 from financehub_cli.help_text import write_help
 from financehub_cli.usage_errors import describe_usage_error
 
@@ -108,16 +108,6 @@ class RootGroup(HelpGroup):
             *(_Candidate(option) for option in options if incomplete and option.startswith(incomplete)),
         ]
 
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command of the context."""
-        try:
-            return super().invoke(ctx)
-        except Exception as error:
-            code = print_error(error)
-            if code is None:
-                raise
-            raise typer.Exit(code) from error
-
     def main(self, *arguments: Any, standalone_mode: bool = True, **options: Any) -> Any:
         """Run a command line. Errors in it become one line that says what to write."""
         options["standalone_mode"] = False
@@ -129,8 +119,19 @@ class RootGroup(HelpGroup):
         except typer.TyperException as error:
             if not standalone_mode:
                 raise
-            print_message(describe_usage_error(error))
+            if type(error).__name__ == "NoArgsIsHelpError":
+                print_lines(error.message)
+            else:
+                print_message(describe_usage_error(error))
             code = error.exit_code
+        except SystemExit as error:
+            if isinstance(error.__context__, BrokenPipeError):  # typer wrote a help text
+                end_by_broken_pipe()
+            raise
+        except Exception as error:
+            code = print_error(error)
+            if code is None:
+                raise
         if standalone_mode:
             raise SystemExit(code or 0)
         return code

@@ -44,7 +44,7 @@ def _other(error: Any) -> str:
         names = list(getattr(error.ctx.command, "commands", ()))
         hint = _near(found[2], names) or f"; the commands are {', '.join(names)}"
         return f"unknown command {found[2]!r}{hint}"
-    if found := re.fullmatch(r"Got unexpected extra arguments? \((.*)\)", message, re.DOTALL):
+    if found := re.fullmatch(r"Got unexpected extra argument(?:s|\(s\))? \((.*)\)", message, re.DOTALL):
         return f"unexpected argument: {found[1]}"
     if found := re.fullmatch(r"Option '(.*)' requires (?:an argument|\d+ arguments)", message):
         return f"{found[1]} needs a value"
