@@ -126,11 +126,12 @@ class Engine:
             observed_at: Time at which our source last confirmed its schedules, monotonic seconds.
         """
         now = self._clock.now()
-        self._registrations.repeat(
+        superseded = (
             (state.schedule, now)
             for state in self.states.values()
             if state.superseded_at is not None and state.superseded_at <= observed_at
         )
+        self._registrations.repeat(superseded, confirmed=True)
         self._wake.set()
 
     def recheck_arguments(self) -> None:

@@ -46,15 +46,16 @@ class PendingRegistrations:
             since = changes.since.get(schedule.uid, now)
             self._upserts[schedule.uid] = Registration(schedule, since, changes.keep_known_state)
 
-    def repeat(self, schedules: Iterable[tuple[Schedule, float]]) -> None:
+    def repeat(self, schedules: Iterable[tuple[Schedule, float]], *, confirmed: bool = False) -> None:
         """Register schedules again, unless a newer change of them is pending.
 
         Args:
             schedules: Each schedule with the time at which this scheduler received it, Unix seconds.
+            confirmed: See `Registration`.
         """
         for schedule, since in schedules:
             if not any(schedule.uid in pending for pending in (self._upserts, self._removed, self._deactivated)):
-                self._upserts[schedule.uid] = Registration(schedule, since, keep_known_state=True)
+                self._upserts[schedule.uid] = Registration(schedule, since, keep_known_state=True, confirmed=confirmed)
 
     @property
     def pending(self) -> bool:

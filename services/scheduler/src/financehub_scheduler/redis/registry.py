@@ -40,6 +40,8 @@ class Registration:
         paused: The pause that this scheduler remembers. It is used if Redis does not know the schedule.
         pending: The due times that this scheduler remembers and the spec does not yield, ascending, in Unix seconds.
             They are used if Redis does not know the schedule or if this registration is an edit.
+        confirmed: Whether the source has confirmed the spec after another scheduler registered something else. If that
+            one has only deactivated the same spec, it resumes as if it had never been deactivated.
     """
 
     schedule: Schedule
@@ -47,6 +49,7 @@ class Registration:
     keep_known_state: bool
     paused: Pause | None = None
     pending: tuple[float, ...] = ()
+    confirmed: bool = False
 
     def encode(self) -> dict[str, Any]:
         """Return the entry of the script."""
@@ -62,6 +65,8 @@ class Registration:
             "since": int(self.since * 1000),
             "keep_known_state": self.keep_known_state,
         }
+        if self.confirmed:
+            entry["confirmed"] = True
         if self.pending:
             entry["pending"] = [round(due * 1000) for due in self.pending]
         return entry | ({"paused": self.paused.to_json()} if self.paused and not self.paused.problem else {})

@@ -1,17 +1,18 @@
 -- Register schedules: write the records of new and changed ones, and return the time from which each one resumes.
 -- ARGV[1]: JSON context {now (ms), ahead_limit (ms), unclaimed (s)}
 -- ARGV[2]: JSON list of schedules {uid, name, fingerprint, spec, task, queue, suspended, since (ms), keep_known_state},
--- with optional fields: paused (entry of the pause that the scheduler remembers), pending (due times in ms that still
--- run, ascending), replaces (the fingerprint that `pending` was computed for), dropped (number of older due times that
--- would also have been pending, which are missed)
+-- with optional fields: paused (entry of the pause that the scheduler remembers), confirmed (whether the source has
+-- confirmed the spec since another scheduler registered something else), pending (due times in ms that still run,
+-- ascending), replaces (the fingerprint that `pending` was computed for), dropped (number of older due times that would
+-- also have been pending, which are missed)
 -- Returns for each schedule {result, high-water mark (ms; 0 if there is none), time of the last change or resumption (s),
 -- entry of its pause (false if it is not paused), pending due times as text}
 --
 -- A due time that only waits for its jitter while its schedule is edited stays due, although the new spec need not yield
 -- it. Lua cannot compute due times. Therefore, the first registration of an edit changes nothing and returns {'edited',
 -- mark, time of the last change, pending due times, fingerprint, spec, number of runs, time of the newest success of the
--- schedule that it runs after (s)} of the stored schedule. The scheduler computes the pending due times and registers the edit again. If another scheduler has changed the schedule in
--- between, it gets the newer state.
+-- schedule that it runs after (s)} of the stored schedule. The scheduler computes the pending due times and registers the
+-- edit again. If another scheduler has changed the schedule in between, it gets the newer state.
 
 local context = cjson.decode(ARGV[1])
 local redis_now = redis_time()
@@ -99,6 +100,11 @@ local function register(index, entry)
     mark = fingerprint and since or otherwise
     if fingerprint then entry.pending = nil end
     result, changed = 'created', seconds(since)
+  elseif fingerprint == fingerprints.deactivated and entry.confirmed
+    and redis.call('hget', record, field.spec) == entry.spec then
+    -- Another scheduler refuses a spec that this one accepts, such as an earlier release a field that it does not know.
+    -- It was never invalid for this one, so what was due since then is subject to catch-up.
+    redis.call('hset', record, field.fingerprint, entry.fingerprint)
   elseif fingerprint ~= entry.fingerprint then
     -- A deactivated schedule does not run, and so nothing of it is pending.
     if entry.replaces ~= fingerprint and fingerprint ~= fingerprints.deactivated then
