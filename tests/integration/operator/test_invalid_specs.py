@@ -129,6 +129,37 @@ def test_spec_of_one_megabyte_is_accepted_and_of_four_is_refused(crd_installed: 
         crd_installed.request("POST", _PATH, body, dryRun="All")
 
 
+def test_largest_spec_is_within_the_cost_budget_of_the_api_server(crd_installed: Cluster) -> None:
+    """The API server has the time to check a spec in which everything is as long as it may be."""
+    minutes = ",".join(f"{first}-{first + 20}/7" for first in range(39))
+    line = f"{minutes[:200].rpartition(',')[0]} 1-23 1-30,L-3W 1,2,3 MON-FRI"
+    line += " " * (256 - len(line))
+    spec = {
+        "task": "t" * 200,
+        "queue": "q" * 63,
+        "schedules": [line] * 16,
+        "timeZone": "America/New_York",
+        "exclude": [
+            {
+                "weekdays": ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"],
+                "from": "22:00",
+                "to": "06:00",
+                "holidays": "XNYS",
+                "dates": ["2028-02-29/2032-02-29"] * 100,
+            }
+        ]
+        * 16,
+        "calendar": "XNYS",
+        "startTime": "2026-01-01T00:00:00Z",
+        "endTime": "2027-01-01T00:00:00Z",
+        "args": ["x"] * 64,
+    }
+    all_days = spec | {"dayMatch": "All", "schedules": [line.replace(",L-3W", "     ")] * 16}
+    for each in (spec, all_days, spec | {"schedules": [("@every " + "0" * 230 + "7m").ljust(256)] * 16}):
+        body = SpecCase(each).body()
+        assert (api_server_problem(crd_installed, body), scheduler_problem(body)) == ("", "")
+
+
 def test_kubectl_apply_with_invalid_spec_prints_one_line(crd_installed: Cluster) -> None:
     """A user of kubectl sees one line with the field and the fix."""
     text = yaml.safe_dump(INVALID["schedule '60 * * * *'"].body())
