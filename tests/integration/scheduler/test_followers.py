@@ -447,6 +447,20 @@ async def test_predecessor_of_another_scheduler_is_followed(scheduler: Scheduler
     assert followed(scheduler) == [5.0]
 
 
+async def test_predecessor_that_no_scheduler_has_any_more_is_missing(scheduler: Scheduler, second: Scheduler) -> None:
+    """A file that was deleted while no scheduler was running leaves a record, which nobody claims, in Redis."""
+    await scheduler.load(indicators())
+    await second.load(prices())
+    await look(scheduler)
+    assert problem(scheduler) == ""
+    scheduler.clock.advance(91)
+    await look(scheduler)
+    assert "no schedule in the namespace default has the name 'prices'" in problem(scheduler)
+    await second.registry.claim([PRICES], second.clock.now())
+    await look(scheduler)
+    assert problem(scheduler) == ""
+
+
 @pytest.mark.parametrize("state", ["suspended", "paused", "refused"])
 async def test_predecessor_that_does_not_run_leaves_the_follower_ready(scheduler: Scheduler, state: str) -> None:
     """The follower stays ready, because triggers of its predecessor still succeed, and it says what it waits for."""

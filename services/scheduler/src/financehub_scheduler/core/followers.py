@@ -22,6 +22,7 @@ from financehub_shared.core.damage import DAMAGED
 from financehub_shared.recurrence.calendar import CalendarHorizonError
 from financehub_shared.redis.key_types import report_wrong_key
 from financehub_shared.redis.schedule_record import ScheduleField
+from financehub_shared.schedules import UNCLAIMED_SECONDS
 
 log = structlog.get_logger(__name__)
 
@@ -95,6 +96,8 @@ class Followers:
         """Tell the engine what a follower has to know about its predecessor, and its newest success if it counts."""
         schedule = state.schedule
         record = reading.records.get(schedule.after)
+        if record and schedule.after not in reading.local and self._is_abandoned(record):
+            record = None
         predecessor, due = Predecessor(), None
         if cycle := reading.cycles.get(schedule.name):
             predecessor = in_cycle(cycle, schedule.name)
@@ -117,6 +120,10 @@ class Followers:
         if predecessor != state.predecessor:
             _log_change(state, predecessor)
         self._engine.follow(schedule.uid, predecessor, due if counts else None)
+
+    def _is_abandoned(self, record: PredecessorRecord) -> bool:
+        """Whether no scheduler has the schedule any more, because its file was deleted while none was running."""
+        return not record.is_refused and self._clock.now() - record.claimed_at > UNCLAIMED_SECONDS
 
     def _due_time(self, name: str, record: PredecessorRecord) -> float | None:
         """Return the due time that the newest success of a predecessor gives; None if there is none."""

@@ -29,6 +29,7 @@ class PredecessorRecord:
         last_success_at: End of its newest successful run in Unix seconds; None if it has none, or if it is damaged.
         damage: The stored time if it is damaged; otherwise empty.
         spec: Its spec as JSON, if it was requested; otherwise empty.
+        claimed_at: Time at which a live scheduler last claimed it, Unix seconds.
     """
 
     is_refused: bool = False
@@ -37,6 +38,7 @@ class PredecessorRecord:
     last_success_at: float | None = None
     damage: str = ""
     spec: str = ""
+    claimed_at: float = 0.0
 
 
 class PredecessorReader:
@@ -68,11 +70,17 @@ class PredecessorReader:
 
 
 def _parse(row: Sequence[Any]) -> PredecessorRecord | None:
-    fingerprint, suspended, success, paused, spec = row
+    fingerprint, suspended, success, paused, spec, claimed_at = row
     if fingerprint is None or fingerprint == DELETED.encode():
         return None
     text = decode(success)
     at = read_time(text)
     return PredecessorRecord(
-        fingerprint == DEACTIVATED.encode(), suspended == b"1", paused == 1, at, "" if at else text, decode(spec)
+        is_refused=fingerprint == DEACTIVATED.encode(),
+        suspended=suspended == b"1",
+        paused=paused == 1,
+        last_success_at=at,
+        damage="" if at else text,
+        spec=decode(spec),
+        claimed_at=read_time(decode(claimed_at)) or 0.0,
     )
