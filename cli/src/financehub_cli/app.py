@@ -33,7 +33,7 @@ COMMANDS = (
     _entry(
         "Fleet",
         "schedules",
-        "List, show, run, backfill, pause and resume schedules.",
+        "List, show, run, backfill, pause and resume schedules, and check files of schedules.",
     ),
     _entry("Fleet", "dead-letters", "List, show, requeue and delete messages that failed permanently."),
     _entry("Fleet", "breakers", "List, open, close and reset circuit breakers."),

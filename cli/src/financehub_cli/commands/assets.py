@@ -99,6 +99,10 @@ def list_(type: TypeFilter = None, include_inactive: IncludeInactive = False, as
 
     JSON: a list of {symbol, type, kind, name, currency, active, declared, providers, aliases, exchanges}. declared is
     true if the assets file declares the asset.
+
+    Examples:
+    - `financehub assets list --type crypto`
+    - `financehub assets list --all --format csv`
     """
     session = Session()
     assets = session.store.assets(type, active_only=not include_inactive)

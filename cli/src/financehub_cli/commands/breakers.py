@@ -44,6 +44,9 @@ def list_(as_json: AsJson = False) -> None:
     last_error_at, problem, change}. state is closed, open or half-open, calls and failures are counts within the
     window, and trips is the number of openings in a row. problem says why a record cannot be read, and is usually
     empty. change is the last change by an operator as {action, by, reason, at}, or null.
+
+    Examples:
+    - `financehub breakers list`
     """
     print_result(_collect(Session()), as_json=as_json)
 
@@ -54,6 +57,9 @@ def open_(upstreams: Upstreams, reason: Reason = "", as_json: AsJson = False) ->
     """Reject all calls to the upstreams until you close or reset their breakers.
 
     JSON: a list of the changed breakers, with the keys of `breakers list`.
+
+    Examples:
+    - `financehub breakers open binance --reason "the provider is being replaced"`
     """
     _change("open", upstreams, reason, as_json=as_json)
 
@@ -66,6 +72,9 @@ def close_(upstreams: Upstreams, reason: Reason = "", as_json: AsJson = False) -
     A breaker that opened several times in a row keeps its longer open time.
 
     JSON: a list of the changed breakers, with the keys of `breakers list`.
+
+    Examples:
+    - `financehub breakers close binance`
     """
     _change("close", upstreams, reason, as_json=as_json)
 
@@ -76,6 +85,9 @@ def reset_(upstreams: Upstreams, reason: Reason = "", as_json: AsJson = False) -
     """Replace the upstreams' breakers with new, closed ones.
 
     JSON: a list of the changed breakers, with the keys of `breakers list`.
+
+    Examples:
+    - `financehub breakers reset binance yahoo`
     """
     _change("reset", upstreams, reason, as_json=as_json)
 

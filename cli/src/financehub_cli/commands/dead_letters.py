@@ -93,6 +93,9 @@ def show(id: Id, as_json: AsJson = False) -> None:
     """Show one dead letter with its arguments, every failed attempt and the traceback.
 
     JSON: one object with the keys of `dead-letters list`.
+
+    Examples:
+    - `financehub dead-letters show 5b1f0c9e`
     """
     session = Session()
     letter = DeadLetterQueue(session.broker_client).show(id)

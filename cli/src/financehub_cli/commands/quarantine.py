@@ -46,7 +46,9 @@ def quarantine(
     clear: Clear = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show rejected data with the reason, the times of the first and last rejection, and the number of rejections.
+    """Show data that was rejected, and why.
+
+    The table has the times of the first and last rejection, and the number of rejections.
 
     There is one record for each kind of data, symbol, provider and class of reason. The class is the part of the reason
     before the colon. The reason and the payload are those of the last rejection. Other commands never show rejected

@@ -21,7 +21,7 @@ from financehub_shared.operations.names import named_schedule, require_names
 from financehub_shared.views.run_details import RunDetailView, run_detail_view
 from financehub_shared.views.runs import RunView, run_view
 
-app = new_group("List runs, show one with its arguments and steps, or start a run with the same arguments.")
+app = new_group("List runs, show one with its arguments and steps, or start one again.")
 
 Id = Annotated[
     str,

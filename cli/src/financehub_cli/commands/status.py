@@ -29,7 +29,9 @@ _COLORS = {HealthStatus.OK: "bold green", HealthStatus.DEGRADED: "bold yellow", 
 
 @tables
 def status(as_json: AsJson = False, watch: Watch = False, interval: Interval = 2.0) -> None:
-    """Show the state of the fleet: tiers, queues, schedules, circuit breakers and the freshness of the data.
+    """Show the state of the fleet and of its data.
+
+    The page has tiers, queues, schedules, circuit breakers and the freshness of the data.
 
     What is not well comes first. With --watch on a terminal, the page fills the screen, and the last line says how many
     lines the screen has no room for.

@@ -42,7 +42,7 @@ def test_cell_is_safe_and_readable(value: object, cell: str) -> None:
 
 @given(rows=st.lists(st.tuples(st.text(), st.text()), max_size=4), for_spreadsheets=st.booleans())
 def test_csv_contains_every_text(rows: list[tuple[str, str]], for_spreadsheets: bool) -> None:
-    """A parser of RFC 4180 gets each text back, except for escapes and, for spreadsheets, the guard against formulas."""
+    """A parser of RFC 4180 gets each text back, except for escapes and the guard against formulas."""
     found = cells(to_csv([{"a": a, "b": b} for a, b in rows], ["a", "b"], for_spreadsheets=for_spreadsheets))
     assert len(found) == len(rows) + 1
     for row, pair in zip(found[1:], rows, strict=True):

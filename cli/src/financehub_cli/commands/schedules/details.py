@@ -20,6 +20,10 @@ def list_(as_json: AsJson = False) -> None:
     last_success_at, last_failure_at, last_error}. paused is {by, reason, at, failures}, or null; its failures are 0 if
     a user paused the schedule. next holds at most three times, alive is true if a live scheduler runs the schedule, and
     buffered is the number of due runs that wait for the previous one.
+
+    Examples:
+    - `financehub schedules list`
+    - `financehub schedules list --json | jq -r '.[].name'`
     """
     session = Session()
     now = session.clock.now()
@@ -37,6 +41,9 @@ def show(name: Name, as_json: AsJson = False) -> None:
 
     JSON: one object with the keys of `schedules list`, spec (as written) and recent. recent is a list of runs, newest
     first, with the keys of `financehub run`.
+
+    Examples:
+    - `financehub schedules show fetch-news`
     """
     session = Session()
     info = show_schedule(session.broker_client, name)

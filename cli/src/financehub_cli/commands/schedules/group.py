@@ -7,7 +7,7 @@ import typer
 from financehub_cli.completion import complete_schedules
 from financehub_cli.groups import new_group
 
-app = new_group("List schedules and their last and next runs, run one now, run past due times, or pause them.")
+app = new_group("List, show, run, backfill, pause and resume schedules, and check files of schedules.")
 
 Name = Annotated[
     str,

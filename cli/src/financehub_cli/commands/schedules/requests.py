@@ -35,6 +35,9 @@ def trigger(name: Name, no_wait: NoWait = False, timeout: Timeout = 900, as_json
     The concurrency policy of the schedule still applies. The exit codes are the same as for `financehub run`.
 
     JSON: the run, with the keys of `financehub run`. With --no-wait, {message_id, name}.
+
+    Examples:
+    - `financehub schedules trigger fetch-news --no-wait`
     """
     from financehub_shared.operations.runs import refuse_unknown_task
     from financehub_shared.operations.schedules import missing_for
