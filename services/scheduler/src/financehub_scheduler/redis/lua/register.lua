@@ -38,7 +38,8 @@ local claims = redis.call('zmscore', keys.schedules, unpack(uids))
 local marks = redis.call('hmget', keys.high_water_marks, unpack(uids))
 local named = redis.call('hmget', keys.names, unpack(names))
 local pauses = redis.call('hmget', keys.paused, unpack(uids))
-local new_marks, new_names, is_named, new_claims, outdated, unpaused, restored = {}, {}, {}, {}, {}, {}, {}
+local new_marks, new_names, is_named, new_claims = {}, {}, {}, {}
+local outdated, unbuffered, unpaused, restored = {}, {}, {}, {}
 local function add(list, first, second) list[#list + 1], list[#list + 2] = first, second end
 
 -- The field `pending` begins with the time of the change that has kept the due times. After any other change, such as a
@@ -83,7 +84,8 @@ local function register(index, entry)
   local otherwise = entry.pending and entry.pending[1] and entry.pending[1] - 1 or since
   local mark = checked_mark(marks[index], last_due, otherwise, redis_now, context.ahead_limit)
   if is_new then
-    redis.call('del', record, recent_runs_key(entry.uid), backlog_key(entry.uid))
+    redis.call('del', record, recent_runs_key(entry.uid), backlog_key(entry.uid), buffered_key(entry.uid))
+    unbuffered[#unbuffered + 1] = entry.uid
     -- The backfills and the pause belong to the deleted schedule. If only the record is lost, they belong to this one.
     if fingerprint then redis.call('del', schedule_backfills_key(entry.uid)) end
     if fingerprint and pauses[index] then
@@ -117,7 +119,7 @@ local function register(index, entry)
   if result ~= 'known' then
     -- The failures in a row belong to the old spec. Buffered runs are due, so they run with the new one.
     outdated[#outdated + 1] = entry.uid
-    if result == 'created' or entry.suspended == 1 then drop_buffered_runs(entry.uid) end
+    if result == 'changed' and entry.suspended == 1 then drop_buffered_runs(entry.uid) end
     pending = kept_due_times(entry, tonumber(changed))
     if pending ~= '' and (entry.dropped or 0) > 0 then increase(record, field.missed, entry.dropped) end
     redis.call('hset', record, field.uid, entry.uid, field.name, entry.name, field.fingerprint, entry.fingerprint,
@@ -138,6 +140,7 @@ end
 
 for index, entry in ipairs(entries) do replies[index] = register(index, entry) end
 if #outdated > 0 then redis.call('hdel', keys.failing, unpack(outdated)) end
+if #unbuffered > 0 then redis.call('hdel', keys.buffered, unpack(unbuffered)) end
 if #unpaused > 0 then redis.call('hdel', keys.paused, unpack(unpaused)) end
 if #restored > 0 then redis.call('hset', keys.paused, unpack(restored)) end
 if #new_marks > 0 then redis.call('hset', keys.high_water_marks, unpack(new_marks)) end
