@@ -15,7 +15,7 @@ from financehub_shared.redis.schedule_keys import schedule_types
 from financehub_shared.redis.schedule_record import DEACTIVATED, DELETED
 from financehub_shared.redis.text import decode, read_time
 
-#: Schedules per script, which takes Redis about 1 ms.
+#: Schedules per script, which takes Redis a few milliseconds.
 _CHUNK = 500
 
 
@@ -28,8 +28,8 @@ class PredecessorRecord:
         suspended, paused: Whether it is suspended or paused.
         last_success_at: End of its newest successful run in Unix seconds; None if it has none, or if it is damaged.
         damage: The stored time if it is damaged; otherwise empty.
-        spec: Its spec as JSON, if it was requested; otherwise empty.
-        claimed_at: Time at which a live scheduler last claimed it, Unix seconds.
+        spec: Its spec as JSON; empty if it was not read.
+        claimed_at: Time at which a live scheduler last claimed it, Unix seconds; 0 if it was not read.
     """
 
     is_refused: bool = False
@@ -56,7 +56,8 @@ class PredecessorReader:
         """Return the record of each registered predecessor by name.
 
         Args:
-            predecessors: `namespace/name` of each predecessor → whether its spec is read.
+            predecessors: `namespace/name` of each predecessor → whether another scheduler runs it, so that its spec and
+                its claim are read.
 
         Raises:
             redis.RedisError: Redis did not reply or returned an error.

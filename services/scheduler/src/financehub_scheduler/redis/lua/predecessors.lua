@@ -1,18 +1,24 @@
 -- Read what followers need to know about their predecessors, in one step.
--- ARGV[1]: JSON list of predecessors {name, whether the spec is wanted}
+-- ARGV[1]: JSON list of predecessors {name, whether another scheduler runs it}
 -- Returns for each predecessor {fingerprint (false if it is not registered), suspended, time of the newest success (s),
--- whether it is paused, its spec, time of its last claim (s)}
+-- whether it is paused, its spec, time of its last claim (s)}. The last two are empty unless another scheduler runs it.
 
-check_types()
 local field = schedule_field
-local replies = {}
-for index, entry in ipairs(cjson.decode(ARGV[1])) do
-  local uid = redis.call('hget', keys.names, entry[1])
+local wanted, names, replies = cjson.decode(ARGV[1]), {}, {}
+check_types()
+for index, entry in ipairs(wanted) do names[index] = entry[1] end
+local uids = #names > 0 and redis.call('hmget', keys.names, unpack(names)) or {}
+local any_paused = redis.call('hlen', keys.paused) > 0
+for index, entry in ipairs(wanted) do
+  local uid = uids[index]
   -- A record of another type counts as missing. The scheduler that runs the schedule sets it aside.
   local known = uid and fields_of(schedule_key(uid), field.fingerprint, field.suspended, field.last_success_at) or {}
-  local spec = uid and entry[2] and fields_of(schedule_key(uid), field.spec)[1]
-  local paused = uid and redis.call('hexists', keys.paused, uid) or 0
-  local claimed = uid and redis.call('zscore', keys.schedules, uid) or ''
-  replies[index] = {known[1] or false, known[2] or '', known[3] or '', paused, spec or '', claimed}
+  local paused = uid and any_paused and redis.call('hexists', keys.paused, uid) or 0
+  local reply = {known[1] or false, known[2] or '', known[3] or '', paused, '', ''}
+  if uid and entry[2] then
+    reply[5] = fields_of(schedule_key(uid), field.spec)[1] or ''
+    reply[6] = redis.call('zscore', keys.schedules, uid) or ''
+  end
+  replies[index] = reply
 end
 return replies
