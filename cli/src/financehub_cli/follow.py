@@ -141,9 +141,18 @@ def warn_of_absence(absence: Absence | None, work: str) -> None:
         print_message(absence.sentence(work))
 
 
+def _describe_end(run: RunRecord) -> str:
+    """Return the state of a run and how long its newest attempt took, if that is known."""
+    if run.duration is None:
+        return str(run.state)
+    duration = format_duration(run.duration)
+    if run.state is RunState.RETRYING:
+        return f"is retried later; its last attempt took {duration}"
+    return f"{run.state} in {duration}"
+
+
 def _describe_outcome(run: RunRecord) -> str:
-    duration = f" in {format_duration(run.duration)}" if run.duration is not None else ""
-    lines = [f"{run.task} {run.state}{duration}"]
+    lines = [f"{run.task} {_describe_end(run)}"]
     if run.error and run.state is not RunState.SUCCEEDED:
         lines.append(f"  {run.error}")
     if run.summary:

@@ -83,14 +83,14 @@ def missing_worker(processes: Sequence[ProcessInfo], queue: str, task: str = "")
 
 def _missing_queue(processes: Sequence[ProcessInfo], queue: str) -> Absence:
     if any(queue in process.queues for process in processes):
-        return Absence(f"every worker of queue {queue!r} is shutting down", "start another one")
+        return Absence(f"every worker of queue {str(queue)!r} is shutting down", "start another one")
     served = sorted({name for process in processes for name in process.queues if not process.draining})
     hint = ""
     if queue not in list(Tier):
         near = similar_names(queue, {*served, *Tier})
         others = f"live workers serve {', '.join(served[:_LISTED])}" if served else ""
         hint = f"did you mean {' or '.join(near)}?" if near else others
-    return Absence(f"no live worker serves queue {queue!r}", "start a worker for it", hint)
+    return Absence(f"no live worker serves queue {str(queue)!r}", "start a worker for it", hint)
 
 
 def _task_advice(processes: Sequence[ProcessInfo], queue: str, task: str) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from financehub_cli.follow import follow_backfill, follow_run, live_processes, w
 from financehub_cli.options import AsJson, NoWait, Timeout, parse_time
 from financehub_cli.output.result import CommandResult, print_result
 from financehub_cli.session import Session
+from financehub_shared.redis.schedule_record import BackfillInfo
 from financehub_shared.redis.server_clock import server_time
 from financehub_shared.schedules import request_backfill, request_trigger, show_backfill, show_schedule
 from financehub_shared.views.schedules import backfill_view
@@ -115,7 +116,15 @@ def backfill(
             print_message(f"stopped following; backfill {id} continues")
             raise typer.Exit(ExitCode.FAILED) from None
     succeeded = progress.state == "finished" or (no_wait and progress.state != "refused")
-    counts = f"{progress.enqueued} of {progress.total} enqueued"
-    line = f"backfill {id} {progress.state}: {counts} {progress.message}".rstrip()
+    line = _describe_backfill(progress)
     result = CommandResult(backfill_view(progress), line, [], ExitCode.OK if succeeded else ExitCode.FAILED)
     print_result(result, as_json=as_json)
+
+
+def _describe_backfill(progress: BackfillInfo) -> str:
+    """Return the line about the state of a backfill."""
+    if progress.state == "refused":
+        return f"backfill {progress.id} was refused: {progress.message}"
+    counts = f"{progress.enqueued:,} of {progress.total:,} enqueued"
+    note = f"; {progress.message}" if progress.message else ""
+    return f"backfill {progress.id} {progress.state}: {counts}{note}"
