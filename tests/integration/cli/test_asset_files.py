@@ -79,7 +79,7 @@ def test_import_from_stdin_reports_every_mistake_with_its_line(invoke: Any, stor
     ],
 )
 def test_import_of_odd_input_is_refused(invoke: Any, store: RedisStore, content: bytes, problem: str) -> None:
-    """Bytes that are no text, too many of them, and none at all are usage errors."""
+    """Bytes that are not UTF-8, too many of them, and none at all are usage errors."""
     result = invoke("assets", "import", "-", input=content)
     assert (result.exit_code, problem in result.stderr) == (2, True)
 
