@@ -9,6 +9,7 @@ any case.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from financehub_shared.recurrence.cron_days import CronDays, DaysOfMonth, Weekdays
 
@@ -67,6 +68,7 @@ def has_seconds(text: str) -> bool:
     return not text.lstrip().startswith("@") and len(text.split()) == 6
 
 
+@lru_cache(maxsize=4_096)  # each line is parsed when it is validated and again with its time zone
 def parse_fields(text: str, day_match: str) -> CronFields:
     """Parse a cron expression.
 
@@ -196,10 +198,8 @@ def _expand(entry: str, field: _Field) -> set[int]:
 
 
 def _range(start: int, end: int, step: int, field: _Field) -> list[int]:
-    # Weekday 7 is also Sunday. It is only the end of a range if the range does not begin with it.
+    # The week has seven days although Sunday is both 0 and 7: a range to 7 ends on Sunday, and one from 7 begins on it.
     length = 7 if field is _WEEKDAY else field.last - field.first + 1
-    if field is _WEEKDAY and start == 7:
-        start, end = 0, end % 7
     if end < start:
         end += length
     return [(value - field.first) % length + field.first for value in range(start, end + 1, step)]

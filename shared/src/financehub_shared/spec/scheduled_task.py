@@ -49,8 +49,8 @@ class Metadata(Closed):
 
     name: DnsName
     namespace: DnsName = "default"
-    labels: dict[str, str] = Field({})
-    annotations: dict[str, str] = Field({})
+    labels: dict[str, str] = Field(default_factory=dict)
+    annotations: dict[str, str] = Field(default_factory=dict)
     uid: str | None = None
     generation: int | None = None
     creation_timestamp: str | None = None
