@@ -145,6 +145,16 @@ def test_a_bad_entry_of_a_list_has_its_own_place() -> None:
     ]
 
 
+def test_value_of_a_misspelled_field_is_checked_too() -> None:
+    """A misspelled field is read as the one that it resembles, so that the mistakes in its value are found."""
+    found = mistakes(f"{HEAD}  task: t\n  queue: q\n  shedule: 61 * * * *\n  maxruns: 0\n")
+    assert [(mistake.line, mistake.field) for mistake in found] == [
+        *((7, "spec.shedule"), (7, "spec.shedule"), (8, "spec.maxruns"), (8, "spec.maxruns")),
+    ]
+    assert "minute 61 is not valid" in found[1].problem
+    assert "0 is too small" in found[3].problem
+
+
 def test_very_many_mistakes_are_counted() -> None:
     """The first mistakes of a document are reported, and the others are counted."""
     text = HEAD + "  task: t\n  queue: q\n  schedule: '@hourly'\n" + "".join(f"  x{n}: 1\n" for n in range(200))

@@ -24,6 +24,7 @@ class FileContent:
 
     Args:
         name: Name of the file for messages.
+        path: Its whole path, for the log.
         schedules: Text of a document → its schedule.
         refused: `file:line`, or the file alone if it cannot be read → what is wrong there.
         kept: Name → earlier version of a schedule, which stays in effect because its replacement was refused.
@@ -33,6 +34,7 @@ class FileContent:
     """
 
     name: str
+    path: str
     schedules: dict[str, Schedule] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     kept: dict[str, Schedule] = field(default_factory=dict)
@@ -61,7 +63,7 @@ class FileContent:
             others = self.refused.get(place, "")
             self.refused[place] = f"{others}; {problem}" if others else problem
             if problem not in before.refused.get(place, ""):
-                log.error("schedule_refused", file=self.name, line=mistake.line, problem=problem)
+                log.error("schedule_refused", file=self.path, line=mistake.line, problem=problem)
 
 
 def unreadable(problem: str, before: FileContent) -> FileContent:
@@ -71,7 +73,7 @@ def unreadable(problem: str, before: FileContent) -> FileContent:
         problem: Why, and what to do.
         before: The content when it was read before.
     """
-    content = FileContent(before.name, kept={schedule.name: schedule for schedule in before.effective})
+    content = FileContent(before.name, before.path, kept={schedule.name: schedule for schedule in before.effective})
     content.refuse((Mistake(0, "", problem),), before)
     return content
 
@@ -85,7 +87,7 @@ def read_content(text: str, before: FileContent, now: float, is_stopped: Callabl
         now: Time on the monotonic clock.
         is_stopped: Whether to return early, because the process ends.
     """
-    content = FileContent(before.name)
+    content = FileContent(before.name, before.path)
     refused_names: set[str] = set()
     documents = list(split(text))
     for document in documents:

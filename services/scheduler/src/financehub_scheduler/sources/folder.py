@@ -99,7 +99,8 @@ class Folder:
         return quiet + [path for path in stamps if path in self._again and path not in changed]
 
     def _before(self, path: Path) -> FileContent:
-        return self.contents.get(path) or FileContent(display_name(path))
+        name = display_name(path)
+        return self.contents.get(path) or FileContent(name, str(self._path / name))
 
     def _update(self, path: Path, text: str) -> bool:
         before = self._before(path)
