@@ -28,6 +28,8 @@ class Counted:
         scheduler = self._scheduler
         runs = int(scheduler.field(UID, "runs") or 0)
         assert runs <= self._max_runs
+        # Each run that was enqueued is among the newest ten.
+        assert runs == scheduler.client.llen(keys.schedule_recent(UID))
         if scheduler.engine.states[UID].problem == "maxRuns reached":
             assert runs == self._max_runs
 
