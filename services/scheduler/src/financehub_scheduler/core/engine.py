@@ -21,6 +21,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from financehub_scheduler.core.changes import Changes
+from financehub_scheduler.core.clock_jumps import ClockJumps
 from financehub_scheduler.core.health_probe import LoopHealth
 from financehub_scheduler.core.listener import SchedulerListener
 from financehub_scheduler.core.planner import ArgumentCheck, Planner
@@ -47,8 +48,6 @@ _ANSWER_BATCH = 64
 #: The longest sleep. It limits how late the loop notices a jump of the wall clock or that the machine resumed from
 #: sleep.
 _MAX_SLEEP_SECONDS = 1.0
-#: Minimum change of the difference between wall clock and monotonic clock that counts as a jump.
-_JUMP_SECONDS = 1.0
 #: Pauses while Redis is unavailable: the first, and the longest.
 _PAUSE_SECONDS = (0.1, 2.0)
 #: The pause of a schedule until `Pauses` has read who paused it and why.
@@ -93,7 +92,7 @@ class Engine:
         self._paused_until = 0.0
         self._wake = asyncio.Event()
         self._stopping = False
-        self._clock_offset = clock.now() - clock.monotonic()
+        self._jumps = ClockJumps(clock)
         self.health = LoopHealth(clock.monotonic(), clock.monotonic())
         self.states = states
 
@@ -174,7 +173,7 @@ class Engine:
     async def run(self) -> None:
         """Run the loop until `stop`."""
         # The clock may have been corrected by the time of Redis since this object was built.
-        self._clock_offset = self._clock.now() - self._clock.monotonic()
+        self._jumps.restart()
         while not self._stopping:
             self._wake.clear()
             wait = await self.step()
@@ -199,7 +198,7 @@ class Engine:
             self.health.earliest_due = self._planner.next_time()
 
     async def _step(self) -> float:
-        self._check_clock()
+        self._jumps.check()
         if (pause := self._pause_seconds()) > 0:
             return min(pause, _MAX_SLEEP_SECONDS)
         try:
@@ -228,15 +227,6 @@ class Engine:
         if (earliest := self._planner.next_time()) is not None:
             waits.append(earliest - self._clock.now())
         return max(0.0, min(waits))
-
-    def _check_clock(self) -> None:
-        offset = self._clock.now() - self._clock.monotonic()
-        jump = offset - self._clock_offset
-        if abs(jump) > _JUMP_SECONDS:
-            # After a jump forward, the skipped due times are late and subject to catch-up. After a jump back, the
-            # repeated due times are not above the high-water marks and do not run again.
-            log.warning("clock_jumped", seconds=round(jump, 1))
-        self._clock_offset = offset
 
     # 1. register --------------------------------------------------------------------------------------
     async def _register(self) -> None:
