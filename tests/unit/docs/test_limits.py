@@ -109,6 +109,7 @@ TESTS: Mapping[str, tuple[str, str]] = {
     "Q20": ("unit/scheduler/sources/test_odd_entries.py", "test_look_at_an_odd_entry_refuses_it_and_reads_the_others"),
     "Q21": ("unit/shared/spec/test_documents.py", "test_parse_of_exploding_aliases_is_refused"),
     "Q22": ("unit/scheduler/sources/test_odd_entries.py", "test_look_at_thousands_of_mistakes_reports_the_first_ones"),
+    "Q23": ("integration/operator/test_invalid_specs.py", "test_api_server_with_invalid_spec_names_field_and_fix"),
     "Q4": ("integration/scheduler/test_enqueuer.py", "test_submit_with_full_queue_skips_the_run"),
     "Q5": ("unit/shared/broker/test_door.py", "test_size_limit_counts_everything_but_the_history"),
     "Q6": ("integration/operator/test_invalid_specs.py", "test_api_server_with_invalid_spec_names_field_and_fix"),
@@ -201,13 +202,15 @@ def test_settings_of_the_page_exist():
 
 
 def test_lengths_of_the_resource_are_those_of_the_model():
-    """The numbers of Q6 to Q8 come from the model of the resource."""
+    """The numbers of Q6 to Q8 and of Q23 come from the model of the resource."""
     schema = ScheduledTask.model_json_schema()["$defs"]
     spec, metadata = schema["ScheduledTaskSpec"]["properties"], schema["Metadata"]["properties"]
     assert ROWS["Q6"][0] == f"{spec['args']['maxItems']} each"
     assert spec["args"]["maxItems"] == spec["kwargs"]["maxProperties"]
     (schedules,) = [each for each in spec["schedules"]["anyOf"] if each["type"] == "array"]
     assert ROWS["Q7"][0] == str(schedules["maxItems"])
+    dates = next(each for each in schema["Exclusion"]["properties"]["dates"]["anyOf"] if each["type"] == "array")
+    assert ROWS["Q23"][0] == f"{spec['exclude']['maxItems']}, and {dates['maxItems']} each"
     (queue,) = [each for each in spec["queue"]["anyOf"] if each["type"] == "string"]
     lengths = (metadata["name"]["maxLength"], spec["task"]["maxLength"], queue["maxLength"])
     assert ROWS["Q8"][0] == "{} characters for a schedule, {} for a task, {} for a queue".format(*lengths)
