@@ -36,7 +36,7 @@ def listing(view: type[Any]) -> Callable[[Callable[..., None]], Callable[..., No
 
 
 def tables(function: Callable[..., None]) -> Callable[..., None]:
-    """Decorate a command that shows tables but is no listing."""
+    """Decorate a command that shows tables but does not list records."""
     return _with_options(function, _WIDE, None)
 
 
