@@ -132,3 +132,17 @@ def test_dead_letters_commands_with_damaged_letters_work(cli: Any, invoke: Any, 
     assert json.loads(result.stdout) == {"requeued": ["\\xff"]}
     assert "it is not" in result.stderr
     assert len(cli("dead-letters", "purge", "--all", "--yes")["purged"]) == 60
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--queue", "hihg"], "unknown queue 'hihg'; did you mean high?"),
+        (["--task", "fetch_new_task"], "unknown task 'fetch_new_task'; did you mean fetch_news_task"),
+    ],
+)
+def test_list_with_a_misspelled_filter_proposes_a_name(invoke: Any, arguments: list[str], problem: str) -> None:
+    """A typo is not mistaken for an empty list (C7), and a known name without dead letters is."""
+    result = invoke("dead-letters", "list", *arguments)
+    assert (result.exit_code, problem in result.stderr) == (2, True)
+    assert invoke("dead-letters", "list", "--queue", "high", "--task", "fetch_news_task").exit_code == 0

@@ -80,6 +80,12 @@ def list_(
     session = Session()
     selection = _build_filter(None, queue, task, exception, reason, older_than)
     letters = DeadLetterQueue(session.broker_client).find(selection, limit=limit)
+    if not letters:
+        from financehub_shared.operations.names import require_names
+
+        # other filters may exclude every dead letter of a task that only dead letters know
+        has_task = task and DeadLetterQueue(session.broker_client).find(DeadLetterFilter(task=task), limit=1)
+        require_names(session.broker_client, session.monitor, task=None if has_task else task, queue=queue)
     now = session.clock.now()
     columns = ("id", "queue", "+task", "+reason", "exception", "~error", "->attempts", "+>age")
     content = build_table(*columns, rows=[_row(letter, now) for letter in letters])

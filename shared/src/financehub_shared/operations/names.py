@@ -50,10 +50,12 @@ def require_names(
         UnknownNameError: The task or the queue is unknown. The message has names that the user may have meant.
         InvalidArgumentsError: The schedule is unknown. The message has names that the user may have meant.
     """
+    processes = ProcessRegistry(client).live() if task is not None or queue is not None else []
     if task is not None:
-        require_known("task", task, {*CATALOG, *monitor.get_all_stats()})
+        announced = {name for process in processes for name in process.actors or ()}
+        require_known("task", task, {*CATALOG, *announced, *monitor.get_all_stats()})
     if queue is not None:
-        served = {name for process in ProcessRegistry(client).live() for name in process.queues}
+        served = {name for process in processes for name in process.queues}
         require_known("queue", queue, {*map(str, Tier), *served, *discover_queues(client)})
     if schedule:
         find_schedule(client, schedule)
