@@ -62,6 +62,15 @@ def test_calendar_offset_moves_the_sessions_in_which_other_lines_are_due():
     assert found[6] == "2026-11-27T11:00"
 
 
+def test_calendar_offset_moves_the_range_that_the_table_covers():
+    """A moved calendar knows its sessions from the moved beginning to the moved end of the table."""
+    calendar, moved = load_calendar("XNYS"), load_calendar("XNYS", -900)
+    assert (moved.first, moved.end) == (calendar.first - 900, calendar.end - 900)
+    assert not moved.is_open(calendar.first - 900)
+    with pytest.raises(CalendarHorizonError):
+        moved.is_open(calendar.end - 900)
+
+
 def test_lines_of_both_kinds_are_united():
     """A schedule with `@close` and a cron line is due at both, and the close is due although the exchange is closed."""
     found = due(["@close", "0 15 * * *"], "2026-11-25T00:00", 4, time_zone=NEW_YORK, calendar="XNYS")
