@@ -601,6 +601,7 @@ async def test_status_of_follower_names_its_predecessor_and_is_never_ready_too_e
     follower = {"queue": "followers", "after": "fetch-price"}
     await rig.apply("other", schedule="@yearly")
     await rig.apply("fetch-prices", schedule="@yearly")
+    await rig.step()
     uid = await rig.apply("indicators", **follower)
     await rig.writer.step()
     assert rig.tasks.status("indicators").get("conditions") is None
