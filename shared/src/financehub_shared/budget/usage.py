@@ -7,8 +7,8 @@ import redis
 
 from financehub_shared.budget import sliding_window
 from financehub_shared.budget.budget import window_key
-from financehub_shared.core.provider_specs import PROVIDERS, Limit
 from financehub_shared.core.figures import BudgetFigures
+from financehub_shared.core.provider_specs import PROVIDERS, Limit
 from financehub_shared.redis.replies import raise_other_errors
 
 #: Entry of one slice of a window: `slice:units`.
