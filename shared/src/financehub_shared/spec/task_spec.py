@@ -85,8 +85,9 @@ class ScheduledTaskSpec(Closed):  # type: ignore[no-redef]
         "UTC",
         min_length=1,
         max_length=64,
-        description="IANA time zone of the cron fields and of exclude, such as America/New_York. A time that is skipped when clocks "
-        "are put forward runs at the end of the gap. A time that occurs twice when they are put back runs once.",
+        description="IANA time zone of the cron fields and of exclude, such as America/New_York. A time that is "
+        "skipped when clocks are put forward runs at the end of the gap. A time that occurs twice when they are put "
+        "back runs once.",
         json_schema_extra=ZONE,
     )
     day_match: DayMatch = Field(
@@ -142,9 +143,9 @@ class ScheduledTaskSpec(Closed):  # type: ignore[no-redef]
     )
     catch_up: CatchUp = Field(
         CatchUp.LATEST,
-        description="The treatment of due runs that no scheduler could enqueue within 10 seconds. None: they are counted "
-        "as missed. Latest: the newest one runs, and the others are counted as missed. All: they run in order, at most "
-        "the newest 100. `startingDeadlineSeconds` still applies. Due times before an edit or while the "
+        description="The treatment of due runs that no scheduler could enqueue within 10 seconds. None: they are "
+        "counted as missed. Latest: the newest one runs, and the others are counted as missed. All: they run in "
+        "order, at most the newest 100. `startingDeadlineSeconds` still applies. Due times before an edit or while the "
         "schedule was suspended or paused are not caught up.",
     )
     jitter_seconds: int = Field(

@@ -87,7 +87,7 @@ def test_fields_of_an_entry_have_to_apply_together_and_entries_do_not():
 
 
 def test_holidays_exclude_the_weekday_holidays_of_an_exchange():
-    """Thanksgiving is excluded, and neither is the Saturday, which is no holiday, nor the early close."""
+    """Thanksgiving is excluded, and neither is the Saturday, which is not a holiday, nor the early close."""
     assert due("0 9 * * *", "2026-11-25T12:00", 3, {"holidays": "XNYS"}, zone="America/New_York") == [
         *("Fri 2026-11-27 09:00", "Sat 2026-11-28 09:00", "Sun 2026-11-29 09:00"),
     ]

@@ -17,8 +17,8 @@ class Predecessor:
         reason: Reason of the condition Ready if the follower does not run, such as `PredecessorMissing`; empty if it
             runs.
         problem: The same in words, with the fix.
-        note: Why no success is to be expected although the follower is ready, such as `it is suspended`; empty if there
-            is no such reason.
+        note: Why no success is to be expected although the follower is ready, such as `it is suspended`; empty if
+            one may come.
     """
 
     reason: str = ""
