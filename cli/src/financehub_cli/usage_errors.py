@@ -38,11 +38,18 @@ def _bad_parameter(error: Any) -> str:
     return f"{_name(error.param)} {message}" if message[:1] in "'\"-0123456789" else f"{_name(error.param)}: {message}"
 
 
+def _in_groups(word: str, context: Any) -> str:
+    """Return a hint if groups of commands have a command of this name, such as `schedules trigger` for `trigger`."""
+    groups = {name: context.command.get_command(context, name) for name in getattr(context.command, "commands", ())}
+    found = [f"{name} {word}" for name, group in groups.items() if word in getattr(group, "commands", ())]
+    return f"; did you mean {' or '.join(found)}?" if found else ""
+
+
 def _other(error: Any) -> str:
     message = str(getattr(error, "message", error)).rstrip(".")
     if found := re.match(r"No such command (['\"])(.*?)\1", message, re.DOTALL):
         names = list(getattr(error.ctx.command, "commands", ()))
-        hint = _near(found[2], names) or f"; the commands are {', '.join(names)}"
+        hint = _in_groups(found[2], error.ctx) or _near(found[2], names) or f"; the commands are {', '.join(names)}"
         return f"unknown command {found[2]!r}{hint}"
     if found := re.fullmatch(r"Got unexpected extra argument(?:s|\(s\))? \((.*)\)", message, re.DOTALL):
         return f"unexpected argument: {found[1]}"

@@ -16,6 +16,8 @@ _LIBRARY = re.compile(
     ("words", "message"),
     [
         (["quots"], "unknown command 'quots'; did you mean quotes?; see `financehub --help`"),
+        (["trigger", "x"], "unknown command 'trigger'; did you mean schedules trigger?; see `financehub --help`"),
+        (["list"], "did you mean runs list or schedules list or "),
         (["xyz"], "unknown command 'xyz'; the commands are status, workers, "),
         (["assets", "lst"], "unknown command 'lst'; did you mean list?; see `financehub assets --help`"),
         (["quotes", "--jsn"], "unknown option '--jsn'; did you mean --json?; see `financehub quotes --help`"),

@@ -50,6 +50,8 @@ def config(names: Names = None, changed: Changed = False, as_json: AsJson = Fals
         for setting in settings_in_force()
         if (not wanted or setting.name in wanted) and (not changed or setting.source is not Source.DEFAULT)
     ]
+    # Those that somebody has set come first, because there are more than a hundred.
+    settings.sort(key=lambda setting: setting.source is Source.DEFAULT)
     rows = [
         [
             setting.name,

@@ -138,4 +138,6 @@ def _next_run_text(schedule: ScheduleStateView) -> str:
         return "suspended"
     if schedule["paused"]:
         return "paused"
+    if schedule["after"] and schedule["next_in_seconds"] is None and not schedule["problem"]:
+        return "on success"
     return schedule["problem"] or format_duration(schedule["next_in_seconds"])

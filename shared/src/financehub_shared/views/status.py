@@ -33,6 +33,7 @@ class ScheduleStateView(TypedDict):
     suspended: Annotated[bool, Field(description="Whether it is suspended.")]
     paused: Annotated[PauseView | None, Field(description="Who paused it, why and when. Null if it is not paused.")]
     problem: Annotated[str, Field(description="Why it does not run. Empty if it runs.")]
+    after: Annotated[str, Field(description="The schedule after whose successes it runs. Empty if it has due times.")]
     last_outcome: Annotated[str | None, Field(description="How its last run ended. Null if no run has ended.")]
     last_success_at: Annotated[
         Time | None, Field(description="The end of its last run that succeeded. Null if there is none.")
@@ -84,6 +85,7 @@ def schedule_state_view(info: ScheduleInfo, now: float) -> ScheduleStateView:
         "suspended": info.suspended,
         "paused": pause_view(info.paused),
         "problem": info.problem,
+        "after": info.after,
         "last_outcome": info.outcome.last_run_outcome or None,
         "last_success_at": iso_time(info.outcome.last_success_at),
         "next": [iso_time(at) for at in info.next_times],

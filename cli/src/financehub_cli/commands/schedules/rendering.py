@@ -46,8 +46,10 @@ def _next_run_text(info: ScheduleInfo, now: float) -> str:
         return "no scheduler"
     if info.next_times:
         return format_duration(max(0.0, info.next_times[0] - now))
-    # Nobody knows when the predecessor of a follower succeeds.
-    return "on success" if info.after and not info.problem else "never"
+    if info.problem:
+        return "never"
+    # Nobody knows when the predecessor of a follower succeeds. A scheduler plans a new or resumed schedule at once.
+    return "on success" if info.after else "being planned"
 
 
 def detailed_result(info: ScheduleInfo, recent: list[RunRecord], now: float) -> CommandResult:
