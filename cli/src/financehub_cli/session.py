@@ -11,7 +11,7 @@ from financehub_cli.exit_codes import ExitCode, describe_error, print_message
 from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import CorruptDataError
-from financehub_shared.core.reader_settings import ReaderSettings, read_default_settings
+from financehub_shared.core.reader_settings import ReaderSettings, read_plain_settings
 from financehub_shared.redis.client import connect
 from financehub_shared.redis.server_clock import ServerClock
 
@@ -45,7 +45,7 @@ class Session:
         report: "ReportUnreadable | None" = None,
     ) -> None:
         #: The settings that reading needs. `settings` are all of them.
-        self.reader_settings: ReaderSettings = read_default_settings(os.environ) or self.settings
+        self.reader_settings: ReaderSettings = read_plain_settings(os.environ) or self.settings
         self._timeout = timeout
         self.report: ReportUnreadable = report or self._print_unreadable
         self._printed: set[str] = set()

@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 — a script, not a package
-"""`make manifests`: generates files of deploy/operator and the chart from the models, the catalog and the providers."""
+"""`make manifests`: generates files from the models, the catalog, the providers and the settings."""
 
 import json
 from pathlib import Path
@@ -87,6 +87,16 @@ def _asset_properties() -> dict[str, Any]:
     }
 
 
+def setting_names() -> str:
+    """Return the module with the names of all settings."""
+    names = "".join(f'        "{name}",\n' for name in sorted(variables()))
+    return (
+        '"""The variables of all settings, for processes that read only a few of them."""\n\n'
+        + _HEAD.format(f"{_CORE}/settings.py")
+        + f"SETTING_NAMES = frozenset(\n    {{\n{names}    }}\n)\n"
+    )
+
+
 def _strict(schema: dict[str, Any]) -> dict[str, Any]:
     """Convert a structural schema to a JSON schema that refuses unknown keys."""
     found = {name: value for name, value in schema.items() if not name.startswith("x-kubernetes-") and name != "format"}
@@ -117,6 +127,7 @@ def manifests() -> dict[str, str]:
         f"{CHART}/files/providers.yaml": render_yaml(f"{_CORE}/provider_specs.py", providers()),
         f"{CHART}/values.yaml": schedules.with_default_schedules(values),
         f"{CHART}/values.schema.json": values_schema(),
+        f"../{_CORE}/setting_names.py": setting_names(),
     }
 
 

@@ -8,7 +8,7 @@ from typing import get_args
 
 from redis.commands import CoreCommands
 
-from financehub_shared.core.setting_types import AcceptableRedisProblem
+from financehub_shared.core.reader_settings import AcceptableRedisProblem
 from financehub_shared.redis.conditions import CODES
 from financehub_shared.redis.explanations import CONNECTION_CODES, WRITE_CODES
 

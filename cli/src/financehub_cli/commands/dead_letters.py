@@ -141,7 +141,7 @@ def requeue(
     - `financehub dead-letters requeue --exception ProviderTimeoutError --yes`
     """
     session = Session()
-    letters = DeadLetterQueue(session.broker_client, session.settings.max_message_bytes)
+    letters = DeadLetterQueue(session.broker_client, session.reader_settings.max_message_bytes)
     selection = _require_selection(_build_filter(ids, queue, task, exception, reason, older_than), every=every)
     _confirm("requeue", letters, selection, confirmed=bool(ids) or yes)
     refused: dict[str, str] = {}

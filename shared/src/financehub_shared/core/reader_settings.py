@@ -1,23 +1,31 @@
 """The few settings of a process that reads the state of the fleet, without the library that validates all settings.
 
 Loading that library and building the model of all settings takes 130 ms of CPU, which is as much as the rest of a
-command of the command line. An environment that sets nothing but the addresses of Redis needs neither.
+command of the command line. Only the settings that readers need are read here. The library decides about a value in an
+unusual form and about an unknown name, so that its error says what to write.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Literal, Protocol, get_args
 
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.redis_url import RedisUrl
 from financehub_shared.core.redis_url_parser import LARGEST_DATABASE, parse_redis_url, redis_address
 from financehub_shared.core.setting_defaults import HEARTBEAT_TIMEOUT_SECONDS, MESSAGE_BYTES, RUN_DAYS
+from financehub_shared.core.setting_names import SETTING_NAMES
 
-#: The variables of the addresses of Redis.
-_ADDRESSES = ("REDIS_URL", "REDIS_HOST", "REDIS_PORT", "REDIS_DB", "DRAMATIQ_BROKER_URL")
-#: The beginnings of the names of all other settings.
-_OTHERS = ("FINANCEHUB_", "DRAMATIQ_", "REDIS_PASSWORD")
+#: Problems of a Redis server, by their codes in docs/redis.md, that can be a decision of its operator. The others stop
+#: the fleet or mean that data is being lost.
+AcceptableRedisProblem = Literal[
+    "aof-off", "clients-high", "eviction", "memory-high", "not-checked", "old-version", "slow-fork"
+]
+#: Smallest allowed value of `max_message_bytes`.
+MESSAGE_BYTES_MIN = 4_096
+#: A larger number is left to the library.
+_LARGEST_NUMBER = 1_000_000_000
 
 
 class ReaderSettings(Protocol):
@@ -40,20 +48,24 @@ class ReaderSettings(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class DefaultSettings:
-    """The addresses of Redis, and the defaults of all other settings that readers need."""
+class PlainSettings:
+    """The settings that readers need, read from values in their usual form."""
 
     store_url: RedisUrl
     broker_url: RedisUrl
-    heartbeat_timeout_seconds: float = HEARTBEAT_TIMEOUT_SECONDS
-    idle_tiers: Sequence[str] = ()
-    accepted_redis_problems: Sequence[str] = ()
-    run_retention_days: int = RUN_DAYS
-    max_message_bytes: int = MESSAGE_BYTES
+    heartbeat_timeout_seconds: float
+    idle_tiers: Sequence[str]
+    accepted_redis_problems: Sequence[str]
+    run_retention_days: int
+    max_message_bytes: int
 
 
-def read_default_settings(environ: Mapping[str, str]) -> DefaultSettings | None:
-    """Return the settings if the environment sets only addresses of Redis, in their usual form.
+class _UnusualError(Exception):
+    """A value is not in its usual form, or is not valid."""
+
+
+def read_plain_settings(environ: Mapping[str, str]) -> PlainSettings | None:
+    """Return the settings that readers need, if their values are in their usual form. Other values are not checked.
 
     Args:
         environ: The environment variables.
@@ -61,20 +73,65 @@ def read_default_settings(environ: Mapping[str, str]) -> DefaultSettings | None:
     Returns:
         The settings, or None if `settings.load_settings` must decide, for example because a value is not valid.
     """
-    given = {name: environ[name] for name in _ADDRESSES if name in environ}
-    if any(name.startswith(_OTHERS) and name not in given for name in environ):
-        return None
-    port, db = given.get("REDIS_PORT", "6379"), given.get("REDIS_DB", "0")
-    if not (_is_number(port, 1, 65_535) and _is_number(db, 0, LARGEST_DATABASE)):
+    if any(name.startswith("FINANCEHUB_") and name not in SETTING_NAMES for name in environ):
         return None
     try:
-        store = redis_address(given.get("REDIS_HOST", "localhost"), int(port), int(db))
-        store = parse_redis_url(given["REDIS_URL"]) if "REDIS_URL" in given else store
-        broker = parse_redis_url(given["DRAMATIQ_BROKER_URL"]) if "DRAMATIQ_BROKER_URL" in given else store
-    except ConfigError:
+        store = _store_url(environ)
+        return PlainSettings(
+            store,
+            parse_redis_url(environ["DRAMATIQ_BROKER_URL"]) if "DRAMATIQ_BROKER_URL" in environ else store,
+            _whole_number(environ, "FINANCEHUB_HEARTBEAT_TIMEOUT_SECONDS", HEARTBEAT_TIMEOUT_SECONDS, 1),
+            split_names(environ.get("FINANCEHUB_IDLE_TIERS", "")),
+            _accepted_problems(environ),
+            _whole_number(environ, "FINANCEHUB_RUN_RETENTION_DAYS", RUN_DAYS, 1),
+            _whole_number(environ, "FINANCEHUB_MAX_MESSAGE_BYTES", MESSAGE_BYTES, MESSAGE_BYTES_MIN),
+        )
+    except (ConfigError, _UnusualError):
         return None
-    return DefaultSettings(store, broker)
 
 
-def _is_number(text: str, least: int, largest: int) -> bool:
-    return re.fullmatch(r"0|[1-9][0-9]{0,9}", text) is not None and least <= int(text) <= largest
+def split_names(text: str) -> list[str]:
+    """Return the names of a list that is written as `a, b`."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _store_url(environ: Mapping[str, str]) -> RedisUrl:
+    """Return the address of the data Redis, with its password."""
+    port = _whole_number(environ, "REDIS_PORT", 6_379, 1, 65_535)
+    db = _whole_number(environ, "REDIS_DB", 0, 0, LARGEST_DATABASE)
+    address = redis_address(environ.get("REDIS_HOST", "localhost"), port, db)
+    url = parse_redis_url(environ["REDIS_URL"]) if "REDIS_URL" in environ else address
+    password = environ["REDIS_PASSWORD"] if "REDIS_PASSWORD" in environ else _mounted_password(environ)
+    if not password.isprintable():
+        raise _UnusualError
+    return url.with_password(password) if password else url
+
+
+def _mounted_password(environ: Mapping[str, str]) -> str:
+    """Return the password in the mounted Secret, or an empty text."""
+    if "FINANCEHUB_SECRETS_DIR" not in environ:
+        return ""
+    directory = Path(environ["FINANCEHUB_SECRETS_DIR"])
+    try:
+        if not directory.is_dir():
+            raise _UnusualError
+        file = directory / "redis_password"
+        return file.read_text(encoding="utf-8").strip() if file.is_file() else ""
+    except (OSError, ValueError) as error:
+        raise _UnusualError from error
+
+
+def _accepted_problems(environ: Mapping[str, str]) -> list[str]:
+    problems = split_names(environ.get("FINANCEHUB_ACCEPTED_REDIS_PROBLEMS", ""))
+    if not set(problems) <= set(get_args(AcceptableRedisProblem)):
+        raise _UnusualError
+    return problems
+
+
+def _whole_number(
+    environ: Mapping[str, str], name: str, default: int, least: int, largest: int = _LARGEST_NUMBER
+) -> int:
+    text = environ.get(name, str(default))
+    if re.fullmatch(r"0|[1-9][0-9]{0,9}", text) is None or not least <= int(text) <= largest:
+        raise _UnusualError
+    return int(text)

@@ -1,12 +1,13 @@
 """Setting types that parse the value of an environment variable."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, GetPydanticSchema, SecretStr
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from financehub_shared.core.reader_settings import AcceptableRedisProblem, split_names
 from financehub_shared.core.redis_url import RedisUrl
 from financehub_shared.core.redis_url_parser import (
     LARGEST_DATABASE,
@@ -19,7 +20,7 @@ from financehub_shared.core.redis_url_parser import (
 
 def split_list(value: object) -> object:
     """Turn `a, b` into `["a", "b"]`, so that a Deployment can set a list as plain text."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+    return split_names(value) if isinstance(value, str) else value
 
 
 def _split_counts(value: object) -> object:
@@ -110,11 +111,6 @@ Port = Annotated[int, Field(ge=0, le=65_535)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Counts = Annotated[dict[str, Annotated[int, Field(ge=0)]], BeforeValidator(_split_counts)]
 Names = Annotated[list[str], BeforeValidator(split_list)]
-#: Problems of a Redis server, by their codes in docs/redis.md, that can be a decision of its operator. The others stop
-#: the fleet or mean that data is being lost.
-AcceptableRedisProblem = Literal[
-    "aof-off", "clients-high", "eviction", "memory-high", "not-checked", "old-version", "slow-fork"
-]
 AcceptableRedisProblems = Annotated[list[AcceptableRedisProblem], BeforeValidator(split_list)]
 RedisHost = Annotated[str, AfterValidator(_check_redis_host)]
 RedisPort = Annotated[int, Field(ge=1, le=65_535)]

@@ -16,6 +16,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.provider_settings import API_KEY_FIELDS, ProviderSettings
+from financehub_shared.core.reader_settings import MESSAGE_BYTES_MIN
 from financehub_shared.core.redis_url import RedisUrl
 from financehub_shared.core.redis_url_parser import redis_address
 from financehub_shared.core.setting_defaults import (
@@ -145,7 +146,7 @@ class Settings(ProviderSettings, WebSettings):
     )
     max_message_bytes: int = Field(
         MESSAGE_BYTES,
-        ge=4_096,
+        ge=MESSAGE_BYTES_MIN,
         description="Largest size of a message in bytes, without the history of its failures. The arguments of a "
         "built-in task for 1,000 symbols take about 15 kB.",
     )

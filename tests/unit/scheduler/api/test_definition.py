@@ -21,7 +21,7 @@ SCHEMA: dict[str, Any] = definition()["spec"]["versions"][0]["schema"]["openAPIV
 def test_committed_manifest_equals_the_generated_one(name: str) -> None:
     """The committed manifests match the models. If this fails, run `make manifests` and commit the result."""
     assert (ROOT / "deploy" / name).read_text(encoding="utf-8") == GENERATED[name], "run `make manifests`"
-    assert list(yaml.safe_load_all(GENERATED[name]))
+    assert name.endswith(".py") or list(yaml.safe_load_all(GENERATED[name]))
 
 
 def fields(schema: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
