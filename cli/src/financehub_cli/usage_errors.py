@@ -49,7 +49,7 @@ def _other(error: Any) -> str:
     message = str(getattr(error, "message", error)).rstrip(".")
     if found := re.match(r"No such command (['\"])(.*?)\1", message, re.DOTALL):
         names = list(getattr(error.ctx.command, "commands", ()))
-        hint = _in_groups(found[2], error.ctx) or _near(found[2], names) or f"; the commands are {', '.join(names)}"
+        hint = _near(found[2], names) or _in_groups(found[2], error.ctx) or f"; the commands are {', '.join(names)}"
         return f"unknown command {found[2]!r}{hint}"
     if found := re.fullmatch(r"Got unexpected extra argument(?:s|\(s\))? \((.*)\)", message, re.DOTALL):
         return f"unexpected argument: {found[1]}"
