@@ -87,7 +87,7 @@ def _find_more(draft: Draft, error: ValidationError, found: dict[Problem, None])
             # The message has the place of an argument in the draft, which may differ from that in the document.
             path, text = _argument(path, text)  # noqa: PLW2901 — a more exact place
             origins[path] = draft.origin(path)
-        text += near_value(path, details["input"], draft.data["spec"])
+        text += near_value(path, details["input"], draft.data.get("spec"))
         found[origins[path], text] = None
         near = near_names(str(path[-1]), field_names(path[:-1])) if details["type"] == "extra_forbidden" else []
         if not (near and draft.rename(path, near[0])):

@@ -69,20 +69,58 @@ def test_each_of_any_set_of_mistakes_is_reported_at_its_line(names: list[str], h
         assert mistake.field.split(".")[1] == expected[mistake.line]
 
 
-@pytest.mark.parametrize("value", [None, True, 5, -1.5, "x", "", [], [1], {}, {"a": 1}, 10**30, "x" * 1000], ids=repr)
-@pytest.mark.parametrize("field", ["", *field_names(("spec",))])
-def test_any_value_of_any_field_is_accepted_or_refused_in_our_words(field: str, value: Any) -> None:
-    """A value of another kind is refused in a sentence that says what to write."""
-    data = resource()
-    if field:
-        data["spec"][field] = value
-    else:
-        data["spec"] = value
-    for mistake in mistakes(yaml.safe_dump(data)):
+#: Fields of a document that are taken away, or get another name or value.
+PLACES = [
+    *((name,) for name in field_names(())),
+    *(("metadata", name) for name in field_names(("metadata",))),
+    *(("spec", name) for name in field_names(("spec",))),
+]
+VALUES = (None, True, 5, -1.5, "x", "", [], [1], {}, {"a": 1}, 10**30, "x" * 1000)
+
+
+def require_plain_words(data: Any) -> tuple[Mistake, ...]:
+    """Return the mistakes of a document, each of which has to say in our words what to write."""
+    found = mistakes(yaml.safe_dump(data))
+    for mistake in found:
         text = str(mistake)
         assert not any(word in text for word in LIBRARY_WORDS), text
         assert any(word in text for word in ("write", "add", "remove", "use", "change", "takes")), text
         assert len(mistake.problem) < 1_000
+    return found
+
+
+def changed(place: tuple[str, ...], change: Any) -> Any:
+    """Return a valid document after a change of the mapping that has a field."""
+    data = resource()
+    change(data if len(place) == 1 else data[place[0]], place[-1])
+    return data
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+@pytest.mark.parametrize("place", PLACES, ids=".".join)
+def test_any_value_of_any_field_is_accepted_or_refused_in_our_words(place: tuple[str, ...], value: Any) -> None:
+    """A value of another kind is refused in a sentence that says what to write."""
+    require_plain_words(changed(place, lambda parent, name: parent.update({name: value})))
+
+
+@pytest.mark.parametrize("place", [("apiVersion",), ("kind",), ("metadata",), ("spec",)], ids=".".join)
+@pytest.mark.parametrize("spelling", [None, str.upper, str.title, lambda name: name[:-1], lambda name: name + "s"])
+def test_document_without_a_field_is_refused_and_names_it(place: tuple[str, ...], spelling: Any) -> None:
+    """A required field that is absent or misspelled is named, alone and together with any other one."""
+    for other in (None, ("apiVersion",), ("kind",), ("metadata",), ("spec",)):
+        data = changed(place, lambda parent, name: parent.pop(name))
+        if spelling is not None:
+            data[spelling(place[0])] = resource()[place[0]]
+        if other is not None:
+            data.pop(other[0], None)
+        found = require_plain_words(data)
+        assert any(place[0] in str(mistake) for mistake in found), found
+
+
+def test_document_without_a_spec_says_to_add_it() -> None:
+    """A document that ends before its spec has one mistake."""
+    text = "apiVersion: financehub.io/v1alpha1\nkind: ScheduledTask\nmetadata: {name: x}\n"
+    assert [str(mistake) for mistake in mistakes(text)] == ["spec: is missing; add it"]
 
 
 @pytest.mark.parametrize("field", field_names(("spec",)))
