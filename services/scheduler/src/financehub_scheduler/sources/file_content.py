@@ -8,6 +8,7 @@ import structlog
 
 from financehub_scheduler.api.schedule import Schedule, compile_schedule
 from financehub_scheduler.sources.waiting import ABSENCE_SECONDS
+from financehub_shared.core.exception_text import describe_exception
 from financehub_shared.spec.documents import Document, DocumentError, Mistake, parse, split
 
 log = structlog.get_logger(__name__)
@@ -78,7 +79,13 @@ def unreadable(problem: str, before: FileContent) -> FileContent:
     return content
 
 
-def read_content(text: str, before: FileContent, now: float, is_stopped: Callable[[], bool]) -> FileContent:
+def read_content(
+    text: str,
+    before: FileContent,
+    now: float,
+    is_stopped: Callable[[], bool],
+    read: Callable[[Document], Schedule | None] | None = None,
+) -> FileContent:
     """Parse and compile the documents of a file.
 
     Args:
@@ -86,7 +93,9 @@ def read_content(text: str, before: FileContent, now: float, is_stopped: Callabl
         before: The content when it was read before; empty for a new file.
         now: Time on the monotonic clock.
         is_stopped: Whether to return early, because the process ends.
+        read: Parses and compiles one document, which is None if it is empty; None for the usual function.
     """
+    read = read or _compile
     content = FileContent(before.name, before.path)
     refused_names: set[str] = set()
     documents = list(split(text))
@@ -100,10 +109,14 @@ def read_content(text: str, before: FileContent, now: float, is_stopped: Callabl
                 key, content.cut_since = earlier, since
         try:
             # Unchanged documents are not parsed again, so that an edit to one of thousands takes effect quickly.
-            schedule = before.schedules.get(key) or _compile(document)
+            schedule = before.schedules.get(key) or read(document)
         except DocumentError as error:
             content.refuse(error.mistakes, before)
             refused_names.add(error.name)
+        except Exception as error:  # boundary: a mistake in our code about one document must not stop the others
+            content.refuse((_unexpected(document, error),), before)
+            log.exception("schedule_not_read", file=before.path, line=document.offset + 1)
+            refused_names.add("")
         else:
             if schedule is not None:
                 content.schedules[key] = schedule
@@ -127,6 +140,14 @@ def _cut_text(content: FileContent, document: Document, before: FileContent) -> 
         if text not in content.schedules and text.startswith(begin) and len(text.rstrip()) > len(begin):
             return text
     return None
+
+
+def _unexpected(document: Document, error: Exception) -> Mistake:
+    problem = (
+        f"the document caused an error in FinanceHub ({describe_exception(error)}); report it with the traceback in "
+        "the log of the scheduler, or change the document"
+    )
+    return Mistake(document.offset + 1, "", problem)
 
 
 def _compile(document: Document) -> Schedule | None:
