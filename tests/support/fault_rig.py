@@ -23,7 +23,7 @@ from typing import Any, Self
 
 import redis
 
-from financehub_shared.broker import FinanceHubBroker
+from financehub_shared.broker.redis_broker import FinanceHubBroker
 from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.core.settings import load_settings
 from financehub_shared.redis import queue_keys as keys

@@ -11,7 +11,9 @@ import redis
 
 from financehub_scheduler.metrics import FailingSchedules
 from financehub_shared.breaker.admin import force_open, list_breakers
-from financehub_shared.broker import DeadLetterQueue, Janitor, discover_queues, queue_stats
+from financehub_shared.broker.dead_letter_queue import DeadLetterQueue
+from financehub_shared.broker.janitor import Janitor
+from financehub_shared.broker.queues import discover_queues, queue_stats
 from financehub_shared.budget.budget import Budget
 from financehub_shared.budget.usage import read_budgets
 from financehub_shared.core.clock import ManualClock

@@ -8,7 +8,7 @@ import dramatiq
 import pytest
 import redis
 
-from financehub_shared.broker import DeadLetterQueue
+from financehub_shared.broker.dead_letter_queue import DeadLetterQueue
 from financehub_shared.broker.redis_broker import FinanceHubBroker
 from financehub_shared.core.errors import InvalidArgumentsError, RateLimitedError
 from financehub_shared.core.settings import Settings

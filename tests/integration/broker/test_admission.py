@@ -10,8 +10,8 @@ import dramatiq
 import pytest
 import redis
 
-from financehub_shared.broker import FinanceHubBroker
 from financehub_shared.broker.encoding import LONGEST_PIPELINE
+from financehub_shared.broker.redis_broker import FinanceHubBroker
 from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.settings import Settings
 from financehub_shared.redis import queue_keys as keys

@@ -10,9 +10,11 @@ import dramatiq
 import pytest
 import redis
 
-from financehub_shared.broker import DeadLetterFilter, DeadLetterQueue, FinanceHubBroker, Janitor
+from financehub_shared.broker.dead_letter_queue import DeadLetterFilter, DeadLetterQueue
 from financehub_shared.broker.door import MAX_READ_BYTES
+from financehub_shared.broker.janitor import Janitor
 from financehub_shared.broker.queues import queue_stats
+from financehub_shared.broker.redis_broker import FinanceHubBroker
 from financehub_shared.core.errors import InvalidArgumentsError
 from financehub_shared.core.settings import Settings
 from financehub_shared.redis import queue_keys as keys

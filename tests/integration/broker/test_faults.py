@@ -13,7 +13,7 @@ import redis
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.errors import ConnectionClosed
 
-from financehub_shared.broker import DeadLetterQueue
+from financehub_shared.broker.dead_letter_queue import DeadLetterQueue
 from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.core.settings import Settings
 from financehub_shared.redis import queue_keys as keys

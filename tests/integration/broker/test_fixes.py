@@ -8,7 +8,8 @@ import pytest
 import redis
 from dramatiq.brokers.redis import RedisBroker
 
-from financehub_shared.broker import DeadLetterQueue, Janitor
+from financehub_shared.broker.dead_letter_queue import DeadLetterQueue
+from financehub_shared.broker.janitor import Janitor
 from financehub_shared.core.settings import Settings
 from financehub_shared.redis import queue_keys as keys
 from financehub_shared.worker.build import build_broker

@@ -9,7 +9,7 @@ import pytest
 from dramatiq.middleware import GroupCallbacks
 from dramatiq.rate_limits.backends import StubBackend
 
-from financehub_shared.broker import DeadLetterQueue
+from financehub_shared.broker.dead_letter_queue import DeadLetterQueue
 from financehub_shared.core.settings import Settings
 from financehub_shared.redis import queue_keys as keys
 from financehub_shared.worker.build import build_broker

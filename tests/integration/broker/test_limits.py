@@ -7,7 +7,7 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
-from financehub_shared.broker import DeadLetterQueue
+from financehub_shared.broker.dead_letter_queue import DeadLetterQueue
 from financehub_shared.broker.janitor import MAX_DEAD_LETTERS, Janitor
 from financehub_shared.core.errors import InvalidArgumentsError
 from financehub_shared.core.settings import Settings

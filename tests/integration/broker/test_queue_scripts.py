@@ -9,8 +9,9 @@ import redis
 from dramatiq import Message
 from structlog.testing import capture_logs
 
-from financehub_shared.broker import FinanceHubBroker, consumer, queue_scripts
+from financehub_shared.broker import consumer, queue_scripts
 from financehub_shared.broker.queue_scripts import REPLY_BYTES
+from financehub_shared.broker.redis_broker import FinanceHubBroker
 from financehub_shared.core.settings import Settings
 from financehub_shared.redis import queue_keys as keys
 from financehub_shared.redis.client import connect

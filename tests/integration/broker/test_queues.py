@@ -8,7 +8,8 @@ import dramatiq
 import pytest
 import redis
 
-from financehub_shared.broker import Janitor, QueueStats, discover_queues, queue_stats
+from financehub_shared.broker.janitor import Janitor
+from financehub_shared.broker.queues import QueueStats, discover_queues, queue_stats
 from financehub_shared.broker.redis_broker import FinanceHubBroker
 from financehub_shared.core.settings import Settings
 from financehub_shared.redis import queue_keys as keys

@@ -10,7 +10,8 @@ import redis
 from dramatiq import Message
 from dramatiq.common import dq_name
 
-from financehub_shared.broker import FinanceHubBroker, in_flight
+from financehub_shared.broker import in_flight
+from financehub_shared.broker.redis_broker import FinanceHubBroker
 from financehub_shared.core.settings import Settings
 from financehub_shared.redis import queue_keys as keys
 from financehub_shared.worker.build import build_broker

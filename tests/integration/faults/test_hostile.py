@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from financehub_shared.broker import DeadLetterFilter, DeadLetterQueue
+from financehub_shared.broker.dead_letter_queue import DeadLetterFilter, DeadLetterQueue
 from financehub_shared.redis import queue_keys
 from integration.faults.conftest import Count, StartRig, assert_exactly_once
 from support.fault_counts import QUEUE, TASK

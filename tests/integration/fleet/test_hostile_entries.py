@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from financehub_shared.broker import DeadLetterFilter, DeadLetterQueue
+from financehub_shared.broker.dead_letter_queue import DeadLetterFilter, DeadLetterQueue
 from financehub_shared.broker.dead_letter_reason import REFUSED_AT_THE_DOOR
 from financehub_shared.core.settings import Settings
 from financehub_shared.redis import keys, queue_keys

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from financehub_shared.broker import DeadLetterQueue
+from financehub_shared.broker.dead_letter_queue import DeadLetterQueue
 from financehub_shared.core.durations import HOUR_SECONDS
 from financehub_shared.core.models import Quote
 from financehub_shared.market.redis_store import RedisStore

@@ -4,7 +4,7 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
-from financehub_shared.broker import DeadLetterQueue
+from financehub_shared.broker.dead_letter_queue import DeadLetterQueue
 from integration.fleet.conftest import StartFleet
 from support.simulator import RunningSimulator
 from support.waiting import eventually

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 import redis
 
-from financehub_shared.broker import DeadLetterQueue
+from financehub_shared.broker.dead_letter_queue import DeadLetterQueue
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.monitor import TaskMonitor
 from integration.fleet.conftest import StartFleet

@@ -13,7 +13,9 @@ from financehub_scheduler.kubernetes.status.snapshot import read_records, read_s
 from financehub_scheduler.metrics import FailingSchedules
 from financehub_scheduler.redis.enqueuer import RunSubmission
 from financehub_shared.breaker.admin import list_breakers
-from financehub_shared.broker import DeadLetterFilter, DeadLetterQueue, Janitor, discover_queues, queue_stats
+from financehub_shared.broker.dead_letter_queue import DeadLetterFilter, DeadLetterQueue
+from financehub_shared.broker.janitor import Janitor
+from financehub_shared.broker.queues import discover_queues, queue_stats
 from financehub_shared.broker.redis_broker import FinanceHubBroker
 from financehub_shared.core.errors import FinanceHubError
 from financehub_shared.core.settings import Settings

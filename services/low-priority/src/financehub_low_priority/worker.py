@@ -2,7 +2,7 @@
 
 from financehub_low_priority.cleanup import cleanup_failed_tasks, cleanup_old_cache
 from financehub_low_priority.health_check import check_health
-from financehub_shared.broker import DeadLetterQueue
+from financehub_shared.broker.dead_letter_queue import DeadLetterQueue
 from financehub_shared.core.catalog import Tier
 from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.health.readers import health_checker

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar, overload
 
 import dramatiq
 
-from financehub_shared.broker import FinanceHubBroker
+from financehub_shared.broker.redis_broker import FinanceHubBroker
 from financehub_shared.core.clock import Clock, SystemClock
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.settings import Settings, exit_on_config_error, load_settings

@@ -14,7 +14,7 @@ from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import Retries
 from dramatiq.results import Results
 
-from financehub_shared.broker import DeadLetterQueue
+from financehub_shared.broker.dead_letter_queue import DeadLetterQueue
 from financehub_shared.broker.encoding import LONGEST_PIPELINE
 from financehub_shared.core.errors import ConfigError, InvalidArgumentsError
 from financehub_shared.core.settings import Settings
