@@ -24,6 +24,8 @@ AcceptableRedisProblem = Literal[
 ]
 #: Smallest allowed value of `max_message_bytes`.
 MESSAGE_BYTES_MIN = 4_096
+#: Why a value is left to the library, whose error replaces this text.
+_UNUSUAL = "not in the usual form"
 #: A larger number is left to the library.
 _LARGEST_NUMBER = 1_000_000_000
 
@@ -60,10 +62,6 @@ class PlainSettings:
     max_message_bytes: int
 
 
-class _UnusualError(Exception):
-    """A value is not in its usual form, or is not valid."""
-
-
 def read_plain_settings(environ: Mapping[str, str]) -> PlainSettings | None:
     """Return the settings that readers need, if their values are in their usual form. Other values are not checked.
 
@@ -86,7 +84,7 @@ def read_plain_settings(environ: Mapping[str, str]) -> PlainSettings | None:
             _whole_number(environ, "FINANCEHUB_RUN_RETENTION_DAYS", RUN_DAYS, 1),
             _whole_number(environ, "FINANCEHUB_MAX_MESSAGE_BYTES", MESSAGE_BYTES, MESSAGE_BYTES_MIN),
         )
-    except (ConfigError, _UnusualError):
+    except ConfigError:
         return None
 
 
@@ -103,7 +101,7 @@ def _store_url(environ: Mapping[str, str]) -> RedisUrl:
     url = parse_redis_url(environ["REDIS_URL"]) if "REDIS_URL" in environ else address
     password = environ["REDIS_PASSWORD"] if "REDIS_PASSWORD" in environ else _mounted_password(environ)
     if not password.isprintable():
-        raise _UnusualError
+        raise ConfigError(_UNUSUAL)
     return url.with_password(password) if password else url
 
 
@@ -114,17 +112,17 @@ def _mounted_password(environ: Mapping[str, str]) -> str:
     directory = Path(environ["FINANCEHUB_SECRETS_DIR"])
     try:
         if not directory.is_dir():
-            raise _UnusualError
+            raise ConfigError(_UNUSUAL)
         file = directory / "redis_password"
         return file.read_text(encoding="utf-8").strip() if file.is_file() else ""
     except (OSError, ValueError) as error:
-        raise _UnusualError from error
+        raise ConfigError(_UNUSUAL) from error
 
 
 def _accepted_problems(environ: Mapping[str, str]) -> list[str]:
     problems = split_names(environ.get("FINANCEHUB_ACCEPTED_REDIS_PROBLEMS", ""))
     if not set(problems) <= set(get_args(AcceptableRedisProblem)):
-        raise _UnusualError
+        raise ConfigError(_UNUSUAL)
     return problems
 
 
@@ -133,5 +131,5 @@ def _whole_number(
 ) -> int:
     text = environ.get(name, str(default))
     if re.fullmatch(r"0|[1-9][0-9]{0,9}", text) is None or not least <= int(text) <= largest:
-        raise _UnusualError
+        raise ConfigError(_UNUSUAL)
     return int(text)
