@@ -13,6 +13,7 @@ from kubernetes.aio.config import load_kube_config
 
 from financehub_scheduler.kubernetes.client.api import KubeApi
 from financehub_scheduler.kubernetes.client.connection import Connection
+from financehub_shared.broker.door import MAX_DEPTH
 from support.schedules import SchedulerProcess, resource
 from support.waiting import eventually
 from test_cluster.control_plane.cluster import Cluster
@@ -22,6 +23,14 @@ _RBAC = Path(__file__).parents[2] / "deploy/operator/rbac.yaml"
 _PATH = "/apis/financehub.io/v1alpha1/namespaces/{}/scheduledtasks"
 #: On a busy machine, a dozen processes that start together take half a minute to import their modules.
 _START_SECONDS = 40
+
+
+def _nested(levels: int) -> list[Any]:
+    return [_nested(levels - 1)] if levels else []
+
+
+#: Arguments that the API server accepts and the scheduler refuses, because no worker reads a message with them.
+TOO_DEEP = _nested(MAX_DEPTH)
 
 
 def rules(kind: str) -> list[Mapping[str, Any]]:

@@ -22,7 +22,7 @@ RUNS = {
         7_200,
     ),
     "hand": ("33334444-0000-4000-8000-000000000003", "health_check_task", "low", "succeeded", "", 60),
-    "own": ("custom*id[1]", "send_report", "reports", "skipped", "prod/report", 90),
+    "own": ("custom*id[1]", "send_report", "reports", "skipped", "prod/report", 900),
 }
 
 
@@ -55,7 +55,7 @@ def recorded(redis_client: redis.Redis) -> redis.Redis:
         (["--schedule", "prod/report"], ["own"]),
         (["--queue", "reports"], ["own"]),
         (["--queue", "medium", "--state", "succeeded"], ["news"]),
-        (["--since", "-80s"], ["news", "hand"]),
+        (["--since", "-600s"], ["news", "hand"]),
         (["--since", "2099-01-01"], []),
         (["--schedule", "other"], []),
         (["--task", "cleanup_old_cache_task"], []),

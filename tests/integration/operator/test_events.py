@@ -21,7 +21,7 @@ from financehub_shared.operations.schedules import resume_schedules
 from financehub_shared.spec.scheduled_task import BACKFILL, TRIGGER
 from support.events import watched_resource
 from support.hand_driven import T, build
-from support.operator import connect, scheduler_user
+from support.operator import TOO_DEEP, connect, scheduler_user
 from support.schedule_runs import FAILED, Runs
 from support.schedules import schedule
 from support.status import OperatorRig
@@ -110,11 +110,11 @@ async def test_schedule_that_failures_paused_has_a_condition_and_one_event(rig: 
 
 async def test_refused_spec_has_one_event(rig: OperatorRig) -> None:
     """A spec that only the scheduler refuses gets one Event that names the problem."""
-    await rig.apply(schedule="0 0 31 2 *")
+    await rig.apply(args=TOO_DEEP)
     await rig.pass_time(90)
     (event,) = events(rig)
     assert (event["type"], event["reason"], event["count"]) == ("Warning", "Invalid", 1)
-    assert "31 February" in event["message"]
+    assert "nested" in event["message"]
 
 
 async def test_repeated_event_is_counted_for_ten_minutes(rig: OperatorRig) -> None:

@@ -90,11 +90,12 @@ def test_command_line_manages_scheduled_tasks_of_the_cluster(
     wait_until_ready(start_operator())
     name = f"{tasks.namespace}/demo"
     eventually(lambda: name in command_line("schedules", "list").stdout, "it is listed")
+    waits = "financehub: no live worker serves queue 'q'; the {} waits until one starts (start a worker for it)\n"
     done = command_line("schedules", "trigger", name, "--no-wait")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, waits.format("run"))
     eventually(lambda: len(messages(redis_client)) == 1, "it is triggered")
     done = command_line(*f"schedules backfill {name} --from 2026-01-05T06:00Z --to 2026-01-05T06:30Z --no-wait".split())
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, waits.format("backfill"))
     eventually(lambda: len(messages(redis_client)) == 1 + RUNS, "the range is enqueued")
     assert f"{RUNS}" in command_line("schedules", "show", name).stdout
 

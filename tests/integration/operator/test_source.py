@@ -7,7 +7,7 @@ from typing import Any
 import redis
 
 from financehub_shared.schedules import list_schedules, refused_schedules
-from support.operator import Tasks, wait_until_ready
+from support.operator import TOO_DEEP, Tasks, wait_until_ready
 from support.schedules import SchedulerProcess, messages
 from support.waiting import eventually
 from test_cluster.control_plane.cluster import Cluster
@@ -119,7 +119,7 @@ def test_resource_held_by_a_finalizer_no_longer_runs(
 def test_edit_to_refused_spec_stops_only_this_schedule(
     tasks: Tasks, start_operator: Start, redis_client: "redis.Redis"
 ) -> None:
-    """If an edit leaves a schedule without due times, it stops and is listed as refused until it is corrected.
+    """An edit to arguments that no worker reads stops the schedule, which is listed as refused until it is corrected.
 
     Other schedules keep running, and the due times in between do not run later.
     """
@@ -127,9 +127,9 @@ def test_edit_to_refused_spec_stops_only_this_schedule(
     tasks.apply("other", schedule="@every 1s", concurrencyPolicy="Allow", queue="other")
     wait_until_ready(start_operator())
     eventually(lambda: messages(redis_client), "it runs")
-    tasks.apply(schedule="0 0 31 2 *", concurrencyPolicy="Allow", catchUp="All")
+    tasks.apply(schedule="@every 1s", concurrencyPolicy="Allow", catchUp="All", args=TOO_DEEP)
     name = f"{tasks.namespace}/demo"
-    eventually(lambda: "31 February" in refused_schedules(redis_client).get(name, ""), "it is refused")
+    eventually(lambda: "nested" in refused_schedules(redis_client).get(name, ""), "it is refused")
     count, others = len(messages(redis_client)), len(messages(redis_client, "other"))
     eventually(lambda: len(messages(redis_client, "other")) >= others + 2, "the other one keeps running")
     assert len(messages(redis_client)) == count

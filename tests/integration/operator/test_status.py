@@ -19,7 +19,7 @@ from financehub_shared.operations.schedules import pause_schedules, resume_sched
 from financehub_shared.redis import keys
 from financehub_shared.spec.scheduled_task import BACKFILL
 from support.hand_driven import Scheduler, T, build
-from support.operator import connect, scheduler_user
+from support.operator import TOO_DEEP, connect, scheduler_user
 from support.status import OperatorRig
 from support.tunnel import Tunnel
 from test_cluster.control_plane.cluster import Cluster
@@ -330,11 +330,11 @@ async def test_status_of_refused_spec_shows_the_problem(rig: OperatorRig) -> Non
     await rig.step()
     await rig.pass_time(61)
     rig.end_run(uid)
-    await rig.apply(schedule="0 0 31 2 *")
+    await rig.apply(args=TOO_DEEP)
     await rig.step()
     ready = rig.tasks.condition("Ready")
     assert (ready["status"], ready["reason"], ready["observedGeneration"]) == ("False", "Invalid", 2)
-    assert "31 February" in ready["message"]
+    assert "nested" in ready["message"]
     status = rig.tasks.status()
     assert (status["runs"], status["nextScheduleTimes"]) == (1, [])
     assert rig.tasks.condition("Suspended")["status"] == "Unknown"
