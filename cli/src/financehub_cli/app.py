@@ -26,7 +26,7 @@ COMMANDS = (
         "status",
         "Show the state of the fleet and of its data.",
     ),
-    _entry("Fleet", "workers", "List the live workers and schedulers with their version and what keeps them busy."),
+    _entry("Fleet", "workers", "List the live workers and schedulers with their versions and the runs in progress."),
     _entry("Fleet", "stats", "Show how often the tasks succeeded and failed, and how long they took."),
     _entry("Fleet", "run", "Run a task now and follow the run until it ends."),
     _entry("Fleet", "runs", "List runs, show one with its arguments and steps, or start one again."),

@@ -39,7 +39,7 @@ def test_version_of_a_mixed_fleet_has_a_note(cli: Any, invoke: Any, redis_client
     write(redis_client, "high", "0.0.9")
     write(redis_client, "low", "")
     assert cli("version")["mixed"]
-    expected = f"are of several releases: {release_version()}, 0.0.9, unknown"
+    expected = f"have different releases: {release_version()}, 0.0.9, unknown"
     assert expected in invoke("version").stderr
 
 

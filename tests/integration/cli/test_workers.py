@@ -1,4 +1,4 @@
-"""Tests of the `workers` command: the live processes, and what keeps them busy."""
+"""Tests of the `workers` command: the live processes, and their runs in progress."""
 
 import time
 from typing import Any

@@ -20,7 +20,7 @@ def test_run_whose_follow_up_failed_is_recorded_with_the_reason(redis_url: str):
     run = worker.monitor.get_run(pipe.messages[0].message_id)
     assert run is not None
     assert run.state is RunState.DEAD_LETTERED
-    assert "Pipelines did not enqueue what follows: TypeError: Object of type set is not JSON" in run.error
+    assert "Pipelines did not enqueue the follow-ups: TypeError: Object of type set is not JSON" in run.error
     assert worker.monitor.get_run(pipe.messages[1].message_id) is None
 
 

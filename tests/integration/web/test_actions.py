@@ -267,7 +267,7 @@ def test_run_again_enqueues_the_task_with_the_same_arguments(console: httpx.Clie
         ('{"kwargs": {"dry_run": "no"}}', {}, "dry_run"),
         ('{"args": [1]}', {}, "accepts keyword arguments only"),
         ("{}", {"task": "other", "queue": ""}, "Unknown task 'other'"),
-        ("{}", {"task": "other", "queue": "a b\n"}, "The record of this run has a damaged name of a queue."),
+        ("{}", {"task": "other", "queue": "a b\n"}, "The name of the queue in the record of this run is damaged."),
     ],
 )
 def test_run_again_without_usable_arguments_is_refused(

@@ -36,7 +36,7 @@ IncludeInactive = Annotated[bool, typer.Option("--all", help="Include inactive a
 Symbol = Annotated[
     str, typer.Argument(metavar="SYMBOL", help="The symbol, such as BTC-USD, AAPL, VOD.L, ^GSPC, EURUSD=X or GC=F.")
 ]
-Type = Annotated[AssetType, typer.Option("--type", help="The type of the asset, which decides its price task.")]
+Type = Annotated[AssetType, typer.Option("--type", help="The type of the asset, which determines its price task.")]
 Kind = Annotated[
     AssetKind | None,
     typer.Option(
@@ -54,9 +54,7 @@ Currency = Annotated[
 ]
 Aliases = Annotated[
     list[str] | None,
-    typer.Option(
-        "--alias", help="Another name by which headlines call the asset, such as Google. You can repeat this option."
-    ),
+    typer.Option("--alias", help="Another name of the asset in headlines, such as Google. You can repeat this option."),
 ]
 Exchanges = Annotated[
     list[str] | None,
@@ -207,8 +205,8 @@ def export(type: TypeFilter = None, as_json: AsJson = False) -> None:
     The exit code is 1 if a record cannot be read, or if an import would refuse or change an asset that another release
     has stored. A note names each of them.
 
-    JSON: {assets}, a list of the entries of the file. Fields that follow from others, such as the currency of BTC-USD,
-    are left out.
+    JSON: {assets}, a list of the entries of the file. Fields that an import derives from others, such as the
+    currency of BTC-USD, are left out.
 
     Examples:
     - `financehub assets export > assets.yaml`

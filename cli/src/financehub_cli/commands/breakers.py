@@ -31,7 +31,7 @@ Upstreams = Annotated[
 ]
 Reason = Annotated[
     str,
-    typer.Option("--reason", help="Why, for everybody who lists the breakers. Only the first 200 characters are kept."),
+    typer.Option("--reason", help="The reason, which `breakers list` shows. Only the first 200 characters are kept."),
 ]
 
 

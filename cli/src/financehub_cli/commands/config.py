@@ -61,6 +61,6 @@ def config(names: Names = None, changed: Changed = False, as_json: AsJson = Fals
         ]
         for setting in settings
     ]
-    notes = [] if settings else ["every setting has its default"]
+    notes = [] if settings else ["every setting has its default value"]
     table = build_table("name", "!~value", "+source", "-~description", rows=rows)
     print_result(CommandResult([setting_view(setting) for setting in settings], table, notes), as_json=as_json)

@@ -132,8 +132,8 @@ def requeue(
 ) -> None:
     """Put dead letters back in their queues as new messages. Select them by id, by filters or with --all.
 
-    The command asks for confirmation unless you give ids or --yes. The exit code is 1 if a letter was not requeued, or
-    if nothing matched. A letter stays if a worker would refuse its message.
+    The command asks for confirmation unless you give ids or --yes. The exit code is 1 if a dead letter was not
+    requeued, or if nothing matched. A dead letter is kept if a worker would refuse its message.
 
     JSON: {requeued}, a list of ids.
 

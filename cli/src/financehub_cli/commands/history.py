@@ -77,9 +77,9 @@ def history(
 ) -> None:
     """Show the intraday prices of one asset as open, high, low and close of each interval.
 
-    They are the prices that `financehub quotes` showed, kept for `FINANCEHUB_HISTORY_RETENTION_DAYS` (7 by default).
-    Intervals without a price are left out. Prices before a split are shown on the new scale. Unconfirmed prices that
-    later proved wrong are left out. The exit code is 1 if the range contains no price.
+    These are the prices that `financehub quotes` showed. They are kept for `FINANCEHUB_HISTORY_RETENTION_DAYS` (7
+    by default). Intervals without a price are left out. Prices before a split are shown on the new scale. Unconfirmed
+    prices that later proved wrong are left out. The exit code is 1 if the range contains no price.
 
     JSON: one object {symbol, interval, simulated, unconfirmed_since, scale_changes, candles}. candles is a list of {at,
     open, high, low, close, count}, oldest first, where count is the number of prices. scale_changes is a list of {at,

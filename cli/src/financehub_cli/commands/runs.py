@@ -49,7 +49,7 @@ Since = Annotated[
     typer.Option(
         "--since",
         metavar="TIME",
-        help="Only runs that ended since then, or that run and started since then: how long ago (1h), a day or a time.",
+        help="Only runs that ended or started after this time: a day, a time, or how long ago (1h).",
     ),
 ]
 Queue = Annotated[str | None, typer.Option("--queue", metavar="NAME", help="Only runs of this queue.")]
@@ -67,9 +67,10 @@ def list_(
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List the runs of all tasks, newest first: by their start while they run, and later by their end.
+    """List the runs of all tasks, newest first.
 
-    A run must match all given filters. Runs that wait for an attempt are messages in a queue and are not listed.
+    Runs in progress are sorted by their start, and ended runs by their end. A run must match all given filters. Runs
+    that wait for an attempt are messages in a queue and are not listed.
 
     JSON: a list of {message_id, task, queue, state, schedule, schedule_uid, due_at, enqueued_at, started_at,
     finished_at, duration, attempts, worker, error, summary, correlation_id}.
@@ -95,7 +96,7 @@ def list_(
         require_names(session.broker_client, session.monitor, task=task, queue=queue, schedule=schedule)
     notes = [] if page.runs else ["no run matches"]
     if page.searched:
-        notes.append(f"the newest {page.searched:,} runs were searched; --task and --since narrow the search")
+        notes.append(f"only the newest {page.searched:,} runs were searched; narrow the search with --task or --since")
     elif page.last is not None:
         notes.append(f"these are the newest {limit:,} runs; --limit shows more")
     table = runs_of_all_tasks_table(page.runs, now)

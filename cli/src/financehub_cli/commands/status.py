@@ -33,8 +33,8 @@ def status(as_json: AsJson = False, watch: Watch = False, interval: Interval = 2
 
     The page has tiers, queues, schedules, circuit breakers and the freshness of the data.
 
-    What is not well comes first. With --watch on a terminal, the page fills the screen, and the last line says how many
-    lines the screen has no room for.
+    Problems come first. With --watch on a terminal, the page fills the screen, and the last line says how many lines
+    do not fit.
 
     The exit code is 0 if everything is healthy, 1 if anything is degraded or down, and 3 if Redis does not answer.
 

@@ -16,11 +16,11 @@ from financehub_shared.views.versions import VersionsView, versions_view
 def version(as_json: AsJson = False) -> None:
     """Show the releases of the command line, of the live processes, and of the Redis servers.
 
-    A note says if they differ, as during an upgrade. `financehub --version` prints only the release of the command
-    line, without asking Redis.
+    A note says if the releases differ, as they do during an upgrade. `financehub --version` prints only the release of
+    the command line, without asking Redis.
 
     JSON: {cli, fleet, mixed, redis, processes}. fleet is the list of the releases of all processes, mixed is whether
-    they and the command line are of several releases, redis is a list of {server, name, version}, and processes is a
+    they and the command line have different releases, redis is a list of {server, name, version}, and processes is a
     list of {tier, host, pid, version}.
 
     Examples:
@@ -32,7 +32,7 @@ def version(as_json: AsJson = False) -> None:
     notes = [] if view["processes"] else ["no process has a heartbeat; start the scheduler and the workers"]
     if view["mixed"]:
         releases = ", ".join(dict.fromkeys([view["cli"], *view["fleet"]]))
-        notes.append(f"the command line and the processes are of several releases: {releases}")
+        notes.append(f"the command line and the processes have different releases: {releases}")
     print_result(CommandResult(view, _page(view), notes), as_json=as_json)
 
 

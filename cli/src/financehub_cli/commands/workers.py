@@ -22,7 +22,7 @@ _RUNS_SHOWN = 3
 
 @listing(ProcessView)
 def workers(as_json: AsJson = False, watch: Watch = False, interval: Interval = 2.0) -> None:
-    """List the live workers and schedulers with their version and what keeps them busy.
+    """List the live workers and schedulers with their versions and the runs in progress.
 
     A process without a heartbeat for 20 s is not listed.
 

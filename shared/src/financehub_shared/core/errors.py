@@ -81,7 +81,7 @@ class NewerRecordError(CorruptDataError):
 
 
 #: The reason in the error of a task whose machine reaches no upstream at all. Health checks recognize it.
-NO_UPSTREAM = "this machine reaches no upstream; check its network, DNS and proxy"
+NO_UPSTREAM = "this machine cannot reach any upstream; check its network, DNS and proxy"
 
 
 class TaskFailedError(FinanceHubError):
@@ -107,8 +107,8 @@ class FollowUpError(FinanceHubError):
 
     def __init__(self, middleware: str, problem: str) -> None:
         super().__init__(
-            f"the task succeeded, but {middleware} did not enqueue what follows: {problem}; after a fix, requeue the "
-            "dead letter, which repeats the task"
+            f"the task succeeded, but {middleware} did not enqueue the follow-ups: {problem}; correct the cause, then "
+            "requeue the dead letter, which runs the task again"
         )
 
 

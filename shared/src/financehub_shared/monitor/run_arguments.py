@@ -78,7 +78,9 @@ def decode_arguments(text: str | None) -> RunArguments | None:
         if "bytes" in stored:
             size = int(stored["bytes"])
             problem = f"The arguments have {size:,} bytes, and at most {MAX_ARGUMENT_BYTES:,} are stored."
-            return RunArguments(problem=problem if size else "The arguments have no JSON form, so they are not stored.")
+            return RunArguments(
+                problem=problem if size else "The arguments cannot be written as JSON, so they are not stored."
+            )
         # Raises for what is never stored: deep nesting, whose page is large, and numbers that a page cannot show.
         _masked(stored, str, _DEPTH)
         json.dumps(stored, allow_nan=False)

@@ -91,7 +91,7 @@ def why_not_again(run: RunRecord) -> str:
     if run.task == UNKNOWN_TASK:
         return "No worker knows the task of this run."
     if run.queue and not _QUEUE.fullmatch(run.queue):
-        return "The record of this run has a damaged name of a queue."
+        return "The name of the queue in the record of this run is damaged."
     if run.arguments is None:
         return "The record of this run has no arguments. They are stored when a run starts."
     return run.arguments.problem

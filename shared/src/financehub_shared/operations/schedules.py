@@ -66,7 +66,7 @@ def missing_for(info: ScheduleInfo, processes: Sequence[ProcessInfo], now: float
     """
     scheduler = missing_scheduler(processes)
     if scheduler is None and not info.is_claimed(now):
-        hint = "a live scheduler runs it if its file or its resource exists"
+        hint = "check that its file or its ScheduledTask still exists and is valid"
         scheduler = Absence("no live scheduler runs this schedule", "start one", hint)
     return [absence for absence in (scheduler, missing_worker(processes, info.queue, info.task)) if absence]
 

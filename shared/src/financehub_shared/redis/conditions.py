@@ -130,8 +130,8 @@ def _version(facts: ServerFacts) -> Iterator[RedisProblem]:
         yield RedisProblem(
             facts.server,
             "old-version",
-            f"{facts.place} has version {text}, in which commands are missing; install Redis {oldest} or later, or "
-            "Valkey",
+            f"{facts.place} has version {text}, which lacks commands that FinanceHub needs; install Redis {oldest} or "
+            "later, or Valkey",
         )
 
 
@@ -223,7 +223,7 @@ def _fork(facts: ServerFacts) -> Iterator[RedisProblem]:
         yield RedisProblem(
             facts.server,
             "slow-fork",
-            f"{facts.place} answered nobody for {seconds:.1f} s while it forked for its last save; disable transparent "
+            f"{facts.place} did not answer for {seconds:.1f} s while it forked for its last save; disable transparent "
             "huge pages on its machine, or give it less data",
         )
 

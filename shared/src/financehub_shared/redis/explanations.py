@@ -166,10 +166,10 @@ def _remedy(reason: str) -> str:
     if "certificate" in text:
         return "check the certificates and the ssl_ options of the URL"
     if "ssl" in text:
-        return "use rediss:// only if the server's port is one for TLS"
+        return "use rediss:// only if the port of the server expects TLS"
     if "db index" in text:
-        return "the URL has a larger number of the database than the server's setting `databases` allows"
-    return "check that it runs, and scheme, host and port of REDIS_URL, or REDIS_HOST and REDIS_PORT"
+        return "the number of the database in the URL is larger than the server's setting `databases` allows"
+    return "check that the server runs, and check the scheme, host and port of REDIS_URL, or REDIS_HOST and REDIS_PORT"
 
 
 def megabytes(count: float) -> str:

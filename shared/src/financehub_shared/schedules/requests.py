@@ -47,7 +47,7 @@ def request_trigger(client: "redis.Redis", name: str) -> str:
     """
     uid, _ = find_schedule(client, name)
     if repaired(client, schedule_types, lambda: client.hlen(keys.SCHEDULE_TRIGGERS)) >= MAX_TRIGGERS:
-        problem = f"{MAX_TRIGGERS} triggers wait already; check that a scheduler is live, and try again later"
+        problem = f"{MAX_TRIGGERS} triggers are already waiting; check that a scheduler is live, and try again later"
         raise InvalidArgumentsError("trigger", "name", problem)
     request = str(uuid4())
     _parse_uid(name, uid)

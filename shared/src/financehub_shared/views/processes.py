@@ -31,7 +31,7 @@ class ProcessView(TypedDict):
     pid: Annotated[int, Field(description="The id of the process on its host.")]
     started_at: Annotated[Time | None, Field(description="The time at which the process started.")]
     heartbeat_at: Annotated[
-        Time | None, Field(description="The time of the last heartbeat, of which one is due every 5 s.")
+        Time | None, Field(description="The time of the last heartbeat. A process sends one every 5 s.")
     ]
     queues: Annotated[list[str], Field(description="The queues from which it takes messages.", examples=[["high"]])]
     threads: Annotated[int, Field(description="The number of messages that it can process in parallel.")]

@@ -38,7 +38,7 @@ class VersionsView(TypedDict):
 
     cli: Annotated[str, Field(description="The release of the command line.", examples=["0.1.0"])]
     fleet: Annotated[list[str], Field(description="The releases of the live processes, without duplicates, sorted.")]
-    mixed: Annotated[bool, Field(description="Whether the command line and the processes are of several releases.")]
+    mixed: Annotated[bool, Field(description="Whether the command line and the processes have different releases.")]
     redis: Annotated[list[RedisVersionView], Field(description="The Redis servers.")]
     processes: Annotated[list[ProcessVersionView], Field(description="The live processes, sorted by tier.")]
 

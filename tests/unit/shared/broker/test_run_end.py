@@ -70,7 +70,7 @@ def test_run_end_with_a_follow_up_that_fails_fails_the_run(later: list[Middlewar
     RunEnd(Hooks()).emit(broker, message, result={1})
     [failure] = observer.seen
     assert isinstance(failure, FollowUpError)
-    assert "Pipelines did not enqueue what follows: TypeError: a set is not JSON" in str(failure)
+    assert "Pipelines did not enqueue the follow-ups: TypeError: a set is not JSON" in str(failure)
     assert message.failed is dead
     assert broker.queues["high.DQ"].qsize() == (0 if dead else 1)
 

@@ -79,7 +79,7 @@ def test_values_without_json_form_and_deep_nesting_are_not_stored() -> None:
         shallow = [shallow]
     for args in ([object()], [float("nan")], [deep], [shallow], [{("a", 1): 2}]):
         found = decode_arguments(encode_arguments(args, {}, REDACT))
-        assert found == RunArguments(problem="The arguments have no JSON form, so they are not stored.")
+        assert found == RunArguments(problem="The arguments cannot be written as JSON, so they are not stored.")
 
 
 @pytest.mark.parametrize(
