@@ -51,17 +51,21 @@ def _clocks() -> dict[str, SpecCase]:
 INVALID_FIELDS: dict[str, SpecCase] = {
     # exactly one of schedule, schedules and after
     "no schedule": _rule(
-        without(NEWS, "schedule"), "spec.schedule", "write exactly one of schedule, schedules and after"
+        without(NEWS, "schedule"), "spec.schedule", "found none; write exactly one of schedule, schedules and after"
     ),
     "both schedules": _rule(
-        NEWS | {"schedules": ["@daily"]}, "spec.schedule", "exactly one of schedule, schedules and"
+        NEWS | {"schedules": ["@daily"]}, "spec.schedule", "found schedule and schedules; write exactly one of"
     ),
-    "schedule and after": _rule(NEWS | {"after": "x"}, "spec.schedule", "exactly one of schedule, schedules and after"),
+    "schedule and after": _rule(
+        NEWS | {"after": "x"}, "spec.schedule", "found schedule and after; write exactly one of schedule"
+    ),
     "schedules and after": _rule(
-        _AFTER | {"schedules": ["@daily"]}, "spec.schedule", "exactly one of schedule, schedules and after"
+        _AFTER | {"schedules": ["@daily"]}, "spec.schedule", "found schedules and after; write exactly one of"
     ),
     "all three": _rule(
-        NEWS | {"after": "x", "schedules": ["@daily"]}, "spec.schedule", "exactly one of schedule, schedules and after"
+        NEWS | {"after": "x", "schedules": ["@daily"]},
+        "spec.schedule",
+        "found schedule and schedules and after; write exactly one of schedule, schedules and after",
     ),
     "after itself": _rule(
         _AFTER | {"after": "demo"}, "spec.after", "'demo' is the name of this resource; write the name of another"
@@ -69,8 +73,8 @@ INVALID_FIELDS: dict[str, SpecCase] = {
     # queue
     "no queue": _rule(
         without(OTHER, "queue"),
-        "spec.queue",
-        "task 'my_task' is not in the catalog, so queue is required; add it, or write one of fetch_crypto_prices_task",
+        "spec.task",
+        "'my_task' is not in the catalog, so queue is required; add queue, or write one of fetch_crypto_prices_task",
     ),
     # time zone, calendar and limits of time
     **{

@@ -20,9 +20,9 @@ def near_value(path: Path, value: Any, spec: Any) -> str:
     """
     if path[:1] != ("spec",):
         return ""
-    if path == ("spec", "queue") and isinstance(spec, dict):
+    if path == ("spec", "task") and isinstance(spec, dict):
         # Without a queue, an unknown task is probably a misspelled one.
-        return _suggest(spec.get("task"), CATALOG, most=1)
+        return "" if spec.get("queue") else _suggest(spec.get("task"), CATALOG, most=1)
     if path[-1] in {"calendar", "holidays"}:
         return _suggest(value, exchanges())
     return _suggest(value, available_timezones()) if path[-1] == "timeZone" else ""

@@ -3,6 +3,7 @@
 import copy
 from typing import Any
 
+from financehub_shared.spec.cel.spec import RECURRENCES
 from financehub_shared.spec.model_fields import Path
 
 #: Field of the spec → a valid value. All others are optional and removed.
@@ -76,6 +77,14 @@ class Draft:
                 # They are arguments of the task that the user means.
                 parent.pop("args", None)
                 parent.pop("kwargs", None)
+
+    def keep_one_recurrence(self) -> None:
+        """Keep one of the fields that exclude one another, or add one if there is none."""
+        spec = self.data["spec"]
+        first, *others = [name for name in RECURRENCES if name in spec] or ["schedule"]
+        spec.setdefault(first, copy.deepcopy(_VALID[first]))
+        for name in others:
+            del spec[name]
 
     def _remove_entry(self, entries: list[Any], index: int) -> None:
         origins = self._origins.get(id(entries), {})

@@ -12,7 +12,7 @@ from financehub_shared.recurrence.calendar import exchanges, load_calendar
 from financehub_shared.recurrence.cron_fields import has_seconds
 from financehub_shared.recurrence.rules import parse_rule, parse_zone
 from financehub_shared.spec.cel.fields import ZONE
-from financehub_shared.spec.cel.spec import SLOW_QUEUES, spec
+from financehub_shared.spec.cel.spec import ONE_RECURRENCE, RECURRENCES, SLOW_QUEUES, spec
 from financehub_shared.spec.exclusion import Exclusion
 from financehub_shared.spec.fields import (
     SESSIONS,
@@ -241,13 +241,14 @@ class ScheduledTaskSpec(Closed):  # type: ignore[no-redef]
         return self
 
     def _problems(self) -> Iterator[Problem]:
-        if [self.schedule, self.schedules, self.after].count(None) != 2:
-            yield ("schedule",), "write exactly one of schedule, schedules and after"
+        found = [name for name in RECURRENCES if getattr(self, name) is not None]
+        if len(found) != 1:
+            yield ("schedule",), f"found {' and '.join(found) or 'none'}; {ONE_RECURRENCE}"
         if self.task not in CATALOG and self.queue is None:
             names = ", ".join(CATALOG)
             yield (
-                ("queue",),
-                f"task {self.task!r} is not in the catalog, so queue is required; add it, or write one of {names}",
+                ("task",),
+                f"{self.task!r} is not in the catalog, so queue is required; add queue, or write one of {names}",
             )
         if self.start_time and self.end_time and self.end_time < self.start_time:
             yield ("endTime",), "endTime is before startTime; swap them"

@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 
 from financehub_shared.core.model_errors import describe_error, near_names, show_value
 from financehub_shared.spec.annotations import annotation_problems
+from financehub_shared.spec.cel.spec import ONE_RECURRENCE
 from financehub_shared.spec.model_fields import Path, Problem, field_names, limits
 from financehub_shared.spec.near_values import near_value
 from financehub_shared.spec.repair import Draft
@@ -89,6 +90,9 @@ def _find_more(draft: Draft, error: ValidationError, found: dict[Problem, None])
             origins[path] = draft.origin(path)
         text += near_value(path, details["input"], draft.data.get("spec"))
         found[origins[path], text] = None
+        if text.endswith(ONE_RECURRENCE):
+            draft.keep_one_recurrence()
+            continue
         near = near_names(str(path[-1]), field_names(path[:-1])) if details["type"] == "extra_forbidden" else []
         if not (near and draft.rename(path, near[0])):
             # Without one of its fields, an entry of `exclude` would have mistakes that the user has not made.

@@ -80,10 +80,10 @@ def test_parse_of_a_valid_document_applies_defaults() -> None:
         ),
         pytest.param("  task: fetch_crypto_prices_task\n", "", 5, "spec.task: is missing", id="no-task"),
         pytest.param(
-            "fetch_crypto_prices_task", "mine", 5, "'mine' is not in the catalog, so queue", id="unknown-task"
+            "fetch_crypto_prices_task", "mine", 6, "'mine' is not in the catalog, so queue", id="unknown-task"
         ),
-        pytest.param('"@every 2m"', '"0 0 31 2 *"', 7, "31 February never comes", id="31-february"),
-        pytest.param('"@every 2m"', '"@every 2"', 7, "write it like '@every 90s'", id="interval"),
+        pytest.param('"@every 2m"', '"0 0 31 2 *"', 7, "because February has no day 31", id="31-february"),
+        pytest.param('"@every 2m"', '"@every 2"', 7, "is not an interval; write '@every 2s'", id="interval"),
         pytest.param('"@every 2m"', "5", 7, "spec.schedule: 5 is not allowed; write text", id="schedule-type"),
         pytest.param('  schedule: "@every 2m"', "  schedules: ['* * * * *', '61 * * * *']", 7, "use 0-59", id="second"),
         pytest.param('  schedule: "@every 2m"', "  suspend: false", 5, "exactly one of schedule", id="none"),

@@ -8,6 +8,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from financehub_shared.core.catalog import CATALOG
 from financehub_shared.spec.documents import DocumentError, Mistake, parse, split
 from financehub_shared.spec.model_fields import field_names
 from support.schedules import resource
@@ -152,6 +153,29 @@ def test_mistake_names_what_the_user_may_have_meant(spec: str, hint: str) -> Non
     """A misspelled task, zone, exchange or policy is answered with the right name, and a value with its quotes."""
     found = mistakes(f"{HEAD}  {spec}\n")
     assert any(hint in mistake.problem for mistake in found), found
+
+
+@pytest.mark.parametrize("task", sorted(CATALOG))
+@pytest.mark.parametrize("spelling", [str.upper, lambda name: name[:-1], lambda name: name.replace("_", "-")])
+def test_misspelled_task_is_named_at_its_line_with_the_right_one(task: str, spelling: Any) -> None:
+    """The mistake is in the field task, although a task with any name is valid if it has a queue."""
+    name = spelling(task)
+    (found,) = mistakes(f"{HEAD}  schedule: '@hourly'\n  task: {name}\n")
+    assert (found.line, found.field) == (6, "spec.task")
+    assert found.problem.startswith((f"'{name}' is not in the catalog", f'"{name}" is not a valid name'))
+    assert found.problem.endswith(f"did you mean {task}?")
+    assert "did you mean" not in str(mistakes(f"{HEAD}  task: {name}\n  queue: 5\n"))
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_recurrences_that_were_found_are_named(number: int) -> None:
+    """Exactly one of the three fields is valid. Otherwise the message says which ones there are."""
+    texts = {"schedule": "'@hourly'", "schedules": "['@hourly']", "after": "x"}
+    fields = [name for bit, name in enumerate(texts) if number >> bit & 1]
+    text = f"{HEAD}  task: t\n  queue: q\n" + "".join(f"  {name}: {texts[name]}\n" for name in fields)
+    found = [mistake.problem for mistake in mistakes(text)]
+    problem = f"found {' and '.join(fields) or 'none'}; write exactly one of schedule, schedules and after"
+    assert found == ([] if len(fields) == 1 else [problem])
 
 
 @pytest.mark.parametrize(

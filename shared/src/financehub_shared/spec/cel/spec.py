@@ -9,6 +9,9 @@ from financehub_shared.spec.cel.schedule import SESSION
 
 #: The queues of tiers whose tasks are too slow for schedules with seconds.
 SLOW_QUEUES = ("medium", "low")
+#: The fields of which a spec has exactly one, and what to write otherwise.
+RECURRENCES = ("schedule", "schedules", "after")
+ONE_RECURRENCE = "write exactly one of schedule, schedules and after"
 
 
 def resource() -> dict[str, Any]:
@@ -35,14 +38,15 @@ def spec(queues: Mapping[str, str]) -> dict[str, Any]:
     return validations(
         Rule(
             "[has(self.schedule), has(self.schedules), has(self.after)].filter(each, each).size() == 1",
-            "write exactly one of schedule, schedules and after",
+            ONE_RECURRENCE,
+            read=_found(),
             field=".schedule",
         ),
         Rule(
             f"has(self.queue) || self.task in {_list(queues)}",
-            f"is not in the catalog, so queue is required; add it, or write one of {', '.join(queues)}",
-            read=f"'task ' + {in_quotes('self.task')}",
-            field=".queue",
+            f"is not in the catalog, so queue is required; add queue, or write one of {', '.join(queues)}",
+            read=in_quotes("self.task"),
+            field=".task",
         ),
         Rule(
             "!has(self.startTime) || !has(self.endTime) || self.startTime <= self.endTime",
@@ -70,6 +74,14 @@ def spec(queues: Mapping[str, str]) -> dict[str, Any]:
         ),
         *_line_rules(lambda text: f"{any_day} || {has_possible_days(text)}", NEVER_DUE),
     )
+
+
+def _found(names: tuple[str, ...] = RECURRENCES, found: tuple[str, ...] = ()) -> str:
+    """Return the CEL expression that says which of the fields a spec has. `join` would cost too much."""
+    if not names:
+        return quoted(f"found {' and '.join(found) or 'none'};")
+    first, *others = names
+    return f"(has(self.{first}) ? {_found(tuple(others), (*found, first))} : {_found(tuple(others), found)})"
 
 
 def _line_rules(valid: Callable[[str], str], problem: str) -> list[Rule]:
