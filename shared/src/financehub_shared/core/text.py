@@ -3,6 +3,7 @@
 - `storable(text)`: text that can be encoded as UTF-8, for Redis.
 - `printable(text)`: one line for people, in which nothing can control a terminal or change the order of letters.
 - `dump_json(value)`: JSON on the same terms, from which a parser gets the original text.
+- `counted(number, thing)`: a number of things, with the singular for one.
 - `safe_text(value)`: `str(value)` for any object, even if its `__str__` raises.
 
 Whatever Unicode does not consider printable is escaped (`str.isprintable`): control characters with the C1 range, marks
@@ -45,6 +46,16 @@ def printable(text: str, *, keep_lines: bool = False) -> str:
 def one_line(text: str) -> str:
     """Return the text in one printable line, in which a sequence of spaces and line breaks is one space."""
     return printable(" ".join(text.split()))
+
+
+def counted(number: int, thing: str) -> str:
+    """Return a number of things in words, such as `1 message` and `1,200 messages`.
+
+    Args:
+        number: The number.
+        thing: One of them, with a regular plural.
+    """
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def dump_json(value: Any, *, indent: int | None = None, ascii_only: bool = False) -> str:

@@ -9,6 +9,7 @@ from financehub_shared.core.durations import HOUR_SECONDS, format_duration
 from financehub_shared.core.errors import NO_UPSTREAM
 from financehub_shared.core.figures import QueueFigures
 from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.text import counted
 from financehub_shared.health.freshness import DATASETS
 from financehub_shared.health.presence import (
     SCHEDULER,
@@ -179,19 +180,18 @@ def _check_queue(queue: QueueFigures, absence: Absence | None) -> HealthCheck:
     name = f"queue:{queue.queue}"
     if absence:
         oldest = f", the oldest for {format_duration(age)}" if queue.ready else ""
+        waiting = queue.ready + queue.delayed
         reason = (
-            f"{absence.problem}, in which {queue.ready + queue.delayed} messages wait{oldest}; {absence.remedy}, or "
-            "delete the schedules that use it"
+            f"{absence.problem}, in which {counted(waiting, 'message')} wait{'s' if waiting == 1 else ''}{oldest}; "
+            f"{absence.remedy}, or delete the schedules that use it"
         )
         return HealthCheck(name, HealthStatus.DEGRADED, reason, details)
     if age > limit:
-        reason = (
-            f"the oldest of {queue.ready} waiting messages has waited {format_duration(age)}; "
-            f"the limit is {format_duration(limit)}"
-        )
+        oldest = "the only waiting message" if queue.ready == 1 else f"the oldest of {queue.ready:,} waiting messages"
+        reason = f"{oldest} has waited {format_duration(age)}; the limit is {format_duration(limit)}"
         return HealthCheck(name, HealthStatus.DEGRADED, reason, details)
     if queue.orphaned:
-        reason = f"{queue.orphaned} orphaned messages of dead workers; the janitor reclaims them"
+        reason = f"{counted(queue.orphaned, 'orphaned message')} of dead workers, which the janitor reclaims"
         return HealthCheck(name, HealthStatus.DEGRADED, reason, details)
     figures = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in details.items())
     return HealthCheck(name, HealthStatus.OK, figures, details)
@@ -213,7 +213,7 @@ def _check_tiers(snapshot: FleetSnapshot) -> list[HealthCheck]:
             continue
         busy, threads = sum(worker.busy for worker in workers), sum(worker.threads for worker in workers)
         details = {"workers": len(workers), "busy": busy, "threads": threads}
-        reason = f"{len(workers)} worker{'' if len(workers) == 1 else 's'}, {busy} of {threads} threads busy"
+        reason = f"{counted(len(workers), 'worker')}, {busy} of {counted(threads, 'thread')} busy"
         checks.append(HealthCheck(name, HealthStatus.OK, reason, details))
     return checks
 

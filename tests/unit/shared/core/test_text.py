@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_shared.core.text import dump_json, one_line, printable, safe_text, storable, type_name
+from financehub_shared.core.text import counted, dump_json, one_line, printable, safe_text, storable, type_name
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=50)
 EVERY_CHARACTER = "".join(map(chr, range(sys.maxunicode + 1)))
@@ -143,3 +143,11 @@ def test_dump_json_of_values_without_a_json_form_makes_text_of_them() -> None:
     assert (decoded["1"], decoded["None"], decoded["bytes"]) == ("nan", "-inf", "b'\\xff'")
     assert "NoText" in decoded["(1, 2)"]
     assert "int" in decoded["huge"]
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0 messages"), (1, "1 message"), (2, "2 messages"), (1_200, "1,200 messages")]
+)
+def test_counted_things_are_plural_except_for_one(number: int, text: str) -> None:
+    """Only one thing is singular, and large numbers have separators."""
+    assert counted(number, "message") == text

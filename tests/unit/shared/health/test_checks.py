@@ -88,7 +88,7 @@ CASES: dict[str, tuple[FleetSnapshot, HealthStatus, str]] = {
     "a queue with delayed messages has no worker": (
         replace(HEALTHY, queues=[*HEALTHY.queues, queue("reports", ready=0, delayed=1, oldest_age_seconds=0.0)]),
         HealthStatus.DEGRADED,
-        "queue:reports: no live worker serves queue 'reports', in which 1 messages wait; start a worker",
+        "queue:reports: no live worker serves queue 'reports', in which 1 message waits; start a worker",
     ),
     "a queue with dead letters only has no worker": (
         replace(HEALTHY, queues=[*HEALTHY.queues, queue("reports", ready=0, dead=5, oldest_age_seconds=0.0)]),
@@ -164,6 +164,16 @@ CASES: dict[str, tuple[FleetSnapshot, HealthStatus, str]] = {
         replace(HEALTHY, queues=[queue("low", oldest_age_seconds=300)]),
         HealthStatus.OK,
         "",
+    ),
+    "a queue with one waiting message is too slow": (
+        replace(HEALTHY, queues=[queue("high", ready=1, oldest_age_seconds=300.0)]),
+        HealthStatus.DEGRADED,
+        "queue:high: the only waiting message has waited 5m 0s; the limit is 1m 0s",
+    ),
+    "an orphaned message": (
+        replace(HEALTHY, queues=[queue("high", orphaned=1)]),
+        HealthStatus.DEGRADED,
+        "queue:high: 1 orphaned message of dead workers",
     ),
     "orphaned messages": (
         replace(HEALTHY, queues=[queue("high", orphaned=2)]),

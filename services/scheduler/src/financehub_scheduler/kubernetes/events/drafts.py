@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 from financehub_scheduler.kubernetes.observed_status import ConditionDigest
 from financehub_scheduler.kubernetes.status.conditions import PAUSED_AFTER_FAILURES
 from financehub_scheduler.redis.enqueuer import EnqueueOutcome, RunSubmission
+from financehub_shared.core.text import counted
 from financehub_shared.monitor import RunState
 
 
@@ -56,13 +57,14 @@ def from_enqueue_outcome(run: RunSubmission, outcome: EnqueueOutcome) -> list[Ev
                 cause += " (FINANCEHUB_MAX_BACKLOG)"
             else:
                 # The outcome does not say which of its two limits was reached.
-                depth = f"more than {schedule.max_queue_depth} messages (maxQueueDepth)"
+                depth = f"more than {counted(schedule.max_queue_depth, 'message')} (maxQueueDepth)"
                 cause = f"queue {schedule.queue} holds {depth}, or {cause}"
             drafts.append(EventDraft("Warning", "Skipped", f"a run was skipped: {cause}"))
         case EnqueueOutcome.REFUSED:
             drafts.append(EventDraft("Warning", "Skipped", f"a run was skipped: {run.refused}"))
         case EnqueueOutcome.EXHAUSTED:
-            message = f"all {schedule.max_runs} runs have been enqueued (maxRuns)"
+            enqueued = "the only run has" if schedule.max_runs == 1 else f"all {schedule.max_runs} runs have"
+            message = f"{enqueued} been enqueued (maxRuns)"
             drafts.append(EventDraft("Normal", "Exhausted", message))
     return drafts
 

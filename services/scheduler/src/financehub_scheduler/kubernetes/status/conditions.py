@@ -114,7 +114,8 @@ def _when(state: ScheduleState) -> str:
 def _stopped(state: ScheduleState, record: ScheduleRecord) -> ConditionValue:
     schedule = state.schedule
     if schedule.max_runs is not None and record.runs >= schedule.max_runs:
-        message = f"all {schedule.max_runs} runs have been enqueued; raise spec.maxRuns to continue"
+        enqueued = "the only run has" if schedule.max_runs == 1 else f"all {schedule.max_runs} runs have"
+        message = f"{enqueued} been enqueued; raise spec.maxRuns to continue"
         return ConditionValue("Ready", "False", "Exhausted", message)
     if state.predecessor and state.predecessor.problem:
         message = one_line(state.predecessor.problem, PROBLEM_CHARACTERS)
