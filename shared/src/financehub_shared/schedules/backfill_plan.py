@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any
 
 from financehub_shared.core.moments import format_moment
+from financehub_shared.core.text import counted
 from financehub_shared.recurrence.build import recurrence_of_spec
 from financehub_shared.recurrence.recurrence import Recurrence
 from financehub_shared.recurrence.rules import parse_zone
@@ -97,7 +98,7 @@ def plan_backfill(info: ScheduleInfo, start: float, end: float, now: float) -> B
         last=() if is_too_long else tuple(due[max(SHOWN, len(due) - SHOWN) :]),
         policy=policy,
         queue_depth=_queue_depth(info.spec.get("maxQueueDepth")),
-        notes=() if after else _notes(info, policy, _closed_count(recurrence, start, end, len(due))),
+        notes=() if after else _notes(info, "" if problem else policy, _closed_count(recurrence, start, end, len(due))),
         problem=problem,
     )
 
@@ -128,19 +129,32 @@ def _queue_depth(value: Any) -> int:
 
 
 def _notes(info: ScheduleInfo, policy: str, closed: int | None) -> tuple[str, ...]:
-    depth = _queue_depth(info.spec.get("maxQueueDepth"))
-    wait = f"The backfill waits while the queue {info.queue} has more than {depth:,} messages."
-    notes = [
-        "Due times that have already run are run again.",
-        f"Several runs may be in progress at the same time. {wait}"
-        if policy == "Allow"
-        else "The runs start one after another: each waits until the previous run of the schedule has ended.",
-    ]
+    """Return the sentences about what will run, and what will not.
+
+    Args:
+        info: The schedule.
+        policy: Its concurrency policy; empty if the backfill cannot be requested, so that nothing will run.
+        closed: Number of due times that are left out because the exchange is closed; None if they are too many to
+            count.
+    """
+    notes = _order(info, policy) if policy else []
     if calendar := info.spec.get("calendar"):
         number = "" if closed is None else f" ({closed:,} in this range)"
         notes.append(f"Due times at which {calendar} is closed are left out{number}.")
     if info.spec.get("startTime") or info.spec.get("endTime"):
         notes.append("Nothing is due before startTime and after endTime.")
-    if info.suspended or info.is_paused:
+    if policy and (info.suspended or info.is_paused):
         notes.append(f"The schedule is {'suspended' if info.suspended else 'paused'}. A backfill runs nevertheless.")
     return tuple(notes)
+
+
+def _order(info: ScheduleInfo, policy: str) -> list[str]:
+    """Return the sentences about the order of the runs."""
+    depth = _queue_depth(info.spec.get("maxQueueDepth"))
+    wait = f"The backfill waits while the queue {info.queue} has more than {counted(depth, 'message')}."
+    return [
+        "Due times that have already run are run again.",
+        f"Several runs may be in progress at the same time. {wait}"
+        if policy == "Allow"
+        else "The runs start one after another: each waits until the previous run of the schedule has ended.",
+    ]

@@ -59,7 +59,8 @@ def test_plan_of_a_closed_exchange_counts_what_is_left_out() -> None:
         ({}, "one after another"),
         ({"concurrencyPolicy": "Replace"}, "one after another"),
         ({"concurrencyPolicy": "Allow"}, "while the queue q has more than 100 messages"),
-        ({"concurrencyPolicy": "Allow", "maxQueueDepth": 7}, "while the queue q has more than 7 messages"),
+        ({"concurrencyPolicy": "Allow", "maxQueueDepth": 7}, "while the queue q has more than 7 messages."),
+        ({"concurrencyPolicy": "Allow", "maxQueueDepth": 1}, "while the queue q has more than 1 message."),
         ({"endTime": "2026-11-29T00:00:00Z"}, "Nothing is due before startTime and after endTime."),
     ],
 )
@@ -67,7 +68,7 @@ def test_plan_names_what_the_spec_means_for_a_backfill(spec: dict[str, Any], not
     """The concurrency policy, the queue and the limits of the schedule are explained."""
     plan = plan_backfill(registered(**spec), NOW - 3_600, NOW, NOW)
     assert any(note in each for each in plan.notes)
-    assert "Due times that have already run are run again." in plan.notes
+    assert ("Due times that have already run are run again." in plan.notes) == (not plan.problem)
 
 
 def test_plan_of_a_suspended_or_paused_schedule_says_that_it_runs() -> None:
@@ -88,6 +89,18 @@ def test_plan_of_too_many_or_no_due_times_has_a_problem() -> None:
     plan = plan_backfill(registered(schedule="@yearly"), NOW - 3_600, NOW, NOW)
     assert (plan.total, plan.first, plan.last) == (0, (), ())
     assert plan.problem == "No due time of the schedule is in this range."
+
+
+@pytest.mark.parametrize("policy", ["Forbid", "Replace", "Allow", "BufferOne", "BufferAll"])
+@pytest.mark.parametrize("schedule", ["@yearly", "@every 1s"])
+def test_plan_of_a_range_that_cannot_be_requested_does_not_say_how_its_runs_run(policy: str, schedule: str) -> None:
+    """Whatever the policy and the state of the schedule are: if there is a problem, nothing will run."""
+    info = registered(schedule=schedule, concurrencyPolicy=policy, calendar="XNYS", endTime="2026-11-30T00:00:00Z")
+    for each in (info, replace(info, suspended=True)):
+        plan = plan_backfill(each, NOW - 10 * 86_400, NOW, NOW)
+        assert plan.problem
+        assert not [note for note in plan.notes if "run" in note.split() or "runs" in note.split()]
+        assert any(note.startswith("Due times at which XNYS is closed are left out") for note in plan.notes)
 
 
 def test_plan_of_a_wrong_range_or_an_unreadable_spec_raises() -> None:
