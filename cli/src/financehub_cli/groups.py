@@ -13,6 +13,7 @@ from financehub_cli.conversion import use_plain_conversion
 from financehub_cli.exit_codes import ExitCode, end_by_broken_pipe, print_error, print_lines, print_message
 from financehub_cli.help_text import write_help
 from financehub_cli.usage_errors import describe_usage_error
+from financehub_shared.core.errors import ConfigError, InvalidArgumentsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,10 @@ class CommandEntry:
 _Candidate: Any = vars(typer.core)["CompletionItem"]
 
 
+#: Largest length of a wrong value that a message repeats. A longer one is a text, such as a reason.
+_QUOTED = 60
+
+
 class HelpCommand(TyperCommand):
     """A command whose help shows paragraphs and examples as they are written."""
 
@@ -46,6 +51,18 @@ class HelpCommand(TyperCommand):
     def format_help_text(self, _ctx: Any, formatter: Any) -> None:
         """Write the text of the help."""
         write_help(self.help or "", formatter)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command. An error in the value of an option names the option as the user writes it."""
+        try:
+            return super().invoke(ctx)
+        except InvalidArgumentsError as error:
+            options = {each.name: max(each.opts, key=len) for each in self.params if each.param_type_name == "option"}
+            if error.field not in options:
+                raise
+            value = ctx.params.get(error.field)
+            quoted = f" {value!r}" if value and len(str(value)) <= _QUOTED else ""
+            raise ConfigError(f"{options[error.field]}{quoted}: {error.problem}") from error.__cause__
 
 
 class HelpGroup(TyperGroup):

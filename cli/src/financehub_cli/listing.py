@@ -8,9 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from financehub_cli.output.options import OUTPUT, Format, OutputOptions
+from financehub_shared.core.errors import ConfigError
 
 FormatOption = Annotated[
-    Format, typer.Option("--format", help="How to print the result. The columns of CSV are the keys of the JSON.")
+    Format | None,
+    typer.Option(
+        "--format",
+        help="How to print the result; the default is table. The columns of CSV are the keys of the JSON.",
+    ),
 ]
 SortOption = Annotated[
     str,
@@ -23,7 +28,7 @@ WideOption = Annotated[
 ]
 
 _WIDE = {"wide": (WideOption, False)}
-_LISTING = {"format": (FormatOption, Format.TABLE), "sort": (SortOption, "")}
+_LISTING = {"format": (FormatOption, None), "sort": (SortOption, "")}
 
 
 def listing(view: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -51,7 +56,9 @@ def _with_options(
 
     @functools.wraps(function)
     def command(**arguments: Any) -> None:
-        output = OutputOptions(view=view, **{name: arguments.pop(name) for name in options if name in arguments})
+        chosen = {name: arguments.pop(name) for name in options if name in arguments}
+        chosen["format"] = _format(chosen.get("format"), as_json=arguments.get("as_json", False))
+        output = OutputOptions(view=view, **chosen)
         if output.sort and view is not None:
             from financehub_cli.output.records import check_sort_key
 
@@ -65,3 +72,18 @@ def _with_options(
     command.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *added])  # type: ignore[attr-defined]
     command.__annotations__ = function.__annotations__ | {name: annotation for name, (annotation, _) in options.items()}
     return command
+
+
+def _format(wanted: Format | None, *, as_json: bool) -> Format:
+    """Return the format of the result.
+
+    Args:
+        wanted: The value of `--format`; None if the user has not written it.
+        as_json: Whether the user has written `--json`.
+
+    Raises:
+        ConfigError: The two options ask for different formats.
+    """
+    if as_json and wanted not in {None, Format.JSON}:
+        raise ConfigError(f"--json and --format {wanted} ask for different formats; remove one of them")
+    return Format.JSON if as_json else wanted or Format.TABLE

@@ -1,14 +1,10 @@
 """What users read about a wrong command line: what is wrong, and what to write instead."""
 
-import difflib
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import typer
-
-#: Number of names that a message suggests.
-_SUGGESTED = 3
 
 
 def describe_usage_error(error: typer.TyperException) -> str:
@@ -61,7 +57,9 @@ def _other(error: Any) -> str:
 
 
 def _near(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, sorted(set(known)), n=_SUGGESTED)
+    from financehub_shared.core.near_names import similar_names
+
+    near = similar_names(name, sorted(set(known)))
     return f"; did you mean {' or '.join(near)}?" if near else ""
 
 

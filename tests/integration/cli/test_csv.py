@@ -56,6 +56,19 @@ def test_csv_of_each_listing_has_the_keys_and_values_of_its_json(
                 assert cell == {True: "true", False: "false", None: ""}[value]
 
 
+@pytest.mark.parametrize("words", LISTINGS, ids=" ".join)
+@pytest.mark.parametrize("wanted", ["csv", "table"])
+def test_listing_with_json_and_another_format_is_refused(
+    invoke: Any, redis_client: "redis.Redis", words: Sequence[str], wanted: str
+) -> None:
+    """Two formats contradict each other, in any order. The format that `--json` stands for is not another one."""
+    for options in (["--json", "--format", wanted], ["--format", wanted, "--json"]):
+        result = invoke(*words, *options)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert f"--json and --format {wanted} ask for different formats; remove one of them" in result.stderr
+    assert "ask for different formats" not in invoke(*words, "--json", "--format", "json").stderr
+
+
 @pytest.mark.parametrize("words", LISTINGS[:12], ids=" ".join)
 def test_csv_of_an_empty_listing_has_the_header(invoke: Any, redis_client: "redis.Redis", words: Sequence[str]) -> None:
     """A script finds the columns even if there is no record."""
@@ -89,7 +102,7 @@ def test_sort_by_an_unknown_key_is_refused_with_a_near_one(invoke: Any, redis_cl
     """The message names the keys that the user may have meant, and nothing is printed."""
     result = invoke("quotes", "--sort", "prize")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == "financehub: --sort prize: unknown key 'prize'; did you mean price or provider?\n"
+    assert result.stderr == "financehub: --sort prize: unknown key 'prize'; did you mean price?\n"
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,13 @@
 """What users read about wrong command lines: no message contains the words of a library."""
 
+import inspect
 import re
 from typing import Any
 
 import pytest
+
+from financehub_cli.commands.run import run
+from financehub_shared.core.catalog import CATALOG
 
 #: Words of typer, click, pydantic and redis-py that say nothing to a user.
 _LIBRARY = re.compile(
@@ -41,6 +45,19 @@ _LIBRARY = re.compile(
         (["run", "fetch_stock_prices_task", "--arg", "symbols=[1]"], "should be a string, not 1"),
         (["run", "cleanup_old_cache_task", "--arg", "dry_run=maybe"], "should be true or false, not 'maybe'"),
         (["run", "fetch_stock_prices_task", "--arg", "symbols"], "write it as NAME=VALUE"),
+        (["run", "fetch_new_task"], "unknown task 'fetch_new_task'; did you mean fetch_news_task?\n"),
+        (["quotes", "--format", "csv", "--json"], "--json and --format csv ask for different formats"),
+        (["schedules", "pause"], "select all of them with --all, and say why with --reason TEXT"),
+        (["schedules", "pause", "x"], "--reason: say why, so that others know when"),
+        (["schedules", "pause", "x", "--reason", " "], "--reason ' ': say why, so that others know when"),
+        (["schedules", "pause", "x", "--reason", "y" * 201], "--reason: it has 201 characters; write at most 200"),
+        (
+            ["schedules", "backfill", "x", "--from", "2999-01-01"],
+            "--from '2999-01-01': the range must begin in the past",
+        ),
+        (["schedules", "backfill", "x", "--from", "1999-12-31"], "--from '1999-12-31': the range must begin on"),
+        (["schedules", "backfill", "x", "--from", "2026-01-02", "--to", "2026-01-01"], "--to '2026-01-01': the range"),
+        (["schedules", "backfill", "x", "--from", "-1d", "--to", "2999-01-01"], "--to '2999-01-01': the range"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -74,3 +91,9 @@ def test_group_without_a_command_shows_its_help(invoke: Any) -> None:
     assert result.exit_code == 2
     assert "Usage: financehub assets" in result.output
     assert "import" in result.output
+
+
+def test_no_argument_of_a_task_has_the_name_of_an_option_of_run() -> None:
+    """The message about a wrong value of a parameter with the name of an option names the option."""
+    options = inspect.signature(run).parameters
+    assert not {name for task in CATALOG.values() for name in task.arguments.model_fields} & set(options)

@@ -8,18 +8,23 @@ from financehub_shared.core.symbols.spelling import suggest_symbols
 
 #: Maximum number of names that are suggested.
 _SUGGESTED = 3
+#: How much less similar than the best name a further one may be. In many sets, all names share a beginning or an end,
+#: and are therefore similar to every misspelled name.
+_FURTHER = 0.1
 #: If no name is similar and there are at most this many, the message lists all of them.
 _LISTED = 12
 
 
 def similar_names(name: str, known_names: Iterable[str]) -> list[str]:
-    """Return the known names that the user may have meant, best first.
+    """Return the known names that the user may have meant, best first: the most similar one, and those that are close.
 
     Args:
         name: The name that the user wrote.
         known_names: All valid names.
     """
-    return difflib.get_close_matches(name, list(known_names), n=_SUGGESTED)
+    near = difflib.get_close_matches(name, list(known_names), n=_SUGGESTED)
+    similarity = {other: difflib.SequenceMatcher(None, other, name).ratio() for other in near}
+    return [other for other in near if similarity[other] >= similarity[near[0]] - _FURTHER]
 
 
 def require_known(kind: str, name: str, known_names: Iterable[str]) -> str:

@@ -150,13 +150,25 @@ def new_pause(by: str, reason: str, at: float) -> Pause:
     Raises:
         InvalidArgumentsError: The reason is empty or too long.
     """
+    return Pause(one_line(by)[:_USER_CHARACTERS] or "unknown", check_reason(reason), at)
+
+
+def check_reason(reason: str) -> str:
+    """Return the reason of a pause on one line.
+
+    Args:
+        reason: The user's reason.
+
+    Raises:
+        InvalidArgumentsError: The reason is empty or too long.
+    """
     line = one_line(reason)
     if not line:
         raise InvalidArgumentsError("pause", "reason", "say why, so that others know when the schedule may be resumed")
     if len(line) > REASON_CHARACTERS:
         problem = f"it has {len(line):,} characters; write at most {REASON_CHARACTERS}"
         raise InvalidArgumentsError("pause", "reason", problem)
-    return Pause(one_line(by)[:_USER_CHARACTERS] or "unknown", line, at)
+    return line
 
 
 def add_pauses(client: "redis.Redis", uids: Sequence[str], pause: Pause) -> tuple[list[str], list[str]]:

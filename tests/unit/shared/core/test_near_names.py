@@ -2,8 +2,9 @@
 
 import pytest
 
+from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.errors import ConfigError, UnknownNameError
-from financehub_shared.core.near_names import require_known, require_symbol
+from financehub_shared.core.near_names import require_known, require_symbol, similar_names
 
 
 def test_require_known_with_known_name_returns_it():
@@ -26,6 +27,20 @@ def test_require_known_with_unknown_name_suggests_names(name: str, known: list[s
         require_known("upstream", name, known)
     assert message in str(raised.value)
     assert (raised.value.kind, raised.value.name, raised.value.near) == ("upstream", name, near)
+
+
+def test_similar_names_of_a_misspelled_task_are_that_task_only():
+    """All tasks end in `_task`, and some begin alike. A letter that is missing or doubled proposes no other task."""
+    for name in CATALOG:
+        for place in range(len(name)):
+            for typo in (name[:place] + name[place + 1 :], name[: place + 1] + name[place:]):
+                assert similar_names(typo, CATALOG) == [name], typo
+
+
+def test_similar_names_of_a_text_between_several_names_are_all_of_them():
+    """Names that are about as similar as the best one are proposed, best first."""
+    assert similar_names("fetch_forex_prices_task", CATALOG) == ["fetch_stock_prices_task", "fetch_crypto_prices_task"]
+    assert similar_names("zzz", CATALOG) == []
 
 
 @pytest.mark.parametrize("symbol", ["AAPL", "aapl", "Aapl"])

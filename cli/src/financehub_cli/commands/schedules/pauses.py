@@ -17,6 +17,7 @@ from financehub_shared.core.chunks import chunks
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.operations.schedules import MAX_SCHEDULES, pause_schedules, resume_schedules
 from financehub_shared.schedules import all_schedules, find_schedules, list_schedules
+from financehub_shared.schedules.pauses import check_reason
 
 Names = Annotated[
     list[str] | None,
@@ -27,14 +28,20 @@ Names = Annotated[
     ),
 ]
 Reason = Annotated[
-    str, typer.Option("--reason", metavar="TEXT", help="Why, for everybody who sees the schedule, in 200 characters.")
+    str,
+    typer.Option(
+        "--reason",
+        metavar="TEXT",
+        help="The reason, which `schedules list` shows, in at most 200 characters. It is required.",
+        show_default=False,
+    ),
 ]
 All = Annotated[bool, typer.Option("--all", help="Select every registered schedule.")]
 
 
 @app.command()
 @tables
-def pause(reason: Reason, names: Names = None, every: All = False, as_json: AsJson = False) -> None:
+def pause(names: Names = None, reason: Reason = "", every: All = False, as_json: AsJson = False) -> None:
     """Pause schedules, which then enqueue no due runs until you resume them. Select them by name or with --all.
 
     You can still run a paused schedule with `schedules trigger` and `schedules backfill`, and runs that are queued or
@@ -47,8 +54,10 @@ def pause(reason: Reason, names: Names = None, every: All = False, as_json: AsJs
     - `financehub schedules pause fetch-news --reason "the feed delivers old articles"`
     - `financehub schedules pause --all --reason "maintenance of Redis"`
     """
+    _check_selection(names, every=every, also="" if reason else ", and say why with --reason TEXT")
+    check_reason(reason)
     session = Session()
-    selected = _select(session, names, every=every)
+    selected = _select(session, names)
     user = current_user()
     # with --all, there may be more than one request may change
     paused = [
@@ -73,8 +82,9 @@ def resume(names: Names = None, every: All = False, as_json: AsJson = False) -> 
     - `financehub schedules resume fetch-news health-check`
     - `financehub schedules resume --all`
     """
+    _check_selection(names, every=every)
     session = Session()
-    selected = _select(session, names, every=every)
+    selected = _select(session, names)
     resumed = [
         name
         for some in chunks(selected, MAX_SCHEDULES if every else len(selected))
@@ -83,16 +93,29 @@ def resume(names: Names = None, every: All = False, as_json: AsJson = False) -> 
     _print_selected(session, resumed if every else selected, resumed, "was not paused", as_json=as_json)
 
 
-def _select(session: Session, names: Sequence[str] | None, *, every: bool) -> list[str]:
-    """Return the names of the schedules that the user has selected.
+def _check_selection(names: Sequence[str] | None, *, every: bool, also: str = "") -> None:
+    """Check that the user has selected schedules.
+
+    Args:
+        names: The names that the user has written.
+        every: Whether the user has written --all.
+        also: What else is missing, for the message.
 
     Raises:
-        ConfigError: None is selected, or names are combined with --all, or no schedule is registered.
+        ConfigError: None is selected, or names are combined with --all.
     """
     if names and every:
         raise ConfigError("--all cannot be combined with names; remove one of them")
     if not names and not every:
-        raise ConfigError("name the schedules, or select all of them with --all")
+        raise ConfigError(f"name the schedules, or select all of them with --all{also}")
+
+
+def _select(session: Session, names: Sequence[str] | None) -> list[str]:
+    """Return the names of the schedules that the user has selected. No names select all schedules.
+
+    Raises:
+        ConfigError: No schedule is registered.
+    """
     selected = list(names or all_schedules(session.broker_client))
     if not selected:
         raise ConfigError("no schedule is registered; a scheduler registers them when it starts")
