@@ -9,6 +9,7 @@ import typer
 from financehub_cli.exit_codes import ExitCode, print_message
 from financehub_cli.output.progress import ProgressLine
 from financehub_cli.output.result import CommandResult, print_result
+from financehub_cli.output.runs import SKIP_REASONS, error_text
 from financehub_cli.session import Session
 from financehub_shared.core.durations import format_duration
 from financehub_shared.core.text import printable
@@ -153,7 +154,9 @@ def _describe_end(run: RunRecord) -> str:
 
 def _describe_outcome(run: RunRecord) -> str:
     lines = [f"{run.task} {_describe_end(run)}"]
-    if run.error and run.state is not RunState.SUCCEEDED:
+    if run.error in SKIP_REASONS and run.state is RunState.SKIPPED:
+        lines[0] = f"{run.task} skipped, because {error_text(run)}"
+    elif run.error and run.state is not RunState.SUCCEEDED:
         lines.append(f"  {run.error}")
     if run.summary:
         providers = ", ".join(f"{name}: {count}" for name, count in run.summary.get("providers", {}).items())

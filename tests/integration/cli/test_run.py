@@ -1,6 +1,7 @@
 """Tests of the `run` and `stats` commands, with a real worker."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,10 +9,15 @@ from typing import Any
 
 import pytest
 import redis
+import typer
 
+from financehub_cli.follow import follow_run
+from financehub_cli.output.runs import SKIP_REASONS
+from financehub_cli.session import Session
 from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.redis import keys
+from financehub_shared.redis.schedule_record import SKIPPED_FIELDS
 from financehub_shared.worker.actors import declare, enqueue
 from support.observed import ObservedWorker
 from support.waiting import eventually
@@ -202,3 +208,48 @@ def test_runs_again_starts_a_run_with_the_same_arguments(
     unknown = invoke("runs", "show", "no-such-run")
     assert unknown.exit_code == 2
     assert "the run 'no-such-run' is unknown, or its record has expired" in unknown.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "first", "second"),
+    [
+        (
+            "overlap",
+            "skipped, because the previous run of the schedule is still queued, running or retrying",
+            "",
+        ),
+        ("backlog", "skipped, because too many runs of the schedule are unfinished (FINANCEHUB_MAX_BACKLOG)", ""),
+        ("replaced by the next run", "skipped, because the next run of the schedule replaced it in the queue", ""),
+        ("symbols: BTC-USD is not active", "skipped", "  symbols: BTC-USD is not active"),
+    ],
+)
+def test_follow_of_a_skipped_run_says_why_in_a_sentence(
+    cli: Any,
+    invoke: Any,
+    redis_client: redis.Redis,
+    capsys: pytest.CaptureFixture[str],
+    error: str,
+    first: str,
+    second: str,
+) -> None:
+    """A scheduler stores the reason as one word, which scripts get. People get a sentence, in every view of the run."""
+    fields = {
+        "state": "skipped",
+        "task": "fetch_news_task",
+        "queue": "medium",
+        "error": error,
+        "finished_at": "1800000000",
+    }
+    redis_client.hset(keys.run("skipped-run"), mapping=fields)
+    with pytest.raises(typer.Exit) as ended:
+        follow_run(Session(), "skipped-run", "fetch_news_task", timeout=5, as_json=False)
+    assert ended.value.exit_code == 1
+    assert capsys.readouterr().out == "\n".join(filter(None, [f"fetch_news_task {first}", second])) + "\n"
+    assert cli("runs", "show", "skipped-run")["error"] == error
+    reason = first.removeprefix("skipped, because ") if first != "skipped" else error
+    assert re.search(rf"^error: +{re.escape(reason)}$", invoke("runs", "show", "skipped-run").stdout, re.MULTILINE)
+
+
+def test_skip_reasons_of_schedulers_all_have_words() -> None:
+    """A new reason, other than a refusal, which is a sentence, needs words too."""
+    assert {*SKIPPED_FIELDS} - {"refused"} <= {*SKIP_REASONS}

@@ -10,7 +10,7 @@ from financehub_cli.groups import new_group
 from financehub_cli.listing import listing, tables
 from financehub_cli.options import AsJson, NoWait, Timeout, parse_time
 from financehub_cli.output.result import CommandResult, print_result
-from financehub_cli.output.runs import runs_of_all_tasks_table
+from financehub_cli.output.runs import error_text, runs_of_all_tasks_table
 from financehub_cli.output.table import Table, build_details, build_table
 from financehub_cli.session import Session
 from financehub_shared.core.near_names import require_known
@@ -98,7 +98,8 @@ def list_(
     if page.searched:
         notes.append(f"only the newest {page.searched:,} runs were searched; narrow the search with --task or --since")
     elif page.last is not None:
-        notes.append(f"these are the newest {limit:,} runs; --limit shows more")
+        shown = "this is the newest run" if limit == 1 else f"these are the newest {limit:,} runs"
+        notes.append(f"{shown}; --limit shows more")
     table = runs_of_all_tasks_table(page.runs, now)
     print_result(CommandResult([run_view(run) for run in page.runs], table, notes), as_json=as_json)
 
@@ -152,7 +153,9 @@ def again(id: Id, no_wait: NoWait = False, timeout: Timeout = 900, as_json: AsJs
 def _detailed(record: RunDetailView, run: RunRecord) -> list[Table]:
     from financehub_shared.operations.runs import why_not_again
 
-    fields = [(name, value) for name, value in record.items() if name not in {"arguments", "timeline", "dead_letter"}]
+    apart = {"arguments", "timeline", "dead_letter"}
+    shown = record | {"error": error_text(run)}
+    fields = [(name, value) for name, value in shown.items() if name not in apart]
     arguments = record["arguments"]
     # arguments that were not stored look like none, and the problem says that they are missing
     if arguments is not None and (arguments["args"] or arguments["kwargs"] or not arguments["problem"]):

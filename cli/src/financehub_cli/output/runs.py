@@ -4,11 +4,22 @@ from collections.abc import Sequence
 
 from financehub_cli.output.table import Table, build_table
 from financehub_shared.core.durations import format_age, format_duration
-from financehub_shared.monitor import RunRecord
+from financehub_shared.monitor import RunRecord, RunState
 from financehub_shared.views.formats import iso_time
 
 #: Number of characters of an id that a listing shows at least. `runs show` accepts the beginning of an id.
 _SHORTEST_ID = 8
+#: The reasons for which a scheduler skips a requested run, and which the run record has as its error, in words.
+SKIP_REASONS = {
+    "overlap": "the previous run of the schedule is still queued, running or retrying",
+    "backlog": "too many runs of the schedule are unfinished (FINANCEHUB_MAX_BACKLOG)",
+    "replaced by the next run": "the next run of the schedule replaced it in the queue",
+}
+
+
+def error_text(run: RunRecord) -> str:
+    """Return why a run failed or was skipped, or an empty text."""
+    return SKIP_REASONS.get(run.error, run.error) if run.state is RunState.SKIPPED else run.error
 
 
 def runs_table(runs: Sequence[RunRecord]) -> Table:
@@ -21,7 +32,7 @@ def runs_table(runs: Sequence[RunRecord]) -> Table:
             format_duration(run.duration),
             run.attempts,
             run.schedule,
-            run.error,
+            error_text(run),
         ]
         for run in runs
     ]
@@ -47,7 +58,7 @@ def runs_of_all_tasks_table(runs: Sequence[RunRecord], now: float) -> Table:
             run.attempts,
             run.queue,
             run.schedule,
-            run.error,
+            error_text(run),
         ]
         for id, run in zip(ids, runs, strict=True)
     ]

@@ -73,7 +73,8 @@ DELETED = "deleted"
 #: Fingerprint of a deactivated schedule. No spec has this fingerprint, so no scheduler runs the schedule.
 DEACTIVATED = "deactivated"
 
-_SKIPPED = {
+#: Reason for which a due run is skipped → the field that counts such runs.
+SKIPPED_FIELDS = {
     "overlap": ScheduleField.SKIPPED_OVERLAP,
     "backlog": ScheduleField.SKIPPED_BACKLOG,
     "refused": ScheduleField.SKIPPED_REFUSED,
@@ -198,7 +199,7 @@ class ScheduleRecord:
             triggered=int(fields.get(ScheduleField.TRIGGERED, 0)),
             backfilled=int(fields.get(ScheduleField.BACKFILLED, 0)),
             missed=int(fields.get(ScheduleField.MISSED, 0)),
-            skipped={reason: int(fields[name]) for reason, name in _SKIPPED.items() if name in fields},
+            skipped={reason: int(fields[name]) for reason, name in SKIPPED_FIELDS.items() if name in fields},
             last_skip=(reason, _time(fields, ScheduleField.LAST_SKIP_AT)) if reason else None,
             last_due_at=_optional_time(fields, ScheduleField.LAST_DUE_AT),
             outcome=ScheduleOutcome.from_fields(fields),
