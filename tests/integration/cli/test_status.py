@@ -1,6 +1,8 @@
 """Tests of the `status` command: the state of the fleet, and an exit code for scripts."""
 
+import re
 import time
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -27,6 +29,15 @@ def test_status_without_processes_is_down_and_exits_with_1(cli: Any):
     assert report["status"] == "down"
     assert any(problem.startswith("tier:high: ") for problem in report["problems"])
     assert any(problem.startswith("scheduler: ") for problem in report["problems"])
+
+
+def test_status_page_has_no_table_without_rows(invoke: Any):
+    """On an empty Redis, there are tiers and queues, and no headings without a line below them."""
+    lines = invoke("status").stdout.splitlines()
+    for line, following in pairwise([*lines, ""]):
+        if re.match(r"(tier|queue|schedule|data|breaker) ", line):
+            assert following.strip(), line
+    assert not [line for line in lines if line.startswith(("schedule ", "data ", "breaker "))]
 
 
 def test_status_of_healthy_fleet_is_ok_and_exits_with_0(

@@ -8,7 +8,7 @@ from financehub_cli.listing import tables
 from financehub_cli.options import AsJson, Interval, Watch
 from financehub_cli.output.formats import age_cell
 from financehub_cli.output.result import CommandResult, print_or_watch
-from financehub_cli.output.table import build_table
+from financehub_cli.output.table import Table, build_table
 from financehub_cli.output.terminal import Content
 from financehub_cli.output.text import Styled
 from financehub_cli.session import Session
@@ -84,7 +84,7 @@ def _page(report: HealthReport, data: StatusView) -> Content:
         (not_closed, build_table("breaker", "!state", "+~reason", rows=[list(each.values()) for each in breakers])),
     ]
     # A terminal may be too short for all of them.
-    ordered = sorted(tables, key=lambda table: not table[0])
+    ordered = sorted((table for table in tables if table[1].rows), key=lambda table: not table[0])
     return [head, "", *(line for _, table in ordered for line in (table, ""))]
 
 
@@ -114,7 +114,7 @@ def _freshness_row(record: FreshnessView) -> list[object]:
     return [record["dataset"], record["provider"], age_cell(record["age_seconds"], stale=record["stale"])]
 
 
-def _figures_table(records: Sequence[Mapping[str, Any]], name_key: str, *figure_keys: str) -> Content:
+def _figures_table(records: Sequence[Mapping[str, Any]], name_key: str, *figure_keys: str) -> Table:
     """Return a table with one row per record.
 
     Args:

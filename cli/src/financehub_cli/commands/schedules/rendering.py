@@ -20,8 +20,11 @@ def schedules_result(schedules: Sequence[ScheduleInfo], now: float, notes: list[
         now: The current time in Unix seconds.
         notes: Lines for stderr.
     """
-    columns = ("name", "task", "schedule", "!last run", ">ended", "+>next in", "+~problem")
-    content = build_table(*columns, rows=[_row(info, now) for info in schedules])
+    rows = [_row(info, now) for info in schedules]
+    # Why a schedule does not run matters more than its last run. Without any problem, the column must not take space.
+    problem = "!~problem" if any(row[-1] for row in rows) else "~problem"
+    columns = ("name", "task", "schedule", "!last run", ">ended", "+>next in", problem)
+    content = build_table(*columns, rows=rows)
     return CommandResult([schedule_view(info, now) for info in schedules], content, notes)
 
 
