@@ -3,7 +3,7 @@
 from support.spec_case import NEWS, OTHER, SpecCase, without
 
 _FIVE = "cron takes five: minute, hour, day of month, month, weekday; or six with the second first"
-_INTERVAL = "is not an interval; write it like '@every 90s', '@every 1h30m' or '@every 1h offset 7m'"
+_INTERVAL = "is not an interval; write"
 _LENGTH = "an interval must be between 1 s and 366 days, such as '@every 90s'"
 _OFFSET = "the offset is not shorter than the interval; write"
 _PLAIN = "type it again with plain hyphens and spaces"
@@ -12,7 +12,7 @@ _HOUR = "is not valid; use 0-23, with * , - and / as operators"
 _DAY = "is not valid; use 1-31, L, L-3, LW or 15W"
 _MONTH = "is not valid; use 1-12 or JAN-DEC"
 _WEEKDAY = "is not valid; use 0-7 or SUN-SAT, FRI#2 or FRIL"
-_NEVER = "never comes; at least one of the months must have that day"
+_NEVER = "never comes; none of its months has such a day"
 
 #: Text of the schedule → part of the message.
 _TEXTS: dict[str, str] = {
@@ -25,6 +25,12 @@ _TEXTS: dict[str, str] = {
     "hourly": f"'hourly' has 1 field; {_FIVE}",
     "@fortnightly": "'@fortnightly' is unknown; use one of @hourly, @daily",
     "@opens": "'@opens' is unknown; use one of @hourly",
+    "@open +15m": "'@open +15m' is unknown; ",
+    "TZ=America/New_York 0 9 * * *": "'TZ=America/New_York 0 9 * * *' begins with a time zone; write",
+    "CRON_TZ=UTC 0 9 * * *": "'CRON_TZ=UTC 0 9 * * *' begins with a time zone; write",
+    "cron_tz=UTC @daily": "'cron_tz=UTC @daily' begins with a time zone; write",
+    "TZ=": "'TZ=' begins with a time zone; write",
+    "every 5 minutes": f"'every 5 minutes' has 3 fields; {_FIVE}",
     "@": "'@' is unknown; use one of @hourly",
     "@ daily": "'@ daily' is unknown; use one of @hourly",
     "0\u00a06 * * *": _PLAIN,
@@ -50,8 +56,11 @@ _TEXTS: dict[str, str] = {
     "MON * * * *": f"minute MON {_MINUTE}",
     "L * * * *": f"minute L {_MINUTE}",
     "5W * * * *": f"minute 5W {_MINUTE}",
-    "0 24 * * *": f"hour 24 {_HOUR}",
-    "0 22-24 * * *": f"hour 22-24 {_HOUR}",
+    "0 24 * * *": "hour 24 is not valid; ",
+    "0 22-24 * * *": "hour 22-24 is not valid; ",
+    "0 25 * * *": f"hour 25 {_HOUR}",
+    "60 25 32 13 8": f"minute 60 {_MINUTE}",
+    "60 0 9 32 * 8": f"second 60 {_MINUTE}",
     "0 9am * * *": "is not valid; use 0-23",
     # days of the month
     "0 0 0 * *": f"day of month 0 {_DAY}",
@@ -107,6 +116,8 @@ _TEXTS: dict[str, str] = {
     "@every m": f"'@every m' {_INTERVAL}",
     "@every 5": f"'@every 5' {_INTERVAL}",
     "@every 2w": f"'@every 2w' {_INTERVAL}",
+    "@every 90": f"'@every 90' {_INTERVAL}",
+    "@every 5 m": f"'@every 5 m' {_INTERVAL}",
     "@every -5m": f"'@every -5m' {_INTERVAL}",
     "@every 1.5h": f"'@every 1.5h' {_INTERVAL}",
     "@every 1m1h": f"'@every 1m1h' {_INTERVAL}",

@@ -96,7 +96,7 @@ def test_changes_of_files_take_effect_while_it_runs(redis_client: "redis.Redis",
     assert event["file"] == str(folder / "schedules.yaml")
     lines = (folder / "schedules.yaml").read_text().splitlines()
     assert "0 0 31 2 *" in lines[event["line"] - 1]
-    assert "31 February never comes" in event["problem"]
+    assert "February has no day 31" in event["problem"]
     write(folder, resource("bad", schedule="0 0 28 2 *"), resource("good", schedule="@daily"))
     eventually(lambda: specs() == {"default/bad": "0 0 28 2 *", "default/good": "@daily"}, "edits are in effect")
     eventually(lambda: not refused_schedules(redis_client), "nothing is refused anymore")

@@ -7,11 +7,13 @@ any case.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from financehub_shared.recurrence.cron_days import CronDays, DaysOfMonth, Weekdays
+from financehub_shared.recurrence.interval import near_interval
+from financehub_shared.recurrence.value_lists import MONTHS, joined
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
@@ -83,7 +85,7 @@ def parse_fields(text: str, day_match: str) -> CronFields:
     if len(parts) not in {5, 6}:
         raise ValueError(
             f"{text!r} has {len(parts)} field{'' if len(parts) == 1 else 's'}; cron takes five: minute, hour, day of "
-            "month, month, weekday; or six with the second first"
+            f"month, month, weekday; or six with the second first{_other_form(text)}"
         )
     second, minute, hour, day, month, weekday = parts if len(parts) == 6 else ("0", *parts)
     try:
@@ -98,13 +100,54 @@ def parse_fields(text: str, day_match: str) -> CronFields:
         )
         _check_combination(day, weekday, fields.days, day_match)
     except ValueError as error:
-        raise ValueError(f"{text!r}: {error}") from None
+        problems = field_problems(text) or [f"{text!r}: {error}"]
+        others = [problem.removeprefix(f"{text!r}: ") for problem in problems[1:]]
+        raise ValueError("; ".join([problems[0], *others])) from None
     if not fields.days.exist():
         raise ValueError(
-            f"{text!r} never comes; at least one of the months must have that day (31 February never comes), so "
-            "change the day or the month"
+            f"{text!r} never comes; none of its months has such a day, because {_missing_days(fields.days)}; change "
+            "the day or the month"
         )
     return fields
+
+
+def field_problems(text: str) -> list[str]:
+    """Return one sentence for each invalid entry of each field of a cron expression.
+
+    Args:
+        text: The expression. The sentences of an expression with another number of fields than five or six are none.
+    """
+    parts = text.upper().split()
+    if len(parts) not in {5, 6}:
+        return []
+    found: dict[str, None] = {}
+    for part, parse in zip(parts, _PARSERS[-len(parts) :], strict=True):
+        entries = part.split(",")
+        # An empty entry is a mistake of the whole field.
+        for entry in entries if all(entries) else [part]:
+            try:
+                parse(entry)
+            except ValueError as error:
+                found[f"{text!r}: {error}"] = None
+    return list(found)
+
+
+def _other_form(text: str) -> str:
+    """Return what to write for a text that is not cron, but close to an alias or an interval."""
+    alias = text.strip().lower()
+    if alias in _PERIODS:
+        return f"; for this period, write '@{alias}'"
+    near = near_interval(text) if alias.startswith("every") else ""
+    return f"; for an interval, write {near!r}" if near else ""
+
+
+def _missing_days(days: CronDays) -> str:
+    """Return why no day of an expression exists, such as `April and June have no day 31`."""
+    of_month = days.days_of_month
+    named = [str(day) for day in sorted(of_month.days | of_month.nearest)]
+    named += [f"L-{before}" for before in sorted(of_month.from_last | of_month.nearest_from_last)]
+    months = joined([MONTHS[month - 1] for month in sorted(days.months)])
+    return f"{months} {'has' if len(days.months) == 1 else 'have'} no day {' or '.join(named)}"
 
 
 def _check_combination(day: str, weekday: str, days: CronDays, day_match: str) -> None:
@@ -216,6 +259,9 @@ def _value(text: str, field: _Field, entry: str) -> int:
 
 
 def _invalid(entry: str, field: _Field) -> ValueError:
+    midnight = re.sub(r"(?<![0-9])0*24(?![0-9])", "0", entry)
+    if field is _HOUR and midnight != entry:
+        return ValueError(f"hour {entry} is not valid; write {midnight}, because midnight is the hour 0")
     return ValueError(f"{field.name} {entry} is not valid; {_remedy(entry, field)}")
 
 
@@ -231,3 +277,13 @@ def _remedy(entry: str, field: _Field) -> str:
     if entry[:3] in field.names and entry.isalpha():
         return f"write {entry[:3]}"
     return f"use {field.allowed}, with * , - and / as operators"
+
+
+#: Parsers of the fields, and the aliases whose `@` is often left out.
+_PARSERS: tuple[Callable[[str], object], ...] = (
+    *(partial(_values, field=field) for field in (_SECOND, _MINUTE, _HOUR)),
+    _days_of_month,
+    partial(_values, field=_MONTH),
+    _weekdays,
+)
+_PERIODS = ("hourly", "daily", "midnight", "weekly", "monthly", "yearly", "annually")

@@ -5,10 +5,11 @@ from functools import lru_cache
 from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.recurrence.calendar import Calendar
 from financehub_shared.recurrence.cron import Cron
 from financehub_shared.recurrence.cron_fields import parse_fields
-from financehub_shared.recurrence.interval import parse_interval
+from financehub_shared.recurrence.interval import near_interval, parse_interval, seconds_of_duration
 from financehub_shared.recurrence.sessions import CLOSE, OPEN, SessionEdge
 
 ALIASES = {
@@ -20,6 +21,9 @@ ALIASES = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
+#: Time zone at the beginning of an expression, as in other schedulers.
+_ZONED = re.compile(r"(?:CRON_)?TZ=(\S*)\s*(.*)", re.IGNORECASE | re.DOTALL)
+_MOVED_SESSION = re.compile(r"(@open|@close)\s*([+-])\s*([0-9dhms]+)", re.IGNORECASE)
 _PLAIN = re.compile(r"[\x20-\x7e\t\n\r\f]*")
 _DAY_MATCHES = ("Any", "All")
 
@@ -66,6 +70,7 @@ def parse_rule(
             f"{text!r} has a character that no schedule has, such as a long dash or a special space; type it again "
             "with plain hyphens and spaces"
         )
+    _check_zone(text)
     if text.startswith("@every"):
         return parse_interval(text, anchor)
     if text in {OPEN, CLOSE}:
@@ -73,12 +78,34 @@ def parse_rule(
             raise ValueError(f"{text!r} needs a calendar; add one, such as calendar: XNYS")
         return SessionEdge(text, calendar)
     if text.startswith("@") and text not in ALIASES:
-        if text.lower() in {*ALIASES, OPEN, CLOSE}:
-            raise ValueError(f"{text!r} is unknown; write {text.lower()!r}")
-        raise ValueError(
-            f"{text!r} is unknown; use one of {', '.join(ALIASES)}, {OPEN}, {CLOSE}, '@every 5m' or five cron fields"
-        )
+        raise _unknown(text)
     return Cron(text, parse_fields(ALIASES.get(text, text), day_match), zone)
+
+
+def _check_zone(text: str) -> None:
+    if zoned := _ZONED.fullmatch(text):
+        raise ValueError(
+            f"{text!r} begins with a time zone; write timeZone: {zoned[1] or 'Europe/Berlin'} and "
+            f"schedule: {zoned[2] or '0 9 * * *'!r}"
+        )
+
+
+def _unknown(text: str) -> ValueError:
+    """Return the error of a text that begins with `@` and is no known line."""
+    if text.lower() in {*ALIASES, OPEN, CLOSE}:
+        return ValueError(f"{text!r} is unknown; write {text.lower()!r}")
+    if text.lower().startswith("@every"):
+        return ValueError(f"{text!r} is unknown; write {near_interval(text) or '@every 5m'!r}")
+    moved = _MOVED_SESSION.fullmatch(text)
+    seconds = seconds_of_duration(moved[3]) if moved else 0
+    if moved and 0 < seconds <= DAY_SECONDS:
+        sign = "-" if moved[2] == "-" else ""
+        return ValueError(
+            f"{text!r} is unknown; write {moved[1].lower()!r} with calendarOffsetSeconds: {sign}{seconds}"
+        )
+    return ValueError(
+        f"{text!r} is unknown; use one of {', '.join(ALIASES)}, {OPEN}, {CLOSE}, '@every 5m' or five cron fields"
+    )
 
 
 def parse_zone(name: str) -> ZoneInfo:

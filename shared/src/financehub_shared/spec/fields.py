@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from financehub_shared.recurrence.cron_fields import field_problems
 from financehub_shared.recurrence.rules import parse_rule, parse_zone
 from financehub_shared.recurrence.sessions import CLOSE, OPEN
 from financehub_shared.spec.cel.schedule import SCHEDULE
@@ -42,14 +43,27 @@ def _schedule(value: str) -> str:
     text = value.strip()
     if text not in SESSIONS:
         # The rules that depend on other fields are those of the whole spec.
-        parse_rule(text, parse_zone("UTC"))
+        try:
+            parse_rule(text, parse_zone("UTC"))
+        except ValueError as error:
+            problems = [str(error)] if text.startswith("@") else field_problems(text)
+            if len(problems) < 2 or text.upper().startswith(("TZ=", "CRON_TZ=")):
+                raise
+            raise refusal([((), problem) for problem in problems]) from None
     return text
+
+
+def _not_empty(value: Any) -> Any:
+    if value == "":
+        raise ValueError("'' is not a schedule; write one such as '@every 5m' or '30 6 * * 1-5'")
+    return value
 
 
 #: The length is that of the text as written, with the spaces around it, as the API server counts it.
 ScheduleText = Annotated[
     str,
     StringConstraints(min_length=1, max_length=256),
+    BeforeValidator(_not_empty),
     AfterValidator(_schedule),
     Field(json_schema_extra=SCHEDULE),
 ]

@@ -1,12 +1,13 @@
 """The grammar of cron expressions: each element with the days and times that it means, and each mistake."""
 
+import re
 from datetime import UTC, datetime
 from itertools import islice
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from financehub_shared.recurrence.cron_fields import has_seconds
+from financehub_shared.recurrence.cron_fields import field_problems, has_seconds, parse_fields
 from financehub_shared.recurrence.recurrence import Recurrence
 from financehub_shared.recurrence.rules import parse_rule
 
@@ -187,7 +188,7 @@ def test_expression_with_days_forty_years_apart_is_found():
 )
 def test_parse_rule_of_days_that_no_month_has_is_refused(expression: str):
     """An expression that is never due is refused at once, with the remedy."""
-    with pytest.raises(ValueError, match="never comes; at least one of the months must have that day"):
+    with pytest.raises(ValueError, match="never comes; none of its months has such a day, because"):
         parse_rule(expression, UTC_ZONE)
 
 
@@ -195,8 +196,8 @@ def test_parse_rule_of_days_that_no_month_has_is_refused(expression: str):
     ("expression", "message"),
     [
         ("60 * * * *", "'60 [*] [*] [*] [*]': minute 60 is not valid; use 0-59, with"),
-        ("* 24 * * *", "hour 24 is not valid; use 0-23"),
-        ("* 22-24 * * *", "hour 22-24 is not valid; use 0-23"),
+        ("* 24 * * *", "hour 24 is not valid; write 0, because midnight is the hour 0"),
+        ("* 22-24 * * *", "hour 22-24 is not valid; write 22-0"),
         ("60 * * * * *", "second 60 is not valid; use 0-59"),
         ("* * 0 * *", "day of month 0 is not valid; use 1-31"),
         ("* * 32 * *", "day of month 32 is not valid; use 1-31, L, L-3, LW or 15W"),
@@ -273,3 +274,69 @@ def test_parse_rule_with_an_unknown_day_match_names_the_known_ones():
 def test_has_seconds_is_true_for_six_fields(text: str, expected: bool):
     """Only a cron expression with six fields has seconds."""
     assert has_seconds(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("60 25 32 13 8", ["minute 60", "hour 25", "day of month 32", "month 13", "weekday 8"]),
+        ("60 61 25 32 13 8", ["second 60", "minute 61", "hour 25", "day of month 32", "month 13", "weekday 8"]),
+        ("5,60,61 9 * * *", ["minute 60", "minute 61"]),
+        ("1,,2 24 L-31 * FRI#6", ["minute 1,,2", "hour 24", "day of month L-31", "weekday FRI#6"]),
+        ("60,60 9 * * *", ["minute 60"]),
+        ("0 9 * * *", []),
+        ("60 25", []),
+    ],
+)
+def test_field_problems_of_several_invalid_entries_name_each_of_them(text: str, wrong: list[str]):
+    """Each invalid entry of each field has its sentence, in the order of the expression."""
+    problems = field_problems(text)
+    assert len(problems) == len(wrong)
+    for problem, name in zip(problems, wrong, strict=True):
+        assert re.match(rf"{re.escape(f'{text!r}: {name}')}\b", problem)
+    if wrong:
+        with pytest.raises(ValueError, match=r"is not valid|has an empty entry") as error:
+            parse_fields(text, "Any")
+        assert all(name in str(error.value) for name in wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "day_match", "reason"),
+    [
+        ("0 9 31 4,6 MON", "All", "April and June have no day 31"),
+        ("0 9 31W 2,4 *", "Any", "February and April have no day 31"),
+        ("0 9 L-30 2 *", "Any", "February has no day L-30"),
+        ("0 9 L-30W 2,4 *", "Any", "February and April have no day L-30"),
+        ("0 9 30-31 FEB *", "Any", "February has no day 30 or 31"),
+        ("0 9 31,L-30 2,4,9 *", "Any", "February, April and September have no day 31 or L-30"),
+    ],
+)
+def test_parse_fields_of_days_that_no_month_has_names_the_months_and_days(text: str, day_match: str, reason: str):
+    """The sentence names the months and the days that were read, and no other ones."""
+    with pytest.raises(ValueError, match="never comes") as error:
+        parse_fields(text, day_match)
+    assert str(error.value) == (
+        f"{text!r} never comes; none of its months has such a day, because {reason}; change the day or the month"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "fix"),
+    [
+        ("0 24 * * *", "write 0, because"),
+        ("0 22-24 * * *", "write 22-0, because"),
+        ("0 24/2 * * *", "write 0/2, because"),
+        ("0 024 * * *", "write 0, because"),
+        ("0 25 * * *", "use 0-23"),
+        ("0 0 24 24 *", "use 1-12"),
+        ("hourly", "write '@hourly'"),
+        ("Daily", "write '@daily'"),
+        ("every 5 minutes", "write '@every 5m'"),
+        ("every 2 hours", "write '@every 2h'"),
+        ("every five minutes", "or six with the second first"),
+    ],
+)
+def test_parse_fields_of_a_common_mistake_says_what_to_write(text: str, fix: str):
+    """A form of another program or a word is refused with the form that is meant."""
+    with pytest.raises(ValueError, match=fix):
+        parse_fields(text, "Any")

@@ -241,20 +241,20 @@ def test_jitter_offset_of_many_schedules_is_spread_evenly():
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
-        ("0 0 31 2 *", "31 February never comes"),
+        ("0 0 31 2 *", "because February has no day 31; change the day or the month"),
         ("0 0 30 2 *", "never comes"),
-        ("0 0 31 4,6,9,11 *", "at least one of the months must have that day"),
+        ("0 0 31 4,6,9,11 *", "April, June, September and November have no day 31"),
         ("* * * *", "has 4 fields"),
         ("* * * * * * *", "has 7 fields"),
         ("60 * * * *", "use 0-59"),
-        ("* 24 * * *", "use 0-23"),
+        ("* 24 * * *", "write 0, because"),
         ("* * * 13 *", "use 1-12 or JAN-DEC"),
         ("* * * * FOO", "use 0-7 or SUN-SAT"),
         ("*/0 * * * *", "use 0-59"),
         ("", "has 0 fields"),
         ("@reboot", "use one of @hourly"),
         ("@every", "write it like"),
-        ("@every 5", "write it like"),
+        ("@every 5", "write '@every 5s'"),
         ("@every -5m", "write it like"),
         ("@every 0s", "between 1 s"),
         ("@every 400d", "between 1 s"),
@@ -279,3 +279,23 @@ def test_count_of_a_utc_day_is_1440_minutes():
     day = datetime(2026, 3, 29, tzinfo=UTC).timestamp()
     recurrence = Recurrence((parse_rule("* * * * *", UTC_ZONE),))
     assert recurrence.count(day - 1, day + 86_399, 10_000) == 1_440
+
+
+@pytest.mark.parametrize(
+    ("text", "fix"),
+    [
+        ("TZ=America/New_York 0 9 * * *", "write timeZone: America/New_York and schedule: '0 9 * * *'"),
+        ("CRON_TZ=Asia/Tokyo @daily", "write timeZone: Asia/Tokyo and schedule: '@daily'"),
+        ("tz=UTC 0 0 9 * * *", "write timeZone: UTC and schedule: '0 0 9 * * *'"),
+        ("CRON_TZ=", "write timeZone: Europe/Berlin and schedule: '0 9 * * *'"),
+        ("@open +15m", "write '@open' with calendarOffsetSeconds: 900"),
+        ("@CLOSE - 1h30m", "write '@close' with calendarOffsetSeconds: -5400"),
+        ("@open +2d", "use one of @hourly"),
+        ("@open later", "use one of @hourly"),
+    ],
+)
+def test_parse_rule_of_a_zone_or_an_offset_in_the_line_says_in_which_field_it_is(text: str, fix: str):
+    """What other schedulers write into the expression is refused with the field that has it here."""
+    with pytest.raises(ValueError, match=r"write|use") as error:
+        parse_rule(text, parse_zone("UTC"))
+    assert fix in str(error.value)

@@ -56,11 +56,8 @@ SIX_FIELDS = r"^\s*[^@\s]\S*(\s+\S+){5}\s*$"
 #: Patterns of one field: any, one that begins with `*`, and one that begins with `*` and has more.
 _ANY, _STARRED, _STEPPED = r"\S+", r"\*\S*", r"\*\S+"
 _NEAREST, _NUMBERED = r"\S*W\S*", r"\S*[#L]\S*"
-#: Problem of an expression that has only days such as 31 February.
-NEVER_DUE = (
-    "never comes; at least one of the months must have that day (31 February never comes), so change the day or the "
-    "month"
-)
+#: Problem of an expression that has only days such as 31 February. The scheduler also names the months and days.
+NEVER_DUE = "never comes; none of its months has such a day; change the day or the month"
 
 
 def words_of(text: str) -> str:

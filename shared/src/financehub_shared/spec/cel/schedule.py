@@ -11,7 +11,9 @@ _ALIASES = r"^\s*@(hourly|daily|midnight|weekly|monthly|yearly|annually|open|clo
 _EVERY = r"^\s*@every(\s|$)"
 _DURATION = "([0-9]+d([0-9]+h)?([0-9]+m)?([0-9]+s)?|[0-9]+h([0-9]+m)?([0-9]+s)?|[0-9]+m([0-9]+s)?|[0-9]+s)"
 _INTERVAL = rf"^\s*@every\s+{_DURATION}(\s+offset\s+{_DURATION})?\s*$"
-#: Patterns of texts of plain characters, of those that are an alias or cron fields, and of those with a known alias.
+#: Patterns of texts that begin with a time zone, of texts of plain characters, of those that are an alias or cron
+#: fields, and of those with a known alias.
+_ZONED = r"(?i)^\s*(CRON_)?TZ="
 _PLAIN = r"^[\x20-\x7e\t\n\r\f]*$"
 _STARTS = rf"^\s*@|{CRON}"
 _KNOWN = rf"^\s*([^@\s]|$)|{_ALIASES}|{_EVERY}"
@@ -34,6 +36,11 @@ def schedule_rules() -> list[Rule]:
             f"self.matches({quoted(_PLAIN)})",
             "has a character that no schedule has, such as a long dash or a special space; type it again with plain "
             "hyphens and spaces",
+            read=_TEXT,
+        ),
+        Rule(
+            f"!self.matches({quoted(_ZONED)})",
+            "begins with a time zone; write it in timeZone, and only the rest as the schedule",
             read=_TEXT,
         ),
         Rule(
