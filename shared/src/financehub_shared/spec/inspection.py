@@ -86,7 +86,7 @@ def _valid(file: str, line: int, task: ScheduledTask, now: float) -> Inspection:
     spec = task.spec
     name = f"{task.metadata.namespace}/{task.metadata.name}"
     # The jitter depends on the uid, and due times have no jitter.
-    written = json.loads(spec.model_dump_json(by_alias=True, exclude_defaults=True))
+    written = json.loads(spec.written_json())
     recurrence = recurrence_of_spec(name, written)
     return Inspection(
         file,

@@ -209,6 +209,13 @@ class ScheduledTaskSpec(Closed):  # type: ignore[no-redef]
         "success starts the count again. `financehub schedules resume NAME` resumes it.",
     )
 
+    def written_json(self) -> str:
+        """Return the spec as JSON without default values, but with a `dayMatch: Any`, because it silences a warning."""
+        text = self.model_dump_json(by_alias=True, exclude_defaults=True)
+        if self.day_match is DayMatch.ANY and "day_match" in self.model_fields_set:
+            return f'{text[:-1]},"dayMatch":"{DayMatch.ANY}"}}'
+        return text
+
     @field_validator("time_zone")
     @classmethod
     def _zone_exists(cls, value: str) -> str:

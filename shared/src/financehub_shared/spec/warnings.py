@@ -11,10 +11,11 @@ from financehub_shared.recurrence.calendar import WARN_DAYS
 from financehub_shared.recurrence.diagnosis import problems
 from financehub_shared.recurrence.interval import Interval
 from financehub_shared.recurrence.recurrence import Recurrence
-from financehub_shared.recurrence.rules import Rule
+from financehub_shared.recurrence.rules import Rule, parse_rule
 from financehub_shared.spec import warning_texts as texts
 from financehub_shared.spec.cel.spec import SLOW_QUEUES
 from financehub_shared.spec.fields import CatchUp, ConcurrencyPolicy, DayMatch
+from financehub_shared.spec.suspicious_lines import BOTH_DAYS, LONG_STEP
 
 #: Expressions that state the seconds or the minutes between two runs directly.
 _SECONDS = re.compile(r"\*(?:/0*([1-9][0-9]*))?(?:\s+\*){5}")
@@ -26,7 +27,7 @@ def find_warnings(spec: Mapping[str, Any], recurrence: Recurrence, now: float) -
     """Return one sentence for each suspicious combination in a spec.
 
     Args:
-        spec: The valid spec, with the names of YAML. Default values may be absent.
+        spec: The valid spec, with the names of YAML. Default values may be absent, except for an explicit `dayMatch`.
         recurrence: Its recurrence.
         now: Unix seconds.
     """
@@ -59,17 +60,29 @@ def _policies(spec: Mapping[str, Any], recurrence: Recurrence) -> Iterator[str]:
 def _lines(spec: Mapping[str, Any], recurrence: Recurrence) -> Iterator[str]:
     task = CATALOG.get(spec["task"])
     queue = spec.get("queue") or (str(task.queue) if task else "")
+    both_days = [rule.text for rule in recurrence.rules if re.search(BOTH_DAYS, rule.text)]
+    if spec.get("dayMatch") == DayMatch.ALL and not both_days:
+        yield texts.NO_BOTH_DAYS
+    # An explicit `Any` says that this is intended.
+    if "dayMatch" not in spec and both_days:
+        text = texts.EITHER_DAY if _can_match_all(recurrence) else texts.EITHER_DAY_ONLY
+        yield from (text.format(line=repr(line)) for line in both_days)
     for rule in recurrence.rules:
-        if spec.get("dayMatch", DayMatch.ANY) == DayMatch.ANY and _has_both_days(rule.text):
-            yield texts.EITHER_DAY.format(line=repr(rule.text))
+        if re.search(LONG_STEP, rule.text):
+            yield texts.LONG_STEP.format(line=repr(rule.text))
         if queue in SLOW_QUEUES and period_of(rule) < MINUTE_SECONDS:
             yield texts.SECONDS.format(line=repr(rule.text), queue=queue)
 
 
-def _has_both_days(text: str) -> bool:
-    """Whether day of month and weekday of a line are both restricted, which means that neither begins with `*`."""
-    words = text.split()
-    return not text.startswith("@") and not words[-3].startswith("*") and not words[-1].startswith("*")
+def _can_match_all(recurrence: Recurrence) -> bool:
+    """Whether the lines would be valid with `dayMatch: All`."""
+    try:
+        for rule in recurrence.rules:
+            if not rule.text.startswith("@"):
+                parse_rule(rule.text, recurrence.zone, day_match=DayMatch.ALL)
+    except ValueError:
+        return False
+    return True
 
 
 def period_of(rule: Rule) -> float:

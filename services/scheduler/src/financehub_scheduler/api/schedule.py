@@ -50,7 +50,7 @@ class Schedule:
         max_queue_depth: `spec.maxQueueDepth`: queue length beyond which due runs are skipped; None for no limit.
         max_runs: `spec.maxRuns`: number of enqueued due runs after which the schedule stops; None for no limit.
         fingerprint: A hash that changes whenever the spec changes.
-        spec_json: The spec as written, without default values.
+        spec_json: The spec as written, without default values except for an explicit `dayMatch`.
         trigger: Value of the trigger annotation; empty if there is none.
         backfill: The request in the backfill annotation.
         message_head: The JSON prefix that all messages of the schedule share.
@@ -145,7 +145,7 @@ def compile_schedule(task: ScheduledTask, uid: str) -> Schedule:
         jitter_seconds=spec.jitter_seconds,
     )
     queue = spec.queue or CATALOG[spec.task].queue.value
-    spec_json = spec.model_dump_json(by_alias=True, exclude_defaults=True)
+    spec_json = spec.written_json()
     static: dict[str, Any] = {options.SCHEDULE: name, options.SCHEDULE_UID: uid}
     if spec.retries is not None:
         static["max_retries"] = spec.retries

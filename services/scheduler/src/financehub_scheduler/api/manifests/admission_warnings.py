@@ -7,17 +7,16 @@ from financehub_scheduler.api.manifests import dst
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS
 from financehub_shared.spec import warning_texts as texts
-from financehub_shared.spec.cel.cron import CRON
+from financehub_shared.spec.cel.cron import CRON, has_no_special_days, has_possible_days
 from financehub_shared.spec.cel.rules import escaped, in_quotes, quoted
 from financehub_shared.spec.cel.spec import SLOW_QUEUES
+from financehub_shared.spec.suspicious_lines import BOTH_DAYS, LONG_STEP
 
 _INTERVAL = r"^\s*@every\s+[0-9hms]+(\s+offset\s.*)?\s*$"
 _SECONDS = r"^\s*\*(/[0-9]+)?(\s+\*){5}\s*$"
 _MINUTES = r"^\s*\*(/[0-9]+)?(\s+\*){4}\s*$"
 #: Cron expressions with a fixed minute and hour. A clock change affects only these.
 _FIXED = r"^\s*(\S+\s+)?[^@*\s]\S*\s+[^*\s]\S*(\s+\S+){3}\s*$"
-#: Cron expressions in which neither the day of month nor the weekday begins with `*`.
-_BOTH_DAYS = r"^\s*[^@\s]\S*\s+\S+\s+(\S+\s+)?[^*\s]\S*\s+\S+\s+[^*\s]\S*\s*$"
 
 
 def variables() -> dict[str, str]:
@@ -40,8 +39,11 @@ def variables() -> dict[str, str]:
         f" : s.matches({quoted(_SECONDS)}) ? {step}"
         f" : s.matches({quoted(_MINUTES)}) ? {MINUTE_SECONDS} * {step}"
         f" : s.trim() == '@hourly' ? {HOUR_SECONDS} : {DAY_SECONDS})",
-        "eitherDay": "object.spec.?dayMatch.orValue('Any') == 'All' ? [] : variables.lines.filter(s, "
-        f"s.matches({quoted(CRON)}) && s.matches({quoted(_BOTH_DAYS)}))",
+        "bothDays": f"variables.lines.filter(s, s.matches({quoted(CRON)}) && s.matches({quoted(BOTH_DAYS)}))",
+        # An explicit `Any` says that this is intended.
+        "eitherDay": "has(object.spec.dayMatch) ? [] : variables.bothDays",
+        "canMatchAll": f"variables.lines.all(s, {has_no_special_days('s')} && {has_possible_days('s')})",
+        "longSteps": f"variables.lines.filter(s, s.matches({quoted(CRON)}) && s.matches({quoted(LONG_STEP)}))",
         "seconds": f"!(variables.queue in {_list(SLOW_QUEUES)}) ? [] : variables.lines.filter(s, "
         f"s.matches({quoted(_INTERVAL)}) && "
         f"duration(s.split('offset')[0].replace('@every', '').trim()) < duration('{MINUTE_SECONDS}s'))",
@@ -63,6 +65,7 @@ def validations() -> list[dict[str, str]]:
         f"t.matches({single}) ? int(t) in variables.changing : t.matches({span}) && "
         f"variables.changing.exists(h, {within})"
     )
+    either_day = in_quotes("variables.eitherDay[0].trim()")
     return [
         {
             "expression": f"object.spec.task in {_list(CATALOG)}",
@@ -89,7 +92,16 @@ def validations() -> list[dict[str, str]]:
         },
         {
             "expression": "size(variables.eitherDay) == 0",
-            "messageExpression": _message(texts.EITHER_DAY, line=in_quotes("variables.eitherDay[0].trim()")),
+            "messageExpression": f"variables.canMatchAll ? ({_message(texts.EITHER_DAY, line=either_day)}) : "
+            f"({_message(texts.EITHER_DAY_ONLY, line=either_day)})",
+        },
+        {
+            "expression": "object.spec.?dayMatch.orValue('Any') != 'All' || size(variables.bothDays) > 0",
+            "message": texts.NO_BOTH_DAYS,
+        },
+        {
+            "expression": "size(variables.longSteps) == 0",
+            "messageExpression": _message(texts.LONG_STEP, line=in_quotes("variables.longSteps[0].trim()")),
         },
         {
             "expression": "size(variables.seconds) == 0",
