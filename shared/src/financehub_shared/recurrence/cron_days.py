@@ -105,6 +105,21 @@ class CronDays:
             self._tables[length, first_weekday] = found
         return found
 
+    def possible_weekdays(self) -> frozenset[int]:
+        """Return the weekdays on which a day may match, 0 for Sunday."""
+        if not self.both:
+            return frozenset(range(7))
+        return self.weekdays.days | {day for day, _ in self.weekdays.nth} | self.weekdays.last
+
+    def are_all(self) -> bool:
+        """Whether every day of the months matches, such as with `1-31` or `MON` for the two fields."""
+        return all(
+            self.table(length, first_weekday)[1 : length + 1] == tuple(range(1, length + 1))
+            for month in self.months
+            for length in LENGTHS[month - 1]
+            for first_weekday in range(7)
+        )
+
     def exist(self) -> bool:
         """Whether any day of any year matches. If one does, then one of the next 50 years has such a day."""
         return any(

@@ -91,7 +91,7 @@ def _check_zone(text: str) -> None:
 
 
 def _unknown(text: str) -> ValueError:
-    """Return the error of a text that begins with `@` and is no known line."""
+    """Return the error of a text that begins with `@` and is not a known line."""
     if text.lower() in {*ALIASES, OPEN, CLOSE}:
         return ValueError(f"{text!r} is unknown; write {text.lower()!r}")
     if text.lower().startswith("@every"):

@@ -3,19 +3,17 @@
 The words come from the parsed expression and not from its text: `22-6` is read back as its hours.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
 
 from financehub_shared.recurrence.cron_days import CronDays, DaysOfMonth, Weekdays
 from financehub_shared.recurrence.cron_fields import CronFields, parse_fields
 from financehub_shared.recurrence.rules import ALIASES
 from financehub_shared.recurrence.sessions import CLOSE, OPEN
+from financehub_shared.recurrence.value_lists import MONTHS, WEEKDAYS, joined
 
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June", "July"),
-    *("August", "September", "October", "November", "December"),
-)
-_WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+#: What `@open` and `@close` mean, unless the calendar has one session a week.
+SESSION_DAY = "session day"
 _NUMBERS = ("first", "second", "third", "fourth", "fifth")
 #: Times of a day that are listed. More of them are described by their hours and minutes.
 _MAX_TIMES = 6
@@ -32,7 +30,7 @@ def line_in_words(text: str, day_match: str = "Any") -> str:
         words = text.split()
         return f"every {words[1]}" + (f", moved by {words[3]}" if len(words) > 2 else "")
     if text in {OPEN, CLOSE}:
-        return "at the opening of each session day" if text == OPEN else "at the close of each session day"
+        return f"at the {'opening' if text == OPEN else 'close'} of each {SESSION_DAY}"
     fields = parse_fields(ALIASES.get(text, text), day_match)
     times, days = _times(fields), _days(fields.days)
     return f"{times} {days or 'every day'}" if times.startswith("at ") and ":" in times else f"{times} {days}".rstrip()
@@ -47,7 +45,7 @@ def _times(fields: CronFields) -> str:
             for minute in sorted(minutes)
             for second in sorted(seconds)
         ]
-        return f"at {_and(times)}"
+        return f"at {joined(times)}"
     parts = ["" if seconds == {0} else _part(seconds, 60, "second")]
     if len(minutes) < 60 or not _is_every(seconds, 60):
         parts.append(_part(minutes, 60, "minute", parts[0]))
@@ -81,9 +79,10 @@ def _days(days: CronDays) -> str:
     of_month = [] if len(days.days_of_month.days) == 31 else _days_of_month(days.days_of_month)
     of_week = [] if len(days.weekdays.days) == 7 else _weekdays(days.weekdays)
     both = " if it is also " if days.both else " or on "
-    parts = both.join(filter(None, [_or(of_month), _or(of_week)]))
+    # A field with all days can only be left out if a day must match both fields.
+    parts = "" if days.are_all() else both.join(filter(None, [_or(of_month), _or(of_week)]))
     months = sorted(days.months)
-    in_months = "" if len(months) == 12 else f"in {_ranges(months, 12, _MONTHS, first=1)}"
+    in_months = "" if len(months) == 12 else f"in {_ranges(months, 12, MONTHS, first=1, wraps=True)}"
     return " ".join(filter(None, [f"on {parts}" if parts else "", in_months]))
 
 
@@ -101,16 +100,31 @@ def _from_last(before: int) -> str:
 
 
 def _weekdays(days: Weekdays) -> list[str]:
-    # Monday comes first, as in most calendars, so that Saturday and Sunday are neighbors.
-    ordered = sorted((day - 1) % 7 for day in days.days)
-    names = [*_WEEKDAYS[1:], _WEEKDAYS[0]]
-    found = [_ranges(ordered, 7, names)] if ordered else []
-    found += [f"the {_NUMBERS[number - 1]} {_WEEKDAYS[day]} of the month" for day, number in sorted(days.nth)]
-    return found + [f"the last {_WEEKDAYS[day]} of the month" for day in sorted(days.last)]
+    found = [weekdays_in_words((day - 1) % 7 for day in days.days)] if days.days else []
+    found += [f"the {_NUMBERS[number - 1]} {WEEKDAYS[day]} of the month" for day, number in sorted(days.nth)]
+    return found + [f"the last {WEEKDAYS[day]} of the month" for day in sorted(days.last)]
 
 
-def _ranges(ordered: Sequence[int], size: int, names: Sequence[str] = (), first: int = 0) -> str:
-    """Return values with three or more neighbors as ranges, which may go over the end: `22 to 6`."""
+def weekdays_in_words(days: Iterable[int]) -> str:
+    """Return weekdays in words, such as `Monday to Friday`.
+
+    Args:
+        days: The weekdays, 0 for Monday, so that Saturday and Sunday are neighbors; at least one.
+    """
+    return _ranges(sorted(days), 7, [*WEEKDAYS[1:], WEEKDAYS[0]], wraps=True)
+
+
+def _ranges(ordered: Sequence[int], size: int, names: Sequence[str] = (), first: int = 0, wraps: bool = False) -> str:
+    """Return values with three or more neighbors as ranges.
+
+    Args:
+        ordered: The values.
+        size: Number of all values.
+        names: Names of all values; none for numbers.
+        first: The first possible value.
+        wraps: Whether a range may go over the end, as in `Friday to Monday`. A range of hours may not: `22 to 6 on
+            Friday` would seem to be the night to Saturday, but it is the beginning and the end of Friday.
+    """
     runs: list[list[int]] = []
     for value in ordered:
         if runs and value == runs[-1][-1] + 1:
@@ -118,7 +132,7 @@ def _ranges(ordered: Sequence[int], size: int, names: Sequence[str] = (), first:
         else:
             runs.append([value])
     is_wrapped = len(runs) > 1 and runs[0][0] == first and runs[-1][-1] == first + size - 1
-    if is_wrapped and len(runs[0]) + len(runs[-1]) > 2:
+    if wraps and is_wrapped and len(runs[0]) + len(runs[-1]) > 2:
         runs.append([*runs.pop(), *runs.pop(0)])
 
     def name(value: int) -> str:
@@ -130,11 +144,7 @@ def _ranges(ordered: Sequence[int], size: int, names: Sequence[str] = (), first:
     texts: list[str] = []
     for run in runs:
         texts += [f"{name(run[0])} to {name(run[-1])}"] if len(run) > 2 else [name(value) for value in run]
-    return _and(texts)
-
-
-def _and(texts: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(texts[:-1]), texts[-1]]))
+    return joined(texts)
 
 
 def _or(texts: Sequence[str]) -> str:

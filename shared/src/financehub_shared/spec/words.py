@@ -1,7 +1,11 @@
 """Says in words when a schedule runs, from all fields of its spec that decide about it."""
 
+from financehub_shared.core.durations import DAY_SECONDS
+from financehub_shared.recurrence.calendar import load_calendar
+from financehub_shared.recurrence.exclusions import WEEKDAYS
 from financehub_shared.recurrence.sessions import CLOSE, OPEN
-from financehub_shared.recurrence.words import line_in_words
+from financehub_shared.recurrence.value_lists import joined
+from financehub_shared.recurrence.words import SESSION_DAY, line_in_words, weekdays_in_words
 from financehub_shared.spec.exclusion import Exclusion
 from financehub_shared.spec.task_spec import ScheduledTaskSpec
 
@@ -17,6 +21,8 @@ def spec_in_words(spec: ScheduledTaskSpec) -> str:
         when = f"after each success of {spec.after}"
     else:
         when = "; ".join(line_in_words(line, spec.day_match) for line in lines)
+        if spec.calendar is not None and _is_weekly(spec.calendar):
+            when = when.replace(SESSION_DAY, "trading week")
     parts = [
         f"{when}{_sessions(spec, lines)}",
         _calendar(spec, lines),
@@ -25,10 +31,16 @@ def spec_in_words(spec: ScheduledTaskSpec) -> str:
         f"from {spec.start_time.isoformat()}" if spec.start_time else "",
         f"until {spec.end_time.isoformat()}" if spec.end_time else "",
         f"at most {spec.max_runs:,} runs" if spec.max_runs is not None else "",
-        f"each run up to {spec.jitter_seconds} s later, always by the same time" if spec.jitter_seconds else "",
+        f"each run with the same delay below {spec.jitter_seconds} s" if spec.jitter_seconds else "",
         "suspended now" if spec.suspend else "",
     ]
     return ", ".join(filter(None, parts))
+
+
+def _is_weekly(calendar: str) -> bool:
+    """Whether a calendar has one session a week, as that of currencies."""
+    sessions = load_calendar(calendar)
+    return sessions.closes[0] - sessions.opens[0] > DAY_SECONDS
 
 
 def _sessions(spec: ScheduledTaskSpec, lines: list[str]) -> str:
@@ -54,10 +66,16 @@ def _moved(spec: ScheduledTaskSpec) -> str:
 
 
 def _excluded(entry: Exclusion) -> str:
-    parts = [
-        f"on {' and '.join(entry.weekdays)}" if entry.weekdays else "",
-        f"from {entry.from_} to {entry.to}" if entry.from_ else "",
-        f"on {' and '.join(entry.dates)}" if entry.dates else "",
-        f"on holidays of {entry.holidays}" if entry.holidays else "",
-    ]
-    return " ".join(filter(None, parts))
+    """Return which times an entry excludes: a window of the day, and days to which all of its other fields apply."""
+    window = f"from {entry.from_} to {entry.to}" if entry.from_ else ""
+    weekdays = weekdays_in_words(WEEKDAYS.index(day) for day in set(entry.weekdays or ()))
+    dates = joined([_dates(text) for text in entry.dates or ()])
+    holidays = f"holidays of {entry.holidays}" if entry.holidays else ""
+    on, *others = filter(None, [weekdays, dates, holidays]) if weekdays or dates or holidays else [""]
+    also = [f"if it is also {'one of the ' if other == holidays else ''}{other}" for other in others]
+    return " ".join(filter(None, [window, f"on {on}" if on else "", *also]))
+
+
+def _dates(text: str) -> str:
+    first, _, last = text.partition("/")
+    return f"{first} to {last}" if last else f"{first} of every year" if len(first) == len("12-25") else first
