@@ -1,11 +1,12 @@
-"""Tests of the planner with a schedule that is paused. The clock is passed, and nothing needs Redis."""
+"""Tests of the planner with a schedule that is paused or never due. The clock is passed, and nothing needs Redis."""
 
 import pytest
 
 from financehub_scheduler.core.listener import SchedulerListener
 from financehub_scheduler.core.planner import Planner
-from financehub_scheduler.core.state import ScheduleState
+from financehub_scheduler.core.state import NO_DUE_TIME, ScheduleState
 from financehub_shared.core.clock import ManualClock
+from financehub_shared.recurrence.diagnosis import problems
 from financehub_shared.schedules import Pause
 from support.schedules import UID, schedule
 
@@ -103,3 +104,57 @@ def test_planner_with_suspended_schedule_after_the_resumption_has_nothing_due(pl
     planner.add(demo := state(PAUSE, suspend=True))
     planner.set_pause(demo, None, T)
     assert planner.next_time() is None
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        ({"schedule": "0 3 * * *", "calendar": "XNYS"}, "XNYS is closed at all of its due times"),
+        ({"schedule": "0 9 * * SAT", "calendar": "XLON"}, "XLON is closed at all of its due times"),
+        (
+            {"schedule": "0 3 * * *", "exclude": [{"from": "02:00", "to": "04:00"}]},
+            "exclude removes all of its due times",
+        ),
+        (
+            {"schedules": ["0 9 * * SAT", "0 9 * * SUN"], "exclude": [{"weekdays": ["SAT", "SUN"]}]},
+            "'0 9 * * SUN' is never",
+        ),
+        (
+            {"schedule": "@open", "calendar": "XNYS", "exclude": [{"weekdays": ["MON", "TUE", "WED", "THU", "FRI"]}]},
+            "'@open' is never due",
+        ),
+    ],
+)
+def test_planner_with_lines_that_are_never_due_says_why(planner: Planner, spec: dict[str, object], reason: str) -> None:
+    """The problem, which listings and the status show, is the sentence with which a file is warned of. It names the
+    line and the remedy, and it does not blame the end of the calendar or a passed end of the schedule.
+    """
+    planner.add(demo := state(**spec))
+    assert demo.next_due is None
+    assert reason in demo.problem
+    assert demo.problem == "; ".join(problems(demo.schedule.recurrence))
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({"schedules": ["0 3 * * *", "0 15 * * *"], "calendar": "XNYS"}, ""),
+        (
+            {"schedule": "0 15 * * *", "calendar": "XNYS", "startTime": "2060-01-01T00:00:00Z"},
+            "XNYS covers only the days",
+        ),
+        ({"schedule": "0 15 * * *", "endTime": "2020-01-01T00:00:00Z"}, NO_DUE_TIME),
+        (
+            {"schedules": ["0 3 * * *", "0 15 * * *"], "calendar": "XNYS", "endTime": "2026-01-01T00:00:00Z"},
+            NO_DUE_TIME,
+        ),
+    ],
+)
+def test_planner_with_a_line_that_can_be_due_has_another_problem_or_none(
+    planner: Planner, spec: dict[str, object], expected: str
+) -> None:
+    """One line that can be due is enough for next runs, and if it is over, the reason is that it is over."""
+    planner.add(demo := state(**spec))
+    assert "is never due" not in demo.problem
+    assert expected in demo.problem
+    assert bool(demo.problem) == bool(expected)

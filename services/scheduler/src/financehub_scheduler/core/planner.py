@@ -9,11 +9,12 @@ from financehub_scheduler.core.due_queue import DueQueue
 from financehub_scheduler.core.due_runs import due_runs
 from financehub_scheduler.core.listener import SchedulerListener
 from financehub_scheduler.core.predecessors import Predecessor
-from financehub_scheduler.core.state import ScheduleState
+from financehub_scheduler.core.state import NO_DUE_TIME, ScheduleState
 from financehub_scheduler.redis.enqueuer import EncodedRun, encode
 from financehub_scheduler.successes import with_success
 from financehub_shared.core.clock import Clock
 from financehub_shared.recurrence.calendar import CalendarHorizonError
+from financehub_shared.recurrence.diagnosis import problems as never_due
 from financehub_shared.schedules import Pause
 
 log = structlog.get_logger(__name__)
@@ -91,11 +92,12 @@ class Planner:
         try:
             due = state.timeline.next_after(state.high_water_mark)
         except CalendarHorizonError as error:
-            state.problem = str(error)
+            # The search for a line that is never due also ends where the calendar does.
+            state.problem = _why_never(state.schedule) or str(error)
             # A traceback would not add anything to the problem.
             log.error("schedule_stopped", schedule=state.schedule.name, problem=state.problem)  # noqa: TRY400
             return None
-        state.problem = "" if due is not None else "no due time is left"
+        state.problem = "" if due is not None else _why_never(state.schedule) or NO_DUE_TIME
         return due
 
     def _next_success(self, state: ScheduleState) -> float | None:
@@ -179,3 +181,9 @@ class Planner:
     def next_time(self) -> float | None:
         """Return the time of the next run to enqueue, Unix seconds; None if there is none."""
         return self._due.next_time()
+
+
+def _why_never(schedule: Schedule) -> str:
+    """Return why none of the lines of a schedule can ever be due, or an empty text if one of them can."""
+    found = never_due(schedule.recurrence)
+    return "; ".join(found) if len(found) >= len(schedule.recurrence.rules) else ""

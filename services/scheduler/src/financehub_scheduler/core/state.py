@@ -12,6 +12,9 @@ from financehub_scheduler.timeline import Timeline
 from financehub_shared.recurrence.calendar import CalendarHorizonError
 from financehub_shared.schedules import Pause
 
+#: The problem of a schedule whose last due time has passed, or which `endTime` ends before the first one.
+NO_DUE_TIME = "no due time is left"
+
 
 @dataclass(slots=True)
 class ScheduleState:

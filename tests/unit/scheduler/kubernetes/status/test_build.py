@@ -15,10 +15,11 @@ from financehub_scheduler.kubernetes.status.snapshot import ScheduleSnapshot
 from financehub_scheduler.kubernetes.watch.resource import WatchedResource, parse_resource
 from financehub_scheduler.redis.enqueuer import RunSubmission, encode
 from financehub_shared.monitor import RunRecord, RunState
+from financehub_shared.recurrence.calendar import CalendarHorizonError
 from financehub_shared.redis.schedule_record import BackfillInfo, ScheduleOutcome, ScheduleRecord
 from financehub_shared.schedules import Pause
 from financehub_shared.spec.scheduled_task import BACKFILL
-from support.schedules import UID, resource
+from support.schedules import UID, resource, schedule
 
 T = 1_800_000_000.0
 RANGE = "2027-01-15T07:00:00Z/2027-01-15T07:01:00Z"
@@ -152,10 +153,10 @@ def test_condition_with_same_status_keeps_its_transition_time() -> None:
         ({"maxRuns": 2}, {"problem": "maxRuns reached"}, 2, ("False", "Exhausted", "spec.maxRuns")),
         ({"endTime": "2027-01-15T08:00:00Z"}, {"problem": "no due time is left"}, 0, ("False", "NoDueTime", "endTime")),
         (
-            {"calendar": "XNYS", "startTime": "2060-01-01T00:00:00Z"},
-            {"problem": "beyond"},
+            {"calendar": "XNYS", "schedule": "0 3 * * *"},
+            {"problem": "'0 3 * * *' is never due, because XNYS is closed"},
             0,
-            ("False", "CalendarEnded", "covers only the days"),
+            ("False", "NoDueTime", "'0 3 * * *' is never due, because XNYS is closed"),
         ),
         ({"suspend": True}, {}, 0, ("True", "Suspended", "no run is due")),
         ({"suspend": True}, {"refused": "no"}, 0, ("False", "Refused", "no")),
@@ -171,6 +172,16 @@ def test_ready_has_a_reason_and_a_message_per_cause(
     status, reason, message = ready(status_of(watched(**spec), snapshot, **state))
     assert (status, reason) == expected[:2]
     assert expected[2] in message
+
+
+def test_ready_of_a_schedule_whose_calendar_has_ended_says_so() -> None:
+    """The planner has found the end of the calendar, so that the reason is not that no due time is left."""
+    spec = {"calendar": "XNYS", "startTime": "2060-01-01T00:00:00Z"}
+    with pytest.raises(CalendarHorizonError) as ended:
+        schedule(**spec).recurrence.next_after(T)
+    status, reason, message = ready(status_of(watched(**spec), ScheduleSnapshot(), problem=str(ended.value)))
+    assert (status, reason) == ("False", "CalendarEnded")
+    assert "covers only the days" in message
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from financehub_scheduler.api.schedule import Schedule
 from financehub_scheduler.api.status import Condition
-from financehub_scheduler.core.state import ScheduleState
+from financehub_scheduler.core.state import NO_DUE_TIME, ScheduleState
 from financehub_scheduler.kubernetes.observed_status import ConditionDigest
 from financehub_scheduler.kubernetes.watch.resource import WatchedResource
 from financehub_shared.core.text import one_line as printable_line
@@ -123,9 +123,12 @@ def _stopped(state: ScheduleState, record: ScheduleRecord) -> ConditionValue:
     try:
         schedule.recurrence.next_after(state.high_water_mark)
     except CalendarHorizonError as error:
-        return ConditionValue("Ready", "False", "CalendarEnded", str(error))
-    message = f"{state.problem}; change spec.endTime, spec.calendar or the schedule, or delete the ScheduledTask"
-    return ConditionValue("Ready", "False", "NoDueTime", message)
+        # Otherwise, the planner has found that no line is ever due, and says why.
+        if state.problem == str(error):
+            return ConditionValue("Ready", "False", "CalendarEnded", one_line(state.problem, PROBLEM_CHARACTERS))
+    remedy = "; change spec.endTime, spec.calendar or the schedule, or delete the ScheduledTask"
+    message = f"{state.problem}{remedy if state.problem == NO_DUE_TIME else ''}"
+    return ConditionValue("Ready", "False", "NoDueTime", one_line(message, PROBLEM_CHARACTERS))
 
 
 def _suspended(schedule: Schedule | None, state: ScheduleState | None) -> ConditionValue:
