@@ -1,7 +1,9 @@
 """Edits, suspensions, pauses and deletions between a due time and its enqueue, on a real Redis."""
 
+import itertools
 import random
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -192,6 +194,48 @@ async def test_damaged_pending_due_times_are_ignored(scheduler: Scheduler, secon
         await edit(second, jittered(50, schedule="@yearly"))
     await second.pass_time(120)
     assert due_times(scheduler.client) == []
+
+
+@pytest.mark.parametrize(
+    "value", [b"\xff\xfe", b"", b"\x00", b"x" * 100_000, "ÿ".encode(), b"0123456789ABCDEF", b"1.5"]
+)
+async def test_damaged_fingerprint_is_replaced_in_one_step(
+    scheduler: Scheduler, second: Scheduler, value: bytes
+) -> None:
+    """Whatever another program writes as the fingerprint, the schedule goes on, and no run that waits is lost."""
+    await scheduler.load(jittered(50))
+    await step_until(scheduler, 65)
+    for each in (scheduler, second):
+        scheduler.client.hset(keys.schedule(UID), "fingerprint", value)
+        each.engine.apply(Changes([jittered(50)], keep_known_state=True))
+        await each.engine.step()
+        assert each.engine.all_registered
+    assert scheduler.field(UID, "fingerprint") == jittered(50).fingerprint
+    await step_until(second, 60 + offset(50) + 0.5)
+    assert due_times(scheduler.client) == [T + 60]
+
+
+async def test_schedule_that_others_keep_editing_holds_no_other_schedule_up(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A registration that others overtake each time ends without a result, and a later step repeats it."""
+    other = schedule("other", "5d1c1a64-8a63-5a0e-9b0a-000000000001")
+    await scheduler.load(schedule(), other)
+    script, edits = scheduler.registry._register, itertools.count()
+
+    async def overtaken(**arguments: Any) -> Any:
+        reply = await script(**arguments)
+        if next(edits) < 20:
+            scheduler.client.hset(keys.schedule(UID), "fingerprint", f"edit {next(edits)}")
+        return reply
+
+    monkeypatch.setattr(scheduler.registry, "_register", overtaken)
+    scheduler.engine.apply(Changes([schedule(retries=1), replace(other, suspended=True)], keep_known_state=True))
+    await scheduler.engine.step()
+    assert scheduler.engine.states[other.uid].schedule.suspended
+    assert not scheduler.engine.all_registered
+    await scheduler.step_until_idle()
+    assert scheduler.field(UID, "fingerprint") == schedule(retries=1).fingerprint
 
 
 # every policy and every change -------------------------------------------------------------------------

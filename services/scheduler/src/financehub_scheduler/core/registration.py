@@ -96,7 +96,7 @@ class PendingRegistrations:
     async def register(
         self, now: float, states: Mapping[str, ScheduleState]
     ) -> list[tuple[Registration, RegistrationResult]]:
-        """Register one batch of new or changed schedules, and return the results.
+        """Register one batch of new or changed schedules, and return the results. One without a result stays pending.
 
         Args:
             now: Unix seconds.
@@ -108,11 +108,12 @@ class PendingRegistrations:
         """
         registrations = list(islice(self._upserts.values(), _BATCH))
         results = await self._registry.register([_with_memory(each, states) for each in registrations], now)
-        for registration in registrations:
+        settled = [(each, result) for each, result in zip(registrations, results, strict=True) if result]
+        for registration, _ in settled:
             # A newer state that arrived in the meantime stays pending.
             if self._upserts.get(registration.schedule.uid) is registration:
                 del self._upserts[registration.schedule.uid]
-        return list(zip(registrations, results, strict=True))
+        return settled
 
 
 def _with_memory(registration: Registration, states: Mapping[str, ScheduleState]) -> Registration:

@@ -30,7 +30,7 @@ class StoredSchedule:
         mark: Its high-water mark.
         changed_at: Time of its last change.
         pending: Its pending due times, ascending.
-        fingerprint: Fingerprint of the stored spec.
+        fingerprint_hash: SHA-1 of the stored fingerprint, which may have any bytes.
         spec: The stored spec as JSON.
         runs: Number of its due runs that were enqueued.
         success: End of the newest success of the schedule that it runs after; None if there is none.
@@ -40,7 +40,7 @@ class StoredSchedule:
     mark: float
     changed_at: float
     pending: tuple[float, ...]
-    fingerprint: str
+    fingerprint_hash: str
     spec: str
     runs: int
     success: float | None = None
@@ -48,10 +48,10 @@ class StoredSchedule:
     @classmethod
     def parse(cls, uid: str, reply: Sequence[bytes]) -> Self:
         """Parse the reply `edited` of register.lua."""
-        mark, changed_at, pending, fingerprint, spec, runs, success = map(decode, reply[1:8])
+        mark, changed_at, pending, fingerprint_hash, spec, runs, success = map(decode, reply[1:8])
         count = int(runs) if runs.isdecimal() and len(runs) < 16 else 0
         due_times, newest = parse_pending(pending), read_time(success)
-        return cls(uid, int(mark) / 1000, float(changed_at), due_times, fingerprint, spec, count, newest)
+        return cls(uid, int(mark) / 1000, float(changed_at), due_times, fingerprint_hash, spec, count, newest)
 
 
 def parse_pending(text: str) -> tuple[float, ...]:
@@ -72,7 +72,7 @@ def edit_fields(stored: StoredSchedule, known: Sequence[float], now: float) -> d
         spec = dict(json.loads(stored.spec))
         window, max_runs = spec.get("startingDeadlineSeconds"), spec.get("maxRuns")
         if spec.get("suspend") or (max_runs is not None and stored.runs >= max_runs):
-            return {"replaces": stored.fingerprint, "pending": []}
+            return {"replaces": stored.fingerprint_hash, "pending": []}
         recurrence, due_times = recurrence_of_spec(stored.uid, spec), {*known}
         if stored.success is not None and recurrence.allows(due := due_time_of_success(stored.success)) and due <= now:
             # The scheduler may have been down since then, or has not looked for it yet.
@@ -83,9 +83,9 @@ def edit_fields(stored: StoredSchedule, known: Sequence[float], now: float) -> d
     except _UNREADABLE as error:
         # A newer release or another program has written the spec. The edit replaces it.
         log.warning("stored_spec_read_failed", schedule_uid=stored.uid, reason=str(error))
-        return {"replaces": stored.fingerprint, "pending": []}
+        return {"replaces": stored.fingerprint_hash, "pending": []}
     pending, dropped = [round(due * 1000) for due in waiting], count - len(waiting) if count > MAX_CATCH_UP else 0
-    return {"replaces": stored.fingerprint, "pending": pending, "dropped": dropped}
+    return {"replaces": stored.fingerprint_hash, "pending": pending, "dropped": dropped}
 
 
 def waiting_due_times(timeline: Timeline, mark: float, now: float, window: float | None) -> tuple[list[float], int]:

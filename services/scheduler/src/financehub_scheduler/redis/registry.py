@@ -26,6 +26,9 @@ CLAIM_INTERVAL_SECONDS = UNCLAIMED_SECONDS / 3
 FIND_LOSS_SECONDS = 5.0
 #: Schedules per script, which takes Redis about 5 ms, so that registering thousands delays no other client.
 _CHUNK = 250
+#: Number of script calls in which a chunk is registered. An edit takes two, and one more each time that another
+#: scheduler edits the same schedule in between.
+_ROUNDS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,30 +116,37 @@ class Registry:
         self._unregister = client.register_script(load_script("unregister"))
         self._deactivate = client.register_script(load_script("deactivate"))
 
-    async def register(self, registrations: Sequence[Registration], now: float) -> list[RegistrationResult]:
+    async def register(self, registrations: Sequence[Registration], now: float) -> list[RegistrationResult | None]:
         """Register schedules. A schedule that Redis has never seen starts at its `since`.
 
         Args:
             registrations: The schedules.
             now: Unix seconds.
+
+        Returns:
+            One result per registration; None for one to repeat, because other schedulers kept editing the schedule.
         """
-        results: list[RegistrationResult] = []
+        results: list[RegistrationResult | None] = []
         for chunk in chunks(registrations, _CHUNK):
             results.extend(await self._register_chunk(chunk, now))
         return results
 
-    async def _register_chunk(self, registrations: Sequence[Registration], now: float) -> list[RegistrationResult]:
+    async def _register_chunk(
+        self, registrations: Sequence[Registration], now: float
+    ) -> list[RegistrationResult | None]:
         context = json.dumps({**self._limits, "now": int(now * 1000)})
         entries = {number: registration.encode() for number, registration in enumerate(registrations)}
         results: dict[int, RegistrationResult] = {}
-        while entries:
+        for _ in range(_ROUNDS):
+            if not entries:
+                break
             call = partial(self._register, args=[context, json.dumps([*entries.values()])])
             answers = await self._repaired([entry["uid"] for entry in entries.values()], call)
             replies = dict(zip(entries, answers, strict=True))
             # An edit is registered in two steps, and again if another scheduler edits the schedule in between.
             entries = with_edits(entries, replies, now)
             results |= {number: RegistrationResult.parse(replies[number]) for number in replies.keys() - entries.keys()}
-        return [results[number] for number in range(len(registrations))]
+        return [results.get(number) for number in range(len(registrations))]
 
     async def unregister(self, uids: Sequence[str]) -> None:
         """Delete schedules and all their data."""

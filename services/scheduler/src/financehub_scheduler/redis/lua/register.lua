@@ -3,16 +3,17 @@
 -- ARGV[2]: JSON list of schedules {uid, name, fingerprint, spec, task, queue, suspended, since (ms), keep_known_state},
 -- with optional fields: paused (entry of the pause that the scheduler remembers), confirmed (whether the source has
 -- confirmed the spec since another scheduler registered something else), pending (due times in ms that still run,
--- ascending), replaces (the fingerprint that `pending` was computed for), dropped (number of older due times that would
--- also have been pending, which are missed)
+-- ascending), replaces (SHA-1 of the fingerprint that `pending` was computed for, because another program may have
+-- written bytes that JSON cannot represent), dropped (number of older due times that would also have been pending, which
+-- are missed)
 -- Returns for each schedule {result, high-water mark (ms; 0 if there is none), time of the last change or resumption (s),
 -- entry of its pause (false if it is not paused), pending due times as text}
 --
 -- A due time that only waits for its jitter while its schedule is edited stays due, although the new spec need not yield
 -- it. Lua cannot compute due times. Therefore, the first registration of an edit changes nothing and returns {'edited',
--- mark, time of the last change, pending due times, fingerprint, spec, number of runs, time of the newest success of the
--- schedule that it runs after (s)} of the stored schedule. The scheduler computes the pending due times and registers the
--- edit again. If another scheduler has changed the schedule in between, it gets the newer state.
+-- mark, time of the last change, pending due times, SHA-1 of the fingerprint, spec, number of runs, time of the newest
+-- success of the schedule that it runs after (s)} of the stored schedule. The scheduler computes the pending due times and
+-- registers the edit again. If another scheduler has changed the schedule in between, it gets the newer state.
 
 local context = cjson.decode(ARGV[1])
 local redis_now = redis_time()
@@ -109,9 +110,10 @@ local function register(index, entry)
     redis.call('hset', record, field.fingerprint, entry.fingerprint)
   elseif fingerprint ~= entry.fingerprint then
     -- A deactivated schedule does not run, and so nothing of it is pending.
-    if entry.replaces ~= fingerprint and fingerprint ~= fingerprints.deactivated then
+    local hash = redis.sha1hex(fingerprint)
+    if entry.replaces ~= hash and fingerprint ~= fingerprints.deactivated then
       local fields = redis.call('hmget', record, field.spec, field.runs)
-      return {'edited', integer(mark), changed, pending, fingerprint, fields[1] or '', fields[2] or '0',
+      return {'edited', integer(mark), changed, pending, hash, fields[1] or '', fields[2] or '0',
         newest_success(entry.name, fields[1])}
     end
     result, changed = 'changed', now
