@@ -2,18 +2,16 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS
-from financehub_shared.recurrence.calendar import WARN_DAYS
-from financehub_shared.recurrence.diagnosis import problems
 from financehub_shared.recurrence.interval import Interval
 from financehub_shared.recurrence.recurrence import Recurrence
 from financehub_shared.recurrence.rules import Rule, parse_rule
 from financehub_shared.spec import warning_texts as texts
 from financehub_shared.spec.cel.spec import SLOW_QUEUES
+from financehub_shared.spec.due_warnings import due_warnings
 from financehub_shared.spec.fields import CatchUp, ConcurrencyPolicy, DayMatch
 from financehub_shared.spec.suspicious_lines import BOTH_DAYS, LONG_STEP
 
@@ -31,17 +29,7 @@ def find_warnings(spec: Mapping[str, Any], recurrence: Recurrence, now: float) -
         recurrence: Its recurrence.
         now: Unix seconds.
     """
-    found = [*_policies(spec, recurrence), *_lines(spec, recurrence)]
-    calendar = recurrence.calendar
-    if calendar is not None and calendar.end - now < WARN_DAYS * DAY_SECONDS:
-        end = datetime.fromtimestamp(calendar.end, UTC).date()
-        found.append(
-            f"calendar {calendar.name} is known until {end}, and nothing is due after that; install a release of "
-            "FinanceHub with newer calendars, or run `make calendars`"
-        )
-    if calendar is not None or recurrence.exclusions:
-        found.extend(problems(recurrence))
-    return found
+    return [*_policies(spec, recurrence), *_lines(spec, recurrence), *due_warnings(recurrence, now)]
 
 
 def _policies(spec: Mapping[str, Any], recurrence: Recurrence) -> Iterator[str]:
