@@ -34,6 +34,7 @@ COMMANDS: dict[tuple[str, ...], set[str]] = {
     ("dead-letters", "list"): set(),
     ("breakers", "list"): set(),
     ("assets", "list"): set(),
+    ("version",): set(),
 }
 _RUN = """
 import sys
@@ -46,13 +47,11 @@ finally:
 """
 
 
-def modules_of(*words: str, url: str) -> tuple[set[str], str]:
+def modules_of(*words: str, **settings: str) -> tuple[set[str], str]:
     """Return the modules that a command has loaded at its end, and its messages."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     command = [sys.executable, "-c", _RUN, *words]
-    done = subprocess.run(
-        command, env=kept | {"REDIS_URL": url}, capture_output=True, text=True, check=False, timeout=120
-    )
+    done = subprocess.run(command, env=kept | settings, capture_output=True, text=True, check=False, timeout=120)
     messages, _, modules = done.stderr.rpartition("@@ ")
     assert "Traceback" not in messages
     return set(modules.split()), messages
@@ -61,7 +60,7 @@ def modules_of(*words: str, url: str) -> tuple[set[str], str]:
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_command_loads_only_what_it_needs(redis_url: str, words: tuple[str, ...]) -> None:
     """A command that asks Redis one question loads no heavy library, and no other command."""
-    modules, _ = modules_of(*words, url=redis_url)
+    modules, _ = modules_of(*words, REDIS_URL=redis_url)
     assert modules & HEAVY <= COMMANDS[words]
     commands = {".".join(name.split(".")[:3]) for name in modules if name.startswith("financehub_cli.commands.")}
     assert commands == {f"financehub_cli.commands.{words[0].replace('-', '_')}"} if words[0][0] != "-" else not commands
@@ -70,13 +69,24 @@ def test_command_loads_only_what_it_needs(redis_url: str, words: tuple[str, ...]
 @pytest.mark.parametrize("words", [("--help",), ("--version",), ("quotes", "--limit"), ("quots",)], ids=" ".join)
 def test_command_that_needs_no_redis_loads_no_client(words: tuple[str, ...]) -> None:
     """Help, the version and a wrong command line are answered without loading the Redis client."""
-    modules, _ = modules_of(*words, url=f"redis://127.0.0.1:{free_port()}/0")
+    modules, _ = modules_of(*words, REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
     assert words[0] == "quotes" or "redis" not in modules
 
 
-def test_other_settings_are_still_checked(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The settings are read without their library only if the environment sets nothing but addresses of Redis."""
-    for url in (redis_url, "foo"):
-        modules, messages = modules_of("quotes", url=url)
-        assert ("financehub_shared.core.settings" in modules) is (url == "foo")
-        assert messages.startswith("financehub: REDIS_URL=(not shown): should be a URL: redis://") is (url == "foo")
+def test_settings_that_readers_need_are_read_without_their_library(redis_url: str) -> None:
+    """In a pod, which has many settings, no settings library is loaded. Only an invalid setting or name needs it."""
+    address = {"REDIS_URL": redis_url}
+    pod = {"FINANCEHUB_LOG_LEVEL": "INFO", "FINANCEHUB_RUN_RETENTION_DAYS": "14", "FINANCEHUB_IDLE_TIERS": "low"}
+    for settings, message in [
+        (address | pod, ""),
+        (address | {"FINANCEHUB_RUN_RETENTION_DAYS": "0"}, "financehub: FINANCEHUB_RUN_RETENTION_DAYS='0': "),
+        (
+            address | {"FINANCEHUB_LOG_LEVLE": "INFO"},
+            "financehub: FINANCEHUB_LOG_LEVLE: unknown variable; did you mean",
+        ),
+        ({"REDIS_URL": "foo"}, "financehub: REDIS_URL=(not shown): should be a URL: redis://"),
+    ]:
+        modules, messages = modules_of("runs", "list", **settings)
+        assert ("financehub_shared.core.settings" in modules) is bool(message)
+        assert messages.startswith(message)
+        assert message or "FINANCEHUB" not in messages
