@@ -5,8 +5,8 @@ from typing import Any
 from support.spec_case import NEWS, OTHER, SpecCase, without
 
 _ZONE = "is not an IANA time zone; write one like 'UTC' or 'Europe/Berlin'"
-_DATE = 'is not a date that exists; write one like "2026-12-24", "12-25" or "2026-12-24/2027-01-02"'
-_CLOCK = 'is not a time of day; write hours and minutes from "00:00" to "23:59"'
+_DATE = "is not a valid date or range; write"
+_CLOCK = "is not a time of day; write"
 _BACKFILL = "metadata.annotations[financehub.io/backfill]"
 _AFTER = without(NEWS, "schedule") | {"after": "fetch-prices"}
 

@@ -2,39 +2,42 @@
 
 import re
 from datetime import date
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from financehub_shared.recurrence.calendar import exchanges_with_holidays
 from financehub_shared.spec.cel import fields as cel
+from financehub_shared.spec.exclusion_hints import LEAP_YEAR, LONGEST, near_clock, near_dates
 from financehub_shared.spec.fields import Closed, Weekday, refusal
 
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 _DATE = re.compile(r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}")
-#: A leap year, so that 02-29 exists among the days of every year.
-_LEAP_YEAR = "2000"
 
 
-def _check_clock(text: str) -> str:
-    if not _CLOCK.fullmatch(text):
-        raise ValueError(f'{text!r} is not a time of day; write hours and minutes from "00:00" to "23:59"')
+def _check_clock(text: Any) -> Any:
+    # Another type or a long text is refused later, as such.
+    if isinstance(text, str) and len(text) <= LONGEST and not _CLOCK.fullmatch(text):
+        near = near_clock(text)
+        fix = f'"{near}"' if near else 'hours and minutes from "00:00" to "23:59"'
+        raise ValueError(f"{text!r} is not a time of day; write {fix}")
     return text
 
 
-def _check_dates(text: str) -> str:
+def _check_dates(text: Any) -> Any:
     """Refuse what is not a date, a day of every year or a range of two dates, and dates that do not exist."""
+    if not isinstance(text, str) or len(text) > LONGEST:
+        return text
     try:
         if re.fullmatch(r"[0-9]{2}-[0-9]{2}", text):
-            days = [_parse_date(f"{_LEAP_YEAR}-{text}")]
+            days = [_parse_date(f"{LEAP_YEAR}-{text}")]
         else:
             days = [_parse_date(part) for part in text.split("/")]
     except ValueError:
         days = []
     if not 1 <= len(days) <= 2:
-        raise ValueError(
-            f'{text!r} is not a date that exists; write one like "2026-12-24", "12-25" or "2026-12-24/2027-01-02"'
-        )
+        fix = near_dates(text) or 'one that exists, like "2026-12-24", "12-25" or "2026-12-24/2027-01-02"'
+        raise ValueError(f"{text!r} is not a valid date or range; write {fix}")
     if days[0] > days[-1]:
         raise ValueError(f"{text!r} ends before it begins; swap the two dates")
     return text
@@ -48,10 +51,10 @@ def _parse_date(text: str) -> date:
 
 
 ClockText = Annotated[
-    str, StringConstraints(max_length=5), AfterValidator(_check_clock), Field(json_schema_extra=cel.CLOCK)
+    str, StringConstraints(max_length=5), BeforeValidator(_check_clock), Field(json_schema_extra=cel.CLOCK)
 ]
 DatesText = Annotated[
-    str, StringConstraints(max_length=21), AfterValidator(_check_dates), Field(json_schema_extra=cel.DATES)
+    str, StringConstraints(max_length=21), BeforeValidator(_check_dates), Field(json_schema_extra=cel.DATES)
 ]
 
 

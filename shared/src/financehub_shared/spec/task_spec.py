@@ -85,9 +85,10 @@ class ScheduledTaskSpec(Closed):  # type: ignore[no-redef]
         "UTC",
         min_length=1,
         max_length=64,
-        description="IANA time zone of the cron fields and of exclude, such as America/New_York. A time that is "
-        "skipped when clocks are put forward runs at the end of the gap. A time that occurs twice when they are put "
-        "back runs once.",
+        description="IANA time zone of the cron fields and of exclude, such as America/New_York. If "
+        "the minute or the hour begins with `*`, a skipped hour adds no due times when clocks are put forward, and a "
+        "repeated hour has them in both passes when they are put back. Otherwise, a skipped time is due at the end of "
+        "the gap, and a repeated time is due once.",
         json_schema_extra=ZONE,
     )
     day_match: DayMatch = Field(
@@ -186,7 +187,9 @@ class ScheduledTaskSpec(Closed):  # type: ignore[no-redef]
         None,
         ge=1,
         le=DAY_SECONDS,
-        description="Seconds after which a run is interrupted. The default is the limit of the actor.",
+        description="Seconds after which an attempt is interrupted: as soon as it executes Python code, the exception "
+        "TimeLimitExceeded is raised in it. It counts as failed, and is retried. The default is the limit of the "
+        "actor.",
     )
     start_time: DateTime | None = Field(
         None,

@@ -24,7 +24,7 @@ _DATES = f"^(({_SHORT}|02-29)|{DATE}(/{DATE})?)$"
 DATES = validations(
     Rule(
         f"self.matches({quoted(_DATES)})",
-        'is not a date that exists; write one like "2026-12-24", "12-25" or "2026-12-24/2027-01-02"',
+        'is not a valid date or range; write one that exists, like "2026-12-24", "12-25" or "2026-12-24/2027-01-02"',
         read=_TEXT,
     ),
     Rule(
