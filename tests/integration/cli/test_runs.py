@@ -74,7 +74,11 @@ def test_runs_list_shows_the_runs_that_match_every_filter(cli: Any, arguments: l
         (["--task", "fetch_new_task"], "unknown task 'fetch_new_task'; did you mean fetch_news_task"),
         (["--task", "send_reprot"], "unknown task 'send_reprot'; did you mean send_report"),
         (["--state", "dead"], "unknown state 'dead'; "),
-        (["--state", "queued"], "unknown state 'queued'; "),
+        (
+            ["--state", "queued"],
+            "--state queued: runs that wait for an attempt are messages in a queue and are not listed; ",
+        ),
+        (["--state", "retrying"], "; `financehub status` counts them, and `financehub runs show ID` shows one"),
         (["--queue", "hihg"], "unknown queue 'hihg'; did you mean high?"),
         (["--schedule", "newz"], "'newz' is not registered; did you mean default/news?"),
         (["--schedule", "default/newz"], "'default/newz' is not registered; did you mean default/news?"),
@@ -142,7 +146,28 @@ def test_beginning_that_names_no_single_run_is_refused(invoke: Any, command: str
 def test_runs_list_without_runs_says_so(invoke: Any, cli: Any) -> None:
     """An empty list is a success with a note."""
     assert cli("runs", "list") == []
-    assert "no run matches" in invoke("runs", "list").stderr
+    assert invoke("runs", "list").stderr == "financehub: no run has started yet\n"
+    for filter in (["--task", "fetch_news_task"], ["--queue", "high"], ["--schedule", ""], ["--since", "1d"]):
+        assert invoke("runs", "list", *filter).stderr == "financehub: no run matches\n"
+
+
+def test_runs_list_while_runs_wait_says_how_many_and_where(invoke: Any, cli: Any, redis_client: redis.Redis) -> None:
+    """Runs that wait are not listed, so a note counts them, also retries and those of queues that users added. A filter
+    by queue counts only that queue.
+    """
+    invoke("run", "fetch_news_task", "--no-wait")
+    shown = invoke("runs", "list")
+    assert (shown.exit_code, "queued" in shown.stdout) == (0, False)
+    one = "1 message in the queue medium waits for an attempt, see `financehub status`\n"
+    assert shown.stderr == f"financehub: no run has started yet; {one}"
+    assert invoke("runs", "list", "--queue", "medium").stderr == f"financehub: no run matches; {one}"
+    assert invoke("runs", "list", "--queue", "high").stderr == "financehub: no run matches\n"
+    redis_client.hset("dramatiq:reports.DQ.msgs", mapping={"a": "{}", "b": "{}"})
+    assert invoke("runs", "list").stderr.endswith(
+        "; 1 message in the queue medium and 2 messages in the queue reports wait for an attempt, "
+        "see `financehub status`\n"
+    )
+    assert cli("runs", "list") == []
 
 
 def test_beginning_of_many_ids_lists_some_of_them(invoke: Any, redis_client: redis.Redis) -> None:

@@ -13,9 +13,10 @@ from financehub_cli.output.result import CommandResult, print_result
 from financehub_cli.output.runs import error_text, runs_of_all_tasks_table
 from financehub_cli.output.table import Table, build_details, build_table
 from financehub_cli.session import Session
+from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.near_names import require_known
-from financehub_shared.core.text import dump_json
-from financehub_shared.monitor import RunRecord, RunState
+from financehub_shared.core.text import counted, dump_json
+from financehub_shared.monitor import ACTIVE, RunRecord, RunState
 from financehub_shared.monitor.run_filter import LISTED_STATES, RunFilter
 from financehub_shared.operations.names import named_schedule, require_names
 from financehub_shared.views.run_details import RunDetailView, run_detail_view
@@ -70,7 +71,8 @@ def list_(
     """List the runs of all tasks, newest first.
 
     Runs in progress are sorted by their start, and ended runs by their end. A run must match all given filters. Runs
-    that wait for an attempt are messages in a queue and are not listed.
+    that wait for an attempt are messages in a queue and are not listed: `financehub status` counts them, and
+    `financehub runs show ID` shows one.
 
     JSON: a list of {message_id, task, queue, state, schedule, schedule_uid, due_at, enqueued_at, started_at,
     finished_at, duration, attempts, worker, error, summary, correlation_id}.
@@ -81,7 +83,7 @@ def list_(
     - `financehub runs list --task fetch_news_task --json | jq '.[].error'`
     """
     if state is not None:
-        require_known("state", state, LISTED_STATES)
+        _check_state(state)
     session = Session()
     now = session.clock.now()
     wanted = RunFilter(
@@ -94,7 +96,8 @@ def list_(
     page = session.monitor.find_runs(wanted, limit=limit)
     if not page.runs:
         require_names(session.broker_client, session.monitor, task=task, queue=queue, schedule=schedule)
-    notes = [] if page.runs else ["no run matches"]
+    is_filtered = any(value is not None for value in (schedule, task, state, since, queue))
+    notes = [] if page.runs else [_why_empty(session, queue, is_filtered=is_filtered)]
     if page.searched:
         notes.append(f"only the newest {page.searched:,} runs were searched; narrow the search with --task or --since")
     elif page.last is not None:
@@ -148,6 +151,41 @@ def again(id: Id, no_wait: NoWait = False, timeout: Timeout = 900, as_json: AsJs
     processes = live_processes(session)
     message = run_again(broker, session.monitor, session.store, run.message_id, processes=processes)
     follow_message(session, message, no_wait=no_wait, timeout=timeout, as_json=as_json)
+
+
+def _check_state(state: str) -> None:
+    """Check that runs in a state are listed.
+
+    Raises:
+        ConfigError: They wait for an attempt, or there is no such state.
+    """
+    if state in ACTIVE and state not in LISTED_STATES:
+        raise ConfigError(
+            f"--state {state}: runs that wait for an attempt are messages in a queue and are not listed; "
+            "`financehub status` counts them, and `financehub runs show ID` shows one"
+        )
+    require_known("state", state, LISTED_STATES)
+
+
+def _why_empty(session: Session, queue: str | None, *, is_filtered: bool) -> str:
+    """Return why no run is listed. Runs that wait for an attempt are counted, because they are not listed.
+
+    Args:
+        session: The session of the command.
+        queue: The queue whose messages count; None for all queues.
+        is_filtered: Whether runs had to match a filter.
+    """
+    from financehub_shared.health.queue_reader import QueueReader
+
+    reader = QueueReader(session.broker_client, session.reader_settings.heartbeat_timeout_seconds, session.clock)
+    figures = reader.read_all() if queue is None else [reader.read(queue)]
+    waiting = {each.queue: each.ready + each.delayed for each in figures if each.ready + each.delayed}
+    problem = "no run matches" if is_filtered else "no run has started yet"
+    if not waiting:
+        return problem
+    counts = " and ".join(f"{counted(number, 'message')} in the queue {name}" for name, number in waiting.items())
+    wait = "waits" if sum(waiting.values()) == 1 else "wait"
+    return f"{problem}; {counts} {wait} for an attempt, see `financehub status`"
 
 
 def _detailed(record: RunDetailView, run: RunRecord) -> list[Table]:
