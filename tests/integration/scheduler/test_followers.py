@@ -7,9 +7,11 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
+from financehub_scheduler.core import predecessors
 from financehub_scheduler.core.changes import Changes
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.errors import InvalidArgumentsError
+from financehub_shared.core.near_names import similar_names
 from financehub_shared.redis import keys
 from financehub_shared.schedules import (
     list_schedules,
@@ -353,6 +355,28 @@ async def test_missing_predecessor_is_named_with_similar_names_until_it_exists(s
     succeed(scheduler, 5.0, REPORT)
     await look(scheduler)
     assert followed(scheduler) == [5.0]
+
+
+async def test_misspelled_predecessors_are_compared_with_all_names_once(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many misspelled names among many schedules are looked for a few per step, and then not again."""
+    uid = "5d1c1a64-8a63-5a0e-9b0a-{:012d}"
+    known = [schedule(f"fetch-prices-{number:03d}", uid.format(number), **NEVER) for number in range(50)]
+    lost = [schedule(f"f{number}", uid.format(100 + number), after=f"fetch-prices{number}") for number in range(10)]
+    await scheduler.load(*known, *lost)
+    calls: list[int] = []
+
+    def counted(name: str, names: list[str]) -> list[str]:
+        calls.append(len(names))
+        return similar_names(name, names)
+
+    monkeypatch.setattr(predecessors, "similar_names", counted)
+    for _ in range(8):
+        await look(scheduler)
+        assert all("has the name" in problem(scheduler, each.uid) for each in lost)
+    assert all("did you mean" in problem(scheduler, each.uid) for each in lost)
+    assert sum(calls) == len(lost) * (len(known) + len(lost) - 1)
 
 
 async def test_predecessor_is_not_missing_before_all_schedules_are_reported(scheduler: Scheduler) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_scheduler.core.predecessors import cycles_of, in_cycle, missing
+from financehub_scheduler.core.predecessors import circular, cycles_of, in_cycle, missing
 from financehub_scheduler.successes import due_time_of_success, with_success
 
 NAMES = st.sampled_from("abcdefgh")
@@ -50,6 +50,8 @@ def test_cycle_is_told_from_the_schedule_that_is_described() -> None:
     long = tuple(f"default/{number}" for number in range(30))
     assert in_cycle(long, "default/9").problem.count("runs after") == 8
     assert in_cycle(long, "default/9").problem.count(" 9") == 2
+    links = dict(zip(long, [*long[1:], long[0]], strict=True))
+    assert circular(links) == {name: in_cycle(long, name) for name in long}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import structlog
 
 from financehub_scheduler.core.engine import Engine
-from financehub_scheduler.core.predecessors import Predecessor, cycles_of, in_cycle, missing
+from financehub_scheduler.core.missing_names import MissingNames
+from financehub_scheduler.core.predecessors import Predecessor, circular
 from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.redis.enqueuer import AHEAD_LIMIT_SECONDS
 from financehub_scheduler.redis.predecessors import PredecessorReader, PredecessorRecord
@@ -36,12 +37,12 @@ class _Reading:
 
     Args:
         records: `namespace/name` → record of each registered predecessor.
-        cycles: `namespace/name` → the cycle that the schedule is in.
+        cycles: `namespace/name` of each schedule in a circle → what to say about its predecessor.
         local: `namespace/name` of each active schedule of this scheduler → its predecessor; empty if it has none.
     """
 
     records: Mapping[str, PredecessorRecord]
-    cycles: Mapping[str, tuple[str, ...]]
+    cycles: Mapping[str, Predecessor]
     local: Mapping[str, str]
 
 
@@ -62,7 +63,8 @@ class Followers:
         self._foreign: Mapping[str, str] = {}
         #: The links that were last searched for cycles, and what was found, because they rarely change.
         self._links: Mapping[str, str] = {}
-        self._cycles: Mapping[str, tuple[str, ...]] = {}
+        self._cycles: Mapping[str, Predecessor] = {}
+        self._missing = MissingNames()
 
     async def step(self) -> None:
         """Read what followers wait for, and tell the engine.
@@ -80,16 +82,17 @@ class Followers:
         names = {state.schedule.after for state in followers} | set(filter(None, self._foreign.values()))
         records = await self._reader.read({name: name not in local for name in sorted(names)})
         self._foreign = {name: _after(name, record) for name, record in records.items() if name not in local}
+        self._missing.begin_step(local.keys(), {(state.schedule.name, state.schedule.after) for state in followers})
         reading = _Reading(records, self._find_cycles({**self._foreign, **local}), local)
         for state in followers:
             # It may have been replaced, removed or paused while Redis was read.
             if self._engine.states.get(state.schedule.uid) is state:
                 self._tell(state, reading)
 
-    def _find_cycles(self, after: Mapping[str, str]) -> Mapping[str, tuple[str, ...]]:
+    def _find_cycles(self, after: Mapping[str, str]) -> Mapping[str, Predecessor]:
         links = {name: predecessor for name, predecessor in after.items() if predecessor}
         if links != self._links:
-            self._links, self._cycles = links, cycles_of(links)
+            self._links, self._cycles = links, circular(links)
         return self._cycles
 
     def _tell(self, state: ScheduleState, reading: _Reading) -> None:
@@ -99,13 +102,13 @@ class Followers:
         if record and schedule.after not in reading.local and self._is_abandoned(record):
             record = None
         predecessor, due = Predecessor(), None
-        if cycle := reading.cycles.get(schedule.name):
-            predecessor = in_cycle(cycle, schedule.name)
+        if in_circle := reading.cycles.get(schedule.name):
+            predecessor = in_circle
         elif record is None and schedule.after not in reading.local:
             # Until the source has reported all schedules, the predecessor may be among those that are still to come.
             if not self._engine.all_registered:
                 return
-            predecessor = missing(schedule.after, reading.local.keys() - {schedule.name})
+            predecessor = self._missing.describe(schedule.name, schedule.after)
         elif record is not None:
             predecessor = Predecessor(note=_note(record))
             due = self._due_time(schedule.after, record)
