@@ -64,7 +64,7 @@ def test_quotes_note_what_the_filters_leave_out(invoke: Any) -> None:
     ("arguments", "problem"),
     [
         (["--type", "bond"], "bond"),
-        (["--sort", "prise"], "--sort prise: unknown key 'prise'; did you mean price or provider?"),
+        (["--sort", "prise"], "--sort prise: unknown key 'prise'; did you mean price?"),
     ],
 )
 def test_quotes_with_a_wrong_filter_exits_with_2(invoke: Any, arguments: list[str], problem: str) -> None:

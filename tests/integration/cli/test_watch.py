@@ -78,7 +78,7 @@ def test_what_is_not_well_comes_first(redis_url: str) -> None:
     assert shown.index("default/s39") < shown.index("default/s00")
     whole = plain(run.output.rpartition(CLOSE)[2])
     headings = re.findall(r"^(tier|queue|schedule|data|breaker)\b", whole, re.MULTILINE)
-    assert headings == ["schedule", "breaker", "tier", "queue", "data"]
+    assert headings == ["schedule", "breaker", "tier", "queue"]  # nothing was fetched, so there is no table of data
 
 
 @pytest.mark.parametrize(
