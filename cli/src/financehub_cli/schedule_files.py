@@ -14,6 +14,8 @@ if TYPE_CHECKING:  # imported when they are used, because the other commands of 
 
 #: The argument that means the standard input.
 STDIN = "-"
+#: Seconds to wait until a program opens a pipe for writing. A shell opens the pipe of `<(…)` before the command starts.
+_PATIENCE = 5.0
 
 
 def validate_files(names: Sequence[str], now: float) -> CommandResult:
@@ -31,24 +33,34 @@ def validate_files(names: Sequence[str], now: float) -> CommandResult:
     lines = [line for each in found for line in _describe(each)]
     notes = [] if found else ["no document was found; name a file with documents, or a folder with files *.yaml"]
     if found:
-        count = f"{len(found)} document{'' if len(found) == 1 else 's'}"
-        lines.append(f"{len(invalid)} of {count} refused" if invalid else f"{count}, all valid")
+        lines.append(_summary(found))
     code = ExitCode.USAGE if invalid or not found else ExitCode.OK
     return CommandResult([schedule_document_view(each) for each in found], "\n".join(lines), notes, code)
 
 
+def _summary(found: "Sequence[Inspection]") -> str:
+    """Return the numbers of documents and of what cannot be read, which has no document."""
+    documents = [each for each in found if each.line]
+    refused = sum(bool(each.mistakes) for each in documents)
+    count = f"{len(documents)} document{'' if len(documents) == 1 else 's'}"
+    parts = [f"{refused} of {count} refused" if refused else f"{count}, all valid"] if documents else []
+    if unreadable := len(found) - len(documents):
+        parts.append(f"{unreadable} file{'' if unreadable == 1 else 's'} cannot be read")
+    return ", ".join(parts)
+
+
 def _inspect(name: str, now: float) -> "Iterable[Inspection]":
     from financehub_shared.spec.documents import Mistake
-    from financehub_shared.spec.entries import decode, explain, list_names, read_text, stamp_of
+    from financehub_shared.spec.entries import explain, list_names, read_any, read_stream, read_text, stamp_of
     from financehub_shared.spec.inspection import Inspection, inspect_file
 
     path = Path(name)
     try:
         if name == STDIN:
-            return inspect_file(name, decode(sys.stdin.buffer.read()), now)
+            return inspect_file(name, read_stream(sys.stdin.buffer), now)
         if not path.is_dir():
             # It may also be a pipe that the shell has opened, as in `validate <(helm template …)`.
-            return inspect_file(_shown(path), decode(path.read_bytes()), now)
+            return inspect_file(_shown(path), read_any(path, _PATIENCE), now)
         files = list_names(path)
     except (OSError, ValueError) as error:
         problem = explain(error) if isinstance(error, OSError) else f"it cannot be read ({error}); correct the name"

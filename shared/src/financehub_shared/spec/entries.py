@@ -2,8 +2,11 @@
 
 import errno
 import os
+import select
 import stat
+from io import RawIOBase
 from pathlib import Path
+from typing import IO
 
 from financehub_shared.core.errors import FinanceHubError
 from financehub_shared.core.text import printable
@@ -93,6 +96,58 @@ def read_text(path: Path) -> str:
     if content is None:
         raise BlockingIOError(errno.EWOULDBLOCK, "it has nothing to read yet")
     return decode(content)
+
+
+def read_any(path: Path, patience: float) -> str:
+    """Return the text of a file, or of a pipe that another program writes, such as `<(helm template …)` in a shell.
+
+    Args:
+        path: The file or the pipe.
+        patience: Seconds to wait until a program opens the pipe. A program that has opened it may take longer.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    # Opening a pipe would otherwise wait until a program opens it for writing.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
+        first = _first_part(descriptor, patience) if stat.S_ISFIFO(os.fstat(descriptor).st_mode) else b""
+        os.set_blocking(descriptor, True)
+        return read_stream(file, first)
+
+
+def read_stream(file: IO[bytes] | RawIOBase, first: bytes = b"") -> str:
+    """Return the text of a stream, of which no more is read than a file may have.
+
+    Args:
+        file: The stream.
+        first: What was read of it before.
+
+    Raises:
+        EntryError: It is too large, or its encoding is not UTF-8.
+    """
+    content = bytearray(first)
+    while len(content) <= MAX_BYTES and (part := file.read(MAX_BYTES + 1 - len(content))):
+        content += part
+    return decode(bytes(content))
+
+
+def _first_part(descriptor: int, patience: float) -> bytes:
+    """Wait until a program writes a pipe, and return what it has written; nothing if it has not written yet.
+
+    Raises:
+        EntryError: No program has opened it.
+    """
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    has_ended = bool(poll.poll(patience * 1000))
+    try:
+        first = os.read(descriptor, MAX_BYTES)
+    except BlockingIOError:  # a program has opened it, and takes its time
+        return b""
+    if not first and not has_ended:
+        raise EntryError("it is a named pipe that no program writes; start that program first, or name a file")
+    return first
 
 
 def decode(content: bytes) -> str:
