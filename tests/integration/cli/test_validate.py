@@ -99,6 +99,16 @@ def test_validate_of_the_standard_input_and_of_a_pipe_reads_them(tmp_path: Path)
         assert validate(pipe).stdout.splitlines()[-1] == "1 document, all valid"
 
 
+def test_validate_of_a_pipe_that_no_program_writes_is_refused_and_the_other_files_are_checked(tmp_path: Path) -> None:
+    """A pipe that no program opens is not waited for without an end."""
+    os.mkfifo(tmp_path / "pipe.yaml")
+    path = write(tmp_path, resource("a"))
+    done = validate(tmp_path / "pipe.yaml", path)
+    assert done.returncode == 2
+    assert f"{tmp_path}/pipe.yaml: it is a named pipe that no program writes; start that program first" in done.stdout
+    assert f"{path}:1: default/a is valid" in done.stdout
+
+
 def test_validate_of_a_folder_treats_its_entries_as_the_scheduler_does(tmp_path: Path) -> None:
     """Odd entries are refused and not waited for, other files are left out, and a name that occurs twice is refused."""
     write(tmp_path, resource("a"), file="1.yaml")
@@ -109,7 +119,17 @@ def test_validate_of_a_folder_treats_its_entries_as_the_scheduler_does(tmp_path:
     assert done.returncode == 2
     assert f"{tmp_path}/pipe.yaml: it is a named pipe and not a file; replace it by a file" in done.stdout
     assert f"default/a is also in {tmp_path}/1.yaml:1, which takes precedence; rename one" in done.stdout
-    assert done.stdout.splitlines()[-1] == "2 of 4 documents refused"
+    assert done.stdout.splitlines()[-1] == "1 of 3 documents refused, 1 file cannot be read"
+
+
+def test_validate_of_what_cannot_be_read_counts_no_documents(tmp_path: Path) -> None:
+    """A symlink without a target, a folder and a pipe are not documents."""
+    (tmp_path / "link.yaml").symlink_to("nowhere")
+    (tmp_path / "folder.yaml").mkdir()
+    os.mkfifo(tmp_path / "pipe.yaml")
+    assert validate(tmp_path).stdout.splitlines()[-1] == "3 files cannot be read"
+    write(tmp_path, resource("a"))
+    assert validate(tmp_path).stdout.splitlines()[-1] == "1 document, all valid, 3 files cannot be read"
 
 
 @pytest.mark.parametrize("content", ["", "# nothing\n", "---\n---\n"])

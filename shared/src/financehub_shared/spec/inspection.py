@@ -29,6 +29,7 @@ class Inspection:
         zone: Its time zone.
         next_times: Its next three due times without jitter, Unix seconds.
         warnings: Sentences about suspicious combinations in its spec.
+        after: `namespace/name` of the schedule after whose successes it runs; empty if it has due times.
     """
 
     file: str
@@ -40,6 +41,7 @@ class Inspection:
     zone: str = "UTC"
     next_times: tuple[float, ...] = ()
     warnings: tuple[str, ...] = ()
+    after: str = ""
 
 
 def inspect_file(file: str, text: str, now: float) -> list[Inspection]:
@@ -97,6 +99,7 @@ def _valid(file: str, line: int, task: ScheduledTask, now: float) -> Inspection:
         zone=spec.time_zone,
         next_times=() if spec.suspend else _next_times(recurrence, now),
         warnings=tuple(find_warnings(written, recurrence, now)),
+        after=f"{task.metadata.namespace}/{spec.after}" if spec.after else "",
     )
 
 
