@@ -3,7 +3,7 @@
 import pytest
 
 from financehub_scheduler.core.missing_names import MissingNames
-from financehub_scheduler.core.predecessors import missing
+from financehub_shared.spec.predecessors import missing
 
 NAMES = frozenset(f"default/fetch-prices-{number:05d}" for number in range(5_000))
 

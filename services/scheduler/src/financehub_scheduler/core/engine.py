@@ -25,7 +25,6 @@ from financehub_scheduler.core.clock_jumps import ClockJumps
 from financehub_scheduler.core.health_probe import LoopHealth
 from financehub_scheduler.core.listener import SchedulerListener
 from financehub_scheduler.core.planner import ArgumentCheck, Planner
-from financehub_scheduler.core.predecessors import Predecessor
 from financehub_scheduler.core.registration import PendingRegistrations
 from financehub_scheduler.core.run_record_batch import DELAY_SECONDS, RunRecordBatch
 from financehub_scheduler.core.state import ScheduleState
@@ -35,6 +34,7 @@ from financehub_scheduler.redis.registry import Registry
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.outage import Outage
 from financehub_shared.schedules import Pause
+from financehub_shared.spec.predecessors import Predecessor
 
 log = structlog.get_logger(__name__)
 

@@ -13,7 +13,6 @@ import structlog
 
 from financehub_scheduler.core.engine import Engine
 from financehub_scheduler.core.missing_names import MissingNames
-from financehub_scheduler.core.predecessors import Predecessor, circular
 from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.redis.enqueuer import AHEAD_LIMIT_SECONDS
 from financehub_scheduler.redis.predecessors import PredecessorReader, PredecessorRecord
@@ -24,6 +23,7 @@ from financehub_shared.recurrence.calendar import CalendarHorizonError
 from financehub_shared.redis.key_types import report_wrong_key
 from financehub_shared.redis.schedule_record import ScheduleField
 from financehub_shared.schedules import UNCLAIMED_SECONDS
+from financehub_shared.spec.predecessors import Predecessor, circular
 
 log = structlog.get_logger(__name__)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Set as AbstractSet
 
-from financehub_scheduler.core.predecessors import Predecessor, missing, without_hint
+from financehub_shared.spec.predecessors import Predecessor, missing, without_hint
 
 #: Followers per step for which similar names are looked for, which takes about 10 ms each among thousands of names. Due
 #: runs wait meanwhile.

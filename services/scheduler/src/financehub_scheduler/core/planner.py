@@ -8,7 +8,6 @@ from financehub_scheduler.api.schedule import Schedule
 from financehub_scheduler.core.due_queue import DueQueue
 from financehub_scheduler.core.due_runs import due_runs
 from financehub_scheduler.core.listener import SchedulerListener
-from financehub_scheduler.core.predecessors import Predecessor
 from financehub_scheduler.core.state import NO_DUE_TIME, ScheduleState
 from financehub_scheduler.redis.enqueuer import EncodedRun, encode
 from financehub_scheduler.successes import with_success
@@ -16,6 +15,7 @@ from financehub_shared.core.clock import Clock
 from financehub_shared.recurrence.calendar import CalendarHorizonError
 from financehub_shared.recurrence.diagnosis import problems as never_due
 from financehub_shared.schedules import Pause
+from financehub_shared.spec.predecessors import Predecessor
 
 log = structlog.get_logger(__name__)
 

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from financehub_scheduler.api.schedule import Schedule
-from financehub_scheduler.core.predecessors import Predecessor
 from financehub_scheduler.redis.enqueuer import EncodedRun, RunSubmission
 from financehub_scheduler.redis.registry import RegistrationResult
 from financehub_scheduler.successes import Successes
 from financehub_scheduler.timeline import Timeline
 from financehub_shared.recurrence.calendar import CalendarHorizonError
 from financehub_shared.schedules import Pause
+from financehub_shared.spec.predecessors import Predecessor
 
 #: The problem of a schedule whose last due time has passed, or which `endTime` ends before the first one.
 NO_DUE_TIME = "no due time is left"

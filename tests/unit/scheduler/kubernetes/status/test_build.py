@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from financehub_scheduler.api.status import ScheduledTaskStatus
-from financehub_scheduler.core.predecessors import Predecessor
 from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.kubernetes.observed_status import NO_STATUS, ConditionDigest, ObservedStatus
 from financehub_scheduler.kubernetes.status.build import build_status, to_json
@@ -18,6 +17,7 @@ from financehub_shared.monitor import RunRecord, RunState
 from financehub_shared.recurrence.calendar import CalendarHorizonError
 from financehub_shared.redis.schedule_record import BackfillInfo, ScheduleOutcome, ScheduleRecord
 from financehub_shared.schedules import Pause
+from financehub_shared.spec.predecessors import Predecessor
 from financehub_shared.spec.scheduled_task import BACKFILL
 from support.schedules import UID, resource, schedule
 

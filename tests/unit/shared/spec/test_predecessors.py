@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_scheduler.core.predecessors import circular, cycles_of, in_cycle, missing
 from financehub_scheduler.successes import due_time_of_success, with_success
+from financehub_shared.spec.predecessors import circular, cycles_of, in_cycle, missing
 
 NAMES = st.sampled_from("abcdefgh")
 
