@@ -401,6 +401,27 @@ async def test_backfill_of_an_excessive_range_is_refused(
     assert messages(scheduler.client) == []
 
 
+async def test_backfill_that_an_edit_puts_outside_of_the_calendar_holds_no_other_up(
+    scheduler: Scheduler, now: float
+) -> None:
+    """A backfill that has started is refused with the reason if its next due times are unknown, and others go on."""
+    scheduler.clock.set_wall(now)
+    others = [schedule(f"s{at}", f"5d1c1a64-8a63-5a0e-9b0a-{at:012d}", concurrencyPolicy="Allow") for at in range(8)]
+    await scheduler.load(schedule(concurrencyPolicy="Allow", maxQueueDepth=1_000), *others)
+    begin = datetime(2024, 6, 3, tzinfo=UTC).timestamp()
+    id = request_backfill(scheduler.client, "demo", begin, begin + 6_000)
+    await scheduler.on_demand.step()
+    assert (show_backfill(scheduler.client, id).total, len(messages(scheduler.client))) == (101, 50)
+    await scheduler.load(schedule(concurrencyPolicy="Allow", maxQueueDepth=1_000, calendar="XNYS"))
+    more = [request_backfill(scheduler.client, each.name, now - 600, now - 300) for each in others]
+    for _ in range(3):
+        await scheduler.on_demand.step()
+    assert {show_backfill(scheduler.client, each).state for each in more} == {"finished"}
+    refused = show_backfill(scheduler.client, id)
+    assert (refused.state, refused.enqueued) == ("refused", 50)
+    assert "XNYS covers only the days from 2025-01-01" in refused.message
+
+
 async def test_request_with_invalid_arguments_raises(scheduler: Scheduler, now: float) -> None:
     """An unknown or ambiguous name and an impossible range raise before anything is requested."""
     await scheduler.load(schedule())

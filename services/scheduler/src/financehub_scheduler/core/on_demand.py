@@ -243,19 +243,20 @@ class OnDemandRuns(SchedulerListener):
             await self._end_backfill(uid, id, "refused", refused)
             return
         recurrence, until = state.schedule.recurrence, min(end, self._clock.now())
-        if BackfillField.TOTAL not in record:
-            try:
+        try:
+            if BackfillField.TOTAL not in record:
                 # In a thread, because counting ten thousand due times takes longer than a due run may wait.
                 total = await asyncio.to_thread(recurrence.count, cursor, until, MAX_BACKFILL_RUNS + 1)
-            except CalendarHorizonError as error:
-                await self._end_backfill(uid, id, "refused", str(error))
-                return
-            if total > MAX_BACKFILL_RUNS:
-                problem = f"the range has more than {MAX_BACKFILL_RUNS} due times; request a shorter range"
-                await self._end_backfill(uid, id, "refused", problem)
-                return
-            await self._start_backfill(uid, id, total)
-        due_times = islice(recurrence.due_times(cursor, until), _BACKFILL_BATCH)
+                if total > MAX_BACKFILL_RUNS:
+                    problem = f"the range has more than {MAX_BACKFILL_RUNS} due times; request a shorter range"
+                    await self._end_backfill(uid, id, "refused", problem)
+                    return
+                await self._start_backfill(uid, id, total)
+            due_times = list(islice(recurrence.due_times(cursor, until), _BACKFILL_BATCH))
+        except CalendarHorizonError as error:
+            # Also after the start, because an edit may have added a calendar. It must not hold up other backfills.
+            await self._end_backfill(uid, id, "refused", str(error))
+            return
         runs = [RunSubmission(state.schedule, "backfill", due, fence=id) for due in due_times]
         if runs:
             await self._submit(runs)
