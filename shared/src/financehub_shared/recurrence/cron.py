@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS
 from financehub_shared.recurrence.cron_days import EPOCH_ORDINAL, LENGTHS
 from financehub_shared.recurrence.cron_fields import CronFields
-from financehub_shared.recurrence.zone_changes import zone_clock
+from financehub_shared.recurrence.zone_changes import ZoneClock, zone_clock
 
 #: Months that are searched: 50 years. The days of an expression are at most 40 years apart, such as those of a
 #: 29 February on a Sunday around the year 2100.
@@ -29,23 +29,40 @@ class Cron:
         text: The expression as written.
         fields: Its parsed fields. They match at least one day.
         zone: The time zone of its local times.
+
+    Attributes:
+        elapsed: Whether the expression follows elapsed time, so that it is due at matching local times only.
     """
 
-    __slots__ = ("_clock", "_days", "_elapsed", "_first", "_hours", "_minutes", "_seconds", "text")
+    __slots__ = ("_clock", "_days", "_first", "_hours", "_minutes", "_seconds", "_weekdays", "elapsed", "text")
 
     def __init__(self, text: str, fields: CronFields, zone: ZoneInfo) -> None:
         self.text = text
         self._clock = zone_clock(zone)
         self._days = fields.days
-        self._elapsed = fields.elapsed
+        self._weekdays = fields.days.possible_weekdays()
+        self.elapsed = fields.elapsed
         self._seconds, self._minutes = _following(fields.seconds, 60), _following(fields.minutes, 60)
         self._hours = _following(fields.hours, 24)
         self._first = self._hours[0] * HOUR_SECONDS + self._minutes[0] * MINUTE_SECONDS + self._seconds[0]
 
+    def changed(self, zone: ZoneInfo, *, whole_day: bool = False) -> "Cron":
+        """Return the same expression in a zone, or one for all times of its days.
+
+        Args:
+            zone: The time zone.
+            whole_day: Whether all times of the days match.
+        """
+        seconds, minutes, hours = (
+            frozenset(range(len(values) - 1)) if whole_day else frozenset(values) - {-1}
+            for values in (self._seconds, self._minutes, self._hours)
+        )
+        return Cron(self.text, CronFields(seconds, minutes, hours, self._days, whole_day or self.elapsed), zone)
+
     def next_after(self, time: float) -> int | None:
         """Return the first due time after `time`, or None if there is none for 50 years."""
         at, clock = int(time // 1), self._clock
-        if not self._elapsed:
+        if not self.elapsed:
             local = self._next_local(clock.latest(at) + 1)
             return None if local is None else clock.first_at(local)
         at += 1
@@ -59,6 +76,21 @@ class Cron:
             # A change moves the clock by less than two days. Unless the change is near, all local times until two days
             # before `local` have been searched, although the offset is another one by then.
             at = max(end, local - 2 * DAY_SECONDS) if end - at > 2 * DAY_SECONDS else end
+
+    @property
+    def clock(self) -> ZoneClock:
+        """The clock of the expression's zone."""
+        return self._clock
+
+    def is_due_on(self, weekday: int, begin: int, end: int) -> bool:
+        """Whether a local time in a part of a weekday may match, whatever the date is.
+
+        Args:
+            weekday: The weekday, 0 for Monday.
+            begin: Beginning of the part in seconds of the day.
+            end: End of the part, exclusive.
+        """
+        return (weekday + 1) % 7 in self._weekdays and 0 <= self._next_second(begin) < end
 
     def _next_local(self, local: int) -> int | None:
         """Return the first local time that matches, beginning with `local`, or None if there is none for 50 years."""

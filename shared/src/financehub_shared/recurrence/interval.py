@@ -115,11 +115,14 @@ def _near_duration(text: str) -> str:
     milliseconds += Fraction(parts.get("ms", "0"))
     if 0 < milliseconds < 1_000:
         return "1s"
-    rest, found = int(milliseconds // 1_000), ""
-    if milliseconds != rest * 1_000:
-        return ""
+    return "" if milliseconds % 1_000 else duration_of(int(milliseconds // 1_000))
+
+
+def duration_of(seconds: int) -> str:
+    """Return seconds as a duration such as `1h30m`, or an empty text for 0."""
+    found = ""
     for unit, size in sorted(UNIT_SECONDS.items(), key=lambda item: -item[1]):
-        amount, rest = divmod(rest, size)
+        amount, seconds = divmod(seconds, size)
         found += f"{amount}{unit}" if amount else ""
     return found
 
