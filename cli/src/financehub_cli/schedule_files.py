@@ -26,9 +26,10 @@ def validate_files(names: Sequence[str], now: float) -> CommandResult:
         now: Unix seconds.
     """
     from financehub_shared.spec.inspection import refuse_duplicates
+    from financehub_shared.spec.predecessor_warnings import warn_of_predecessors
     from financehub_shared.views.schedule_documents import schedule_document_view
 
-    found = refuse_duplicates([each for name in names for each in _inspect(name, now)])
+    found = warn_of_predecessors(refuse_duplicates([each for name in names for each in _inspect(name, now)]))
     invalid = [each for each in found if each.mistakes]
     lines = [line for each in found for line in _describe(each)]
     notes = [] if found else ["no document was found; name a file with documents, or a folder with files *.yaml"]

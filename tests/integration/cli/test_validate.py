@@ -132,6 +132,16 @@ def test_validate_of_what_cannot_be_read_counts_no_documents(tmp_path: Path) -> 
     assert validate(tmp_path).stdout.splitlines()[-1] == "1 document, all valid, 3 files cannot be read"
 
 
+def test_validate_of_a_folder_warns_of_predecessors(tmp_path: Path) -> None:
+    """A circle and a misspelled predecessor are valid in each document, and nothing would run."""
+    write(tmp_path, resource("f1", after="f2"), resource("f2", after="f1"), resource("hourly"))
+    write(tmp_path, resource("f3", after="hourli"), file="more.yaml")
+    done = validate(tmp_path)
+    assert done.returncode == 0
+    assert "warning: after: f1 runs after f2 runs after f1, so none of them can start" in done.stdout
+    assert "has the name 'hourli'; did you mean hourly?" in done.stdout
+
+
 @pytest.mark.parametrize("content", ["", "# nothing\n", "---\n---\n"])
 def test_validate_without_a_document_exits_with_2(tmp_path: Path, content: str) -> None:
     """A file in which nothing would run is probably the wrong file."""
