@@ -8,6 +8,7 @@ import pytest
 import redis
 
 from financehub_scheduler.core.changes import Changes
+from financehub_scheduler.core.on_demand import read_due
 from financehub_scheduler.redis.enqueuer import RunSubmission
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.operations.schedules import pause_schedules, resume_schedules
@@ -267,8 +268,35 @@ async def test_list_of_another_type_is_set_aside(scheduler: Scheduler) -> None:
     assert buffered(scheduler.client) == [120, 240]
 
 
+#: Values that no scheduler writes as a due time. The last two are in the years 2100 and 33658.
+DAMAGED: list[str | bytes] = ["", "abc", "nan", "inf", "-inf", "9e99", "9" * 400, b"\xff", "1.5", "0x10", " 7 ", "-7"]
+DAMAGED += ["0", "-5000", "007", "1800000000000.0", "1.8e12", "4102444800000", "999999999999999"]
+
+
+@pytest.mark.parametrize("value", DAMAGED)
+@pytest.mark.parametrize("is_head", [True, False])
+async def test_damaged_due_time_is_given_up_without_another_due_run(
+    scheduler: Scheduler, value: str | bytes, *, is_head: bool
+) -> None:
+    """An entry that another program has damaged is given up, and the runs behind it are released as usual."""
+    await fill(scheduler, 4)
+    if is_head:
+        scheduler.client.hset(keys.SCHEDULES_BUFFERED, UID, value)
+    else:
+        scheduler.client.lset(keys.schedule_buffered(UID), 0, value)
+    ended = []
+    for _ in range(6):
+        if messages(scheduler.client):
+            ended.append(end_active(scheduler))
+        await scheduler.on_demand.step()
+    assert ended == ([60, 180, 240, 300] if is_head else [60, 120, 240, 300])
+    assert not scheduler.client.exists(keys.SCHEDULES_BUFFERED, keys.schedule_buffered(UID))
+    # The scheduler reports exactly what the script drops.
+    assert read_due(value.encode() if isinstance(value, str) else value, scheduler.clock.now()) is None
+
+
 @pytest.mark.parametrize("policy", ["BufferAll", "BufferOne"])
-@pytest.mark.parametrize("value", ["", "abc", "nan", "inf", "-inf", "9e99", "9" * 400, b"\xff", "1.5", "0x10", " 7 "])
+@pytest.mark.parametrize("value", DAMAGED)
 async def test_damaged_due_times_do_not_stop_the_runs_behind_them(
     scheduler: Scheduler, policy: str, value: str | bytes
 ) -> None:

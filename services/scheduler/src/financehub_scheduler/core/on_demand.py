@@ -41,8 +41,24 @@ _BACKFILL_BATCH = 50
 _REPLACED_TTL_SECONDS = 3_600
 #: Seconds after which a trigger that no scheduler could carry out is deleted, because its requester no longer waits.
 _REQUEST_TTL_SECONDS = 3_600
+#: A buffered due time is at most this far ahead. The clock may have been set back since it was stored.
+_LATEST_SECONDS = 366 * DAY_SECONDS
 #: Runs per script. After a restart, thousands of annotations may be submitted. Between two scripts, due runs go first.
 _BATCH = 200
+
+
+def read_due(value: bytes, now: float) -> float | None:
+    """Return the due time of a buffered run in Unix seconds; None if it is damaged, as `drop_damaged_runs` decides.
+
+    Args:
+        value: The stored milliseconds.
+        now: Unix seconds.
+    """
+    text = decode(value)
+    due = read_time(text, unit=1000)
+    if due is None or not 0 < due < now + _LATEST_SECONDS or text != str(round(due * 1000)):
+        return None
+    return due
 
 
 class OnDemandRuns(SchedulerListener):
@@ -138,13 +154,13 @@ class OnDemandRuns(SchedulerListener):
             state = self._states.get(decode(uid))
             if state is None or state.schedule.suspended or state.paused or state.refused:
                 continue
-            due = read_time(decode(due_ms), unit=1000)
+            due = read_due(due_ms, self._clock.now())
             if due is None:
-                remedy = f"redis-cli HDEL {keys.SCHEDULES_BUFFERED} {decode(uid)}"
                 entry = f"{keys.SCHEDULES_BUFFERED} {decode(uid)}"
-                report_wrong_key(entry, "its value is not a time in Unix milliseconds", remedy=remedy)
-            else:
-                yield RunSubmission(state.schedule, "buffered", due)
+                reason = f"{decode(due_ms)[:60]!r} is not a due time in Unix milliseconds, so this run is given up"
+                report_wrong_key(entry, reason, remedy="trigger the schedule if the run is needed")
+            # The script drops a damaged entry, so that the next one is released.
+            yield RunSubmission(state.schedule, "buffered", due or 0.0, with_message=due is not None)
 
     async def _requested_runs(self, triggers: Mapping[bytes, bytes]) -> list[RunSubmission]:
         runs = []

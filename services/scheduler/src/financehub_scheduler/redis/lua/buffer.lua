@@ -26,10 +26,10 @@ local function pop_buffered_run(uid)
 end
 
 -- Takes out entries at the front that another program has damaged, so that they do not stop those behind them.
--- OnDemandRuns has logged them.
-local function drop_damaged_runs(uid)
+-- OnDemandRuns logs them with the same rule (`read_due`).
+local function drop_damaged_runs(uid, latest)
   local due = redis.call('hget', keys.buffered, uid)
-  while due and due ~= integer(number(due)) do
+  while due and (due ~= integer(number(due)) or number(due) <= 0 or number(due) >= latest) do
     pop_buffered_run(uid)
     due = redis.call('hget', keys.buffered, uid)
   end

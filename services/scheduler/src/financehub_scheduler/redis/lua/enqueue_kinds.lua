@@ -12,7 +12,7 @@ end
 -- Returns the outcome of a due run that must wait for others, otherwise nil. Runs that wait already come first. Only an
 -- empty buffer leaves a full queue (`backlog`) to the caller under BufferAll, because a run that waits needs no room yet.
 local function buffer(schedule, run, admission)
-  drop_damaged_runs(run.uid)
+  drop_damaged_runs(run.uid, latest_time(redis_now, context.ahead_limit))
   local waiting, all = buffered_runs(run.uid), run.policy == 'BufferAll'
   if admission ~= 'overlap' and (waiting == 0 or (admission == 'backlog' and not all)) then return nil end
   if waiting >= (all and backlog_limit(run) or 1) then return skip(schedule, all and 'backlog' or 'overlap') end
@@ -35,6 +35,8 @@ function kinds.due(schedule, run)
 end
 
 function kinds.buffered(schedule, run)
+  -- OnDemandRuns submits a damaged entry with the due time 0, only so that it is dropped.
+  drop_damaged_runs(run.uid, latest_time(redis_now, context.ahead_limit))
   if redis.call('hget', keys.buffered, run.uid) ~= integer(run.due) then return 'already' end
   if is_exhausted(schedule, run) then
     drop_buffered_runs(run.uid)

@@ -24,13 +24,15 @@ local function number(text)
   local value = tonumber(text or 0) or 0
   return value == value and value < 1e15 and value > -1e15 and value or 0
 end
+-- The latest due time (ms) that may have been stored. It is a year ahead, because the clock of Redis may have been set
+-- back.
+local function latest_time(redis_now, ahead_limit) return redis_now + ahead_limit + 366 * 86400 * 1000 end
 -- Returns a high-water mark (ms), or another one if it cannot be right, because a damaged mark would repeat due times or
--- stop its schedule until then. A mark is never below `last_due` (s), the newest due time that was enqueued. It may be a
--- year ahead, because the clock of Redis may have been set back.
+-- stop its schedule until then. A mark is never below `last_due` (s), the newest due time that was enqueued.
 local function checked_mark(mark, last_due, otherwise, redis_now, ahead_limit)
   mark, last_due = number(mark), math.floor(number(last_due) * 1000 + 0.5)
   if last_due > redis_now + ahead_limit then last_due = 0 end
-  if mark > 0 and mark >= last_due and mark < redis_now + ahead_limit + 366 * 86400 * 1000 then return mark end
+  if mark > 0 and mark >= last_due and mark < latest_time(redis_now, ahead_limit) then return mark end
   return math.max(otherwise, last_due)
 end
 -- Adds to a counter. A damaged counter starts again.
