@@ -23,6 +23,19 @@ class CalendarHorizonError(ConfigError):
     """The committed table does not include the day. An unknown day never counts as open."""
 
 
+class DistantDueTimeError(CalendarHorizonError):
+    """The search for a due time has ended at its limit of steps, so it is unknown when the schedule is due.
+
+    Args:
+        message: What has been found out, and what to write.
+        searched: Time until which nothing is due, Unix seconds.
+    """
+
+    def __init__(self, message: str, searched: float) -> None:
+        super().__init__(message)
+        self.searched = searched
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Calendar:
     """The sessions of one calendar.

@@ -45,11 +45,6 @@ class Exclusion:
     ranges: tuple[tuple[int, int], ...] = ()
     holidays: Calendar | None = None
 
-    @property
-    def last_date(self) -> int | None:
-        """Return the end of the newest range of dates as a local time, or None if there are no ranges."""
-        return max(((last - EPOCH_ORDINAL + 1) * DAY_SECONDS for _, last in self.ranges), default=None)
-
     def until(self, at: int) -> int | None:
         """Return a later instant until which nothing is due, or None if `at` is not excluded.
 
@@ -81,7 +76,8 @@ class Exclusion:
             exchange = datetime.fromtimestamp(at, self.holidays.zone)
             if not self.holidays.is_holiday(exchange.toordinal() - before):
                 return None
-            left = min(left, DAY_SECONDS - _second_of(exchange))
+            # At both midnights, another day of the exchange may count.
+            left = min(left, DAY_SECONDS - second, DAY_SECONDS - _second_of(exchange))
         # A change of the clock moves the end of the window, so the time after it is looked at again.
         return min(at + left, self._change(at))
 

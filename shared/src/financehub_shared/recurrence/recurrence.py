@@ -9,29 +9,21 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from zoneinfo import ZoneInfo
 
-from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS, WEEK_SECONDS
-from financehub_shared.recurrence.calendar import Calendar, CalendarHorizonError
+from financehub_shared.recurrence.calendar import Calendar
+from financehub_shared.recurrence.excluded import Excluded, excluded_by
 from financehub_shared.recurrence.exclusions import Exclusion
 from financehub_shared.recurrence.interval import Interval
 from financehub_shared.recurrence.rules import Rule
-from financehub_shared.recurrence.sessions import SessionEdge
+from financehub_shared.recurrence.search import MAX_STEPS, Search, Steps
 
 _UTC = ZoneInfo("UTC")
-#: Windows that are searched backward for the newest due times, shortest first. For frequent schedules, the first
-#: windows are enough.
-_WINDOWS = (
-    *(MINUTE_SECONDS, 10 * MINUTE_SECONDS, HOUR_SECONDS, 6 * HOUR_SECONDS),
-    *(DAY_SECONDS, WEEK_SECONDS, 31 * DAY_SECONDS, 366 * DAY_SECONDS),
-)
+#: Due times of a range from which on the newest ones are searched in its halves.
+_LISTED = 8
 #: The range of Python's dates, less one day for time zones. A due time outside of this range could not be displayed.
 _FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC).timestamp(), datetime(9999, 12, 30, tzinfo=UTC).timestamp()
-#: A rule that has no due time in an open session after this many attempts never will.
-_MAX_CALENDAR_ATTEMPTS = 1_000
-#: Years without a due time that is not excluded, after which a rule never has one. The days of a rule on one weekday
-#: are at most 40 years apart.
-_MAX_EXCLUDED = 50 * 366 * DAY_SECONDS
 
 
 def jitter_offset(uid: str, jitter_seconds: int) -> float:
@@ -63,76 +55,36 @@ class Recurrence:
     offset: float = 0.0
     exclusions: tuple[Exclusion, ...] = ()
     zone: ZoneInfo = _UTC
-    #: Rule → time after which the exclusions leave none of its due times, because that takes long to find out.
-    _never: dict[Rule, float] = field(default_factory=dict, init=False, repr=False, compare=False)
+    #: All exclusions together; None if there are none.
+    excluded: Excluded | None = field(init=False, repr=False, compare=False)
 
-    def next_after(self, time: float) -> int | None:
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "excluded", excluded_by(self.exclusions) if self.exclusions else None)
+
+    def next_after(self, time: float, steps: Steps | None = None) -> int | None:
         """Return the first due time after `time`, or None if there is none.
+
+        Args:
+            time: Unix seconds.
+            steps: The steps that the search may take; None for the usual number.
 
         Raises:
             CalendarHorizonError: The next due time is beyond the end of a calendar.
+            DistantDueTimeError: The next due time was not found within the limit of steps.
         """
-        if self.start is not None and time < self.start:
-            time = self.start - 1 if self.start == int(self.start) else self.start
-        time = max(time, _FIRST)
-        if time > _LAST:
-            return None
-        found: int | None = None
-        unknown: CalendarHorizonError | None = None
-        for rule in self.rules:
-            try:
-                due = self._next_of(rule, time)
-            except CalendarHorizonError as error:
-                unknown = error
-                continue
-            if due is not None and (found is None or due < found):
-                found = due
-        if unknown is not None:
-            first, end = self.coverage()
-            # The other rule is due at the end of the calendar or later.
-            if time < first or found is None or found >= end:
-                raise unknown
-        return found
+        return next(self._search(time, _LAST, steps or Steps()), None)
 
     @property
     def _limited(self) -> bool:
         return self.calendar is not None or bool(self.exclusions)
 
-    def _next_of(self, rule: Rule, time: float) -> int | None:
-        """Return the first due time of one rule after `time`, or None if there is none."""
-        last = _LAST if self.end is None else min(self.end, _LAST)
-        calendar = None if isinstance(rule, SessionEdge) else self.calendar
-        if self.exclusions and time >= self._never.get(rule, math.inf):
-            return None
-        begin, attempts, given_up = time, 0, math.inf
-        while True:
-            due = rule.next_after(time)
-            if due is None or due > last:
-                return None
-            if due > given_up:
-                self._never[rule] = begin
-                return None
-            if calendar is not None and not calendar.is_open(due):
-                attempts += 1
-                if attempts == _MAX_CALENDAR_ATTEMPTS:
-                    return None
-                # Jump to the next session, because a weekend without trading has thousands of minutes.
-                time = max(due, calendar.next_open(due) - 1)
-                continue
-            until = self._excluded_until(due)
-            if until is None:
-                return due
-            if given_up == math.inf:
-                given_up = max(time, *(each.last_date or time for each in self.exclusions)) + _MAX_EXCLUDED
-            time = max(due, until - 1)
-
-    def _excluded_until(self, due: int) -> int | None:
-        """Return a later instant until which nothing is due, or None if the instant is not excluded."""
-        for exclusion in self.exclusions:
-            until = exclusion.until(due)
-            if until is not None:
-                return until
-        return None
+    def _search(self, after: float, until: float, steps: Steps) -> Iterator[int]:
+        """Yield the due times in (after, until] in ascending order."""
+        if self.start is not None and after < self.start:
+            after = self.start - 1 if self.start == int(self.start) else self.start
+        after, last = max(after, _FIRST), _LAST if self.end is None else min(self.end, _LAST)
+        if after <= last:
+            yield from Search(self, after, last, until, steps).due_times()
 
     def coverage(self) -> tuple[float, float]:
         """Return the range that all calendars cover, Unix seconds; its end is exclusive."""
@@ -156,40 +108,50 @@ class Recurrence:
             return False
         if self.calendar is not None and not self.calendar.is_open(time):
             return False
-        return self._excluded_until(int(time // 1)) is None
+        return self.excluded is None or self.excluded.until(int(time // 1)) is None
 
     def due_times(self, after: float, until: float) -> Iterator[int]:
-        """Yield the due times in (after, until] in ascending order."""
-        try:
-            due = self.next_after(after)
-            while due is not None and due <= until:
-                yield due
-                due = self.next_after(due)
-        except CalendarHorizonError:
-            # The calendar covers the range, so only a due time beyond the range can be unknown.
-            first, end = self.coverage()
-            if until >= end or after < first:
-                raise
+        """Yield the due times in (after, until] in ascending order.
+
+        Raises:
+            CalendarHorizonError: A calendar does not cover the range.
+            DistantDueTimeError: The next due time was not found within the limit of steps.
+        """
+        steps = Steps()
+        for due in self._search(after, until, steps):
+            yield due
+            steps.left = MAX_STEPS
 
     def newest(self, count: int, after: float, until: float) -> list[int]:
-        """Return the last `count` due times in (after, until] in ascending order, without computing all of them."""
+        """Return the last `count` due times in (after, until] in ascending order, without computing all of them.
+
+        Raises:
+            CalendarHorizonError: A calendar does not cover the range.
+            DistantDueTimeError: The due times were not found within the limit of steps.
+        """
         found: list[int] = []
-        for window in (*_WINDOWS, until - after):
-            begin = max(after, until - window)
-            found = list(self.due_times(begin, until))
-            if len(found) >= count or begin == after:
-                break
-        return found[-count:]
+        steps = Steps()
+        # Due times are whole seconds, so the parts of the range begin and end at whole seconds.
+        parts = [(math.floor(max(after, _FIRST)), math.floor(min(until, _LAST)))]
+        while parts and len(found) < count:
+            begin, end = parts.pop()
+            listed = list(islice(self._search(begin, end, steps), _LISTED + 1)) if begin < end else []
+            if len(listed) <= _LISTED or end - begin <= _LISTED:
+                found.extend(reversed(listed))
+            else:
+                middle = (begin + end) // 2
+                parts += [(begin, middle), (middle, end)]
+        return found[:count][::-1]
 
     def count(self, after: float, until: float, limit: int) -> int:
-        """Return the number of due times in (after, until], counted up to `limit`."""
+        """Return the number of due times in (after, until], counted up to `limit`.
+
+        Raises:
+            CalendarHorizonError: A calendar does not cover the range.
+            DistantDueTimeError: The due times were not found within the limit of steps.
+        """
         if len(self.rules) == 1 and not self._limited and isinstance(rule := self.rules[0], Interval):
             first = self.next_after(after)
             last = min(until, self.end if self.end is not None else until)
             return 0 if first is None or first > last else min(limit, int((last - first) // rule.seconds) + 1)
-        total = 0
-        for _ in self.due_times(after, until):
-            total += 1
-            if total == limit:
-                break
-        return total
+        return sum(1 for _ in islice(self._search(after, until, Steps(MAX_STEPS + limit)), limit))

@@ -31,6 +31,8 @@ _DAY_MATCHES = ("Any", "All")
 class Rule(Protocol):
     """One line of a schedule."""
 
+    def __hash__(self) -> int: ...
+
     @property
     def text(self) -> str:
         """The line as written."""
