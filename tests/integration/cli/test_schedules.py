@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -13,7 +14,10 @@ import pytest
 import redis
 
 from financehub_shared.core.task_summary import TaskSummary
+from financehub_shared.recurrence.build import recurrence_of_spec
+from financehub_shared.recurrence.diagnosis import problems
 from financehub_shared.redis import keys
+from financehub_shared.redis.schedule_record import NextRuns
 from financehub_shared.schedules import list_schedules
 from financehub_shared.worker.actors import declare
 from support.observed import ObservedWorker
@@ -237,3 +241,50 @@ def test_schedules_list_without_schedules_exits_with_0(cli: Any, invoke: Any):
     """An empty list is not an error, and a note says that a scheduler registers the schedules."""
     assert cli("schedules", "list") == []
     assert "a scheduler registers them" in invoke("schedules", "list").stderr
+
+
+@pytest.mark.parametrize(
+    ("spec", "problem", "warned"),
+    [
+        ({"schedule": "0 15 * * *", "calendar": "XNYS"}, "", []),
+        ({"after": "other", "calendar": "XNYS"}, "", []),
+        (
+            {"schedules": ["0 3 * * *", "0 15 * * *"], "calendar": "XNYS"},
+            "",
+            ["'0 3 * * *' is never due, because XNYS"],
+        ),
+        ({"schedule": "@daily", "endTime": "2020-01-01T00:00:00Z"}, "no due time is left", ["is in the past"]),
+        ({"schedule": "mistake"}, "", ["the due times cannot be computed from the stored spec: "]),
+    ],
+)
+def test_schedules_show_warns_of_lines_that_are_not_due(
+    cli: Any, invoke: Any, redis_client: redis.Redis, spec: dict[str, Any], problem: str, warned: list[str]
+) -> None:
+    """A schedule with another line has next runs and no problem, so its page says which line is never due."""
+    uid = "5d1c1a64-8a63-5a0e-9b0a-1f0e6b7d2c11"
+    record = {"uid": uid, "name": "default/x", "task": "t", "queue": "q", "spec": json.dumps({"task": "t"} | spec)}
+    redis_client.hset(keys.schedule(uid), mapping=record)
+    redis_client.hset(keys.SCHEDULE_NAMES, "default/x", uid)
+    redis_client.hset(keys.SCHEDULE_NEXT_RUNS, uid, NextRuns(problem=problem).to_json())
+    warnings = cli("schedules", "show", "x")["warnings"]
+    assert len(warnings) == len(warned)
+    assert all(part in warning for part, warning in zip(warned, warnings, strict=True))
+    shown = invoke("schedules", "show", "x").stdout
+    assert len(re.findall(r"^warning: ", shown, re.MULTILINE)) == len(warned)
+    assert all(warning in shown for warning in warnings)
+
+
+def test_schedules_show_does_not_repeat_the_problem_as_a_warning(
+    invoke: Any, cli: Any, redis_client: redis.Redis
+) -> None:
+    """If no line can be due, the problem has the sentences already. Scripts get both keys."""
+    uid = "5d1c1a64-8a63-5a0e-9b0a-1f0e6b7d2c11"
+    spec = {"task": "t", "schedule": "0 3 * * *", "calendar": "XNYS"}
+    record = {"uid": uid, "name": "default/x", "task": "t", "queue": "q", "spec": json.dumps(spec)}
+    (problem,) = problems(recurrence_of_spec(uid, spec))
+    redis_client.hset(keys.schedule(uid), mapping=record)
+    redis_client.hset(keys.SCHEDULE_NAMES, "default/x", uid)
+    redis_client.hset(keys.SCHEDULE_NEXT_RUNS, uid, NextRuns(problem=problem).to_json())
+    shown = cli("schedules", "show", "x")
+    assert (shown["problem"], shown["warnings"]) == (problem, [problem])
+    assert invoke("schedules", "show", "x").stdout.count("is never due") == 1

@@ -104,6 +104,10 @@ class ScheduleDetailView(ScheduleView):
     """One registered schedule with its spec and its newest runs."""
 
     spec: Annotated[Mapping[str, Any], Field(description="The spec as written, without default values.")]
+    warnings: Annotated[
+        list[str],
+        Field(description="Sentences about lines of the schedule that are not due, or will not be due any more."),
+    ]
     recent: Annotated[list[RunView], Field(description="The newest runs, newest first, at most ten.")]
 
 
@@ -170,7 +174,15 @@ def schedule_detail_view(info: ScheduleInfo, recent: Sequence[RunRecord], now: f
         recent: Its newest runs, newest first.
         now: The current time in Unix seconds.
     """
-    return {**schedule_view(info, now), "spec": dict(info.spec), "recent": [run_view(run) for run in recent]}
+    # a list of schedules computes no due times
+    from financehub_shared.views.schedule_warnings import schedule_warnings
+
+    return {
+        **schedule_view(info, now),
+        "spec": dict(info.spec),
+        "warnings": schedule_warnings(info, now),
+        "recent": [run_view(run) for run in recent],
+    }
 
 
 def backfill_view(backfill: BackfillInfo) -> BackfillView:

@@ -39,8 +39,9 @@ def list_(as_json: AsJson = False) -> None:
 def show(name: Name, as_json: AsJson = False) -> None:
     """Show one schedule with its spec and its newest runs.
 
-    JSON: one object with the keys of `schedules list`, spec (as written) and recent. recent is a list of runs, newest
-    first, with the keys of `financehub run`.
+    JSON: one object with the keys of `schedules list`, spec (as written), warnings and recent. warnings is a list of
+    sentences about lines that are not due, or will not be due any more. recent is a list of runs, newest first, with
+    the keys of `financehub run`.
 
     Examples:
     - `financehub schedules show fetch-news`

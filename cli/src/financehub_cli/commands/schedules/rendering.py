@@ -64,12 +64,13 @@ def detailed_result(info: ScheduleInfo, recent: list[RunRecord], now: float) -> 
         now: The current time in Unix seconds.
     """
     record = schedule_detail_view(info, recent, now)
-    apart = {"spec", "next", "skipped", "recent", "paused"}
+    apart = {"spec", "next", "skipped", "recent", "paused", "warnings"}
     paused = info.paused and f"{readable_time(info.paused.at)} {info.paused}"
     if info.paused and info.paused.failures:
         paused = f"{paused}; correct the cause, then resume it with: financehub schedules resume {info.name}"
     rows = [
         *((name, value) for name, value in record.items() if name not in apart),
+        *(("warning", warning) for warning in record["warnings"] if warning not in info.problem),
         ("paused", paused or False),
         *((f"spec.{name}", value) for name, value in info.spec.items()),
         *((f"skipped ({reason})", count) for reason, count in info.skipped.items()),
