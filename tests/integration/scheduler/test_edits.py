@@ -180,6 +180,23 @@ async def test_waiting_runs_survive_a_loss_of_redis(scheduler: Scheduler) -> Non
     assert due_times(scheduler.client) == [T + 60]
 
 
+@pytest.mark.parametrize("is_same_spec", [True, False])
+async def test_pending_runs_that_a_scheduler_remembers_end_with_a_deactivation(
+    scheduler: Scheduler, second: Scheduler, *, is_same_spec: bool
+) -> None:
+    """Another scheduler has refused the schedule meanwhile. The first one, which did not, does not bring runs back."""
+    await scheduler.load(jittered(50))
+    await step_until(scheduler, 65)
+    pending = jittered(50, schedule="@yearly")
+    await edit(scheduler, pending)
+    assert scheduler.engine.states[UID].kept_due_times == (T + 60,)
+    await second.registry.deactivate({UID: "its document is invalid"})
+    await edit(scheduler, pending if is_same_spec else jittered(50, schedule="@yearly", retries=1))
+    assert scheduler.engine.states[UID].kept_due_times == ()
+    await step_until(scheduler, 60 + offset(50) + 5)
+    assert due_times(scheduler.client) == []
+
+
 @pytest.mark.parametrize("value", ["", "x", "1 2", "nan nan", "1800000060.000 " + "9" * 5_000, "\x00\xff"])
 async def test_damaged_pending_due_times_are_ignored(scheduler: Scheduler, second: Scheduler, value: str) -> None:
     """What another program has written into the field makes no scheduler fail and starts no run."""

@@ -116,6 +116,8 @@ local function register(index, entry)
       return {'edited', integer(mark), changed, pending, hash, fields[1] or '', fields[2] or '0',
         newest_success(entry.name, fields[1])}
     end
+    -- Everything that stops a schedule drops what was pending, also what the scheduler remembers.
+    if fingerprint == fingerprints.deactivated then entry.pending = nil end
     result, changed = 'changed', now
   end
   if result ~= 'known' then
