@@ -158,6 +158,12 @@ def test_condition_with_same_status_keeps_its_transition_time() -> None:
             0,
             ("False", "NoDueTime", "'0 3 * * *' is never due, because XNYS is closed"),
         ),
+        (
+            {"calendar": "XNYS", "schedule": "@open", "exclude": [{"weekdays": ["MON", "TUE", "WED", "THU", "FRI"]}]},
+            {"problem": "'@open' is never due, because exclude removes all of its due times"},
+            0,
+            ("False", "NoDueTime", "'@open' is never due, because exclude removes all of its due times"),
+        ),
         ({"suspend": True}, {}, 0, ("True", "Suspended", "no run is due")),
         ({"suspend": True}, {"refused": "no"}, 0, ("False", "Refused", "no")),
         ({"schedule": "61 * * * *"}, {}, 0, ("False", "Invalid", "0-59")),
