@@ -66,7 +66,7 @@ def test_scan_with_invalid_documents_finds_the_others(folder: WatchedFolder, tmp
     lines = (tmp_path / "schedules.yaml").read_text().splitlines()
     line = next(number for number, text in enumerate(lines, 1) if "31 2" in text)
     assert folder.source.refused.keys() == {f"schedules.yaml:{line}", "broken.yaml:1", "latin.yaml"}
-    assert "31 February" in folder.source.refused[f"schedules.yaml:{line}"]
+    assert "February has no day 31" in folder.source.refused[f"schedules.yaml:{line}"]
 
 
 def test_scan_after_an_invalid_edit_keeps_the_valid_version(folder: WatchedFolder, tmp_path: Path) -> None:

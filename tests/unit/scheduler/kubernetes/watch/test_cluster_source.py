@@ -64,7 +64,7 @@ def test_source_with_deleted_namesake_keeps_the_refused_resource() -> None:
     """Refused resources are listed by name. Deleting an older resource of the same name does not remove the entry."""
     source = make_source()
     source._apply([applied(OLD_UID, INVALID), applied(schedule=INVALID), ResourceDeleted(OLD_UID)])
-    assert "31 February" in source.refused["default/demo"]
+    assert "February has no day 31" in source.refused["default/demo"]
     source._apply([ResourceDeleted(UID)])
     assert not source.refused
 
