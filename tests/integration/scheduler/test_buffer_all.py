@@ -18,6 +18,9 @@ from support.hand_driven import Scheduler, T, build
 from support.schedules import UID, messages, schedule
 
 ALL = {"concurrencyPolicy": "BufferAll"}
+#: Values that no scheduler writes as a due time. The last two are in the years 2100 and 33658.
+DAMAGED: list[str | bytes] = ["", "abc", "nan", "inf", "-inf", "9e99", "9" * 400, b"\xff", "1.5", "0x10", " 7 ", "-7"]
+DAMAGED += ["0", "-5000", "007", "1800000000000.0", "1.8e12", "4102444800000", "999999999999999"]
 
 
 def buffered(client: "redis.Redis") -> list[float]:
@@ -158,6 +161,45 @@ async def test_edit_keeps_all_waiting_runs_whatever_the_new_policy_is(scheduler:
     assert counters(scheduler) == {"runs": 4}
 
 
+@pytest.mark.parametrize("releases", [1, 4])
+@pytest.mark.parametrize("policy", ["BufferAll", "BufferOne", "Forbid", "Replace", "Allow"])
+async def test_due_run_after_an_edit_overtakes_no_waiting_run(scheduler: Scheduler, policy: str, releases: int) -> None:
+    """A run that is due between the end of the active run and the next release does not run before those that wait."""
+    await fill(scheduler, 3)
+    assert buffered(scheduler.client) == [120, 180, 240]
+    await scheduler.load(schedule(concurrencyPolicy=policy, retries=1), keep_known_state=False)
+    ended = [end_active(scheduler)]
+    for _ in range(6):
+        await scheduler.pass_time(60)
+        newest = float(scheduler.field(UID, "last_due_at") or 0)
+        for _ in range(releases):
+            await scheduler.on_demand.step()
+            last_due = float(scheduler.field(UID, "last_due_at") or 0)
+            assert last_due >= newest, "the newest due time never goes back"
+            newest = last_due
+            for message in messages(scheduler.client):
+                scheduler.end_run(message["message_id"])
+                ended.append(message["options"]["due_at"] / 1000 - T)
+    assert {60.0, 120.0, 180.0, 240.0} <= {*ended}
+    assert len(ended) == len({*ended})
+    if policy != "Allow":
+        # Under Allow, runs overlap and have no order. A due run is skipped while others wait.
+        assert ended == sorted(ended)
+    # With one release per minute, as many go on waiting under BufferAll.
+    assert ended[-1] == (420 if (policy, releases) == ("BufferAll", 1) else 600), (
+        "it goes on after the last one that waited"
+    )
+
+
+@pytest.mark.parametrize("value", DAMAGED)
+async def test_damaged_due_time_after_an_edit_skips_no_due_run(scheduler: Scheduler, value: str | bytes) -> None:
+    """An entry that no scheduler has written does not count as a run that waits."""
+    await scheduler.load(schedule(concurrencyPolicy="Forbid"))
+    scheduler.client.hset(keys.SCHEDULES_BUFFERED, UID, value)
+    await scheduler.pass_time(60)
+    assert scheduler.due() == [60]
+
+
 async def test_waiting_runs_survive_the_restart_of_every_scheduler(scheduler: Scheduler, redis_url: str) -> None:
     """A new scheduler releases what an earlier one let wait."""
     await fill(scheduler, 3)
@@ -266,11 +308,6 @@ async def test_list_of_another_type_is_set_aside(scheduler: Scheduler) -> None:
     scheduler.client.set(keys.schedule_buffered(UID), "x")
     await scheduler.pass_time(60)
     assert buffered(scheduler.client) == [120, 240]
-
-
-#: Values that no scheduler writes as a due time. The last two are in the years 2100 and 33658.
-DAMAGED: list[str | bytes] = ["", "abc", "nan", "inf", "-inf", "9e99", "9" * 400, b"\xff", "1.5", "0x10", " 7 ", "-7"]
-DAMAGED += ["0", "-5000", "007", "1800000000000.0", "1.8e12", "4102444800000", "999999999999999"]
 
 
 @pytest.mark.parametrize("value", DAMAGED)

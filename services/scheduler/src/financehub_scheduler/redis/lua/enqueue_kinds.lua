@@ -6,7 +6,11 @@ local kinds = {}
 
 local function enqueue_scheduled(schedule, run)
   schedule.runs = schedule.runs + 1
-  return enqueue(schedule, run, field.runs, schedule.runs, field.last_due_at, seconds(run.due))
+  -- Under `Allow`, a due run may be enqueued before one that was buffered under the policy before an edit.
+  local newest = math.floor(number(schedule.last_due) * 1000 + 0.5)
+  if newest > redis_now + context.ahead_limit then newest = 0 end
+  schedule.last_due = seconds(math.max(newest, run.due))
+  return enqueue(schedule, run, field.runs, schedule.runs, field.last_due_at, schedule.last_due)
 end
 
 -- Returns the outcome of a due run that must wait for others, otherwise nil. Runs that wait already come first. Only an
@@ -23,12 +27,21 @@ local function buffer(schedule, run, admission)
   return 'buffered'
 end
 
+-- Whether a run waits that was buffered under the policy before an edit. A due run does not overtake it.
+local function has_buffered(run)
+  if redis.call('hexists', keys.buffered, run.uid) == 0 then return false end
+  drop_damaged_runs(run.uid, latest_time(redis_now, context.ahead_limit))
+  return buffered_runs(run.uid) > 0
+end
+
 function kinds.due(schedule, run)
   if run.message == '' then return 'missed' end
   -- An earlier run of this batch may have been the last one.
   if is_exhausted(schedule, run) then return 'exhausted' end
+  local buffers = run.policy == 'BufferOne' or run.policy == 'BufferAll'
+  if not buffers and run.policy ~= 'Allow' and has_buffered(run) then return skip(schedule, 'overlap') end
   local admission = admit(schedule, run)
-  local outcome = (run.policy == 'BufferOne' or run.policy == 'BufferAll') and buffer(schedule, run, admission)
+  local outcome = buffers and buffer(schedule, run, admission)
   if outcome then return outcome end
   if admission ~= 'go' then return skip(schedule, admission) end
   return enqueue_scheduled(schedule, run)
