@@ -2,6 +2,9 @@
 
 #: Cron expressions in which neither the day of month nor the weekday begins with `*`.
 BOTH_DAYS = r"^\s*[^@\s]\S*\s+\S+\s+(\S+\s+)?[^*\s]\S*\s+\S+\s+[^*\s]\S*\s*$"
+#: Cron expressions in which the day of month or the weekday has all of its values and so restricts nothing, although it
+#: does not begin with `*`.
+ALL_DAYS = r"(?i)\s0*1-0*31\s+\S+\s+\S+\s*$|\s(0+-0*[67]|0*1-0*7|SUN-SAT|MON-SUN)\s*$"
 #: Steps that are at least as long as a field, from the last field on: weekday, month, day of month, hour, and minute or
 #: second.
 _LONG = (

@@ -13,7 +13,7 @@ from financehub_shared.spec import warning_texts as texts
 from financehub_shared.spec.cel.spec import SLOW_QUEUES
 from financehub_shared.spec.due_warnings import due_warnings
 from financehub_shared.spec.fields import CatchUp, ConcurrencyPolicy, DayMatch
-from financehub_shared.spec.suspicious_lines import BOTH_DAYS, LONG_STEP
+from financehub_shared.spec.suspicious_lines import ALL_DAYS, BOTH_DAYS, LONG_STEP
 
 #: Expressions that state the seconds or the minutes between two runs directly.
 _SECONDS = re.compile(r"\*(?:/0*([1-9][0-9]*))?(?:\s+\*){5}")
@@ -48,7 +48,9 @@ def _policies(spec: Mapping[str, Any], recurrence: Recurrence) -> Iterator[str]:
 def _lines(spec: Mapping[str, Any], recurrence: Recurrence) -> Iterator[str]:
     task = CATALOG.get(spec["task"])
     queue = spec.get("queue") or (str(task.queue) if task else "")
-    both_days = [rule.text for rule in recurrence.rules if re.search(BOTH_DAYS, rule.text)]
+    both_days = [
+        rule.text for rule in recurrence.rules if re.search(BOTH_DAYS, rule.text) and not re.search(ALL_DAYS, rule.text)
+    ]
     if spec.get("dayMatch") == DayMatch.ALL and not both_days:
         yield texts.NO_BOTH_DAYS
     # An explicit `Any` says that this is intended.

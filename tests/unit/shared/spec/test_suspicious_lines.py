@@ -5,7 +5,7 @@ import re
 import pytest
 
 from financehub_shared.recurrence.cron_fields import parse_fields
-from financehub_shared.spec.suspicious_lines import LONG_STEP
+from financehub_shared.spec.suspicious_lines import ALL_DAYS, LONG_STEP
 
 #: Place of a field → its first and its last value.
 FIELDS = ((0, 59), (0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
@@ -23,3 +23,21 @@ def test_long_step_pattern_knows_each_step_with_which_one_value_matches(place: i
         for text in [" ".join(fields)] + [" ".join(fields[1:])] * (place > 0):
             assert bool(re.search(LONG_STEP, text)) == has_one_value, text
             parse_fields(text, "Any")
+
+
+@pytest.mark.parametrize("months", ["*", "2", "JAN-MAR"])
+def test_all_days_pattern_knows_each_range_with_which_a_field_restricts_nothing(months: str) -> None:
+    """A range matches the pattern if and only if each day of the months is due because of it."""
+    for first in range(1, 32):
+        for last in range(first, 32):
+            text = f"0 9 {first:02}-{last} {months} MON"
+            is_full = (first, last) == (1, 31)
+            assert bool(re.search(ALL_DAYS, text)) == is_full, text
+            assert is_full <= parse_fields(text, "Any").days.are_all(), text
+    names = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
+    for first in range(8):
+        for last in range(first, 8):
+            texts = [f"0 9 13 {months} {first}-{last}", f"0 9 13 {months} {names[first % 7].lower()}-{names[last % 7]}"]
+            for text in texts[: 1 if 7 in {first, last} and first else 2]:
+                matches = bool(re.search(ALL_DAYS, text))
+                assert matches == parse_fields(text, "Any").days.are_all(), text

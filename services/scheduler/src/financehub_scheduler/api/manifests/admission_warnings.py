@@ -10,7 +10,7 @@ from financehub_shared.spec import warning_texts as texts
 from financehub_shared.spec.cel.cron import CRON, has_no_special_days, has_possible_days
 from financehub_shared.spec.cel.rules import escaped, in_quotes, quoted
 from financehub_shared.spec.cel.spec import SLOW_QUEUES
-from financehub_shared.spec.suspicious_lines import BOTH_DAYS, LONG_STEP
+from financehub_shared.spec.suspicious_lines import ALL_DAYS, BOTH_DAYS, LONG_STEP
 
 _INTERVAL = r"^\s*@every\s+[0-9hms]+(\s+offset\s.*)?\s*$"
 _SECONDS = r"^\s*\*(/[0-9]+)?(\s+\*){5}\s*$"
@@ -39,7 +39,8 @@ def variables() -> dict[str, str]:
         f" : s.matches({quoted(_SECONDS)}) ? {step}"
         f" : s.matches({quoted(_MINUTES)}) ? {MINUTE_SECONDS} * {step}"
         f" : s.trim() == '@hourly' ? {HOUR_SECONDS} : {DAY_SECONDS})",
-        "bothDays": f"variables.lines.filter(s, s.matches({quoted(CRON)}) && s.matches({quoted(BOTH_DAYS)}))",
+        "bothDays": f"variables.lines.filter(s, s.matches({quoted(CRON)}) && s.matches({quoted(BOTH_DAYS)}) "
+        f"&& !s.matches({quoted(ALL_DAYS)}))",
         # An explicit `Any` says that this is intended.
         "eitherDay": "has(object.spec.dayMatch) ? [] : variables.bothDays",
         "canMatchAll": f"variables.lines.all(s, {has_no_special_days('s')} && {has_possible_days('s')})",
