@@ -4,6 +4,7 @@ import itertools
 import random
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -178,6 +179,27 @@ async def test_waiting_runs_survive_a_loss_of_redis(scheduler: Scheduler) -> Non
     scheduler.engine.restore(await scheduler.registry.claim([UID], scheduler.clock.now()))
     await step_until(scheduler, 60 + offset(50) + 0.5)
     assert due_times(scheduler.client) == [T + 60]
+
+
+@pytest.mark.parametrize("spec", [{"schedule": "@every 1m"}, {"after": "prices"}])
+async def test_pending_run_survives_an_edit_of_a_spec_whose_calendar_has_ended(
+    scheduler: Scheduler, spec: dict[str, Any]
+) -> None:
+    """The due time was found before the spec with the calendar, which has no known day any more."""
+    begin = datetime(2032, 1, 2, tzinfo=UTC).timestamp() - T
+    delay = offset(600)
+    assert delay > 90, "the run still waits when a further due time of the second spec passes"
+    scheduler.clock.set_wall(T + begin + 30)
+    prices = schedule("prices", "5d1c1a64-8a63-5a0e-9b0a-000000000001", schedule="@yearly")
+    await scheduler.load(jittered(600), prices)
+    await step_until(scheduler, begin + 65)
+    await edit(scheduler, schedule(calendar="XNYS", concurrencyPolicy="Allow", jitterSeconds=600, **spec))
+    assert scheduler.engine.states[UID].kept_due_times == (T + begin + 60,)
+    await step_until(scheduler, begin + 130)
+    scheduler.client.hset(keys.schedule(prices.uid), "last_success_at", T + begin + 125)
+    await edit(scheduler, jittered(600, schedule="@yearly"))
+    await step_until(scheduler, begin + 60 + delay + 5)
+    assert due_times(scheduler.client) == [T + begin + 60]
 
 
 @pytest.mark.parametrize("is_same_spec", [True, False])

@@ -3,17 +3,19 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import structlog
 
 from financehub_scheduler.catch_up import GRACE_SECONDS, MAX_CATCH_UP, MAX_COUNTED
-from financehub_scheduler.successes import due_time_of_success
+from financehub_scheduler.successes import Successes, due_time_of_success
 from financehub_scheduler.timeline import Timeline
 from financehub_shared.core.damage import DAMAGED
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.recurrence.build import recurrence_of_spec
+from financehub_shared.recurrence.calendar import CalendarHorizonError
+from financehub_shared.recurrence.recurrence import Recurrence
 from financehub_shared.redis.text import decode, read_time
 
 log = structlog.get_logger(__name__)
@@ -74,18 +76,33 @@ def edit_fields(stored: StoredSchedule, known: Sequence[float], now: float) -> d
         if spec.get("suspend") or (max_runs is not None and stored.runs >= max_runs):
             return {"replaces": stored.fingerprint_hash, "pending": []}
         recurrence, due_times = recurrence_of_spec(stored.uid, spec), {*known}
-        if stored.success is not None and recurrence.allows(due := due_time_of_success(stored.success)) and due <= now:
+        due = None if stored.success is None else due_time_of_success(stored.success)
+        if due is not None and due <= now and _allows(recurrence, due):
             # The scheduler may have been down since then, or has not looked for it yet.
             due_times.add(due)
         extra = sorted(due for due in due_times if due > stored.changed_at)
         timeline = Timeline(recurrence, stored.changed_at, (*stored.pending, *extra))
-        waiting, count = waiting_due_times(timeline, stored.mark, now, window)
+        try:
+            waiting, count = waiting_due_times(timeline, stored.mark, now, window)
+        except CalendarHorizonError as error:
+            # What was due before the calendar ended does not depend on it.
+            log.warning("stored_calendar_ended", schedule_uid=stored.uid, reason=str(error))
+            timeline = replace(timeline, recurrence=Successes((), recurrence.offset))
+            waiting, count = waiting_due_times(timeline, stored.mark, now, window)
     except _UNREADABLE as error:
         # A newer release or another program has written the spec. The edit replaces it.
         log.warning("stored_spec_read_failed", schedule_uid=stored.uid, reason=str(error))
         return {"replaces": stored.fingerprint_hash, "pending": []}
     pending, dropped = [round(due * 1000) for due in waiting], count - len(waiting) if count > MAX_CATCH_UP else 0
     return {"replaces": stored.fingerprint_hash, "pending": pending, "dropped": dropped}
+
+
+def _allows(recurrence: Recurrence, due: float) -> bool:
+    try:
+        return recurrence.allows(due)
+    except CalendarHorizonError:
+        # An unknown day never counts as open.
+        return False
 
 
 def waiting_due_times(timeline: Timeline, mark: float, now: float, window: float | None) -> tuple[list[float], int]:
