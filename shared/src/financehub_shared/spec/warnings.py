@@ -48,15 +48,14 @@ def _policies(spec: Mapping[str, Any], recurrence: Recurrence) -> Iterator[str]:
 def _lines(spec: Mapping[str, Any], recurrence: Recurrence) -> Iterator[str]:
     task = CATALOG.get(spec["task"])
     queue = spec.get("queue") or (str(task.queue) if task else "")
-    both_days = [
-        rule.text for rule in recurrence.rules if re.search(BOTH_DAYS, rule.text) and not re.search(ALL_DAYS, rule.text)
-    ]
+    both_days = [rule.text for rule in recurrence.rules if re.search(BOTH_DAYS, rule.text)]
     if spec.get("dayMatch") == DayMatch.ALL and not both_days:
         yield texts.NO_BOTH_DAYS
     # An explicit `Any` says that this is intended.
     if "dayMatch" not in spec and both_days:
         text = texts.EITHER_DAY if _can_match_all(recurrence) else texts.EITHER_DAY_ONLY
-        yield from (text.format(line=repr(line)) for line in both_days)
+        # A line that is due on every day is not due on certain days and also on others.
+        yield from (text.format(line=repr(line)) for line in both_days if not re.search(ALL_DAYS, line))
     for rule in recurrence.rules:
         if re.search(LONG_STEP, rule.text):
             yield texts.LONG_STEP.format(line=repr(rule.text))

@@ -39,10 +39,9 @@ def variables() -> dict[str, str]:
         f" : s.matches({quoted(_SECONDS)}) ? {step}"
         f" : s.matches({quoted(_MINUTES)}) ? {MINUTE_SECONDS} * {step}"
         f" : s.trim() == '@hourly' ? {HOUR_SECONDS} : {DAY_SECONDS})",
-        "bothDays": f"variables.lines.filter(s, s.matches({quoted(CRON)}) && s.matches({quoted(BOTH_DAYS)}) "
-        f"&& !s.matches({quoted(ALL_DAYS)}))",
+        "bothDays": f"variables.lines.filter(s, s.matches({quoted(CRON)}) && s.matches({quoted(BOTH_DAYS)}))",
         # An explicit `Any` says that this is intended.
-        "eitherDay": "has(object.spec.dayMatch) ? [] : variables.bothDays",
+        "eitherDay": f"has(object.spec.dayMatch) ? [] : variables.bothDays.filter(s, !s.matches({quoted(ALL_DAYS)}))",
         "canMatchAll": f"variables.lines.all(s, {has_no_special_days('s')} && {has_possible_days('s')})",
         "longSteps": f"variables.lines.filter(s, s.matches({quoted(CRON)}) && s.matches({quoted(LONG_STEP)}))",
         "seconds": f"!(variables.queue in {_list(SLOW_QUEUES)}) ? [] : variables.lines.filter(s, "
