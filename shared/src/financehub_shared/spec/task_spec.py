@@ -42,6 +42,10 @@ SCHEDULE = (
 )
 
 
+#: Length of a namespace and a name with a slash between them. A longer text is refused because of its length.
+_LONGEST_NAMES = 63 + 1 + 253
+
+
 def _without_default(schema: dict[str, Any]) -> None:
     """Leave the default value of a new field to the scheduler.
 
@@ -218,6 +222,16 @@ class ScheduledTaskSpec(Closed):  # type: ignore[no-redef]
         if self.day_match is DayMatch.ANY and "day_match" in self.model_fields_set:
             return f'{text[:-1]},"dayMatch":"{DayMatch.ANY}"}}'
         return text
+
+    @field_validator("after", mode="before")
+    @classmethod
+    def _after_has_no_namespace(cls, value: Any) -> Any:
+        if isinstance(value, str) and "/" in value and len(value) <= _LONGEST_NAMES:
+            name = value.rpartition("/")[2] or "its name"
+            raise ValueError(
+                f"{value!r} has a namespace, and after names a ScheduledTask of the same namespace; write {name}"
+            )
+        return value
 
     @field_validator("time_zone")
     @classmethod

@@ -229,3 +229,36 @@ def test_a_file_in_json_has_the_lines_of_its_mistakes() -> None:
     found = mistakes(json.dumps(resource(schedule="nonsense"), indent=1))
     assert [mistake.field for mistake in found] == ["spec.schedule"]
     assert found[0].line > 5
+
+
+@pytest.mark.parametrize(
+    ("value", "fix"),
+    [
+        ("default/fetch-news", "write fetch-news"),
+        ("a/b/c", "write c"),
+        ("default/", "write its name"),
+        ("/", "write its name"),
+    ],
+)
+def test_predecessor_with_a_namespace_says_to_write_only_its_name(value: str, fix: str) -> None:
+    """A schedule only follows one of its namespace, which the message says."""
+    (mistake,) = mistakes(HEAD + f"  task: my_task\n  queue: q\n  after: {value}\n")
+    assert (mistake.line, mistake.field) == (HEAD.count("\n") + 3, "spec.after")
+    assert mistake.problem == (
+        f"'{value}' has a namespace, and after names a ScheduledTask of the same namespace; {fix}"
+    )
+
+
+def test_line_with_several_mistakes_has_a_message_for_each() -> None:
+    """Each invalid field of a cron expression is a mistake, at the line of the schedule."""
+    found = mistakes(HEAD + '  task: my_task\n  queue: q\n  schedule: "60 25 32 13 8"\n')
+    assert {mistake.line for mistake in found} == {HEAD.count("\n") + 3}
+    assert [mistake.problem.split(" is not")[0].split(": ")[1] for mistake in found] == [
+        *("minute 60", "hour 25", "day of month 32", "month 13", "weekday 8")
+    ]
+
+
+def test_empty_schedule_says_what_to_write() -> None:
+    """The message has a valid schedule."""
+    (mistake,) = mistakes(HEAD + '  task: my_task\n  queue: q\n  schedule: ""\n')
+    assert mistake.problem == "'' is not a schedule; write one such as '@every 5m' or '30 6 * * 1-5'"
