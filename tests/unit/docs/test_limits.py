@@ -27,6 +27,7 @@ from financehub_shared.monitor.run_arguments import MAX_ARGUMENT_BYTES
 from financehub_shared.monitor.run_listing import MOST_SEARCHED
 from financehub_shared.operations.schedules import MAX_SCHEDULES
 from financehub_shared.providers.rss.provider import FEED_BYTES_MAX
+from financehub_shared.recurrence.search import MAX_STEPS
 from financehub_shared.schedules.pauses import REASON_CHARACTERS
 from financehub_shared.schedules.requests import (
     BACKFILL_QUEUE_DEPTH,
@@ -67,6 +68,7 @@ NUMBERS: Mapping[str, str] = {
     "Q20": f"{MAX_BYTES // 1_000_000} MB",
     "Q21": f"{MAX_NODES:,} values, {MAX_DEPTH} levels",
     "Q22": f"{MAX_REFUSED}, of which {MAX_MISTAKES} of one document",
+    "Q24": f"{MAX_STEPS:,}",
     "R1": f"{DEFAULTS.max_dead_letters:,}",
     "R2": f"{DEFAULTS.dead_letter_retention_days} days",
     "R3": f"{RUNS_KEPT:,}",
@@ -110,6 +112,10 @@ TESTS: Mapping[str, tuple[str, str]] = {
     "Q21": ("unit/shared/spec/test_documents.py", "test_parse_of_exploding_aliases_is_refused"),
     "Q22": ("unit/scheduler/sources/test_odd_entries.py", "test_look_at_thousands_of_mistakes_reports_the_first_ones"),
     "Q23": ("integration/operator/test_invalid_specs.py", "test_api_server_with_invalid_spec_names_field_and_fix"),
+    "Q24": (
+        "unit/shared/recurrence/test_search.py",
+        "test_search_that_ends_at_its_limit_says_so_and_until_when_nothing_is_due",
+    ),
     "Q4": ("integration/scheduler/test_enqueuer.py", "test_submit_with_full_queue_skips_the_run"),
     "Q5": ("unit/shared/broker/test_door.py", "test_size_limit_counts_everything_but_the_history"),
     "Q6": ("integration/operator/test_invalid_specs.py", "test_api_server_with_invalid_spec_names_field_and_fix"),

@@ -173,6 +173,34 @@ def test_next_after_of_a_line_with_few_or_no_due_times_left_is_exact(line: str, 
     assert local == expected
 
 
+def test_next_after_finds_a_due_time_on_the_first_day_of_a_range_with_a_window_over_midnight():
+    """The window of the first day reaches into the second one, and so the first morning is free of it."""
+    later = {"dates": ["2026-12-01/2999-12-31"]}
+    exclude = [
+        {"dates": ["2026-01-01/2026-11-30"], "from": "02:00", "to": "05:00"},
+        later | {"from": "22:00", "to": "06:00"},
+        later | {"from": "02:30", "to": "03:30"},
+    ]
+    recurrence = build_recurrence("uid", ["0 3,4 * * *"], exclude=exclude)
+    assert recurrence.next_after(_NOW - 30 * _DAY) == datetime(2026, 12, 1, 4, tzinfo=UTC).timestamp()
+
+
+def test_due_time_after_a_holiday_window_over_two_midnights_is_kept():
+    """A window over midnight is looked at again at the midnight of the schedule, because another day counts then."""
+    exclude = [{"holidays": "XNYS", "from": "22:00", "to": "06:00"}]
+    recurrence = build_recurrence("uid", ["0 * * * *"], exclude=exclude)
+    begin = datetime(2026, 1, 1, 23, tzinfo=UTC).timestamp()
+    assert recurrence.next_after(begin) == datetime(2026, 1, 2, tzinfo=UTC).timestamp()
+
+
+@pytest.mark.parametrize("count", [1, 7, 100])
+def test_newest_after_an_outage_that_ends_in_an_excluded_period_is_exact(count: int):
+    """The halves of a range have no gap and no overlap, also for a line that is due each second."""
+    recurrence = build_recurrence("uid", ["@every 1s"], exclude=[{"dates": ["2026-12-24/2027-01-03"]}])
+    begin, last = (int(datetime(2026, 12, day, tzinfo=UTC).timestamp()) for day in (10, 24))
+    assert recurrence.newest(count, begin, begin + 23 * _DAY) == list(range(last - count, last))
+
+
 _TIMES = ["00:00", "02:00", "02:30", "03:00", "06:00", "12:00", "15:30", "22:00"]
 _ENTRY = st.builds(
     lambda days, window, dates, holidays: {

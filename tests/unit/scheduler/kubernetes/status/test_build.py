@@ -14,7 +14,7 @@ from financehub_scheduler.kubernetes.status.snapshot import ScheduleSnapshot
 from financehub_scheduler.kubernetes.watch.resource import WatchedResource, parse_resource
 from financehub_scheduler.redis.enqueuer import RunSubmission, encode
 from financehub_shared.monitor import RunRecord, RunState
-from financehub_shared.recurrence.calendar import CalendarHorizonError
+from financehub_shared.recurrence.calendar import CalendarHorizonError, DistantDueTimeError
 from financehub_shared.redis.schedule_record import BackfillInfo, ScheduleOutcome, ScheduleRecord
 from financehub_shared.schedules import Pause
 from financehub_shared.spec.predecessors import Predecessor
@@ -188,6 +188,16 @@ def test_ready_of_a_schedule_whose_calendar_has_ended_says_so() -> None:
     status, reason, message = ready(status_of(watched(**spec), ScheduleSnapshot(), problem=str(ended.value)))
     assert (status, reason) == ("False", "CalendarEnded")
     assert "covers only the days" in message
+
+
+def test_ready_of_a_schedule_whose_next_due_time_was_not_found_says_so() -> None:
+    """The end of a search has its reason, because no calendar has ended."""
+    spec = {"schedule": "@every 86401s", "exclude": [{"from": "00:01", "to": "00:00"}]}
+    with pytest.raises(DistantDueTimeError) as unknown:
+        schedule(**spec).recurrence.next_after(T)
+    status, reason, message = ready(status_of(watched(**spec), ScheduleSnapshot(), problem=str(unknown.value)))
+    assert (status, reason) == ("False", "DueTimeUnknown")
+    assert "the search for the next due time has ended" in message
 
 
 @pytest.mark.parametrize(

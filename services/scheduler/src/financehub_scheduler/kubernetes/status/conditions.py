@@ -12,7 +12,7 @@ from financehub_scheduler.kubernetes.observed_status import ConditionDigest
 from financehub_scheduler.kubernetes.watch.resource import WatchedResource
 from financehub_shared.core.text import one_line as printable_line
 from financehub_shared.monitor import RunState
-from financehub_shared.recurrence.calendar import CalendarHorizonError
+from financehub_shared.recurrence.calendar import CalendarHorizonError, DistantDueTimeError
 from financehub_shared.redis.schedule_record import ScheduleRecord
 
 #: Maximum length of a run's error message and of a spec's problem; longer ones are truncated.
@@ -125,7 +125,8 @@ def _stopped(state: ScheduleState, record: ScheduleRecord) -> ConditionValue:
     except CalendarHorizonError as error:
         # Otherwise, the planner has found that no line is ever due, and says why.
         if state.problem == str(error):
-            return ConditionValue("Ready", "False", "CalendarEnded", one_line(state.problem, PROBLEM_CHARACTERS))
+            reason = "DueTimeUnknown" if isinstance(error, DistantDueTimeError) else "CalendarEnded"
+            return ConditionValue("Ready", "False", reason, one_line(state.problem, PROBLEM_CHARACTERS))
     remedy = "; change spec.endTime, spec.calendar or the schedule, or delete the ScheduledTask"
     message = f"{state.problem}{remedy if state.problem == NO_DUE_TIME else ''}"
     return ConditionValue("Ready", "False", "NoDueTime", one_line(message, PROBLEM_CHARACTERS))
