@@ -7,7 +7,6 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
-from financehub_scheduler.core import predecessors
 from financehub_scheduler.core.changes import Changes
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.errors import InvalidArgumentsError
@@ -21,6 +20,7 @@ from financehub_shared.schedules import (
     show_schedule,
 )
 from financehub_shared.schedules.backfill_plan import plan_backfill
+from financehub_shared.spec import predecessors
 from financehub_shared.spec.scheduled_task import BACKFILL
 from support.hand_driven import Scheduler, T, build
 from support.schedules import messages, schedule
@@ -335,6 +335,24 @@ async def test_refused_arguments_hold_a_success_back(scheduler: Scheduler) -> No
     scheduler.engine.recheck_arguments()
     await look(scheduler)
     assert (followed(scheduler), problem(scheduler)) == ([5.0], "")
+
+
+@pytest.mark.parametrize("value", [None, "nonsense", "", b"\xff", INDICATORS])
+async def test_damaged_name_of_the_predecessor_stops_no_follower(
+    scheduler: Scheduler, second: Scheduler, value: str | bytes | None
+) -> None:
+    """A scheduler knows the uids of its own schedules, and writes a damaged name again when it starts."""
+    await scheduler.load(prices(), indicators())
+    if value is None:
+        scheduler.client.hdel(keys.SCHEDULE_NAMES, "default/prices")
+    else:
+        scheduler.client.hset(keys.SCHEDULE_NAMES, "default/prices", value)
+    scheduler.clock.advance(5)
+    succeed(scheduler, 5.0)
+    await look(scheduler)
+    assert (followed(scheduler), problem(scheduler)) == ([5.0], "")
+    await second.load(prices(), indicators())
+    assert scheduler.client.hget(keys.SCHEDULE_NAMES, "default/prices") == PRICES.encode()
 
 
 # predecessors that are missing, in a circle, or do not run ------------------------------------------

@@ -78,9 +78,10 @@ class Followers:
             self._foreign = {}
             return
         local = {state.schedule.name: state.schedule.after for state in states}
+        uids = {state.schedule.name: state.schedule.uid for state in states}
         # The specs of our own schedules are known.
         names = {state.schedule.after for state in followers} | set(filter(None, self._foreign.values()))
-        records = await self._reader.read({name: name not in local for name in sorted(names)})
+        records = await self._reader.read({name: uids.get(name, "") for name in sorted(names)})
         self._foreign = {name: _after(name, record) for name, record in records.items() if name not in local}
         self._missing.begin_step(local.keys(), {(state.schedule.name, state.schedule.after) for state in followers})
         reading = _Reading(records, self._find_cycles({**self._foreign, **local}), local)

@@ -52,12 +52,12 @@ class PredecessorReader:
         self._client = client
         self._script = client.register_script(load_script("predecessors"))
 
-    async def read(self, predecessors: Mapping[str, bool]) -> dict[str, PredecessorRecord]:
+    async def read(self, predecessors: Mapping[str, str]) -> dict[str, PredecessorRecord]:
         """Return the record of each registered predecessor by name.
 
         Args:
-            predecessors: `namespace/name` of each predecessor → whether another scheduler runs it, so that its spec and
-                its claim are read.
+            predecessors: `namespace/name` of each predecessor → its uid if this scheduler runs it. If another scheduler
+                runs it (empty), it is looked up by name, and its spec and its claim are read.
 
         Raises:
             redis.RedisError: Redis did not reply or returned an error.

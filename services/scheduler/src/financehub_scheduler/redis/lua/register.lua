@@ -69,6 +69,13 @@ local function newest_success(name, spec)
   return uid and fields_of(schedule_key(uid), field.last_success_at)[1] or ''
 end
 
+-- Whether a name in Redis belongs to the schedule of an entry, or to another registered one.
+local function has_name(uid, entry)
+  if not uid or uid == entry.uid then return uid end
+  local other = fields_of(schedule_key(uid), field.fingerprint, field.name)
+  return other[1] and other[1] ~= fingerprints.deleted and other[2] == entry.name
+end
+
 local function register(index, entry)
   local record = schedule_key(entry.uid)
   local fingerprint, changed_at, last_due, stored = unpack(known[index], 1, 4)
@@ -131,8 +138,9 @@ local function register(index, entry)
       field.changed_at, changed, field.pending, pending == '' and '' or changed .. ' ' .. pending)
     if result == 'created' then redis.call('hset', record, field.created_at, changed) end
   end
-  -- Redis may have lost the name of a known schedule, and a new schedule may have the same name.
-  if result ~= 'known' or not (named[index] or is_named[entry.name]) then
+  -- Redis may have lost the name of a known schedule, another program may have damaged it, and a new schedule may have
+  -- the same name.
+  if result ~= 'known' or not (has_name(named[index], entry) or is_named[entry.name]) then
     add(new_names, entry.name, entry.uid)
     is_named[entry.name] = true
   end
