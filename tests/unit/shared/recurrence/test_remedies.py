@@ -95,8 +95,8 @@ def test_problems_of_any_closed_interval_propose_one_that_is_due(
         ("*/30 2 * * *", ("02:00", "03:00"), "America/New_York", False),
         ("30 2 * * *", ("02:00", "03:00"), "UTC", False),
         ("15 2 * * *", ("02:00", "02:30"), "Europe/Berlin", True),
-        # In this zone, clocks changed from 1948 to 1951 only.
-        ("30 0 * * *", ("00:00", "01:00"), "Asia/Tokyo", False),
+        # In this zone, clocks changed from 1986 to 1991 only.
+        ("30 2 * * *", ("02:00", "03:00"), "Asia/Shanghai", False),
     ],
 )
 def test_problems_of_a_line_that_the_clock_moves_out_of_the_window_agree_with_its_due_times(
