@@ -70,7 +70,7 @@ def test_trigger_beyond_the_limit_is_refused(redis_client: redis.Redis):
     register(redis_client)
     redis_client.hset(keys.SCHEDULE_TRIGGERS, mapping={str(number): "{}" for number in range(MAX_TRIGGERS - 1)})
     request_trigger(redis_client, "default/demo")
-    with pytest.raises(InvalidArgumentsError, match="1000 triggers are already waiting; check that a scheduler is live"):
+    with pytest.raises(InvalidArgumentsError, match="1000 triggers are already waiting; check that a scheduler"):
         request_trigger(redis_client, "default/demo")
     assert redis_client.hlen(keys.SCHEDULE_TRIGGERS) == MAX_TRIGGERS
 
