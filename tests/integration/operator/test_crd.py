@@ -70,7 +70,7 @@ def test_get_lists_schedule_outcome_and_next_run(crd_installed: Cluster, tasks: 
         ("spec.after", ["after each success", "exactly one of schedule, schedules and after"]),
         ("spec.concurrencyPolicy", ["BufferAll: all runs wait for their turn, in order", "FINANCEHUB_MAX_BACKLOG"]),
         ("spec.pauseAfterFailures", ["runs in a row", "financehub schedules resume NAME"]),
-        ("spec.timeZone", ["America/New_York", "end of the gap", "occurs twice when they are put back runs once"]),
+        ("spec.timeZone", ["America/New_York", "end of the gap", "both passes", "a repeated time is due once"]),
         ("status.conditions", ["Ready", "Suspended", "Failing"]),
     ],
 )

@@ -87,9 +87,6 @@ def _is_ever_due(recurrence: Recurrence, covered: Recurrence | None = None, *, s
         DistantDueTimeError: The steps have ended before the answer was found.
     """
     first, end = (covered or recurrence).coverage()
-    if not _has_calendar(covered or recurrence):
-        # Clocks did not change in the first centuries, and clock changes move due times out of excluded hours.
-        first = recurrence.start if recurrence.start is not None else _SAMPLE
     try:
         due = recurrence.next_after(max(first, _EARLIEST), steps)
     except DistantDueTimeError:
