@@ -30,7 +30,7 @@ def registered(redis_client: redis.Redis) -> redis.Redis:
 @pytest.mark.parametrize(
     ("name", "advice"),
     [
-        ("fetch-new", "did you mean default/fetch-news or prod/fetch-news-fast"),
+        ("fetch-new", "did you mean default/fetch-news?"),
         ("Fetch-News", "did you mean default/fetch-news"),
         ("fetch_news", "did you mean default/fetch-news"),
         ("kube/fetch-news", "did you mean default/fetch-news"),

@@ -24,7 +24,11 @@ CASES: list[tuple[redis.RedisError, str, str]] = [
     (redis.exceptions.NoPermissionError("this user has no permissions to run 'select'"), "denied", "section ACL"),
     (redis.BusyLoadingError("Redis is loading the dataset in memory"), "write-refused", "wait until it has finished"),
     (redis.exceptions.MasterDownError("Link with MASTER is down"), "read-only", "to the master"),
-    (redis.ConnectionError("Error 111 connecting to h:6379. Connection refused."), UNREACHABLE, "check that the server"),
+    (
+        redis.ConnectionError("Error 111 connecting to h:6379. Connection refused."),
+        UNREACHABLE,
+        "check that the server",
+    ),
     (redis.ConnectionError(_CERTIFICATE), UNREACHABLE, "check the certificates"),
     (redis.ConnectionError("[SSL: WRONG_VERSION_NUMBER] wrong version number"), UNREACHABLE, "use rediss:// only if"),
     (redis.ResponseError("DB index is out of range"), UNREACHABLE, "setting `databases`"),
