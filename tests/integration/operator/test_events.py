@@ -114,7 +114,7 @@ async def test_refused_spec_has_one_event(rig: OperatorRig) -> None:
     await rig.pass_time(90)
     (event,) = events(rig)
     assert (event["type"], event["reason"], event["count"]) == ("Warning", "Invalid", 1)
-    assert "nested" in event["message"]
+    assert "nested too deeply" in event["message"]
 
 
 async def test_repeated_event_is_counted_for_ten_minutes(rig: OperatorRig) -> None:

@@ -334,7 +334,7 @@ async def test_status_of_refused_spec_shows_the_problem(rig: OperatorRig) -> Non
     await rig.step()
     ready = rig.tasks.condition("Ready")
     assert (ready["status"], ready["reason"], ready["observedGeneration"]) == ("False", "Invalid", 2)
-    assert "nested" in ready["message"]
+    assert "nested too deeply" in ready["message"]
     status = rig.tasks.status()
     assert (status["runs"], status["nextScheduleTimes"]) == (1, [])
     assert rig.tasks.condition("Suspended")["status"] == "Unknown"

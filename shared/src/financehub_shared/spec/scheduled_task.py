@@ -91,5 +91,8 @@ def from_resource(body: Mapping[str, Any]) -> ScheduledTask:
         return ScheduledTask.model_validate_json(json.dumps(data))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
+        if first["type"] == "json_invalid":
+            # The JSON is ours, so the only possible reason is the limit of the parser, which is about 200 levels.
+            raise ValueError("spec: it is nested too deeply; write fewer levels of lists and mappings") from None
         field = ".".join(str(part) for part in first["loc"] if part != "function-after")
         raise ValueError(f"{field}: {first['msg'].removeprefix('Value error, ')}") from None
