@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from financehub_shared.core.kinds import AssetKind, AssetType
@@ -32,6 +32,7 @@ _fields = st.fixed_dictionaries(
 
 
 @given(st.lists(_fields, max_size=6, unique_by=lambda fields: fields["symbol"]))
+@settings(max_examples=30)
 def test_any_valid_assets_survive_export_and_import(entries: list[dict[str, object]]) -> None:
     """What the command line can add is the same after an export and an import, whatever its texts contain."""
     assets = [asset for asset, _ in map(read_entry, entries) if asset is not None]
