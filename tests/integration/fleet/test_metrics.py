@@ -72,11 +72,13 @@ def test_fleet_with_faults_exposes_every_documented_metric(fleet: StartFleet) ->
     running.schedule("crypto", "fetch_crypto_prices_task", "@every 1s", "  catchUp: None\n")
     running.schedule("stocks", "fetch_stock_prices_task", "@every 1s")
     running.schedule("cleanup", "cleanup_old_cache_task", "@every 1s")  # no worker consumes the queue `low`
+    running.schedule("failing", "unknown_task", "@every 1s", "  queue: high\n  pauseAfterFailures: 1\n")
     running.start_scheduler()
     scrapes = Scrapes(running)
     scrapes.until("data_stale_assets", "data_assets", "data_freshness_limit_seconds")
     scrapes.until("schedules", "event_loop_lag_seconds", "redis_up", "redis_command_duration_seconds")
     running.start_tier("high")
+    scrapes.until("schedule_paused_after_failures")
     scrapes.until("build_info", "worker_slots", "schedule_lag_seconds", "schedule_next_run_timestamp_seconds")
     scrapes.until("messages_enqueued", "message_wait_seconds", "message_duration_seconds", "messages")
     scrapes.until("provider_requests", "provider_request_duration_seconds", "data_last_success_timestamp_seconds")
