@@ -78,16 +78,17 @@ def test_fleet_with_faults_exposes_every_documented_metric(fleet: StartFleet) ->
     scrapes.until("data_stale_assets", "data_assets", "data_freshness_limit_seconds")
     scrapes.until("schedules", "event_loop_lag_seconds", "redis_up", "redis_command_duration_seconds")
     running.start_tier("high")
-    scrapes.until("schedule_paused_after_failures")
     scrapes.until("build_info", "worker_slots", "schedule_lag_seconds", "schedule_next_run_timestamp_seconds")
-    scrapes.until("messages_enqueued", "message_wait_seconds", "message_duration_seconds", "messages")
+    scrapes.until(
+        *("messages_enqueued", "message_wait_seconds", "message_duration_seconds", "messages"),
+        *("schedule_paused_after_failures", "queue_messages", "queue_oldest_message_age_seconds"),
+    )
     scrapes.until("provider_requests", "provider_request_duration_seconds", "data_last_success_timestamp_seconds")
     scrapes.until(
         "data_records_stored", "data_oldest_quote_age_seconds", "messages_started", "message_time_limit_seconds"
     )
     scrapes.until("provider_budget_used_units", "provider_budget_limit_units", "redis_clock_skew_seconds")
     scrapes.until("queue_workers", "queue_workers_min", "queue_workers_max", "queue_wait_target_seconds")
-    scrapes.until("queue_messages", "queue_oldest_message_age_seconds")
     scrapes.until("worker_slots_busy", "longest_running_message_seconds", "schedule_skipped")  # Yahoo is slow
 
     _drop_known_news(running, scrapes)
