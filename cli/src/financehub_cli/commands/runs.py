@@ -157,7 +157,7 @@ def _check_state(state: str) -> None:
     """Check that runs in a state are listed.
 
     Raises:
-        ConfigError: They wait for an attempt, or there is no such state.
+        ConfigError: A run in this state waits and is not listed, or the state is unknown.
     """
     if state in ACTIVE and state not in LISTED_STATES:
         raise ConfigError(

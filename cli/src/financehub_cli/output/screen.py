@@ -36,7 +36,7 @@ class Screen:
         self._draw([line for note in notes for line in content_lines(f"note: {note}", terminal)])
 
     def show_problem(self, message: str) -> None:
-        """Show why there is no newer result, below the last one."""
+        """Show below the last result why a newer one is missing."""
         self._draw(content_lines(f"problem: {message}", read_terminal()))
 
     def close(self) -> None:

@@ -144,7 +144,7 @@ class ScheduledTaskSpec(Closed):  # type: ignore[no-redef]
         description="Window in seconds in which the first attempt of a run must start. For a due run, it begins after "
         "its jitter: a late run has the rest of it, and is counted as missed if nothing is left. For a buffered run, a "
         "trigger or a backfill, it begins when the run is enqueued. A worker skips a run whose window is over. Retries "
-        "are not limited. If it is not set, there is no limit.",
+        "are not limited. Without this field, runs may start at any time.",
     )
     catch_up: CatchUp = Field(
         CatchUp.LATEST,

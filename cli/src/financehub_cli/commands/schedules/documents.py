@@ -33,7 +33,7 @@ def validate(files: Files, start: After = None, as_json: AsJson = False) -> None
     """Check files of schedules as a scheduler reads them, and say when each one will run.
 
     The command needs neither Redis nor a cluster, so it does not check whether the assets in the arguments exist. The
-    exit code is 2 if a document is refused, a file cannot be read, or there is no document.
+    exit code is 2 if a document is refused, a file cannot be read, or no document is found.
 
     JSON: a list of {file, line, name, valid, mistakes, task, schedule, time_zone, next, warnings}, one for each
     document. mistakes is a list of {line, field, problem}, schedule says in words when it runs, and next holds at most
