@@ -21,38 +21,26 @@ def _entry(section: str, name: str, summary: str) -> CommandEntry:
 
 #: The commands, in the order in which `financehub --help` lists them. A test compares the summaries with the commands.
 COMMANDS = (
-    _entry(
-        "Fleet",
-        "status",
-        "Show the state of the fleet and of its data.",
-    ),
+    _entry("Fleet", "status", "Show the state of the fleet and of its data."),
     _entry("Fleet", "workers", "List the live workers and schedulers with their versions and the runs in progress."),
     _entry("Fleet", "stats", "Show how often the tasks succeeded and failed, and how long they took."),
     _entry("Fleet", "run", "Run a task now and follow the run until it ends."),
     _entry("Fleet", "runs", "List runs, show one with its arguments and steps, or start one again."),
     _entry(
-        "Fleet",
-        "schedules",
-        "List, show, run, backfill, pause and resume schedules, and check files of schedules.",
+        "Fleet", "schedules", "List, show, run, backfill, pause and resume schedules, and check files of schedules."
     ),
     _entry("Fleet", "dead-letters", "List, show, requeue and delete messages that failed permanently."),
     _entry("Fleet", "breakers", "List, open, close and reset circuit breakers."),
     _entry("Fleet", "config", "Show the settings that are in force in this environment, and where each comes from."),
     _entry(
-        "Fleet",
-        "version",
-        "Show the releases of the command line, of the live processes, and of the Redis servers.",
+        "Fleet", "version", "Show the releases of the command line, of the live processes, and of the Redis servers."
     ),
     _entry("Data", "quotes", "Show the latest prices with their age and provider."),
     _entry("Data", "history", "Show the intraday prices of one asset as open, high, low and close of each interval."),
     _entry("Data", "indicators", "Show the newest technical indicators with their age and engine."),
     _entry("Data", "bars", "Show the daily bars with their first and last day, age and provider."),
     _entry("Data", "news", "Show the newest news items about the given symbols."),
-    _entry(
-        "Data",
-        "quarantine",
-        "Show data that was rejected, and why.",
-    ),
+    _entry("Data", "quarantine", "Show data that was rejected, and why."),
     _entry("Data", "assets", "List, add, remove, export and import the assets that FinanceHub tracks."),
 )
 
