@@ -15,6 +15,7 @@ DISTRIBUTIONS := shared cli services/high-priority services/medium-priority serv
 IMAGES := high-priority medium-priority low-priority scheduler simulator web
 ARGS ?=
 ONLY ?=
+PLOT ?=
 
 .PHONY: help
 help: ## List all targets with their descriptions
@@ -28,9 +29,15 @@ $(UV):
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
 
-$(VENV)/.installed: requirements/dev.txt $(DISTRIBUTIONS:%=%/pyproject.toml) | $(UV)
+# This also removes our own distributions, so it runs only for new requirements.
+$(VENV)/.synced: requirements/dev.txt | $(UV)
 	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
-	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(DISTRIBUTIONS:%=--editable %)
+	@touch $@
+
+# The root pyproject.toml contains the version, which the metadata of each distribution repeats. Without --reinstall, uv
+# takes the metadata from its cache as long as the pyproject.toml of the distribution is the same.
+$(VENV)/.installed: $(VENV)/.synced pyproject.toml $(DISTRIBUTIONS:%=%/pyproject.toml) | $(UV)
+	$(UV) pip install --quiet --python $(BIN)/python --reinstall --no-deps --no-build-isolation $(DISTRIBUTIONS:%=--editable %)
 	@touch $@
 
 .PHONY: run
@@ -65,32 +72,75 @@ binaries: install ## Build the Kubernetes API server for the operator's tests, o
 PARALLEL := --numprocesses 6 --dist worksteal
 
 .PHONY: test
-test: install ## Run all tests without the fault tests (a part: ARGS=tests/unit/shared)
+test: install ## Run all tests without those of faults and releases (a part: ARGS=tests/unit/shared)
 	@# This prints what cannot be built. The tests that need it are skipped, or fail if CI is set.
 	@$(if $(ARGS),,$(PROVIDE_BINARIES) control-plane || true)
-	$(BIN)/pytest $(or $(ARGS),$(PARALLEL) -m "not faults")
+	$(BIN)/pytest $(or $(ARGS),$(PARALLEL) -m "not faults and not release")
 
 .PHONY: test-faults
 test-faults: install ## Kill, hang, fill and cut off real servers and processes under load (a part: ARGS=…; 12 minutes)
 	@$(if $(ARGS),,$(PROVIDE_BINARIES) control-plane || true)
 	$(if $(ARGS),$(BIN)/pytest $(ARGS),$(BIN)/pytest $(PARALLEL) -m "faults and not alone" && $(BIN)/pytest -m alone -s)
 
+MINUTES ?= 5
+SOAK = PYTHONPATH=$(TEST_PATH) $(BIN)/python -m soak --minutes $(MINUTES) $(if $(RATE),--rate $(RATE)) $(if $(PLOT),--plot)
+.PHONY: soak
+# Its samples come from /proc of the machine, and some of its faults hit the servers of the node.
+soak: export E2E_TARGET := node
+soak: cluster-programs ## Load and faults in the cluster of the tests, and whether anything grows or is lost (root; MINUTES=60 RATE=8 PLOT=1; 12 minutes)
+	@$(SOAK) $(ARGS)
+
+.PHONY: history
+history: install ## Check histories of the message path under faults (root; MINUTES=30; a planted bug in each: ARGS=--planted; 5 minutes)
+	PYTHONPATH=$(TEST_PATH) $(BIN)/python -m history --minutes $(MINUTES) $(ARGS)
+
+.PHONY: test-simulation
+test-simulation: install ## Drive schedulers through a thousand simulated scenarios of faults (ARGS='--first 5000 --seeds 100000'; 3 minutes)
+	@PYTHONPATH=$(TEST_PATH) $(BIN)/python -m simulation $(ARGS)
+
+.PHONY: test-release
+test-release: install ## Test a release built from the commit (needs .git and the package index; a part: ARGS=…)
+	$(BIN)/pytest $(or $(ARGS),tests/integration/release $(PARALLEL) -m release)
+
 .PHONY: test-dramatiq
 test-dramatiq: install ## Run dramatiq's own tests, from its source distribution, with our broker (2 minutes; needs the package index once)
 	@PYTHONPATH=$(TEST_PATH) $(BIN)/python -m dramatiq_suite $(ARGS)
 
-BUILDER = $(or $(shell docker version >/dev/null 2>&1 && echo docker build),$(shell command -v buildah >/dev/null && echo buildah build --format docker),$(error no Docker engine answers and buildah is not installed; start Docker, set DOCKER_HOST, or install buildah))
+RELEASING = PYTHONPATH=tools/release:$(TEST_PATH) $(BIN)/python -m releasing
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+
+.PHONY: version
+version: ## Print the version of this checkout
+	@echo $(VERSION)
+
+.PHONY: bump
+bump: install ## Change the version everywhere: TO=1.2.3
+	@$(RELEASING) bump "$(TO)"
+	@$(MAKE) --no-print-directory manifests openapi
+
+.PHONY: notice
+notice: install ## Generate NOTICE, the licenses of what the images contain, from requirements/ and the reviewed table
+	@$(RELEASING) notice
+
+.PHONY: wheels
+wheels: install ## Ask the package index whether each distribution of the images can be installed on ARCH (arm64)
+	@$(RELEASING) wheels $(or $(ARCH),arm64)
+
+.PHONY: release
+release: install ## Build a release from the commit into build/release (SBOM=no works without a container engine)
+	@$(RELEASING) build build/release $(if $(filter no,$(SBOM)),without-sboms)
+
+BUILDER = $(or $(shell docker version >/dev/null 2>&1 && echo docker build),$(shell command -v buildah >/dev/null && echo buildah build --format docker),$(error no Docker engine answers and buildah is not installed; start Docker, set DOCKER_HOST, or install buildah))
 TAG ?= $(VERSION)
 IMAGE_PREFIX ?= financehub
 BASE_IMAGE ?= python:3.11-slim-bookworm
 
 .PHONY: images $(IMAGES:%=image-%)
-images: $(IMAGES:%=image-%) ## Build the images with docker or buildah (TAG, IMAGE_PREFIX, BASE_IMAGE, ARGS="--network host")
+images: $(IMAGES:%=image-%) ## Build the images with docker or buildah (TAG, IMAGE_PREFIX, BASE_IMAGE, PLATFORM=linux/arm64, ARGS="--network host")
 
 $(IMAGES:%=image-%): image-%:
 	$(BUILDER) --tag $(IMAGE_PREFIX)/$*:$(TAG) --build-arg BASE_IMAGE=$(BASE_IMAGE) --build-arg VERSION=$(VERSION) \
-	  --build-arg SERVICE=$* --file deploy/docker/Dockerfile $(ARGS) .
+	  --build-arg SERVICE=$* --file deploy/docker/Dockerfile $(if $(PLATFORM),--platform $(PLATFORM)) $(ARGS) .
 
 E2E = PYTHONPATH=$(TEST_PATH) $(BIN)/python -m e2e
 
@@ -98,16 +148,28 @@ E2E = PYTHONPATH=$(TEST_PATH) $(BIN)/python -m e2e
 cluster-programs: install ## Build the programs of `make cluster`, once per version (25 minutes; needs Go)
 	@$(PROVIDE_BINARIES) $$($(E2E) programs)
 
+.PHONY: cluster-up
+cluster-up: cluster-programs
+	@$(E2E) up
+
 .PHONY: cluster
-cluster: cluster-programs ## Start a cluster for the end-to-end tests: kind, or a node that the tests build (root)
-	@$(E2E) cluster
+cluster: cluster-up ## Start a cluster for trials and the end-to-end tests: kind, or a node that the tests build (root)
+	@$(E2E) first-steps
+
+.PHONY: cluster-images
+cluster-images: cluster-up ## Build the images and load them into that cluster (2 minutes)
+	@$(E2E) images
+
+.PHONY: cluster-shell
+cluster-shell: install ## Open a shell in which kubectl and helm use that cluster
+	@$(E2E) shell
 
 .PHONY: cluster-down
 cluster-down: install ## Stop that cluster and remove everything it created
 	@$(E2E) down
 
 .PHONY: e2e
-e2e: cluster ## Build the images and run the end-to-end tests in the cluster, or in yours (E2E_KUBECONFIG); a part: ARGS=…
+e2e: cluster-up ## Build the images and run the end-to-end tests in the cluster, or in yours (E2E_KUBECONFIG); a part: ARGS=…
 	@$(E2E) test $(ARGS)
 
 .PHONY: test-docker
@@ -127,15 +189,15 @@ test-browser: install ## Look at every page of the console with Debian's chromiu
 smoke: install ## Start `make run` on its default ports, check every endpoint, stop it
 	$(BIN)/pytest tests/smoke
 
-$(VENV)-bench/.installed: requirements/bench.txt $(DISTRIBUTIONS:%=%/pyproject.toml) | $(UV)
+$(VENV)-bench/.installed: requirements/bench.txt pyproject.toml $(DISTRIBUTIONS:%=%/pyproject.toml) | $(UV)
 	$(UV) venv --quiet --allow-existing --python $(BIN)/python $(VENV)-bench
 	$(UV) pip sync --quiet --python $(VENV)-bench/bin/python --require-hashes requirements/bench.txt
-	$(UV) pip install --quiet --python $(VENV)-bench/bin/python --no-deps --no-build-isolation $(DISTRIBUTIONS:%=--editable %)
+	$(UV) pip install --quiet --python $(VENV)-bench/bin/python --reinstall --no-deps --no-build-isolation $(DISTRIBUTIONS:%=--editable %)
 	@touch $@
 
 .PHONY: bench
-bench: install $(VENV)-bench/.installed ## Measure speed and memory and compare them with similar libraries (one benchmark: ONLY=name)
-	PYTHONPATH=$(TEST_PATH) $(VENV)-bench/bin/python -m bench --only '$(ONLY)'
+bench: install $(VENV)-bench/.installed ## Measure speed and memory and compare them with similar libraries (one benchmark: ONLY=name; cost curves: ONLY=scale PLOT=1)
+	PYTHONPATH=$(TEST_PATH) $(VENV)-bench/bin/python -m bench --only '$(ONLY)' $(if $(PLOT),--plot)
 
 .PHONY: lock
 lock: $(UV) ## Resolve the dependencies of the workspace and export the hashed requirements files
@@ -158,6 +220,11 @@ vendor: install ## Download the JavaScript libraries of the console with npm, an
 .PHONY: manifests
 manifests: install ## Generate the Kubernetes manifests and the chart's generated files from the models
 	$(BIN)/python services/scheduler/tools/make_manifests.py
+	PYTHONPATH=deploy $(BIN)/python -m chart
+
+.PHONY: chart
+chart: install ## Generate the schema, the formats and the README's table of the chart's values from deploy/chart and values.yaml
+	PYTHONPATH=deploy $(BIN)/python -m chart
 
 CONSOLE ?= http://localhost:8000
 .PHONY: screenshots

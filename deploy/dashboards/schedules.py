@@ -68,9 +68,10 @@ def list_all() -> Section:
     table = rows(
         About(
             title="Schedules",
-            text="When each schedule is due next, its consecutive failures, and how many due times were missed or "
-            "skipped within the time range. Late schedules are on top. A due time more than a minute ago is bad, and "
-            "so are three consecutive failures. Inspect the last run with `financehub schedules show`.",
+            text="When each schedule is due next, its consecutive failures, and how many due times were missed, "
+            "skipped, or taken over from a scheduler that did not fire, within the time range. Late schedules are on "
+            "top. A due time more than a minute ago is bad, and so are three consecutive failures. Inspect the last "
+            "run with `financehub schedules show`.",
             unit="none",
             no_value=_NO_SCHEDULER,
         ),
@@ -93,6 +94,7 @@ def list_all() -> Section:
                 title="Missed", expr=_events("financehub_schedule_missed_total"), steps=ABOVE_ZERO_WARNS, decimals=0
             ),
             Column(title="Skipped", expr=_events("financehub_schedule_skipped_total"), decimals=0),
+            Column(title="Taken over", expr=_events("financehub_schedule_taken_over_total"), decimals=0),
         ],
         sort="Due in",
         descending=False,

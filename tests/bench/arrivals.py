@@ -42,8 +42,8 @@ def lateness(client: Any, queue: str, begin: float, end: float, jitter: int = 0)
         jitter: `jitterSeconds` of the schedules. The jitter offset of each schedule does not count as lateness.
     """
     lateness_seconds = []
-    for arrived_at, ids in tuple(_arrivals(client, queue, begin, end)):
-        for message in client.hmget(f"{queue}.msgs", ids):
+    for arrived_at, messages in tuple(_arrivals(client, queue, begin, end)):
+        for message in messages:
             options = json.loads(message)["options"]
             lateness_seconds.append(
                 arrived_at - options["due_at"] / 1000 - jitter_offset(options["schedule_uid"], jitter)
@@ -52,9 +52,15 @@ def lateness(client: Any, queue: str, begin: float, end: float, jitter: int = 0)
 
 
 def _arrivals(client: Any, queue: str, begin: float, end: float) -> Iterator[tuple[float, list[bytes]]]:
+    """Yield the messages that arrive, with their time of arrival, and remove them."""
     while (now := time.time()) < end:
-        if (ids := client.lpop(queue, 10_000)) and now > begin:
-            yield time.time(), ids
+        if ids := client.lpop(queue, 10_000):
+            arrived_at = time.time()
+            messages = client.hmget(f"{queue}.msgs", ids)
+            # The janitor would return a message without an entry in the queue, and it would arrive a second time.
+            client.hdel(f"{queue}.msgs", *ids)
+            if now > begin:
+                yield arrived_at, messages
         time.sleep(0.001)
 
 

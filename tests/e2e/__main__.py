@@ -1,37 +1,44 @@
 """Prepares the cluster and the images for the end-to-end tests, and runs the tests.
 
-`python -m e2e cluster` starts the cluster, `programs` prints the group of programs that it needs, `down` removes it,
-and `test` builds and loads the images and runs pytest with the given arguments.
+`python -m e2e up` starts the cluster, `programs` prints the group of programs that it needs, `down` removes it, and
+`test` builds and loads the images and runs pytest with the given arguments. For people, `first-steps` prints how to
+install the chart, `images` builds and loads the images, and `shell` opens a shell in which kubectl uses the cluster.
 """
 
-import json
 import os
 import subprocess
 import sys
-import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
-from e2e import keda
+import yaml
+
+from e2e import access, images, keda
 from e2e.monitoring import definitions
+from e2e.preparation import prepared
 from test_cluster.images import daemon
-from test_cluster.images.build import IMAGES, build_all
-from test_cluster.images.engine import Engine, EngineError, engine
+from test_cluster.images.engine import EngineError, engine
 from test_cluster.node.node import NodeError
 from test_cluster.node.processes import StartError
-from test_cluster.targets import ExternalTarget, Target, choose_target, existing_targets, record_of_loaded_images
+from test_cluster.targets import ExternalTarget, Target, choose_target, existing_targets
 
 _TESTS = Path(__file__).parent
-_USAGE = "usage: python -m e2e cluster | programs | down | test [ARGUMENTS OF PYTEST]"
-#: The tag that the tests install, and the tag to which they upgrade. Both contain the same code.
-_TAG, _NEXT_TAG = "e2e", "e2e-next"
+_ROOT = _TESTS.parents[1]
+_USAGE = "usage: python -m e2e up | first-steps | images | shell | programs | down | test [ARGUMENTS OF PYTEST]"
 
 
 def _main(arguments: list[str]) -> int | str:
     target = choose_target()
     try:
         match arguments:
-            case ["cluster"]:
+            case ["up"]:
                 target.up()
+            case ["first-steps"]:
+                sys.stdout.write(access.first_steps(target))
+            case ["images"]:
+                _load_images(target)
+            case ["shell"]:
+                access.open_shell(target)
             case ["programs"]:
                 sys.stdout.write(f"{target.programs}\n")
             case ["down"]:
@@ -56,47 +63,33 @@ def _down() -> int | str:
     return "\n".join(problems) or 0
 
 
+def _load_images(target: Target) -> None:
+    if isinstance(target, ExternalTarget):
+        sys.stderr.write("e2e: the cluster of E2E_KUBECONFIG pulls its images, so nothing is loaded\n")
+        return
+    target.up()
+    with engine() as source:
+        loaded = images.build(source)
+        images.load(target, source, loaded)
+    values = {"simulator": {"enabled": True}, **images.redis_values(loaded[-1])}
+    (_ROOT / access.VALUES_FILE).write_text(yaml.safe_dump(values), encoding="utf-8")
+
+
 def _test(target: Target, options: list[str]) -> int:
-    environment = dict(os.environ)
     # The user who provides a cluster also provides the images and sets their tags.
-    if not isinstance(target, ExternalTarget):
-        source = engine()
-        images = _build_images(source)
-        # These downloads come before the tests, which may run in a network without access to the outside.
-        keda.source()
-        definitions.generate()
-        target.up()
-        _load(target, source, images)
-        # choose_target() would otherwise find the engine that was started for the images, and choose kind.
-        environment |= {"E2E_TARGET": target.name}
-        environment |= source.environment | {"E2E_TAG": _TAG, "E2E_NEXT_TAG": _NEXT_TAG, "E2E_REDIS_IMAGE": images[-1]}
+    if isinstance(target, ExternalTarget):
+        return _pytest(target, dict(os.environ), options)
+    # These downloads come before the tests, which may run in a network without access to the outside.
+    keda.source()
+    definitions.generate()
+    with prepared(target) as environment:
+        return _pytest(target, environment, options)
+
+
+def _pytest(target: Target, environment: Mapping[str, str], options: list[str]) -> int:
     # A test spends minutes on installing, waiting and uninstalling, and each of its waits has its own timeout.
     command = [sys.executable, "-m", "pytest", "--timeout=900", *(options or [str(_TESTS)])]
     return subprocess.run(target.inside(command), env=environment, check=False).returncode
-
-
-def _build_images(source: Engine) -> list[str]:
-    """Build all images that the tests use, and return their references. The last one is the Redis image."""
-    *own, redis = build_all(source, _TAG)
-    base = f"BASE_IMAGE=financehub/low-priority:{_TAG}"
-    research = f"financehub/research:{_TAG}"
-    source.run("build", "--build-arg", base, "--tag", research, _TESTS / "research")
-    for image in IMAGES:
-        source.run("tag", f"financehub/{image}:{_TAG}", f"financehub/{image}:{_NEXT_TAG}")
-    return [*own, *(f"financehub/{image}:{_NEXT_TAG}" for image in IMAGES), research, redis]
-
-
-def _load(target: Target, source: Engine, images: list[str]) -> None:
-    """Load the images into the cluster unless it has them already."""
-    ids = source.run("image", "inspect", "--format", "{{.Id}}", *images)
-    record = record_of_loaded_images(target)
-    if record.exists() and record.read_text(encoding="utf-8") == json.dumps([images, ids]):
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        archive = Path(folder) / "images.tar"
-        source.save(images, archive)
-        target.load(archive)
-    record.write_text(json.dumps([images, ids]), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -24,10 +24,12 @@ class Cluster:
 
     Args:
         target: The cluster that the tests use.
+        command_seconds: Timeout of each command of kubectl and Helm in seconds.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, command_seconds: float = _COMMAND_SECONDS) -> None:
         self.target = target
+        self._command_seconds = command_seconds
 
     def kubectl(
         self, *arguments: str, stdin: str | None = None, check: bool = True
@@ -66,7 +68,7 @@ class Cluster:
             env={**os.environ, "KUBECONFIG": str(self.target.kubeconfig)},
             capture_output=True,
             text=True,
-            timeout=_COMMAND_SECONDS,
+            timeout=self._command_seconds,
             check=False,
         )
         if check:

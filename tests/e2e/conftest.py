@@ -1,23 +1,22 @@
 """Fixtures for the end-to-end tests: the cluster and releases of the chart. `make e2e` runs these tests."""
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from e2e import report
+from e2e import namespaces, report
 from e2e.cluster import Cluster
+from e2e.images import redis_values
 from e2e.release import Release
+from financehub_shared.core.release import release_version
 from test_cluster.targets import ExternalTarget, choose_target
 
 #: Registry and tags of the images. `make e2e` sets them, or the user who provides a cluster that can pull the images.
 REGISTRY = os.environ.get("E2E_REGISTRY", "")
-TAG = os.environ.get("E2E_TAG", "0.1.0")
-NEXT_TAG = os.environ.get("E2E_NEXT_TAG", "0.1.0")
-#: Prefix of all namespaces that the tests create.
-_PREFIX = "e2e-"
+TAG = os.environ.get("E2E_TAG", release_version())
+NEXT_TAG = os.environ.get("E2E_NEXT_TAG", release_version())
 #: Image of the added tier, whose tasks record their runs in Redis (tests/e2e/research).
 RESEARCH_IMAGE = {"repository": "financehub/research"}
 
@@ -32,9 +31,7 @@ VALUES: dict[str, Any] = {
     },
 }
 if redis := os.environ.get("E2E_REDIS_IMAGE"):
-    name, _, tag = redis.rpartition(":")
-    registry, _, repository = name.rpartition("/")
-    VALUES["redis"] = {"image": {"registry": registry, "repository": repository, "tag": tag}}
+    VALUES |= redis_values(redis)
 
 
 def skip_on_external_cluster(cluster: Cluster, resource: str) -> None:
@@ -53,20 +50,8 @@ def cluster() -> Cluster:
     """A running cluster with all images, one per session. All end-to-end tests use it, mostly through a release."""
     cluster = Cluster(choose_target())
     if not isinstance(cluster.target, ExternalTarget):
-        _remove_leftovers(cluster)
+        namespaces.remove_leftovers(cluster)
     return cluster
-
-
-def _remove_leftovers(cluster: Cluster) -> None:
-    """Remove what an interrupted run left behind: releases, namespaces, and a cordoned node."""
-    # The node comes first, because uninstalling a release may need a pod.
-    cluster.kubectl("uncordon", "--selector", "kubernetes.io/os=linux")
-    for release in json.loads(cluster.helm("list", "--all-namespaces", "--all", "--output", "json").stdout):
-        if release["namespace"].startswith(_PREFIX):
-            cluster.helm("uninstall", release["name"], "--namespace", release["namespace"], "--wait")
-    for namespace in cluster.get("namespaces")["items"]:
-        if namespace["metadata"]["name"].startswith(_PREFIX):
-            cluster.kubectl("delete", "namespace", namespace["metadata"]["name"], "--wait=false")
 
 
 @pytest.fixture(scope="module")

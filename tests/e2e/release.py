@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from e2e import namespaces
 from e2e.cluster import CHART, Cluster, eventually
 
 #: Name of the release. The names of all its resources begin with it.
@@ -22,19 +23,16 @@ class Release:
 
     Args:
         cluster: The cluster.
-        namespace: Name of the namespace, which is created if it does not exist.
+        namespace: Name of the namespace, which is created unless the tests have created it before.
         values: Values of every install and upgrade.
     """
 
     def __init__(self, cluster: Cluster, namespace: str, values: Mapping[str, Any]) -> None:
         self.cluster = cluster
         self.namespace = namespace
-        self._values = values
-        # The namespace of an earlier run may still be terminating.
-        eventually(lambda: not self._is_terminating(), f"the earlier namespace {namespace} is gone", 360)
+        self.values = values
         labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
-        manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}}
-        cluster.kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
+        namespaces.create(cluster, namespace, labels)
 
     def install(self, *arguments: str, **values: Any) -> str:
         """Run `helm install --wait` and return its output.
@@ -179,12 +177,8 @@ print(json.dumps([answer.status, answer.read().decode()]))
             last = self.kubectl(*status, check=False)
             raise AssertionError(f"{error}: {last.stdout or last.stderr}") from None
 
-    def _is_terminating(self) -> bool:
-        found = self.cluster.kubectl("get", "namespace", self.namespace, "-o", "jsonpath={.status.phase}", check=False)
-        return found.stdout == "Terminating"
-
     def _helm(self, verb: str, arguments: tuple[str, ...], values: Mapping[str, Any]) -> str:
-        document = yaml.safe_dump({**self._values, **values})
+        document = yaml.safe_dump({**self.values, **values})
         output: str = self.helm(verb, NAME, str(CHART), "--values", "-", *_WAIT, *arguments, stdin=document).stdout
         return output
 

@@ -16,7 +16,12 @@ from packaging.utils import canonicalize_name
 from e2e import report
 from e2e.cluster import eventually
 from e2e.conftest import TAG
-from test_cluster.images.base import python_image, redis_image
+from financehub_shared.core.release import release_version
+from releasing.build import build as build_release
+from releasing.inventory import read_inventory
+from releasing.licenses import read_table
+from releasing.sbom import describe
+from test_cluster.images.base import OWN_PYTHON, python_image, redis_image
 from test_cluster.images.build import IMAGES, build_all
 from test_cluster.images.engine import Engine, engine
 from test_cluster.images.sizes import LIMITS, layers_over_base
@@ -45,11 +50,11 @@ class Image:
 
 
 @pytest.fixture(scope="module")
-def docker() -> Engine:
+def docker() -> Iterator[Engine]:
     """The Docker engine, after it has built all images."""
-    found = engine()
-    build_all(found, TAG)
-    return found
+    with engine() as found:
+        build_all(found, TAG)
+        yield found
 
 
 @pytest.fixture(scope="module", params=IMAGES)
@@ -89,7 +94,7 @@ _SHARED: dict[str, list[str]] = {"simulator": [], "scheduler": ["cli", "shared"]
 def test_image_contains_only_its_distributions(image: Image) -> None:
     """An image contains only the pinned requirements, its service and the distributions that the service needs."""
     own = [image.name, *_SHARED.get(image.name, ["shared"])]
-    expected = _locked(image) | {f"financehub-{name}": "0.1.0" for name in own}
+    expected = _locked(image) | {f"financehub-{name}": release_version() for name in own}
     found = {canonicalize_name(name): version for name, version in image.inventory["distributions"].items()}
     assert found == expected
     assert sorted(image.inventory["own"]) == sorted(f"financehub_{name.replace('-', '_')}" for name in own)
@@ -101,6 +106,26 @@ def test_image_contains_no_tools_or_leftovers(image: Image) -> None:
     assert image.inventory["unlisted"] == []
     unwanted = re.compile(r"/(tests|pip|pip-.*|\.cache|wheels)(/|$)")
     assert [path for path in image.inventory["files"] if unwanted.search(path)] == []
+
+
+def test_image_contains_the_licenses(image: Image, docker: Engine) -> None:
+    """LICENSE and NOTICE of the repository are in the image, as they are."""
+    for name in ("LICENSE", "NOTICE"):
+        text = docker.run("run", "--rm", "--network=none", image.reference, "cat", f"/opt/financehub/{name}")
+        assert text == (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_bill_of_materials_lists_what_is_in_the_image(image: Image, docker: Engine) -> None:
+    """The bill lists exactly the image's distributions, each with its license, and the packages of Debian."""
+    bill = json.loads(describe(image.name, release_version(), read_inventory(docker, image.reference), read_table(), 0))
+    components = [one for one in bill["components"] if "purl" in one]
+    own = [one for one in components if one.get("properties", [{}])[0].get("value", "").startswith("/opt/financehub/")]
+    assert {one["name"]: one["version"] for one in own} == image.inventory["distributions"]
+    assert [one["name"] for one in own if not one.get("licenses")] == []
+    debian = {one["name"] for one in components if one["purl"].startswith("pkg:deb/")}
+    assert debian >= {"libc6", "ca-certificates"}
+    scripts = {one["name"] for one in components if one["purl"].startswith("pkg:npm/")}
+    assert scripts == ({"htmx.org", "lightweight-charts"} if image.name == "web" else set())
 
 
 def test_modules_of_the_image_can_be_imported(image: Image) -> None:
@@ -126,7 +151,7 @@ def test_labels_describe_the_image(image: Image) -> None:
     """The labels contain the name, description, version and license of the image."""
     labels = image.settings["Config"]["Labels"]
     assert labels["org.opencontainers.image.title"] == f"financehub/{image.name}"
-    assert labels["org.opencontainers.image.version"] == "0.1.0"
+    assert labels["org.opencontainers.image.version"] == release_version()
     assert labels["org.opencontainers.image.licenses"] == "MIT"
     assert labels["org.opencontainers.image.description"]
 
@@ -142,6 +167,17 @@ def test_image_adds_two_small_layers_to_its_base(image: Image, docker: Engine) -
     # A file of another distribution in this layer would be transferred again with each new version.
     assert code == pytest.approx(image.inventory["own_bytes"] / 1e6, abs=0.01)
     assert dependencies + code < LIMITS[image.name]
+
+
+def test_release_contains_a_bill_of_materials_of_each_image(docker: Engine, tmp_path: Path) -> None:
+    """`make release` builds the images of the commit and writes a bill of each, with its checksum."""
+    said: list[str] = []
+    sums = build_release(tmp_path / "release", say=said.append).read_text(encoding="utf-8")
+    bills = {f"sbom-{image}.cdx.json" for image in IMAGES}
+    assert {path.name for path in (tmp_path / "release").glob("sbom-*")} == bills
+    assert {line.partition("  ")[2] for line in sums.splitlines()} >= bills | {"images.txt"}
+    # The release says on which base its images are, if it is not the one of the Dockerfile.
+    assert any(OWN_PYTHON in line for line in said) == (python_image(docker) == OWN_PYTHON)
 
 
 def test_image_built_again_has_the_same_content(docker: Engine) -> None:
@@ -167,17 +203,22 @@ def redis(docker: Engine) -> Iterator[str]:
     docker.run("rm", "--force", name)
 
 
-def test_restricted_container_becomes_ready_and_stops_on_sigterm(image: Image, docker: Engine, redis: str) -> None:
+# The second user is one of those that OpenShift assigns: an id that no file of the image knows, and the group 0.
+@pytest.mark.parametrize("user", ["10001:10001", "1000650000:0"])
+def test_restricted_container_becomes_ready_and_stops_on_sigterm(
+    image: Image, docker: Engine, redis: str, user: str
+) -> None:
     """With a read-only root file system and no capabilities, a container becomes ready and exits with 0 on SIGTERM."""
-    name = f"{redis}-{image.name}"
+    name = f"{redis}-{image.name}-{user.partition(':')[0]}"
     pages = _PAGES.get(image.name, ["8000/readyz"])
     network = f"--network=container:{redis}"
-    docker.run(
-        "run", "--detach", "--name", name, network, *_RESTRICTED, image.reference, *_COMMANDS.get(image.name, [])
-    )
+    command = (image.reference, *_COMMANDS.get(image.name, []))
+    docker.run("run", "--detach", "--name", name, f"--user={user}", network, *_RESTRICTED, *command)
     script = f"import urllib.request as r; print({{r.urlopen('http://127.0.0.1:' + page).status for page in {pages}}})"
     try:
         eventually(lambda: _run_python(docker, name, script) == "{200}\n", f"{image.name} is ready", 60)
+        who = _run_python(docker, name, "import os; print(os.getuid(), os.getgid(), os.environ['HOME'])")
+        assert who == f"{user.replace(':', ' ')} /\n"
         docker.run("stop", "--time=30", name)
         assert docker.run("inspect", "--format={{.State.ExitCode}}", name) == "0\n", _logs(docker, name)
     finally:

@@ -161,8 +161,7 @@ def test_uninstall_keeps_the_data_for_the_next_install(release: Release, cluster
     uid = cluster.get("crd", _CRD)["metadata"]["uid"]
     assert all(cluster_resources(release).values())
     with timed("helm uninstall --wait"):
-        output = release.uninstall()
-    assert f"[Secret] {NAME}-redis" in output
+        release.uninstall()
     release.wait_until_empty()
     documented = {
         "persistentvolumeclaims": [f"data-{NAME}-redis-0"],

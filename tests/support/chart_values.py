@@ -20,6 +20,11 @@ affinity:
       nodeSelectorTerms: [{matchExpressions: [{key: zone, operator: Exists}]}]
 priorityClassName: system-cluster-critical
 podLabels: {team: quants}
+runtimeClassName: gvisor
+hostAliases: [{ip: 10.0.0.1, hostnames: [redis.example]}]
+dnsConfig: {options: [{name: ndots, value: "2"}]}
+topologySpreadConstraints: [{maxSkew: 1, topologyKey: topology.kubernetes.io/zone, whenUnsatisfiable: DoNotSchedule}]
+lifecycle: {postStart: {exec: {command: ["true"]}}}
 """
 _PROCESS = """
 podAnnotations: {example.org/note: by hand}
@@ -119,6 +124,22 @@ OPTIONS: dict[str, dict[str, Values]] = {
         "embedded": {},
         "without a disk": {"redis": {"persistence": {"enabled": False, "acceptLoss": True}}},
         "own password": {"redis": {"existingSecret": "mine", "passwordKey": "secret"}},
+        "Valkey": {"redis": {"server": "valkey", "resources": {"limits": {"cpu": "1", "memory": "768Mi"}}}},
+        "external in parts": {
+            "redis": {"enabled": False},
+            "externalRedis": {
+                "username": "me",
+                "existingSecret": "mine",
+                "database": 2,
+                "sentinel": {
+                    "nodes": ["a.example", "b.example:26380"],
+                    "master": "mymaster",
+                    "username": "watcher",
+                    "existingSecret": "watchers",
+                },
+                "tls": {"enabled": True, "checkHostname": False, "caSecret": "authority"},
+            },
+        },
         "external": {"redis": {"enabled": False}, "externalRedis": {"url": "redis://cache.example:6380/2"}},
         "external with Sentinels": {
             "redis": {"enabled": False},
@@ -154,6 +175,12 @@ OPTIONS: dict[str, dict[str, Values]] = {
                 "ingressFrom": [{"namespaceSelector": {"matchLabels": {"team": "proxies"}}}],
             }
         },
+        "closed": {"networkPolicy": {"egress": {"enabled": True, "redisPorts": [6379, 26379], "proxyPorts": [3128]}}},
+    },
+    "egress": {
+        "direct": {},
+        "proxy": {"egress": {"proxy": "http://proxy.example.com:3128", "noProxy": ["10.0.0.0/8"]}},
+        "secrets": {"egress": {"existingSecret": "proxy", "caSecret": "authorities"}},
     },
     "metrics": {
         "annotations": {},
@@ -232,5 +259,5 @@ COMBINATIONS = {
 
 @cache
 def combination(name: str) -> Manifests:
-    """Return the manifests of one combination. Each process renders them only once."""
+    """Return the manifests of one combination. Each process reads them only once."""
     return render(COMBINATIONS[name])

@@ -41,7 +41,9 @@ BIN = Path(sys.executable).parent
 #: A worker without a heartbeat for so many seconds counts as dead.
 SILENT_SECONDS = 10
 #: Names of the schedules, which are due every second.
-_SCHEDULES = ("a", "b", "c")
+SCHEDULES = ("a", "b", "c")
+#: Number of worker processes, and of threads of each. A worker holds as many messages.
+WORKERS, THREADS = 2, 4
 #: Seconds between two messages of the sender, and the longest duration of their work.
 _SEND_SECONDS, _WORK_SECONDS = 0.03, 0.1
 #: Age in milliseconds from which a worker skips a message. It is longer than every fault, and shorter than an hour.
@@ -66,7 +68,7 @@ class FaultRig(Started):
         directory: Path,
         url: str,
         *,
-        workers: int = 2,
+        workers: int = WORKERS,
         settings: Mapping[str, str] | None = None,
         environments: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
@@ -96,7 +98,7 @@ class FaultRig(Started):
         folder = self.directory / "schedules"
         folder.mkdir()
         spec = {"task": TASK, "queue": QUEUE, "schedule": "@every 1s", "concurrencyPolicy": "Allow", "catchUp": "All"}
-        write(folder, *(resource(name, **spec) for name in _SCHEDULES))
+        write(folder, *(resource(name, **spec) for name in SCHEDULES))
         for name in self._names:
             self.start_worker(name)
         self.start_scheduler()
@@ -105,7 +107,7 @@ class FaultRig(Started):
 
     def start_worker(self, name: str) -> None:
         """Start a worker."""
-        flags = ["-p", "1", "-t", "4", "--skip-logging", "--worker-shutdown-timeout", "10000"]
+        flags = ["-p", "1", "-t", str(THREADS), "--skip-logging", "--worker-shutdown-timeout", "10000"]
         self._start(name, [str(BIN / "dramatiq"), "support.counting_tier", *flags])
 
     def start_scheduler(self, name: str = "scheduler") -> None:
@@ -125,7 +127,7 @@ class FaultRig(Started):
 
         def runs_everywhere() -> bool:
             tags, due = self._runs()
-            return len(tags) >= 20 and len({name for name, _ in due}) == len(_SCHEDULES)
+            return len(tags) >= 20 and len({name for name, _ in due}) == len(SCHEDULES)
 
         eventually(runs_everywhere, "messages and due runs run", 60)
         return self
@@ -144,7 +146,7 @@ class FaultRig(Started):
 
         def go_on() -> bool:
             tags, due = self._runs()
-            return len(tags) >= before + 20 and len({name for name, at in due if at > now + 1}) == len(_SCHEDULES)
+            return len(tags) >= before + 20 and len({name for name, at in due if at > now + 1}) == len(SCHEDULES)
 
         eventually(go_on, "messages and due runs run after the fault", _SETTLE_SECONDS)
 
@@ -186,6 +188,10 @@ class FaultRig(Started):
         tags, due = self._runs()
         counted = Counter({(name, at): count for (name, at), count in due.items() if at <= until})
         return Counts.of(accepted, tags, expected(), counted)
+
+    def lost(self) -> set[int]:
+        """Return the numbers of the messages that Redis accepted from the sender and that have not run."""
+        return set(self.sender.accepted) - self._runs()[0].keys()
 
     @property
     def sender(self) -> "_Sender":

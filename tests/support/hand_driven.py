@@ -1,5 +1,6 @@
 """A scheduler on a real Redis that a test steps manually, with a clock that only the test advances."""
 
+import uuid
 from dataclasses import dataclass, field
 
 import redis
@@ -10,12 +11,16 @@ from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.core.engine import Engine
 from financehub_scheduler.core.followers import Followers
 from financehub_scheduler.core.listener import Listeners, SchedulerListener
+from financehub_scheduler.core.membership import Membership
 from financehub_scheduler.core.next_runs import NextRunPublisher
 from financehub_scheduler.core.on_demand import OnDemandRuns
 from financehub_scheduler.core.pauses import Pauses
 from financehub_scheduler.core.reporter import Reporter
+from financehub_scheduler.core.run_log import RunLog
+from financehub_scheduler.core.shares import Shares
 from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.redis.enqueuer import Enqueuer, EnqueueResult, RunSubmission, encode
+from financehub_scheduler.redis.members import Members
 from financehub_scheduler.redis.predecessors import PredecessorReader
 from financehub_scheduler.redis.registry import Registry
 from financehub_shared.core.clock import ManualClock
@@ -36,6 +41,8 @@ class Scheduler:
 
     clock: ManualClock
     engine: Engine
+    shares: Shares
+    membership: Membership
     on_demand: OnDemandRuns
     pauses: Pauses
     followers: Followers
@@ -105,7 +112,7 @@ def build(
     ahead_limit: float = 10 * YEAR,
     record_delay_seconds: float = 0,
 ) -> Scheduler:
-    """Build one scheduler as the composition root does.
+    """Build one scheduler as the composition root does. It joins the members in `membership.step`.
 
     By default, its clock may be years ahead of the Redis clock, and it records runs without a delay.
     """
@@ -115,10 +122,11 @@ def build(
     reporter, registry = Reporter(metrics, states), Registry(connection, ahead_limit)
     enqueuer = Enqueuer(connection, 3_600, ahead_limit)
     refused: dict[str, str] = {}
-    listeners: list[SchedulerListener] = [reporter]
+    shares = Shares(clock, uuid.uuid4().hex)
+    listeners: list[SchedulerListener] = [RunLog(), reporter]
     outward = Listeners(listeners)
-    on_demand = OnDemandRuns(clock, connection, enqueuer, states, outward)
-    publisher = NextRunPublisher(clock, registry, reporter, states)
+    on_demand = OnDemandRuns(clock, connection, enqueuer, states, outward, shares)
+    publisher = NextRunPublisher(clock, registry, reporter, states, shares)
     engine = Engine(
         clock,
         registry,
@@ -127,13 +135,16 @@ def build(
         Listeners([outward, on_demand, publisher]),
         lambda schedule: refused.get(schedule.name, ""),
         record_delay_seconds,
+        shares,
     )
     return Scheduler(
         clock,
         engine,
+        shares,
+        Membership(Members(connection, shares.id), engine, shares, clock),
         on_demand,
         Pauses(connection, engine, clock),
-        Followers(PredecessorReader(connection), engine, clock),
+        Followers(PredecessorReader(connection), engine, clock, shares),
         reporter,
         publisher,
         registry,

@@ -39,7 +39,7 @@ def rules(kind: str) -> list[Mapping[str, Any]]:
     Args:
         kind: `Role` or `ClusterRole`.
     """
-    documents = yaml.safe_load_all(_RBAC.read_text(encoding="utf-8"))
+    documents = yaml.load_all(_RBAC.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     return [rule for document in documents if document and document["kind"] == kind for rule in document["rules"]]
 
 

@@ -224,7 +224,7 @@ WEB_CASES = {
     ),
     "a variable of the pod on which the Service relies": Case(
         _web(extraEnv=[{"name": "FINANCEHUB_WEB_PORT", "value": "9000"}]),
-        ("web.extraEnv", "the chart sets FINANCEHUB_WEB_PORT", "rely on it", "remove it", "web.service.port"),
+        ("web.extraEnv", "the chart sets FINANCEHUB_WEB_PORT", "relies on its value", "remove it"),
         (_web(extraEnv=[]),),
     ),
     "a rate of requests that is not a number": Case(

@@ -3,7 +3,7 @@
 with SentinelSet(tmp_path, password="secret") as redis_set:
 connect(redis_set.url)                # redis+sentinel://:secret@127.0.0.1:…,127.0.0.1:…,127.0.0.1:…/financehub/0
 killed = redis_set.kill_master()      # SIGKILL; returns when a replica has become the master
-redis_set.rejoin(killed)              # starts it as a replica of the new master; returns when it is in sync
+redis_set.rejoin(killed)              # starts it as a replica of the new master; returns when it gets every write
 """
 
 import subprocess
@@ -16,6 +16,7 @@ import redis
 from support.processes import Started, end, launch
 from support.redis_binaries import redis_server_binary
 from support.redis_server import RedisServer, free_port
+from support.replication import gets_every_write, replicate
 from support.waiting import eventually
 
 #: Name of the set in the configuration of the sentinels.
@@ -104,15 +105,46 @@ class SentinelSet(Started):
         return ports[max(set(named), key=named.count)]
 
     def kill_master(self) -> RedisServer:
-        """Kill the master with SIGKILL, wait until another server is the master, and return the killed one."""
-        return self._lose_master(RedisServer.kill)
+        """Kill the master with SIGKILL, wait until another server is the master, and return the killed one.
+
+        It may have confirmed writes that it has not sent to its replica: the last ones of each connection.
+        """
+        return self.lose_master(RedisServer.kill)
+
+    def kill_replicated_master(self) -> RedisServer:
+        """Like `kill_master`, but at a moment when the replica has every confirmed write, and other writes wait."""
+
+        def lose(master: RedisServer) -> None:
+            with master.client() as client:
+                replicate(client)
+            master.kill()
+
+        return self.lose_master(lose)
 
     def hang_master(self) -> RedisServer:
         """Stop the master with SIGSTOP, wait until another server is the master, and return the hung one."""
-        return self._lose_master(RedisServer.hang)
+        return self.lose_master(RedisServer.hang)
+
+    def lose_master(self, lose: Callable[[RedisServer], None]) -> RedisServer:
+        """Damage the master, wait until another server is the master, and return the damaged one.
+
+        Args:
+            lose: Damages the master so that it does not answer any more.
+        """
+        old = self.master()
+        lose(old)
+
+        def promoted() -> bool:
+            # A majority must name the new master, and the new master must have noticed its promotion.
+            named = [address[1] for port in self._sentinels if (address := self._address(port))]
+            new = self.master()
+            return named.count(new.port) > len(named) / 2 and new is not old and self._info(new)["role"] == "master"
+
+        eventually(promoted, "another server is the master", _PATIENT_SECONDS, ignored=(redis.RedisError, ValueError))
+        return old
 
     def rejoin(self, server: RedisServer) -> None:
-        """Start a killed server as a replica of the current master, and wait until it is in sync.
+        """Start a killed server as a replica of the current master, and wait until it gets every write.
 
         Its configuration file would contain the address of the new master in production, or its start script would ask
         a sentinel.
@@ -126,19 +158,6 @@ class SentinelSet(Started):
             end(process)
         for server in self.servers:
             server.stop()
-
-    def _lose_master(self, lose: Callable[[RedisServer], None]) -> RedisServer:
-        old = self.master()
-        lose(old)
-
-        def promoted() -> bool:
-            # A majority must name the new master, and the new master must have noticed its promotion.
-            named = [address[1] for port in self._sentinels if (address := self._address(port))]
-            new = self.master()
-            return named.count(new.port) > len(named) / 2 and new is not old and self._info(new)["role"] == "master"
-
-        eventually(promoted, "another server is the master", _PATIENT_SECONDS, ignored=(redis.RedisError, ValueError))
-        return old
 
     def _configuration(self, port: int) -> str:
         name = SERVICE
@@ -192,9 +211,12 @@ class SentinelSet(Started):
     def _wait_in_sync(self, replica: RedisServer) -> None:
         def in_sync() -> bool:
             found = self._info(replica)
-            return found["role"] == "slave" and found["master_link_status"] == "up"
+            if found["role"] != "slave" or found["master_link_status"] != "up":
+                return False
+            with self.master().client(socket_timeout=5) as master:
+                return gets_every_write(master, "127.0.0.1", replica.port)
 
-        eventually(in_sync, "the replica is in sync", _PATIENT_SECONDS, ignored=redis.RedisError)
+        eventually(in_sync, "the replica gets every write", _PATIENT_SECONDS, ignored=(redis.RedisError, ValueError))
 
 
 def _text(value: Any) -> str:

@@ -53,6 +53,8 @@ class RunningSimulator:
         self._ca_directory = ca_directory
         self._in_process = process or ca_directory is not None
         self._stop: Callable[[], None] | None = None
+        #: Id of the simulator's own process, if it has one.
+        self.pid: int | None = None
         self.base_url = ""
         self.proxy_url = ""
 
@@ -102,6 +104,7 @@ class RunningSimulator:
         command = [sys.executable, "-m", "financehub_simulator", *options]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self._stop = lambda: _terminate(process)
+        self.pid = process.pid
         assert process.stdout is not None
         ready_line = process.stdout.readline().split()
         if not ready_line:

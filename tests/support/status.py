@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from financehub_scheduler.app import ClusterOrigin
 from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.kubernetes.client.api import KubeApi
 from financehub_scheduler.kubernetes.events.recorder import EventRecorder
@@ -12,6 +11,7 @@ from financehub_scheduler.kubernetes.observed_status import observe
 from financehub_scheduler.kubernetes.status.sender import StatusSender
 from financehub_scheduler.kubernetes.status.writer import StatusWriter
 from financehub_scheduler.kubernetes.watch.resource import WatchedResource, parse_resource
+from financehub_scheduler.link.origin import ClusterOrigin
 from financehub_shared.logging import Redactor
 from financehub_shared.redis import keys
 from support.hand_driven import Scheduler

@@ -35,6 +35,7 @@ COMMANDS = (
     _entry(
         "Fleet", "version", "Show the releases of the command line, of the live processes, and of the Redis servers."
     ),
+    _entry("Fleet", "redis", "Copy the data to another Redis server."),
     _entry("Data", "quotes", "Show the latest prices with their age and provider."),
     _entry("Data", "history", "Show the intraday prices of one asset as open, high, low and close of each interval."),
     _entry("Data", "indicators", "Show the newest technical indicators with their age and engine."),

@@ -1,7 +1,6 @@
 # ruff: noqa: INP001 — a script, not a package
 """`make manifests`: generates files from the models, the catalog, the providers and the settings."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +8,12 @@ import yaml
 
 from financehub_scheduler.api.manifests import admission, definition, schedules
 from financehub_shared.core.catalog import CATALOG
-from financehub_shared.core.kinds import AssetKind, AssetType
-from financehub_shared.core.provider_specs import PROVIDERS, Dataset
+from financehub_shared.core.kinds import AssetKind
+from financehub_shared.core.provider_specs import PROVIDERS
 from financehub_shared.core.settings import PREFIX, variables
+from financehub_shared.core.symbols.currencies import CURRENCIES
 from financehub_shared.core.symbols.pattern import SYMBOL_PATTERN
+from financehub_shared.core.units import MINOR_UNITS
 from financehub_shared.market.asset_entry import ALIAS_LENGTH, EXCHANGE_PATTERN, OWN_SYMBOL_PATTERN
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
@@ -50,40 +51,18 @@ def _variable(setting: str) -> str:
     return f"{PREFIX}{setting.upper()}"
 
 
-def values_schema() -> str:
-    """Return the schema of the chart's values, with generated parts for settings, ScheduledTasks and assets."""
-    schema = json.loads((DEPLOY / CHART / "values.schema.json").read_text(encoding="utf-8"))
-    (version,) = definition.definition()["spec"]["versions"]
-    spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
-    schema["$defs"]["scheduledTaskSpec"] = _strict(spec)
-    schema["$defs"]["asset"]["properties"] |= _asset_properties()
-    schema["$defs"]["providerSymbol"]["pattern"] = OWN_SYMBOL_PATTERN
-    # The variables with Redis's address are not settings, because the chart has separate values for them.
-    names = sorted(name for name in variables() if name.startswith((PREFIX, "DRAMATIQ_")))
-    schema["properties"]["settings"]["properties"] = {name: {"type": ["string", "number", "boolean"]} for name in names}
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-
-
-def _asset_properties() -> dict[str, Any]:
-    """Return the schemas of those fields of an asset whose allowed values are defined in the code."""
-    shortest, longest = ALIAS_LENGTH
-    alias = {"type": "string", "minLength": shortest, "maxLength": longest}
-    names = sorted(name for name, spec in PROVIDERS.items() if spec.datasets - {Dataset.NEWS})
+def asset_rules() -> dict[str, Any]:
+    """Return the rules for assets that the chart's templates check, so that the messages say what to write."""
     return {
-        "symbol": {"type": "string", "pattern": SYMBOL_PATTERN},
-        "type": {"enum": [str(type) for type in AssetType]},
-        "kind": {"enum": [str(kind) for kind in AssetKind]},
-        "providers": {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {name: {"$ref": "#/$defs/providerSymbol"} for name in names},
-        },
-        "aliases": {"type": "array", "uniqueItems": True, "items": alias},
-        "exchanges": {
-            "type": "array",
-            "uniqueItems": True,
-            "items": {"type": "string", "pattern": EXCHANGE_PATTERN},
-        },
+        "symbolPattern": SYMBOL_PATTERN,
+        "ownSymbolPattern": OWN_SYMBOL_PATTERN,
+        "exchangePattern": EXCHANGE_PATTERN,
+        "aliasLengths": list(ALIAS_LENGTH),
+        # Kind → the type of all of its assets.
+        "typeOfKind": {str(kind): str(kind.type) for kind in AssetKind},
+        "currencies": sorted(CURRENCIES),
+        # Minor unit → the currency to write instead.
+        "minorUnits": {unit: major for unit, (major, _) in MINOR_UNITS.items()},
     }
 
 
@@ -95,19 +74,6 @@ def setting_names() -> str:
         + _HEAD.format(f"{_CORE}/settings.py")
         + f"SETTING_NAMES = frozenset(\n    {{\n{names}    }}\n)\n"
     )
-
-
-def _strict(schema: dict[str, Any]) -> dict[str, Any]:
-    """Convert a structural schema to a JSON schema that refuses unknown keys."""
-    found = {name: value for name, value in schema.items() if not name.startswith("x-kubernetes-") and name != "format"}
-    if "properties" in found:
-        found["properties"] = {name: _strict(each) for name, each in found["properties"].items()}
-        found["additionalProperties"] = False
-    if isinstance(found.get("items"), dict):
-        found["items"] = _strict(found["items"])
-    if isinstance(found.get("additionalProperties"), dict):
-        found["additionalProperties"] = _strict(found["additionalProperties"])
-    return found
 
 
 def manifests() -> dict[str, str]:
@@ -125,8 +91,8 @@ def manifests() -> dict[str, str]:
         f"{CHART}/files/admission-policy.yaml": policy,
         f"{CHART}/files/queues.yaml": render_yaml(f"{_CORE}/catalog.py", queues),
         f"{CHART}/files/providers.yaml": render_yaml(f"{_CORE}/provider_specs.py", providers()),
+        f"{CHART}/files/assets.yaml": render_yaml("shared/src/financehub_shared/market/asset_entry.py", asset_rules()),
         f"{CHART}/values.yaml": schedules.with_default_schedules(values),
-        f"{CHART}/values.schema.json": values_schema(),
         f"../{_CORE}/setting_names.py": setting_names(),
     }
 

@@ -75,7 +75,7 @@ def _rows(server: RedisServer) -> list[Row]:
             with _worker(command, environment):
                 processed[name].append(_processing_rate(client))
     return [
-        _row("broker.process", processed, "all middleware", "bare", 0.7, "bare dramatiq"),
+        _row("broker.process", processed, "all middleware", "bare", 1.5, "bare dramatiq"),
         _row("broker.process", processed, "all middleware", "celery", 1, "Celery, threads, events"),
         _row("broker.process", processed, "without observers", "bare", None, "bare dramatiq"),
         _row("broker.enqueue", enqueued, "ours", "celery", 2, "Celery"),

@@ -66,7 +66,7 @@ async def _cycles(simulator: RunningSimulator, store: RedisStore, providers: Pro
         simulator.reset()
         with _round_trips() as trips:
             started = time.perf_counter()
-            stored = [await _fetch(type, store, providers) for type in (AssetType.CRYPTO, AssetType.STOCK)]
+            stored = [await fetch_quotes_of(type, store, providers) for type in (AssetType.CRYPTO, AssetType.STOCK)]
             seconds = time.perf_counter() - started
         if stored != [ASSETS, ASSETS]:
             raise RuntimeError(f"stored {stored} quotes of {ASSETS} each")
@@ -83,7 +83,8 @@ async def _cycles(simulator: RunningSimulator, store: RedisStore, providers: Pro
     return rows
 
 
-async def _fetch(type: AssetType, store: RedisStore, providers: Providers) -> int:
+async def fetch_quotes_of(type: AssetType, store: RedisStore, providers: Providers) -> int:
+    """Run the price task of a type, and return the number of stored quotes."""
     summary = await refresh_quotes(TASKS[type], None, store=store, provider_orders=providers.quotes, clock=CLOCK)
     return summary.stored
 
@@ -99,11 +100,11 @@ async def _bars(
     """Measure fetching with an empty store, with a complete store, and with a store that lacks the newest day."""
     simulator.reset()
     cpu = time.process_time()
-    cold_seconds, _ = await _update(assets, store, providers)
+    cold_seconds, _ = await update_all_bars(assets, store, providers)
     cpu = time.process_time() - cpu
     cold = _bar_requests(simulator, upstream)
     simulator.reset()
-    warm_seconds, _ = await _update(assets, store, providers)
+    warm_seconds, _ = await update_all_bars(assets, store, providers)
     warm = _bar_requests(simulator, upstream)
     stored = store.bars([asset.symbol for asset in assets])
     if len(stored) != ASSETS:
@@ -114,7 +115,7 @@ async def _bars(
     simulator.reset()
     new_providers = build_providers(load_settings(simulator.environment), CLOCK, lambda *_: None, redis_url=None)
     try:
-        _, fetched = await _update(assets, store, new_providers)
+        _, fetched = await update_all_bars(assets, store, new_providers)
     finally:
         await new_providers.aclose()
     return [
@@ -129,7 +130,7 @@ async def _bars(
     ]
 
 
-async def _update(assets: Sequence[Asset], store: RedisStore, providers: Providers) -> tuple[float, int]:
+async def update_all_bars(assets: Sequence[Asset], store: RedisStore, providers: Providers) -> tuple[float, int]:
     """Fetch, check and store bars as the indicators task does; return the seconds and the number of new bars."""
     started, new = time.perf_counter(), 0
     for start in range(0, len(assets), CHUNK):

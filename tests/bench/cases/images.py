@@ -4,7 +4,7 @@ import sys
 
 from bench.rows import Row
 from test_cluster.images.build import IMAGES, build_all
-from test_cluster.images.engine import EngineError, engine
+from test_cluster.images.engine import Engine, EngineError, engine
 from test_cluster.images.sizes import LIMITS, layers_over_base
 
 _TAG = "bench"
@@ -13,11 +13,15 @@ _TAG = "bench"
 def run() -> list[Row]:
     """Build the images from this checkout, and measure the dependencies and code of each."""
     try:
-        docker = engine()
-        build_all(docker, _TAG)
+        with engine() as docker:
+            build_all(docker, _TAG)
+            return _measure(docker)
     except EngineError as error:
         sys.stderr.write(f"bench: images skipped: {error}\n")
         return []
+
+
+def _measure(docker: Engine) -> list[Row]:
     rows = []
     for image in IMAGES:
         dependencies, code = layers_over_base(docker, f"financehub/{image}:{_TAG}")

@@ -95,8 +95,8 @@ def _task_rows() -> list[Row]:
         with tempfile.TemporaryDirectory() as directory:
             server = RedisServer(Path(directory), aof=False).start()
             try:
-                _load(server.url, size)
-                measured = _measure(server.url)
+                load(server.url, size)
+                measured = measure(server.url)
             finally:
                 server.stop()
         assert measured["stored"] == size, measured
@@ -125,7 +125,8 @@ def _task_rows() -> list[Row]:
     return rows
 
 
-def _load(url: str, size: int) -> None:
+def load(url: str, size: int) -> None:
+    """Store assets with all their bars."""
     store = RedisStore(redis.Redis.from_url(url))
     random = np.random.default_rng(7)
     # The newest bar is that of the last complete day, so the task has nothing to fetch.
@@ -136,7 +137,8 @@ def _load(url: str, size: int) -> None:
         store.put_bars(_bars(symbol, random, last_day) for symbol in symbols[start : start + LOAD_BATCH])
 
 
-def _measure(url: str) -> dict[str, float]:
+def measure(url: str) -> dict[str, float]:
+    """Run the task twice in another process, and return its seconds, its results and its memory."""
     done = subprocess.run([sys.executable, "-c", TASK, url], capture_output=True, text=True, check=True, timeout=300)
     measured: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return measured

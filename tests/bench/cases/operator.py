@@ -12,9 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.arrivals import burst_lateness, cpu_seconds, lateness, peak_mb, quantile
+from bench import arrivals
+from bench.arrivals import burst_lateness, lateness, quantile
 from bench.cron_jobs import cron_job_lateness, scheduled_task_lateness
 from bench.operator_cluster import SCHEDULED_TASKS, OperatorCluster, log_progress, operator_cluster, wait_until
+from bench.process_trees import cpu_seconds, pss_mb
 from bench.rows import Row
 from bench.scheduler_peers import COUNT
 from financehub_shared.redis import keys
@@ -26,6 +28,8 @@ MINUTE = 60
 #: Number of measured bursts. The goal applies to the last one, and the first is shown too.
 BURSTS = 3
 BURST_INTERVAL = 20
+#: First statuses that must be written in the minute in which the spread is measured. 100 are written per second.
+FIRST_STATUSES = 5_000
 #: Seconds during which a new scheduler must not write.
 QUIET_SECONDS = 20
 APPLIES = 200
@@ -34,6 +38,8 @@ PERIOD = 300
 STEADY_AFTER_SECONDS = 620
 SETTLE_SECONDS = 45
 STEADY_SECONDS = 130
+#: Writes per run that ended, because the window cuts off the ends of a few runs, and the writes about a few others.
+_MARGIN = 1.02
 TESTS = Path(__file__).parents[2]
 QUEUE = "dramatiq:bench"
 
@@ -78,7 +84,8 @@ def _burst(cluster: OperatorCluster) -> list[Row]:
     spec = {"schedule": f"@every {BURST_INTERVAL}s", "concurrencyPolicy": "Allow"}
     cluster.create(SCHEDULED_TASKS.format("burst"), _tasks(COUNT, **spec))
     client, late = cluster.redis.client(), []
-    with cluster.scheduler(user, COUNT) as (_, registration_seconds):
+    with cluster.scheduler(user, COUNT) as (pid, registration_seconds):
+        registration_cpu = cpu_seconds(pid)
         for _ in range(BURSTS):
             due = (time.time() // BURST_INTERVAL + 1) * BURST_INTERVAL
             client.delete(QUEUE, f"{QUEUE}.msgs")
@@ -88,9 +95,10 @@ def _burst(cluster: OperatorCluster) -> list[Row]:
             "operator.registered_10k.without_status",
             registration_seconds,
             "s",
-            goal="< 10",
-            ok=registration_seconds < 10,
+            goal="< 8",
+            ok=registration_seconds < 8,
         ),
+        Row("operator.registered_10k.without_status.cpu", registration_cpu, "s"),
         Row("operator.burst_10k.p99", late[-1], "ms", goal="< 250", ok=late[-1] < 250),
         Row("operator.burst_10k.first_p99", late[0], "ms"),
     ]
@@ -101,13 +109,28 @@ def _spread(cluster: OperatorCluster) -> list[Row]:
     user = cluster.user("spread")
     spec = {"schedule": f"@every {MINUTE}s", "jitterSeconds": MINUTE, "concurrencyPolicy": "Allow"}
     cluster.create(SCHEDULED_TASKS.format("spread"), _tasks(COUNT, **spec))
-    with cluster.scheduler(user, COUNT):
-        begin = (time.time() // MINUTE + 1) * MINUTE
+    with cluster.scheduler(user, COUNT) as (pid, _):
+        # At once, because the first statuses are written now.
+        engine, everything, begin = arrivals.cpu_seconds(pid), cpu_seconds(pid), time.time()
         late = lateness(cluster.redis.client(), QUEUE, begin, begin + MINUTE, MINUTE)
+        engine, everything = arrivals.cpu_seconds(pid) - engine, cpu_seconds(pid) - everything
+        writes = cluster.writes(user, begin, begin + MINUTE)
     if len(late) < COUNT * 0.99:
         raise RuntimeError(f"{len(late)} of {COUNT} runs arrived within a minute")
     p99 = quantile(late, 99) * 1000
-    return [Row("operator.spread_10k.p99", p99, "ms", goal="< 10", ok=p99 < 10)]
+    statuses = sum(count for (kind, _), count in writes.items() if kind == "scheduledtasks")
+    return [
+        Row("operator.spread_10k.p50", quantile(late, 50) * 1000, "ms"),
+        Row("operator.spread_10k.p99", p99, "ms", goal="< 10", ok=p99 < 10),
+        Row(
+            "operator.spread_10k.first_statuses",
+            statuses,
+            "writes",
+            goal=f">= {FIRST_STATUSES:,} meanwhile",
+            ok=statuses >= FIRST_STATUSES,
+        ),
+        Row("operator.spread_10k.cpu", everything, "s", "engine process", engine),
+    ]
 
 
 def _start(cluster: OperatorCluster, user: User, begin: int) -> list[Row]:
@@ -125,14 +148,16 @@ def _start(cluster: OperatorCluster, user: User, begin: int) -> list[Row]:
     log_progress("a new scheduler")
     started_at = time.time()
     with cluster.scheduler(user, COUNT, empty_redis=False) as (pid, registration_seconds):
+        registration_cpu = cpu_seconds(pid)
         time.sleep(QUIET_SECONDS)
         writes = cluster.writes(user, started_at, time.time()).total()
         log_progress(f"{APPLIES} applies")
         apply_p99 = quantile(sorted(_apply(cluster, user) for _ in range(APPLIES)), 99)
-        rss = peak_mb(pid)
+        memory = pss_mb(pid)
     return [
-        Row("operator.registered_10k", registration_seconds, "s", goal="< 10", ok=registration_seconds < 10),
-        Row("operator.rss_10k", rss, "MB", goal="< 250", ok=rss < 250),
+        Row("operator.registered_10k", registration_seconds, "s", goal="< 8", ok=registration_seconds < 8),
+        Row("operator.registered_10k.cpu", registration_cpu, "s"),
+        Row("operator.pss_10k", memory, "MB", goal="< 250", ok=memory < 250),
         Row("operator.writes_at_start", writes, "writes", goal="0", ok=writes == 0),
         Row("operator.apply_to_registered.p99", apply_p99 * 1000, "ms", goal="< 1000", ok=apply_p99 < 1),
     ]
@@ -157,14 +182,15 @@ def _steady(cluster: OperatorCluster, user: User, begin: float) -> list[Row]:
     log_progress(f"each schedule every {PERIOD // 60} min")
     client: Any = cluster.redis.client()
     with cluster.scheduler(user, COUNT + APPLIES) as (pid, _), _worker(cluster):
-        time.sleep(max(0.0, begin - time.time()) + SETTLE_SECONDS)
+        # On a busy machine, the first due times may have passed. The scheduler then catches up with all of them, and
+        # the writes about these runs must not be counted.
+        time.sleep(max(0.0, begin - time.time()) + (SETTLE_SECONDS if time.time() < begin else PERIOD))
         done, cpu, first = int(client.get("bench:done")), cpu_seconds(pid), time.time()
         time.sleep(STEADY_SECONDS)
         cpu, last = cpu_seconds(pid) - cpu, time.time()
-        ended, rss = int(client.get("bench:done")) - done, peak_mb(pid)
+        ended, memory = int(client.get("bench:done")) - done, pss_mb(pid)
     writes, minutes, share = cluster.writes(user, first, last), (last - first) / 60, cpu / (last - first) * 100
     status = sum(count for (kind, _), count in writes.items() if kind == "scheduledtasks")
-    limit = (COUNT + APPLIES) / (PERIOD / 60)
     return [
         Row(
             "operator.steady_10k.status_writes",
@@ -172,12 +198,12 @@ def _steady(cluster: OperatorCluster, user: User, begin: float) -> list[Row]:
             "1/min",
             "runs that ended",
             ended / minutes,
-            f"<= 1 per schedule in {PERIOD // 60} min",
-            status / minutes <= limit,
+            "<= 1 per run that ended",
+            status <= ended * _MARGIN,
         ),
         Row("operator.steady_10k.event_writes", (writes.total() - status) / minutes, "1/min"),
         Row("operator.steady_10k.cpu", share, "% of a core", goal="< 15", ok=share < 15),
-        Row("operator.steady_10k.rss", rss, "MB", goal="< 250", ok=rss < 250),
+        Row("operator.steady_10k.pss", memory, "MB", goal="< 250", ok=memory < 250),
     ]
 
 

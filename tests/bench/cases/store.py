@@ -43,11 +43,11 @@ def run() -> list[Row]:
 def _rows(client: Any) -> list[Row]:
     store, random = RedisStore(client), Random(7)
     symbols = [f"S{number:04d}-USD" for number in range(1_000)]
-    quotes = [_quote(f"S{number:04d}-USD", random) for number in range(2_000)]
+    quotes = [make_quote(f"S{number:04d}-USD", random) for number in range(2_000)]
     history = [_bars(symbol, random, range(TODAY - BARS, TODAY)) for symbol in symbols]
     new_day = [_bars(symbol, random, range(TODAY - 1, TODAY + 1)) for symbol in symbols]
     series = [_indicators(symbol, random) for symbol in symbols]
-    news = [_article(number, random) for number in range(10_000)]
+    news = [make_article(number, random) for number in range(10_000)]
     rows = [
         _time("quotes.write_2000", lambda: store.put_quotes(quotes)),
         _time("quotes.read_2000", lambda: store.quotes([quote.symbol for quote in quotes])),
@@ -89,7 +89,8 @@ def _usage(client: Any, key: str) -> int:
     return int(client.memory_usage(key, samples=0))
 
 
-def _quote(symbol: str, random: Random) -> Quote:
+def make_quote(symbol: str, random: Random) -> Quote:
+    """Return a generated quote."""
     price = Decimal(f"{random.uniform(1, 1_000):.4f}")
     return Quote(symbol, price, "USD", NOW, NOW + 1, "simulated/binance", Decimal("1.25"), Decimal("12345.678"))
 
@@ -106,7 +107,8 @@ def _indicators(symbol: str, random: Random) -> Indicators:
     return Indicators(symbol, "talib", NOW, TODAY - BARS, TODAY - 1, BARS, days, series)
 
 
-def _article(number: int, random: Random) -> NewsItem:
+def make_article(number: int, random: Random) -> NewsItem:
+    """Return a generated article."""
     title = " ".join(random.choices(WORDS, WEIGHTS, k=10))
     url = f"https://example.com/markets/2027/01/{number}-{'-'.join(title.split()[:5])}"
     at = NOW - random.uniform(0, 30 * 86_400)

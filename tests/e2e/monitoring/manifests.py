@@ -32,12 +32,6 @@ def image(server: Program) -> str:
     return f"localhost/{server.name}:{server.project.version}"
 
 
-def namespace() -> dict[str, Any]:
-    """Return the namespace of both servers."""
-    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}}
-
-
 def rights(discovered: str) -> list[dict[str, Any]]:
     """Return Prometheus's service account and the RBAC resources that let it discover pods.
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from e2e.cluster import Cluster, eventually
+from e2e import namespaces
+from e2e.cluster import Cluster
 from e2e.monitoring import manifests
 from e2e.monitoring.manifests import CONFIGURATION, NAMESPACE, PORTS, image
 from test_cluster.binaries.finder import program
@@ -51,13 +52,11 @@ def install(
     alertmanager = {"route": {"receiver": "none"}, "receivers": [{"name": "none"}]}
     # JSON is valid YAML.
     items = [
-        manifests.namespace(),
         *manifests.rights(namespace),
         *manifests.server(PROMETHEUS, {"prometheus.yml": json.dumps(prometheus), "rules.json": json.dumps(rules)}),
         *manifests.server(ALERTMANAGER, {"alertmanager.yml": json.dumps(alertmanager)}),
     ]
-    # The namespace of an earlier run may still be terminating.
-    eventually(lambda: not _is_terminating(cluster), f"the earlier namespace {NAMESPACE} is gone", 120)
+    namespaces.create(cluster, NAMESPACE, {"pod-security.kubernetes.io/enforce": "restricted"})
     manifest = {"apiVersion": "v1", "kind": "List", "items": items}
     cluster.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(manifest))
     for name in PORTS:
@@ -120,8 +119,3 @@ class Servers:
         # The API server can reach Services in every cluster; the tests cannot.
         service = f"/api/v1/namespaces/{NAMESPACE}/services/{server.name}:{PORTS[server.name]}/proxy"
         return self._cluster.kubectl("get", "--raw", f"{service}{path}?{urlencode(parameters)}").stdout
-
-
-def _is_terminating(cluster: Cluster) -> bool:
-    found = cluster.kubectl("get", "namespace", NAMESPACE, "-o", "jsonpath={.status.phase}", check=False)
-    return found.stdout == "Terminating"

@@ -49,6 +49,7 @@ COMMANDS = [
     ["breakers", "reset", "binance"],
     ["assets", "import", "deploy/local/assets.yaml"],
     ["assets", "export"],
+    ["redis", "copy", "redis://127.0.0.1:1/0"],
 ]
 #: Commands that need no Redis.
 WITHOUT_REDIS = [["schedules", "validate", "deploy/local/schedules"], ["config"]]

@@ -18,6 +18,7 @@ from financehub_shared.worker.actors import enqueue
 from financehub_shared.worker.build import build_broker
 from support.redis_binaries import SERVERS
 from support.redis_server import RedisServer
+from support.replication import gets_every_write
 from support.tunnel import Tunnel
 from support.waiting import eventually
 
@@ -33,10 +34,8 @@ def replicated(start: StartRedis, server: str, *options: str) -> Iterator[tuple[
     master, replica = start(*options, server=server), start(*options, server=server)
     with Tunnel(master.url) as network, replica.client() as client:
         client.replicaof("127.0.0.1", network.url.rpartition(":")[2])
-        eventually(lambda: client.info("replication")["master_link_status"] == "up", "the replica is in sync")
-        # The master counts a replica only after its first acknowledgment.
         with master.client() as of_master:
-            eventually(lambda: of_master.wait(1, 100) == 1, "the master knows its replica")
+            eventually(lambda: gets_every_write(of_master, "127.0.0.1", replica.port), "the replica gets every write")
         yield master, replica, network
 
 
@@ -52,6 +51,18 @@ def send(broker: FinanceHubBroker, seconds: float) -> int:
             accepted += 1
         time.sleep(0.01)
     return accepted
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_replica_that_is_cut_off_does_not_count_as_one_that_gets_every_write(
+    server: str, redis_server: StartRedis
+) -> None:
+    """Its link is still up for the replica and for the master, but it does not acknowledge the next write."""
+    with replicated(redis_server, server) as (master, replica, network), master.client() as client:
+        network.freeze(new=True)
+        with replica.client() as of_replica:
+            assert of_replica.info("replication")["master_link_status"] == "up"
+        assert not gets_every_write(client, "127.0.0.1", replica.port)
 
 
 @pytest.mark.parametrize("server", SERVERS)

@@ -75,6 +75,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("dead-letters", "show", "LETTER"),
     ("dead-letters", "requeue", "--all", "--yes"),
     ("dead-letters", "purge", "--all", "--yes"),
+    ("redis", "copy", "redis://127.0.0.1:1/0"),
 )
 
 

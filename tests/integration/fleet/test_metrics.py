@@ -110,7 +110,7 @@ def test_fleet_with_faults_exposes_every_documented_metric(fleet: StartFleet) ->
     eventually(lambda: running.simulator.request_counts("yahoo") != requests, "a stock run waits for Yahoo")
     running.kill("high")
     scrapes.until("queue_orphaned_messages")
-    running.kill("scheduler")
+    _take_over(running, scrapes)
     killed = time.time()
     eventually(lambda: time.time() > killed + GRACE_SECONDS + 3, "some due times pass that are too late to be in time")
     running.start_scheduler("second", FINANCEHUB_JANITOR_INTERVAL_SECONDS="1")
@@ -126,6 +126,20 @@ def test_fleet_with_faults_exposes_every_documented_metric(fleet: StartFleet) ->
     _read_quotes(running, scrapes)
     assert scrapes.shapes == metric_catalog.families()
     assert set(metric_catalog.families()) - scrapes.nonzero == {f"financehub_{name}" for name in UNCHANGED}
+
+
+def _take_over(running: Fleet, scrapes: Scrapes) -> None:
+    """Kill a scheduler whose share another one takes over, and then that one."""
+    # with so many, each scheduler owns some
+    for number in range(20):
+        running.schedule(f"cleanup-{number}", "cleanup_old_cache_task", "@every 1s")
+    running.start_scheduler("other")
+    with running.redis() as client:
+        eventually(lambda: client.zcard(keys.SCHEDULERS) == 2, "both schedulers are members")
+        eventually(lambda: client.zcard(keys.SCHEDULES) > 20, "all schedules are registered")
+    running.kill("scheduler")
+    scrapes.until("schedule_taken_over")
+    running.kill("other")
 
 
 def _drop_known_news(running: Fleet, scrapes: Scrapes) -> None:

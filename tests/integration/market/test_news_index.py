@@ -25,7 +25,7 @@ def item_of_feed(number: int, at: float = T0) -> NewsItem:
 
 
 def store_as_earlier_release(client: redis.Redis, items: list[NewsItem]) -> None:
-    """Write items as release 0.1.0 did: with guids that have no label, and without an index of known news items."""
+    """Write items as an earlier release did: with guids that have no label, and without an index of known items."""
     for item in items:
         guid = item.guid.partition(" ")[2]
         record = {

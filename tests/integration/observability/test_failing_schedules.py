@@ -129,7 +129,7 @@ async def test_consecutive_failures_of_a_deleted_schedule_are_removed(
     else:
         runs.lose()
     assert runs.consecutive_failures is None
-    assert redis_client.hgetall(keys.schedule(UID)) == {b"fingerprint": b"deleted"}
+    assert redis_client.hkeys(keys.schedule(UID)) == [b"fingerprint", b"settled"]
     assert not redis_client.sismember(keys.SCHEDULES_CHANGED, UID)
     await scheduler.connection.aclose()
 
@@ -213,5 +213,5 @@ async def test_series_with_an_outcome_after_the_deletion_are_not_created(schedul
 
 
 async def _enqueue_then_delete(engine: Engine) -> None:
-    await engine._fire()  # The outcomes are processed in the next step.
+    await engine._firing.fire()  # The outcomes are processed in the next step.
     engine.apply(Changes(removed=[UID]))

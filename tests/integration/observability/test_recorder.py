@@ -18,7 +18,7 @@ from financehub_shared.monitor import RunState
 from financehub_shared.monitor.attempt import Attempt
 from financehub_shared.monitor.record_writer import RecordWriter
 from financehub_shared.monitor.run_events import attempt_finished, attempt_started
-from financehub_shared.redis import keys
+from financehub_shared.redis import keys, queue_keys
 from financehub_shared.redis.schedule_record import ScheduleOutcome
 from financehub_shared.redis.text import decode_hash
 from support.observed import ObservedWorker
@@ -237,6 +237,41 @@ def test_counters_of_a_run_redelivered_after_its_end_count_once(
     fleet.actor(task, max_retries=0)
     fleet.drain()
     assert counts(fleet, "task") == expected
+
+
+@pytest.mark.parametrize(
+    ("losses", "expected", "state"),
+    [(0, {"succeeded": 1}, RunState.SUCCEEDED), (9, {"dead_lettered": 1}, RunState.DEAD_LETTERED)],
+    ids=["succeeds", "is given up"],
+)
+def test_record_of_a_failed_attempt_whose_redelivery_ends_the_run_shows_this_end(
+    redis_url: str, losses: int, expected: dict[str, int], state: RunState
+) -> None:
+    """If a worker dies between the record of a failure and the retry, the redelivery of the attempt ends the run."""
+    fleet = ObservedWorker(redis_url)
+    is_broken = True
+
+    def task() -> None:
+        if is_broken:
+            raise ValueError("no")
+
+    message = fleet.actor(task, max_retries=1, min_backoff=60_000).send()
+    redis_id = message.options["redis_message_id"]
+    data = fleet.client.hget("dramatiq:high.msgs", redis_id)
+    with fleet.working():
+        eventually(lambda: _state(fleet, message.message_id) is RunState.RETRYING)
+    fleet.client.delete("dramatiq:high.DQ", "dramatiq:high.DQ.msgs")
+    is_broken = False
+    for _ in range(2):  # the second one is not counted
+        _redeliver(fleet, data, redis_id)
+        fleet.client.hset(queue_keys.losses("high"), redis_id, losses)
+        fleet = ObservedWorker(redis_url)
+        fleet.actor(task, max_retries=1)
+        fleet.drain()
+    assert _state(fleet, message.message_id) is state
+    assert counts(fleet, "task") == {"failed": 1, **expected}
+    assert fleet.client.hget(keys.task_stats("task"), "attempts") == b"1"
+    assert fleet.client.zcard(keys.task_recent("task")) == 1
 
 
 def test_record_of_an_interrupted_attempt_shows_the_end_of_its_redelivery(redis_url: str) -> None:

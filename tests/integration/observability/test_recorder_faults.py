@@ -103,11 +103,11 @@ def test_records_of_an_outage_are_written_in_order_and_counted_once(
         outcome = RunState.SUCCEEDED if number % 2 else RunState.DEAD_LETTERED
         ends.append(end_event(f"r-{number}", outcome=outcome, uid="uid", schedule="ns/s"))
     writer.start()
-    fleet.client.config_set("maxmemory", 1)
+    fleet.client.config_set("min-replicas-to-write", 1)
     for event in ends[:1_000]:
         writer.record_end(event)
     assert fleet.client.hget(keys.task_stats("task"), "attempts") is None
-    fleet.client.config_set("maxmemory", 0)
+    fleet.client.config_set("min-replicas-to-write", 0)
     for event in ends[1_000:]:
         writer.record_end(event)
     eventually(lambda: int(fleet.client.hget(keys.task_stats("task"), "attempts") or 0) == 2_000)
@@ -146,9 +146,9 @@ def test_threads_whose_runs_end_in_a_hung_redis_wait_together(
     calls: list[int] = []
     send = writer._send
 
-    def counted(batch: list[str]) -> None:
-        calls.append(len(batch))
-        send(batch)
+    def counted(events: list[str], *settlements: Any) -> Any:
+        calls.append(len(events))
+        return send(events, *settlements)
 
     monkeypatch.setattr(writer, "_send", counted)
     server.hang()

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from financehub_scheduler.observability import SchedulerObservability
+from financehub_scheduler.observability import SchedulerObservability, build_heartbeat
 from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.settings import load_settings
-from financehub_shared.health.processes import ProcessRegistry
+from financehub_shared.health.processes import Heartbeat, ProcessRegistry
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.metrics import Metrics
 from financehub_shared.redis import keys
+from financehub_shared.redis.server_clock import ServerClock
 from support.metrics import lines
 from support.waiting import eventually
 
@@ -27,13 +28,20 @@ def make_observability(url: str, port: int = 0) -> SchedulerObservability:
 
 @pytest.fixture
 def observability(redis_url: str) -> Iterator[SchedulerObservability]:
-    """The observability of a scheduler, which serves HTTP and writes heartbeats."""
+    """The observability of a scheduler, which serves HTTP."""
     started = make_observability(redis_url)
     started.start_server()
-    started.start_heartbeat()
+    yield started
+    started.server.stop()
+
+
+@pytest.fixture
+def heartbeat(redis_url: str) -> Iterator[Heartbeat]:
+    """The heartbeat of a scheduler, which has begun."""
+    started = build_heartbeat(load_settings({"REDIS_URL": redis_url}), ServerClock(SystemClock()), lambda _: None)
+    started.start()
     yield started
     started.stop()
-    started.server.stop()
 
 
 def get(observability: SchedulerObservability, path: str) -> str:
@@ -67,14 +75,14 @@ def test_scrape_of_the_scheduler_has_the_fleet(
 
 
 def test_scheduler_observability_while_running_is_registered(
-    redis_client: "redis.Redis", observability: SchedulerObservability
+    redis_client: "redis.Redis", observability: SchedulerObservability, heartbeat: Heartbeat
 ) -> None:
     """A running scheduler is in the process registry and in its own health report. A stopped scheduler is not."""
     registry = ProcessRegistry(redis_client)
     eventually(lambda: [process.tier for process in registry.live()] == ["scheduler"])
     health = _health(observability)
     assert health["scheduler"] == "ok"
-    observability.stop()
+    heartbeat.stop()
     assert registry.live() == []
 
 
@@ -94,7 +102,8 @@ def test_scheduler_observability_with_a_used_port_raises_config_error(
         make_observability(redis_url, observability.server.port).start_server()
 
 
-def test_heartbeat_has_its_time(redis_client: "redis.Redis", observability: SchedulerObservability) -> None:
+@pytest.mark.usefixtures("heartbeat")
+def test_heartbeat_has_its_time(redis_client: "redis.Redis") -> None:
     """`heartbeat_at` is the heartbeat's timestamp, so that listings can show its age."""
     eventually(lambda: ProcessRegistry(redis_client).live())
     (info,) = ProcessRegistry(redis_client).live()

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from financehub_scheduler.app import ClusterOrigin
 from financehub_scheduler.kubernetes.client.api import ApiRequest
 from financehub_scheduler.kubernetes.lease import DURATION_SECONDS, HOLD_SECONDS, POLL_SECONDS, RENEW_SECONDS, Lease
+from financehub_scheduler.link.origin import ClusterOrigin
 from financehub_shared.core.clock import ManualClock
 from support.operator import connect, rules
 from support.tunnel import Tunnel

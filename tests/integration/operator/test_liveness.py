@@ -7,7 +7,7 @@ import json
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pytest
 
 from financehub_scheduler.core.health_probe import HealthProbe
 from financehub_scheduler.kubernetes.watch.cluster_source import ClusterSource
+from financehub_scheduler.kubernetes.watch.resource import ResourceApplied, WatchEvent
 from financehub_scheduler.observability import SchedulerObservability
 from financehub_scheduler.periodic import redis_step
 from financehub_shared.core.clock import ManualClock
@@ -100,10 +101,11 @@ class BlockedSource(ClusterSource):
         super().__init__(*arguments)
         self.entered, self.released = threading.Event(), threading.Event()
 
-    def _on_event(self, kind: str | None, body: Mapping[str, Any]) -> None:
-        self.entered.set()
-        self.released.wait()
-        super()._on_event(kind, body)
+    def _put(self, event: WatchEvent) -> None:
+        if isinstance(event, ResourceApplied):
+            self.entered.set()
+            self.released.wait()
+        super()._put(event)
 
 
 async def test_liveness_with_one_blocked_watch_of_two_fails(
@@ -174,7 +176,6 @@ def livez(scheduler: Scheduler, server: RedisServer, clock: ManualClock) -> Iter
         clock=ServerClock(clock),
     )
     observability.start_server()
-    observability.start_heartbeat()
 
     def get() -> tuple[int, str]:
         try:
@@ -185,7 +186,6 @@ def livez(scheduler: Scheduler, server: RedisServer, clock: ManualClock) -> Iter
 
     yield get
     server.resume()
-    observability.stop()
 
 
 async def test_livez_with_silent_redis_holds(scheduler: Scheduler, server: RedisServer, livez: GetLivez) -> None:

@@ -1,6 +1,8 @@
 """Tests of the status in a real API server, computed from a real Redis. The test controls the clock."""
 
 import asyncio
+import math
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -116,6 +118,75 @@ async def test_status_of_run_that_ends_before_its_record_exists_is_written_once(
     await rig.pass_time(SPACING + 5)
     assert rig.write_codes() == [200, 200]
     assert [recent["id"] for recent in rig.tasks.status()["recent"]] == [run]
+
+
+async def test_status_of_run_whose_record_is_seconds_late_is_written_once(make_rig: MakeRig) -> None:
+    """If a busy scheduler lists a run seconds after its end, one write shows all of it. A transition does not wait."""
+    rig = await make_rig(record_delay_seconds=5)
+    uid = await rig.apply(concurrencyPolicy="Allow")
+    await rig.step()
+    await rig.pass_time(60)
+    run = rig.end_run(uid)
+    await rig.pass_time(4)
+    assert rig.write_codes() == [200]
+    await rig.pass_time(SPACING)
+    assert rig.write_codes() == [200, 200]
+    assert [recent["id"] for recent in rig.tasks.status()["recent"]] == [run]
+    await rig.pass_time(60 - SPACING - 4)
+    rig.end_run(uid, "dead-lettered", "HTTP 503")
+    await rig.pass_time(2)
+    assert rig.tasks.condition("Failing")["status"] == "True"
+
+
+async def test_status_of_run_that_another_scheduler_enqueued_is_written_once(make_rig: MakeRig) -> None:
+    """The leader shows a run of another scheduler only with the next due times that its own engine learns later."""
+    rig = await make_rig()
+    uid = await rig.apply()
+    await rig.step()
+    other = await make_rig("second", rig.clock)
+    await other.poll()
+    for _ in range(65):
+        rig.clock.advance(1)
+        await rig.lease.step()
+    await other.scheduler.step_until_idle()
+    run = rig.end_run(uid)
+    await rig.writer.step()
+    assert rig.write_codes() == [200]
+    await rig.pass_time(SPACING + 5)
+    assert rig.write_codes() == [200, 200]
+    status = rig.tasks.status()
+    assert (status["lastRun"]["id"], status["nextScheduleTimes"][0]) == (run, at(120))
+
+
+async def test_status_writes_do_not_exceed_the_runs_that_ended(make_rig: MakeRig) -> None:
+    """Runs of all durations below the write interval cost at most one write each, and no transition is shown late.
+
+    Their ends, their outcomes and the delays of their records are random.
+    """
+    generator = random.Random(16)
+    rig = await make_rig(record_delay_seconds=1.5)
+    uids = {await rig.apply(f"s{period}", schedule=f"@every {period}s"): period for period in (20, 35, 50, 70)}
+    await rig.step()
+    ends: dict[str, float] = {}
+    changed: dict[str, tuple[float, str]] = {}
+    runs, ended = dict.fromkeys(uids, "0"), 0
+    for _ in range(180):
+        await rig.pass_time(1)
+        now = rig.clock.now()
+        for uid, period in uids.items():
+            count = rig.scheduler.field(uid, "runs") or "0"
+            if count != runs[uid]:
+                runs[uid], ends[uid] = count, now + generator.uniform(0, min(SPACING - 2, period - 5))
+            if now >= ends.get(uid, math.inf):
+                outcome = generator.choice(["succeeded", "dead-lettered"])
+                rig.end_run(uid, outcome)
+                changed[uid] = (now + 3, str(outcome == "dead-lettered"))
+                ended += 1
+                del ends[uid]
+            elif uid in changed and now >= changed[uid][0]:
+                assert rig.tasks.condition("Failing", f"s{period}")["status"] == changed.pop(uid)[1]
+    assert ended > 12
+    assert len(rig.write_codes()) <= len(uids) + ended
 
 
 async def test_status_shows_the_first_outcome_immediately(rig: OperatorRig) -> None:

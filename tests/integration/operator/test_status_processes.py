@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 
-from financehub_scheduler.app import ClusterOrigin
+from financehub_scheduler.link.origin import ClusterOrigin
 from support.operator import Tasks, wait_until_ready
 from support.schedules import SchedulerProcess, resource
 from support.waiting import eventually

@@ -23,3 +23,12 @@ async def second(scheduler: Scheduler, redis_url: str, redis_client: "redis.Redi
     built = build(redis_url, scheduler.clock, redis_client)
     yield built
     await built.connection.aclose()
+
+
+@pytest.fixture
+async def fleet(redis_url: str, redis_client: "redis.Redis") -> AsyncIterator[list[Scheduler]]:
+    """Three schedulers at time T + 0.5 s, each with its own clock."""
+    built = [build(redis_url, ManualClock(T + 0.5), redis_client) for _ in range(3)]
+    yield built
+    for each in built:
+        await each.connection.aclose()

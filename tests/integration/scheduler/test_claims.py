@@ -5,6 +5,7 @@ from structlog.testing import capture_logs
 
 from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.core.claims import Claims
+from financehub_scheduler.redis.registry import Removal
 from financehub_shared.redis import keys
 from support.hand_driven import Scheduler
 from support.schedules import UID, schedule
@@ -53,7 +54,7 @@ async def test_find_loss_after_each_loss_restores_the_schedules(scheduler: Sched
         await scheduler.publisher.step()
         assert scheduler.client.zcard(keys.SCHEDULES) == 2
         assert scheduler.client.hkeys(keys.SCHEDULES_REFUSED) == [b"schedules.yaml:7"]
-    await scheduler.registry.unregister([UID])
+    await scheduler.registry.unregister({UID: Removal(scheduler.clock.now())})
     await claims.find_loss()
     scheduler.client.flushall()
     await claims.find_loss()

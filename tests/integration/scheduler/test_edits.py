@@ -164,10 +164,45 @@ async def pause_and_resume(scheduler: Scheduler) -> None:
     """Pause the schedule and resume it at once."""
     pause_schedules(scheduler.client, ["demo"], "maintenance", "alice")
     await scheduler.pauses.step()
+    resume(scheduler)
+    await scheduler.pauses.step()
+
+
+def resume(scheduler: Scheduler) -> None:
+    """Resume the schedule, which the scheduler has not noticed yet."""
     resume_schedules(scheduler.client, ["demo"])
     # The time of Redis, with which it records the resumption, is not that of the test.
     scheduler.client.hset(keys.schedule(UID), "changed_at", f"{scheduler.clock.now():.3f}")
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["due", "kept by an earlier edit"])
+async def test_resumption_between_the_two_steps_of_an_edit_drops_what_was_due_before(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    """The first step has computed what stays due, and a resumption ends that before the second step."""
+    await scheduler.load(jittered(50))
+    await step_until(scheduler, 65)
+    if kept:
+        await edit(scheduler, jittered(3_000))
+        await scheduler.pass_time(1)
+    pause_schedules(scheduler.client, ["demo"], "maintenance", "alice")
     await scheduler.pauses.step()
+    register, replies = scheduler.registry._register, list[Any]()
+
+    async def resume_after_the_first(**arguments: Any) -> Any:
+        replies.append(await register(**arguments))
+        if len(replies) == 1:
+            resume(scheduler)
+        return replies[-1]
+
+    monkeypatch.setattr(scheduler.registry, "_register", resume_after_the_first)
+    scheduler.engine.apply(Changes([jittered(50, args=[1])], keep_known_state=True))
+    await scheduler.step_until_idle()
+    assert [reply[0][0] for reply in replies] == [b"edited", b"changed"]
+    await scheduler.pass_time(60)
+    assert runs_of(scheduler.client, 60) == []
+    await scheduler.pass_time(60)
+    assert len(runs_of(scheduler.client, 120)) == 1
 
 
 async def test_waiting_runs_survive_a_loss_of_redis(scheduler: Scheduler) -> None:

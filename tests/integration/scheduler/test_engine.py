@@ -301,6 +301,28 @@ async def test_engine_behind_another_counts_nothing_as_missed(scheduler: Schedul
     assert scheduler.field(UID, "missed") is None
 
 
+async def test_engine_with_late_deletion_keeps_the_schedule_that_another_has_created_since(
+    scheduler: Scheduler, second: Scheduler
+) -> None:
+    """A deletion that Redis gets late does not delete the schedule that was created since, so no run is repeated."""
+    for each in (scheduler, second):
+        await each.load(schedule(**allow()))
+    await scheduler.pass_time(59.5)
+    # The second one notices the same changes, but cannot reach Redis for a while.
+    second.engine.apply(Changes(removed=[UID]))
+    scheduler.engine.apply(Changes(removed=[UID]))
+    await scheduler.step_until_idle()
+    scheduler.clock.advance(1)
+    second.engine.apply(Changes([schedule(**allow())]))
+    await scheduler.load(schedule(**allow()), keep_known_state=False)
+    await scheduler.pass_time(60)
+    assert scheduler.due() == [60, 120]
+    await second.step_until_idle()
+    await second.pass_time(60)
+    assert scheduler.due() == [60, 120, 180]
+    assert scheduler.field(UID, "runs") == "2"
+
+
 async def test_engine_with_schedule_deleted_by_another_enqueues_nothing(
     scheduler: Scheduler, second: Scheduler
 ) -> None:

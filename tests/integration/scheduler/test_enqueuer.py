@@ -10,6 +10,7 @@ from dramatiq import Message, MessageProxy
 from dramatiq.brokers.redis import RedisBroker
 
 from financehub_scheduler.redis.enqueuer import RunSubmission
+from financehub_scheduler.redis.registry import Removal
 from financehub_shared.broker.message import attempt_id
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.monitor import RunRecord
@@ -327,7 +328,7 @@ async def test_submit_of_an_outdated_schedule_enqueues_nothing(scheduler: Schedu
     assert await scheduler.outcomes(RunSubmission(old, "due", T + 60)) == ["unknown"]
     await scheduler.load(new)
     assert await scheduler.outcomes(RunSubmission(old, "due", T + 60)) == ["changed"]
-    await scheduler.registry.unregister([UID])
+    await scheduler.registry.unregister({UID: Removal(scheduler.clock.now())})
     assert await scheduler.outcomes(RunSubmission(old, "due", T + 60)) == ["deleted"]
     assert messages(scheduler.client) == []
 

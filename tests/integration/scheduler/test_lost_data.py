@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from financehub_scheduler.core.claims import Claims
 from financehub_scheduler.declared_assets import _STEPS_FOR_THE_OTHER, DeclaredAssets
-from financehub_scheduler.redis.registry import Registration
+from financehub_scheduler.redis.registry import Registration, Removal
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset
 from financehub_shared.market.redis_store import RedisStore
@@ -214,5 +214,50 @@ async def test_register_after_a_loss_of_names_gives_a_name_to_the_newest_schedul
 async def test_claim_after_a_deletion_by_another_scheduler_restores_nothing(scheduler: Scheduler):
     """A deleted schedule has a tombstone, which shows that Redis has not lost it."""
     await scheduler.load(schedule())
-    await scheduler.registry.unregister([UID])
+    await scheduler.registry.unregister({UID: Removal(scheduler.clock.now())})
     assert await scheduler.registry.claim([UID], scheduler.clock.now()) == []
+
+
+@pytest.mark.parametrize("spec", [{"schedule": "0 0 1 1 *"}, {"suspend": True}], ids=["rarely due", "suspended"])
+async def test_claim_after_a_failover_that_lost_an_edit_registers_it_again(
+    scheduler: Scheduler, spec: dict[str, object]
+) -> None:
+    """A schedule that is not due soon shows the lost edit within half a minute, and not at its next due time."""
+    client = scheduler.client
+    await scheduler.load(schedule(**spec))
+    before = {key: client.dump(key) for key in client.keys("*")}
+    await scheduler.load(schedule(**spec, retries=1), keep_known_state=False)
+    await scheduler.load(schedule(**spec, retries=2), keep_known_state=False)
+    newest = scheduler.field(UID, "fingerprint")
+    client.flushall()
+    for key, value in before.items():
+        client.restore(key, 0, value)
+    assert scheduler.field(UID, "fingerprint") != newest
+    parts = scheduler.registry, scheduler.engine, scheduler.publisher, scheduler.engine.states, scheduler.clock
+    with capture_logs() as logs:
+        await Claims(*parts).renew()
+    assert [(line["event"], line["count"]) for line in logs] == [("edits_lost", 1)]
+    await scheduler.step_until_idle()
+    assert scheduler.field(UID, "fingerprint") == newest
+
+
+async def test_claim_of_a_scheduler_without_its_source_does_not_undo_a_return_to_an_earlier_spec(
+    scheduler: Scheduler, second: Scheduler
+) -> None:
+    """Redis has a spec that this scheduler has replaced. A user has gone back to it, which its source does not report,
+    because it is cut off from the API server.
+    """
+    every_minute = {"schedule": "* * * * *"}
+    for each in (scheduler, second):
+        await each.load(schedule(**every_minute, suspend=True))
+    await scheduler.load(schedule(**every_minute), keep_known_state=False)
+    await second.load(schedule(**every_minute), keep_known_state=False)
+    scheduler.clock.advance(20)
+    await scheduler.load(schedule(**every_minute, suspend=True), keep_known_state=False)
+    suspended = scheduler.field(UID, "fingerprint")
+    parts = second.registry, second.engine, second.publisher, second.engine.states, second.clock
+    await Claims(*parts).renew()
+    await second.step_until_idle()
+    await second.pass_time(60)
+    assert scheduler.field(UID, "fingerprint") == suspended
+    assert scheduler.due() == []

@@ -11,6 +11,7 @@ import pytest
 from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.core.listener import SchedulerListener
 from financehub_scheduler.redis.enqueuer import RunSubmission
+from financehub_scheduler.redis.registry import Removal
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.errors import InvalidArgumentsError
 from financehub_shared.redis import keys
@@ -50,6 +51,28 @@ async def test_trigger_annotation_runs_once_per_value(scheduler: Scheduler, seco
             await each.on_demand.step()
         assert len(messages(scheduler.client)) == expected
     assert show_schedule(scheduler.client, "demo").triggered == 2
+
+
+@pytest.mark.parametrize("deletions", [1, 2])
+async def test_trigger_annotation_of_a_schedule_that_is_created_again_runs_once_per_value(
+    scheduler: Scheduler, second: Scheduler, deletions: int
+) -> None:
+    """Its run would have the id of the first one, also if a scheduler brings the deletion after the new creation."""
+
+    async def load(each: Scheduler, value: str) -> None:
+        await each.load(schedule(annotations={TRIGGER: value}, concurrencyPolicy="Allow"))
+        await each.on_demand.step()
+
+    await load(scheduler, "first-start")
+    await load(second, "first-start")
+    for _ in range(deletions):
+        for each in (scheduler, second):
+            each.engine.apply(Changes(removed=[UID]))
+            await each.step_until_idle()
+            await load(each, "first-start")
+        assert len(messages(scheduler.client)) == 1
+    await load(scheduler, "again")
+    assert len(messages(scheduler.client)) == 2
 
 
 async def test_trigger_of_a_suspended_schedule_runs_it(scheduler: Scheduler, now: float) -> None:
@@ -260,7 +283,7 @@ async def test_backfill_of_an_annotation_is_listed_once(scheduler: Scheduler, se
         await each.on_demand.step()
     (found,) = list_backfills(scheduler.client, UID)
     assert (found.name, found.total) == ("default/demo", 5)
-    await scheduler.registry.unregister([UID])
+    await scheduler.registry.unregister({UID: Removal(scheduler.clock.now())})
     assert not scheduler.client.exists(keys.schedule_backfills(UID))
 
 

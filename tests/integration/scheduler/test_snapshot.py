@@ -9,6 +9,7 @@ from dramatiq import Message, MessageProxy
 
 from financehub_scheduler.kubernetes.status.snapshot import ScheduleSnapshot, read_records, read_snapshots
 from financehub_scheduler.redis.enqueuer import RunSubmission
+from financehub_scheduler.redis.registry import Removal
 from financehub_shared.broker.message import attempt_id
 from financehub_shared.monitor import RunState
 from financehub_shared.monitor.attempt import Attempt
@@ -152,7 +153,7 @@ async def test_changed_after_deletion_is_empty(scheduler: Scheduler) -> None:
     """A deletion removes the uid from the set of changed schedules, so the set stays bounded without a reader."""
     await scheduler.load(schedule())
     await scheduler.pass_time(600)
-    await scheduler.registry.unregister([UID])
+    await scheduler.registry.unregister({UID: Removal(scheduler.clock.now())})
     assert take_changed(scheduler.client) == set()
     assert await read_snapshots(scheduler.connection, {UID: ""}) == {}
     assert await read_records(scheduler.connection, [UID]) == {}

@@ -60,7 +60,10 @@ def test_records_of_removed_assets_are_forgotten(redis_client: redis.Redis) -> N
     """What a reading of all records no longer contains takes no memory."""
     store = RememberingStore(redis_client)
     store.put_assets(Asset(symbol, AssetType.STOCK) for symbol in SYMBOLS)
+    store.put_quotes(quote(symbol) for symbol in SYMBOLS)
     store.assets()
+    store.quotes()
     store.remove_assets(SYMBOLS[:1])
     store.assets()
-    assert {len(known) for known in store._remembered.values()} == {len(SYMBOLS) - 1}
+    store.quotes()
+    assert store._remembered.keys() == store._last_read.keys() == set(SYMBOLS[1:])

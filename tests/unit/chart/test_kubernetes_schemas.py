@@ -3,13 +3,12 @@
 import json
 from functools import cache
 
-import kubernetes_validate
 import pytest
 import yaml
-from kubernetes_validate import utils
 
-from support.chart import Document, chart, label, render
+from support.chart import Document, chart, render
 from support.chart_values import choice
+from support.kubernetes_documents import faults
 
 VERSIONS = ("1.30", "1.31", "1.32", "1.33", "1.34")
 #: Kinds that are not part of Kubernetes. The tests of the CRD and the end-to-end tests check them.
@@ -55,14 +54,6 @@ def documents() -> list[Document]:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_documents_match_the_schema_of_kubernetes(version: str, monkeypatch: pytest.MonkeyPatch):
+def test_documents_match_the_schema_of_kubernetes(version: str):
     """Each document matches the schema of this version, which does not allow unknown fields."""
-    # The schemas take several megabytes, so they are read once and not for each document.
-    monkeypatch.setattr(utils, "schema_contents", cache(utils.schema_contents))
-    faults = []
-    for document in documents():
-        try:
-            assert kubernetes_validate.validate(document, version, strict=True) == version
-        except kubernetes_validate.ValidationError as error:
-            faults.append(f"{label(document)}: {'.'.join(map(str, error.path))}: {error.message}")
-    assert faults == []
+    assert faults(documents(), version) == []

@@ -31,18 +31,23 @@ def _names(sources: list[Document] | None) -> list[str]:
     return found
 
 
+def _allows_no_egress(spec: Document) -> bool:
+    # The API server drops an empty list of rules.
+    return "Egress" in spec["policyTypes"] and "egress" not in spec
+
+
 def test_redis_policy_admits_the_release_and_keda():
     """Redis accepts connections from the release's pods and KEDA, and opens none."""
     manifests = render({"networkPolicy": {"kedaNamespace": "scaling"}})
     assert _names(_sources(manifests, "financehub-redis")) == ["financehub", "scaling"]
-    assert manifests.one("NetworkPolicy", "financehub-redis")["spec"]["egress"] == []
+    assert _allows_no_egress(manifests.one("NetworkPolicy", "financehub-redis")["spec"])
 
 
 def test_simulator_policy_admits_the_release():
     """The simulator accepts connections from the release's pods and opens none, because it never calls a provider."""
     manifests = render(_SIMULATOR)
     assert _names(_sources(manifests, "financehub-simulator")) == ["financehub"]
-    assert manifests.one("NetworkPolicy", "financehub-simulator")["spec"]["egress"] == []
+    assert _allows_no_egress(manifests.one("NetworkPolicy", "financehub-simulator")["spec"])
 
 
 def test_metrics_policy_admits_the_sources_in_the_values():

@@ -32,12 +32,13 @@ def test_containers_are_restricted(manifests: Manifests):
 
 
 def test_only_clients_of_the_api_server_have_a_token(manifests: Manifests):
-    """The scheduler and the CRD hooks have a token. Workers, Redis and the simulator have none."""
+    """The scheduler and the hooks have a token. Workers, Redis and the simulator have none."""
     with_token = {name for name, pod in manifests.pods().items() if pod["spec"]["automountServiceAccountToken"]}
-    assert {re.sub(r"/.*-(scheduler|crd-\w+)$", r"/\1", name) for name in with_token} <= {
+    assert {re.sub(r"/.*-(scheduler|crd-\w+|password)$", r"/\1", name) for name in with_token} <= {
         "Deployment/scheduler",
         "Job/crd-apply",
         "Job/crd-delete",
+        "Job/password",
     }
     assert any(name.startswith("Deployment/") for name in with_token)
     assert all(account["automountServiceAccountToken"] is False for account in manifests.all("ServiceAccount"))

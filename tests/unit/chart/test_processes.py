@@ -17,8 +17,6 @@ from financehub_scheduler import __main__ as scheduler_main
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.redis_url_parser import parse_redis_url
 from financehub_shared.core.settings import Settings, load_settings
-from financehub_shared.market.asset_entry import read_entry
-from financehub_shared.market.assets_file import load_assets, parse_assets
 from financehub_shared.spec.documents import parse, split
 from financehub_simulator import __main__ as simulator_main
 from financehub_simulator.client_settings import settings_for
@@ -225,19 +223,6 @@ def test_simulator_accepts_its_command():
     options = simulator_main.parse_options(command(manifests, "simulator")[1:])
     (port,) = manifests.one("Service", "financehub-simulator")["spec"]["ports"]
     assert (options.host, options.port, options.always_open) == ("::", port["port"], True)
-
-
-def test_assets_of_the_values_are_in_the_config_map():
-    """The default assets are those of `make run`. The scheduler can read any other list, even an empty one."""
-    written = render().one("ConfigMap", "financehub-assets")["data"]["assets.yaml"]
-    assert parse_assets(written, "assets.yaml") == load_assets(LOCAL / "assets.yaml")
-    mine = [
-        {"symbol": "ON", "type": "stock", "name": 'say "no": {a}'},
-        {"symbol": "M&M.NS", "type": "stock", "kind": "equity", "aliases": ["Thar & Co"], "exchanges": ["NSE"]},
-    ]
-    for assets in (mine, []):
-        written = render({"assets": assets}).one("ConfigMap", "financehub-assets")["data"]["assets.yaml"]
-        assert parse_assets(written, "assets.yaml") == [read_entry(each)[0] for each in assets]
 
 
 def test_default_schedules_are_those_of_make_run():

@@ -15,7 +15,9 @@ from support.rules import RULE_FILES, grouping_labels
 
 #: The groups of all rule files, in the order of the file names.
 GROUPS: list[Document] = [
-    group for path in RULE_FILES for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
+    group
+    for path in RULE_FILES
+    for group in yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)["groups"]
 ]
 ALERTS: dict[str, Document] = {rule["alert"]: rule for group in GROUPS for rule in group["rules"] if "alert" in rule}
 SKEW, TOO_OLD = "FinanceHubClockSkew", "FinanceHubQueueTooOld"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from support.chart import NAMESPACE, Document, Manifests, label
 
 #: Resources that the values name and the user creates.
-_CREATED_BY_THE_USER = {"mine", "keys", "authority"}
+_CREATED_BY_THE_USER = {"mine", "keys", "authority", "authorities", "proxy", "watchers"}
 
 
 def _matches(selector: Document, labels: dict[str, str]) -> bool:
@@ -48,17 +48,24 @@ def _referenced(value: object) -> Iterator[tuple[str, str]]:
                     yield from _referenced(each)
 
 
+def _created_by_a_job(manifests: Manifests) -> dict[str, set[str]]:
+    """Return the names of the Secrets that a hook's Job creates, with their keys."""
+    commands = [container["command"] for _, container in manifests.containers()]
+    return {each[3]: {each[4]} for each in commands if "financehub_scheduler.create_password" in each}
+
+
 def test_referenced_config_maps_and_secrets_exist(manifests: Manifests):
-    """Every ConfigMap or Secret that a pod reads is part of the release or named in the values."""
+    """Every ConfigMap or Secret that a pod reads is part of the release, made by its Job, or named in the values."""
     read = {found for each in manifests.documents if each["kind"] != "ConfigMap" for found in _referenced(each)}
     assert read
     brought = {(each["kind"], each["metadata"]["name"]) for each in manifests.all("ConfigMap", "Secret")}
+    brought |= {("Secret", name) for name in _created_by_a_job(manifests)}
     assert {found for found in read - brought if found[1] not in _CREATED_BY_THE_USER} == set()
 
 
 def test_referenced_keys_of_secrets_exist(manifests: Manifests):
     """The Secret of the release contains the key from which each process reads the password."""
-    written = {each["metadata"]["name"]: each["data"].keys() for each in manifests.all("Secret")}
+    written = _created_by_a_job(manifests)
     for name, container in manifests.containers():
         for variable in container.get("env") or []:
             reference = variable.get("valueFrom", {}).get("secretKeyRef", {})

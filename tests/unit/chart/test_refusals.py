@@ -9,8 +9,14 @@ from financehub_shared.core.settings import Settings
 from financehub_shared.core.url_secrets import has_secret
 from support.chart import CHART, refusal, render
 from support.chart_values import merged
+from support.refused_assets import ASSET_CASES
+from support.refused_egress_values import EGRESS_CASES
+from support.refused_pod_values import POD_CASES
+from support.refused_redis_values import REDIS_CASES
 from support.refused_values import Case, Values
 from support.refused_web_values import WEB_CASES
+
+_PAGE = CHART.parents[2] / "docs/chart-refused-values.md"
 
 _EXTERNAL = {"redis": {"enabled": False}}
 _OWN_TASK = {"schedules": {"mine": {"spec": {"task": "my_task", "schedule": "@hourly"}}}}
@@ -54,7 +60,10 @@ CASES = {
         ({"settings": {"FINANCEHUB_SECRET_RSS_FEEDS": None}, "providerKeys": {"existingSecret": "mine"}},),
     ),
     "a name that does not begin with a letter": Case(
-        {}, ("fullnameOverride", "2024-financehub", "begin with a letter"), ({"fullnameOverride": "prices"},), "2024"
+        {},
+        ("fullnameOverride", "2024-financehub", "begin with a letter"),
+        ({"fullnameOverride": "prices"},),
+        "2024",
     ),
     "a name with a dot": Case(
         {}, ("fullnameOverride", "a.b-financehub", "no dot"), ({"fullnameOverride": "prices"},), "a.b"
@@ -73,7 +82,10 @@ CASES = {
         ),
     ),
     "a Secret for the disabled embedded Redis": Case(
-        {"redis": {"enabled": False, "existingSecret": "mine"}, "externalRedis": {"url": "redis://db.example.com/0"}},
+        {
+            "redis": {"enabled": False, "existingSecret": "mine"},
+            "externalRedis": {"url": "redis://db.example.com/0"},
+        },
         ("redis.existingSecret", "externalRedis.existingSecret"),
         ({"redis": {"existingSecret": ""}, "externalRedis": {"existingSecret": "mine"}},),
     ),
@@ -125,7 +137,11 @@ CASES = {
     ),
     "a grace period shorter than the shutdown": Case(
         {"tiers": {"high": {"terminationGracePeriodSeconds": 194}}},
-        ("tiers.high.terminationGracePeriodSeconds", "set it to 195 or more", "shutdownTimeoutSeconds to 179 or less"),
+        (
+            "tiers.high.terminationGracePeriodSeconds",
+            "set it to 195 or more",
+            "shutdownTimeoutSeconds to 179 or less",
+        ),
         (
             {"tiers": {"high": {"terminationGracePeriodSeconds": 195}}},
             {"tiers": {"high": {"shutdownTimeoutSeconds": 179}}},
@@ -364,6 +380,7 @@ CASES = {
         ({"settings": {"FINANCEHUB_BINANCE_URL": None}}, {"simulator": {"enabled": False}}),
     ),
 } | WEB_CASES
+CASES |= POD_CASES | REDIS_CASES | ASSET_CASES | EGRESS_CASES
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -456,24 +473,32 @@ MESSAGES = [
 ]
 
 
-#: This message depends on a cluster's state. The end-to-end tests cover it.
-_MESSAGE_ABOUT_THE_CLUSTER = "fullnameOverride: the Redis of this release is"
+#: These messages depend on a cluster's state. The end-to-end tests cover them.
+_MESSAGES_ABOUT_THE_CLUSTER = (
+    "fullnameOverride: the Redis of this release is",
+    "assets: the assets of this release were a list until now",
+)
 
 
 def test_messages_of_the_templates_are_all_tested():
     """Every refusal message in the templates has a case in this file."""
-    refusals = [refusal(case.values, case.release) for case in CASES.values()]
-    patterns = [
-        re.sub("%[sd]", ".+", re.escape(message))
+    patterns = {
+        re.sub("%[sdqv]", "(?s:.+)", re.escape(message))
         for message in MESSAGES
-        if not message.startswith(_MESSAGE_ABOUT_THE_CLUSTER)
-    ]
+        if not message.startswith(_MESSAGES_ABOUT_THE_CLUSTER)
+    }
     assert patterns
-    assert [pattern for pattern in patterns if not any(re.search(pattern, message) for message in refusals)] == []
+    for case in CASES.values():
+        # A rendering takes long, so cases are left out whose message cannot be one that is still missing.
+        first = case.message_parts[0].split(".")[0].split(" ")[0]
+        if any(first in pattern or pattern.startswith("(?s:") for pattern in patterns):
+            message = refusal(case.values, case.release)
+            patterns = {pattern for pattern in patterns if not re.search(pattern, message)}
+    assert patterns == set()
 
 
 @pytest.mark.parametrize("message", MESSAGES)
-def test_readme_lists_every_refused_value(message: str):
-    """The chart's README lists the value that each message names, so that users can read it before they install."""
+def test_page_lists_every_refused_value(message: str):
+    """docs/chart-refused-values.md lists the value that each message names, so that users can read it before."""
     value = re.sub("%s", r"[\\w.]+", re.escape(message.partition(":")[0]))
-    assert re.search(rf"^\| `{value}` \|", (CHART / "README.md").read_text(encoding="utf-8"), re.MULTILINE), value
+    assert re.search(rf"^\| `{value}` \|", _PAGE.read_text(encoding="utf-8"), re.MULTILINE), value

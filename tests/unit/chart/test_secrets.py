@@ -1,47 +1,69 @@
 """Tests that the Redis password is only in its Secret."""
 
-import base64
 import json
 import re
+from typing import Any
 
 import pytest
 
 from support.chart import Document, Manifests, label, render
 
 
-def _password(manifests: Manifests) -> str:
-    (secret,) = manifests.all("Secret")
-    (encoded,) = secret["data"].values()
-    return base64.b64decode(encoded).decode()
+def test_no_combination_renders_a_secret(manifests: Manifests):
+    """The chart renders no Secret and nothing random, so a second rendering cannot change a password."""
+    assert manifests.all("Secret") == []
 
 
-def test_password_is_generated_by_default():
-    """Each release has a different 32-character password for the embedded Redis."""
-    first, second = _password(render()), _password(render())
-    assert re.fullmatch(r"[A-Za-z0-9]{32}", first)
-    assert first != second
+def test_password_is_created_by_a_job_before_the_pods():
+    """By default, a Job creates the Secret with the key that Redis and its clients read. Its pod knows no password."""
+    manifests = render({"redis": {"passwordKey": "secret"}})
+    job = manifests.one("Job", "financehub-password")
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert container["command"][:5] == [
+        *("python", "-m", "financehub_scheduler.create_password"),
+        *("financehub-redis", "secret"),
+    ]
+    assert "env" not in container
+    assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
+    reference = {"name": "financehub-redis", "key": "secret"}
+    assert manifests.environment("high")["REDIS_PASSWORD"] == {"secretKeyRef": reference}
 
 
-def test_generated_password_is_only_in_its_secret():
-    """Neither another resource nor the notes contain the password, in plain or encoded form."""
-    manifests = render({"simulator": {"enabled": True}, "autoscaling": {"mode": "keda"}})
-    password = _password(manifests)
-    for form in (password, base64.b64encode(password.encode()).decode()):
-        holders = [label(each) for each in manifests.documents if form in json.dumps(each)]
-        assert set(holders) <= {"Secret/financehub-redis"}
-        assert form not in manifests.notes
+def _expanded(argument: str) -> str:
+    """Return what Kubernetes passes to a program: `$$` is `$`, and only a single `$(NAME)` is a variable."""
+    return re.sub(r"\$\$|\$\([^)]*\)", lambda found: "$" if found[0] == "$$" else "a variable", argument)
 
 
-def test_generated_password_is_kept_after_an_uninstall():
-    """An uninstall keeps the Secret and the data's PersistentVolumeClaim, because a new install needs both."""
-    (secret,) = render().all("Secret")
-    assert secret["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+def test_job_gets_common_labels_and_annotations_as_the_user_wrote_them():
+    """Kubernetes would replace `$(NAME)` in a command, and an empty value would be the text of a null."""
+    annotations = {"a": None, "b": "$(HOME)", "c": "$$(X) 5$", "d": "x=y", "e": "10%"}
+    manifests = render({"commonAnnotations": annotations, "commonLabels": {"empty": None, "year": "2024"}})
+    (container,) = manifests.one("Job", "financehub-password")["spec"]["template"]["spec"]["containers"]
+    given = [_expanded(each) for each in container["command"] if each.startswith("--")]
+    assert [each for each in given if each.startswith("--annotation=")] == [
+        f"--annotation={name}={value}" for name, value in annotations.items() if value is not None
+    ]
+    assert "--label=year=2024" in given
+    assert "nil" not in str(given)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"redis": {"existingSecret": "mine"}},
+        {"redis": {"enabled": False}, "externalRedis": {"url": "redis://cache.example:6380/2"}},
+    ],
+    ids=["own Secret", "external Redis"],
+)
+def test_no_password_is_created_if_the_user_has_one(values: dict[str, Any]):
+    """With an existing Secret or an external Redis, the release has neither the Job nor its rights."""
+    named = [each for each in render(values).documents if each["metadata"]["name"] == "financehub-password"]
+    assert named == []
 
 
 def test_existing_secret_is_used_instead_of_a_generated_one():
     """With `existingSecret`, no Secret is created, and Redis and all clients read the given key."""
     manifests = render({"redis": {"existingSecret": "mine", "passwordKey": "secret"}, "autoscaling": {"mode": "keda"}})
-    assert not manifests.all("Secret")
     reference = {"name": "mine", "key": "secret"}
     for component in ("high", "scheduler"):
         assert manifests.environment(component)["REDIS_PASSWORD"] == {"secretKeyRef": reference}

@@ -80,11 +80,10 @@ def test_names_of_the_service_are_always_allowed():
     } <= {*allowed}
 
 
-def test_example_of_the_readme_trusts_the_proxy_only():
-    """The README's values for users of a proxy start a console that needs users, which only the proxy may open."""
-    readme = (CHART / "README.md").read_text(encoding="utf-8")
-    section = readme.partition("\n## Console\n")[2].partition("\n## ")[0]
-    values = values_from_yaml(re.findall(r"^```yaml\n(.*?)^```", section, re.MULTILINE | re.DOTALL)[0])
+def test_example_of_the_page_trusts_the_proxy_only():
+    """The page's values for users of a proxy start a console that needs users, which only the proxy may open."""
+    page = (CHART.parents[2] / "docs/chart-console.md").read_text(encoding="utf-8")
+    values = values_from_yaml(re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[0])
     manifests = render(values)
     settings = web_settings(manifests)
     assert settings.web_mode == "write"
@@ -185,13 +184,9 @@ def test_account_of_the_console_has_no_rights():
         assert "financehub-web" not in [each["name"] for each in binding["subjects"]]
 
 
-@pytest.mark.parametrize(
-    "values",
-    [{"web": {"enabled": False}}, {"web": None, "networkPolicy": {"ingressFrom": None}}],
-    ids=["disabled", "older values"],
-)
-def test_release_without_a_console_has_none_of_its_resources(values: dict[str, Any]):
-    """A release without a console has no resource for it. The values of an older chart have no section `web`."""
+def test_release_without_a_console_has_none_of_its_resources():
+    """A release without a console has no resource for it, and its other resources are the same."""
+    values = {"web": {"enabled": False}}
     manifests = render(values)
     assert [label(each) for each in manifests.documents if "web" in each["metadata"]["name"]] == []
     with_console = render({"redis": {"existingSecret": "mine"}}).documents

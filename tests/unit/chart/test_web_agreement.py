@@ -18,13 +18,19 @@ from support.web_server import WebServer
 
 Values = dict[str, Any]
 
+#: The templates with the settings of the console, and the one that sets missing values, which these need.
+_OF_THE_CONSOLE = ("web-deployment.yaml", "settings.yaml", "check.yaml")
+
 
 @pytest.fixture(scope="module")
 def unchecked(tmp_path_factory: pytest.TempPathFactory) -> helm_python.Chart:
-    """The chart without its refusals, which renders any values of the console."""
+    """The chart without its refusals and all that is not the console, which renders any values of it in little time."""
     folder = tmp_path_factory.mktemp("chart") / CHART.name
     shutil.copytree(CHART, folder)
-    (folder / "templates" / "validation-web.yaml").unlink()
+    (folder / "values.schema.json").unlink()
+    for template in (folder / "templates").rglob("*.*"):
+        if template.suffix != ".tpl" and template.name not in _OF_THE_CONSOLE:
+            template.unlink()
     return helm_python.Chart.load(folder)
 
 

@@ -48,9 +48,10 @@ def test_helm_test_is_a_pod_of_the_release_that_only_helm_test_creates():
     assert metadata["annotations"] == {
         "helm.sh/hook": "test",
         "helm.sh/hook-delete-policy": "before-hook-creation,hook-succeeded",
+        "linkerd.io/inject": "disabled",
     }
     # This account has no rights.
-    assert pod["spec"]["serviceAccountName"] == "financehub-web"
+    assert pod["spec"]["serviceAccountName"] == "financehub-test"
     (rule,) = manifests.one("NetworkPolicy", "financehub-web")["spec"]["ingress"]
     assert rule["from"][-1]["podSelector"]["matchLabels"].items() <= metadata["labels"].items()
 

@@ -8,6 +8,7 @@ import pytest
 
 from financehub_scheduler.catch_up import MAX_CATCH_UP
 from financehub_scheduler.core.reporter import MAX_LABELS
+from financehub_scheduler.link.reports import MAX_EVENTS
 from financehub_scheduler.sources.file_content import MAX_REFUSED
 from financehub_shared.broker.consumer import HELD_BYTES
 from financehub_shared.broker.dead_letter_queue import MOST_SEARCHED as MOST_LETTERS_SEARCHED
@@ -100,6 +101,7 @@ NUMBERS: Mapping[str, str] = {
     "P16": f"{MOST_SEARCHED:,}",
     "P17": f"newest {MOST_LETTERS_SEARCHED:,}",
     "P18": str(MOST_CONNECTIONS),
+    "P19": f"{MAX_EVENTS:,}",
 }
 
 #: Row → the test that hits the limit: file below `tests/` and name.
@@ -191,6 +193,7 @@ TESTS: Mapping[str, tuple[str, str]] = {
     "P13": ("integration/web/test_actions.py", "test_large_form_is_refused"),
     "P15": ("integration/web/test_deadline.py", "test_connection_without_a_complete_request_is_closed"),
     "P18": ("integration/web/test_deadline.py", "test_connections_beyond_the_limit_get_503"),
+    "P19": ("unit/scheduler/link/test_mirror.py", "test_events_beyond_the_limit_are_dropped_and_counted"),
 }
 
 

@@ -21,8 +21,8 @@ _FOLDERS = [*(ROOT / name for name in ("shared/src", "cli/src")), *ROOT.glob("se
 _COMMANDS = {"delete": "del", "register_script": "evalsha"}
 #: Methods of redis-py that other objects have too. They count only if the object is a client or a pipeline.
 _COMMON = {
-    *("command", "copy", "digest", "keys", "publish", "register", "reset", "restore", "shutdown", "sort", "touch"),
-    "wait",
+    *("command", "copy", "digest", "dump", "keys", "publish", "register", "reset", "restore", "shutdown", "sort"),
+    *("touch", "wait"),
 }
 _RECEIVERS = ("client", "pipeline", "transaction", "redis")
 

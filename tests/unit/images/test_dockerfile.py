@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-import tomllib
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -66,15 +65,15 @@ def test_port_of_a_service_is_the_one_it_listens_on(service: str):
     assert ports.split() == others.get(service, ["8000"])
 
 
-def test_default_version_is_that_of_every_distribution():
-    """An image that is built without arguments has a label with the version of its distributions."""
-    (version,) = re.findall(r"^ARG VERSION=(.*)$", DOCKERFILE, re.MULTILINE)
-    projects = [ROOT / "shared", ROOT / "cli", *ROOT.glob("services/*/")]
-    versions = {
-        path.name: tomllib.loads((path / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-        for path in projects
+def test_build_context_contains_everything_that_the_dockerfile_copies():
+    """Each file and folder that a COPY names is in the context, and so are the licenses, which every image contains."""
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
+    names = {word.partition("/")[0] for words in copied for word in words.split()}
+    included = {
+        line[1:] for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines() if line.startswith("!")
     }
-    assert versions == dict.fromkeys(versions, version)
+    assert names == included
+    assert names >= {"LICENSE", "NOTICE"}
 
 
 def test_dockerfile_has_no_buildkit_features():
@@ -99,3 +98,32 @@ def test_make_images_without_a_builder_prints_one_line(tmp_path: Path):
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
     assert "start Docker, set DOCKER_HOST, or install buildah" in done.stderr
+
+
+@pytest.mark.parametrize("platform", ["", "linux/arm64"])
+def test_make_images_passes_the_platform_to_the_builder(tmp_path: Path, platform: str):
+    """PLATFORM selects the processor of the images, and without it the builder uses that of its machine."""
+    docker = tmp_path / "docker"
+    docker.write_text("#!/bin/sh\nexit 0\n", encoding="utf-8")
+    docker.chmod(0o755)
+    done = subprocess.run(
+        ["make", "--no-print-directory", "--dry-run", "images", f"PLATFORM={platform}"],
+        cwd=ROOT,
+        env={
+            **{name: value for name, value in os.environ.items() if name != "MAKEFLAGS"},
+            "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    builds = re.findall(r"^docker build .*?(?<!\\)$", done.stdout, re.MULTILINE | re.DOTALL)
+    assert len(builds) == len(IMAGES)
+    assert [build for build in builds if (f"--platform {platform} " in build) != bool(platform)] == []
+    assert all("--platform" in build for build in builds) == bool(platform)
+
+
+def test_processes_have_a_home_without_an_entry_in_passwd():
+    """HOME is set, so that libraries that look for it do not fail under a user id that the image does not know."""
+    (variables,) = _instructions("runtime", "ENV")
+    assert "HOME=/" in variables.split()

@@ -109,3 +109,64 @@ def test_step_after_a_change_of_the_file_reconciles_the_store(store: FaultyStore
     assert assets.known
     file.write_text("assets:\n  - {symbol: SOL-USD, type: crypto}\n")
     assert symbols() == undeclared | {"SOL-USD"}
+
+
+#: Contents that an assets file may have by mistake, or while something goes wrong.
+_BAD_FILES: dict[str, bytes | None] = {
+    "empty": b"",
+    "blank": b"\n \n",
+    "only a comment": b"# assets: []\n",
+    "null": b"assets:\n",
+    "a map": b"assets: {}\n",
+    "a map by symbol": b"assets: {ETH-USD: {type: crypto}}\n",
+    "a text": b"assets: ETH-USD\n",
+    "only the list": b"- {symbol: ETH-USD, type: crypto}\n",
+    "an empty list": b"[]\n",
+    "an empty document": b"---\n...\n",
+    "a null entry": b"assets: [null]\n",
+    "another key": b"asset: []\n",
+    "cut off": b"assets:\n  - {symbol: ETH-USD, typ",
+    "not YAML": b"assets: [}\n",
+    "not text": b"\xff\xfe\x00assets: []",
+    "with zeros": bytes(4096),
+    "one wrong entry": b"assets: [{symbol: ETH-USD, type: crypto}, {symbol: BRK.B, type: stock}]\n",
+    "an asset twice": b"assets: [{symbol: ETH-USD, type: crypto}, {symbol: ETH-USD, type: crypto}]\n",
+    "too large": b"# " + b"x" * 1_048_576 + b"\nassets: []\n",
+    "absent": None,
+}
+
+
+@pytest.mark.parametrize("name", _BAD_FILES)
+def test_step_with_a_bad_file_keeps_all_assets(store: FaultyStore, tmp_path: Path, name: str):
+    """A bad file is logged once and changes nothing, also for a scheduler that starts with it."""
+    file = tmp_path / "assets.yaml"
+    file.write_text("assets: [{symbol: SOL-USD, type: crypto}, {symbol: MSFT, type: stock}]\n")
+    running = DeclaredAssets(store, file)
+    running.step()
+    before = store.assets(active_only=False)
+    assert len(before) == 5
+    if (content := _BAD_FILES[name]) is None:
+        file.unlink()
+    else:
+        file.write_bytes(content)
+    for assets in (running, DeclaredAssets(store, file)):
+        with capture_logs() as logs:
+            assets.step()
+            assets.step()
+        assert {entry["event"] for entry in logs} == {"assets_refused"}
+        assert assets.known
+        assert store.assets(active_only=False) == before
+    file.write_text("assets: [{symbol: SOL-USD, type: crypto}]\n")
+    running.step()
+    assert {asset.symbol for asset in store.assets(active_only=False)} == {"BTC-USD", "AAPL", "OLD-USD", "SOL-USD"}
+
+
+def test_step_with_an_empty_list_removes_the_declared_assets(store: FaultyStore, tmp_path: Path):
+    """Only an explicit `assets: []` declares that there are none. Assets that were added otherwise stay."""
+    file = tmp_path / "assets.yaml"
+    file.write_text("assets: [{symbol: SOL-USD, type: crypto}]\n")
+    assets = DeclaredAssets(store, file)
+    assets.step()
+    file.write_text("assets: []\n")
+    assets.step()
+    assert {asset.symbol for asset in store.assets(active_only=False)} == {"BTC-USD", "AAPL", "OLD-USD"}

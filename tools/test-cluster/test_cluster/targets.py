@@ -31,6 +31,10 @@ class Target(Protocol):
         """Kubeconfig of the administrator."""
 
     @property
+    def outside_kubeconfig(self) -> Path:
+        """Kubeconfig of the administrator for programs on this machine that `inside` does not run."""
+
+    @property
     def programs(self) -> str:
         """The group of `test_cluster.binaries` that the cluster and its tests need."""
 
@@ -64,6 +68,11 @@ class NodeTarget:
         """Kubeconfig of the administrator."""
         return self._layout.kubeconfig
 
+    @property
+    def outside_kubeconfig(self) -> Path:
+        """Kubeconfig of the administrator for programs outside the node's network."""
+        return self._layout.outside_kubeconfig
+
     def up(self) -> None:
         """Start the node, or those of its servers that are not running."""
         up(self._layout)
@@ -91,7 +100,7 @@ class KindTarget:
 
     name = "kind"
     programs = "tools"
-    kubeconfig = _DATA / "kind.kubeconfig"
+    kubeconfig = outside_kubeconfig = _DATA / "kind.kubeconfig"
 
     def up(self) -> None:
         """Create the cluster unless it exists."""
@@ -146,7 +155,7 @@ class ExternalTarget:
     programs = "tools"
 
     def __init__(self, kubeconfig: Path) -> None:
-        self.kubeconfig = kubeconfig
+        self.kubeconfig = self.outside_kubeconfig = kubeconfig
 
     def up(self) -> None:
         """Do nothing, because the user starts it."""

@@ -14,7 +14,7 @@ scaleUp:
   policies:
     - {type: Percent, value: 100, periodSeconds: 15}
 scaleDown:
-  stabilizationWindowSeconds: {{ .scaleDownWindowSeconds }}
+  stabilizationWindowSeconds: {{ int .scaleDownWindowSeconds }}
   policies:
     - {type: Pods, value: 1, periodSeconds: 60}
 {{- end -}}
@@ -23,6 +23,9 @@ scaleDown:
 {{- if include "financehub.redis.usesSentinel" . }}
 addresses: {{ include "financehub.redis.address" . | quote }}
 sentinelMaster: {{ include "financehub.redis.service" . | quote }}
+{{- with include "financehub.redis.sentinelUser" . }}
+sentinelUsername: {{ . | quote }}
+{{- end }}
 {{- else }}
 address: {{ include "financehub.redis.address" . | quote }}
 {{- end }}
@@ -32,6 +35,10 @@ username: {{ . | quote }}
 {{- end }}
 {{- if hasPrefix "rediss" (include "financehub.redis.url" .) }}
 enableTLS: "true"
+{{- if include "financehub.redis.skipsHostname" . }}
+# KEDA cannot check the authority of a certificate without its name.
+unsafeSsl: "true"
+{{- end }}
 {{- end }}
 {{- end -}}
 
@@ -44,7 +51,7 @@ authenticationRef:
 
 {{/* Whether KEDA scales any tier: empty if it does not. */}}
 {{- define "financehub.usesKeda" -}}
-{{- range $name, $tier := include "financehub.tiers" . | fromYaml }}
+{{- range $name, $tier := include "financehub.tiers" . | fromJson }}
 {{- if eq (include "financehub.autoscaler" (dict "root" $ "tier" $tier)) "keda" }}yes{{ end }}
 {{- end }}
 {{- end -}}
@@ -52,7 +59,7 @@ authenticationRef:
 {{/* The maximum number of workers of each tier, by queue, for example high=5,low=2. */}}
 {{- define "financehub.maxWorkers" -}}
 {{- $maximums := list -}}
-{{- range $name, $tier := include "financehub.tiers" . | fromYaml -}}
+{{- range $name, $tier := include "financehub.tiers" . | fromJson -}}
 {{- $isFixed := eq (include "financehub.autoscaler" (dict "root" $ "tier" $tier)) "none" -}}
 {{- $maximums = append $maximums (printf "%s=%d" $tier.queue (ternary $tier.replicas $tier.autoscaling.maxReplicas $isFixed | int)) -}}
 {{- end -}}
@@ -62,7 +69,7 @@ authenticationRef:
 {{/* The queues of the tiers that KEDA may scale to zero. Such a tier is healthy without a worker. */}}
 {{- define "financehub.idleTiers" -}}
 {{- $idle := list -}}
-{{- range $name, $tier := include "financehub.tiers" . | fromYaml -}}
+{{- range $name, $tier := include "financehub.tiers" . | fromJson -}}
 {{- if and (eq (include "financehub.autoscaler" (dict "root" $ "tier" $tier)) "keda") (eq (int $tier.autoscaling.minReplicas) 0) -}}
 {{- $idle = append $idle $tier.queue -}}
 {{- end -}}

@@ -1,4 +1,4 @@
-{{/* Names, labels and image references. */}}
+{{/* Names, labels, metadata and image references. */}}
 
 {{- define "financehub.name" -}}
 {{- .Values.nameOverride | default .Chart.Name | trunc 40 | trimSuffix "-" -}}
@@ -28,25 +28,47 @@ app.kubernetes.io/component: {{ .component | quote }}
 {{ include "financehub.selector" . }}
 app.kubernetes.io/part-of: financehub
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .root.Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service | quote }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" | quote }}
 {{- with mergeOverwrite (dict) (.root.Values.commonLabels | default dict) (.labels | default dict) }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
 
-{{/* The labels of a pod. They do not contain a version, so that a new chart version alone does not restart pods. */}}
-{{- define "financehub.podLabels" -}}
-{{ include "financehub.selector" . }}
-app.kubernetes.io/part-of: financehub
-{{- with mergeOverwrite (dict) (.root.Values.commonLabels | default dict) (.pod.podLabels | default dict) }}
-{{ toYaml . }}
+{{/*
+  The name, labels and annotations of a resource. Takes (dict "root" $ "component" "high"), and optionally a "name" (by
+  default <fullname>-<component>), a "namespace", and more "labels" and "annotations", which take precedence.
+*/}}
+{{- define "financehub.metadata" -}}
+name: {{ .name | default (printf "%s-%s" (include "financehub.fullname" .root) .component) | quote }}
+{{- with .namespace }}
+namespace: {{ . | quote }}
 {{- end }}
+labels:
+  {{- include "financehub.labels" . | nindent 2 }}
+{{- with mergeOverwrite (dict) (.root.Values.commonAnnotations | default dict) (.annotations | default dict) }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* The metadata of a workload, with its own labels and annotations. Takes the scope of a component (see _pod.tpl). */}}
+{{- define "financehub.workloadMetadata" -}}
+{{- include "financehub.metadata" (dict "root" .root "component" .component "labels" .pod.labels "annotations" .pod.annotations) -}}
 {{- end -}}
 
 {{/* The reference of an image. Takes (dict "root" $ "image" <values of the image>). */}}
 {{- define "financehub.image" -}}
-{{- with .image.registry | default .root.Values.image.registry }}{{ . }}/{{ end -}}
+{{- with .image.registry | default .root.Values.image.registry | default (.root.Values.global | default dict).imageRegistry }}{{ . }}/{{ end -}}
 {{- .image.repository -}}
 {{- if .image.digest }}@{{ .image.digest }}{{ else }}:{{ .image.tag | default .root.Values.image.tag | default .root.Chart.AppVersion }}{{ end -}}
+{{- end -}}
+
+{{/* The Secrets with registry credentials, as a JSON list. The values are names or objects with a name. */}}
+{{- define "financehub.pullSecrets" -}}
+{{- $secrets := list -}}
+{{- range concat ((.Values.global | default dict).imagePullSecrets | default list) (.Values.image.pullSecrets | default list) -}}
+{{- $secrets = append $secrets (ternary (dict "name" .) . (kindIs "string" .)) -}}
+{{- end -}}
+{{- include "financehub.join" (dict "list" "imagePullSecrets" "items" $secrets) -}}
 {{- end -}}

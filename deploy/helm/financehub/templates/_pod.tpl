@@ -1,190 +1,101 @@
-{{/* The parts that all pods share. The pods comply with the restricted Pod Security Standard. */}}
+{{/*
+  The fields of pods and containers that values can change. Each template takes a scope: (dict "root" $ "component" "web"
+  "pod" <values of financehub.component>), and optionally what the chart itself adds for the component: the lists
+  "initContainers", "volumes", "mounts", "env" and "envFrom", the maps "annotations" (of the pod) and "lifecycle", and
+  "job" for a pod that ends by itself.
+*/}}
 
-{{- define "financehub.podSecurity" -}}
-runAsNonRoot: true
-runAsUser: 10001
-runAsGroup: 10001
-fsGroup: 10001
-seccompProfile:
-  type: RuntimeDefault
-{{- end -}}
-
-{{- define "financehub.containerSecurity" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities:
-  drop: [ALL]
-{{- end -}}
-
-{{/* The fields that determine a pod's nodes. Takes (dict "root" $ "component" "high" "pod" <values of the pod>). */}}
-{{- define "financehub.placement" -}}
-{{- with .root.Values.image.pullSecrets }}
-imagePullSecrets:
-  {{- range . }}
-  - name: {{ . }}
-  {{- end }}
-{{- end }}
-{{- with .pod.priorityClassName }}
-priorityClassName: {{ . }}
-{{- end }}
-{{- with .pod.nodeSelector }}
-nodeSelector:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .pod.tolerations }}
-tolerations:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .pod.affinity }}
-affinity:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- if .pod.spread }}
-# Pods are spread across nodes if possible; a single node can still run all of them.
-topologySpreadConstraints:
-  - maxSkew: 1
-    topologyKey: kubernetes.io/hostname
-    whenUnsatisfiable: ScheduleAnyway
-    labelSelector:
-      matchLabels:
-        {{- include "financehub.selector" . | nindent 8 }}
-{{- end }}
-{{- end -}}
-
-{{/* The annotations of a pod that reads its settings from the environment. */}}
-{{- define "financehub.podAnnotations" -}}
-# Processes read their settings at startup, so a change must replace the pods.
-checksum/settings: {{ include "financehub.settings" .root | sha256sum }}
-{{- $annotations := dict "prometheus.io/scrape" "true" "prometheus.io/port" "8000" "prometheus.io/path" "/metrics" }}
-{{- $added := ternary $annotations (dict) (and .root.Values.metrics.enabled .root.Values.metrics.annotations) }}
-{{- with mergeOverwrite $added (.pod.podAnnotations | default dict) }}
+{{/* The labels of a pod. They do not contain a version, so that a new chart version alone does not restart pods. */}}
+{{- define "financehub.podLabels" -}}
+{{ include "financehub.selector" . }}
+app.kubernetes.io/part-of: financehub
+{{- with mergeOverwrite (dict) (.root.Values.commonLabels | default dict) (.pod.podLabels | default dict) }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
 
-{{/* Probes for the endpoints that every FinanceHub process serves. */}}
-{{- define "financehub.probes" -}}
-startupProbe:
-  httpGet: {path: /livez, port: http}
-  periodSeconds: 2
-  failureThreshold: 60
-livenessProbe:
-  httpGet: {path: /livez, port: http}
-  periodSeconds: 10
-  timeoutSeconds: 5
-  failureThreshold: 6
-readinessProbe:
-  httpGet: {path: /readyz, port: http}
-  periodSeconds: 5
-  timeoutSeconds: 5
-{{- end -}}
-
-{{/* The environment of a FinanceHub process. Takes (dict "root" $ "component" "high" "pod" <values of the pod>). */}}
-{{- define "financehub.environment" -}}
-envFrom:
-  - configMapRef:
-      name: {{ include "financehub.fullname" .root }}-settings
-  {{- with .pod.extraEnvFrom }}
+{{/* The metadata of a pod template: labels and annotations. */}}
+{{- define "financehub.podMetadata" -}}
+labels:
+  {{- include "financehub.podLabels" . | nindent 2 }}
+{{- with mergeOverwrite (dict) (.annotations | default dict) (.pod.podAnnotations | default dict) }}
+annotations:
   {{- toYaml . | nindent 2 }}
-  {{- end }}
-env:
-  {{- include "financehub.redis.secretEnvironment" .root | nindent 2 }}
-  {{- if include "financehub.mountsProviderKeys" . }}
-  - {name: FINANCEHUB_SECRETS_DIR, value: /etc/financehub/keys}
-  {{- end }}
-  {{- if eq .component "scheduler" }}
-  # Only the scheduler has this setting, so that a changed maximum does not restart workers.
-  - {name: FINANCEHUB_MAX_WORKERS, value: {{ include "financehub.maxWorkers" .root | quote }}}
-  {{- end }}
-  {{- if eq .component "web" }}
-  {{- include "financehub.web.environment" .root | nindent 2 }}
-  {{- end }}
-  {{- with .pod.extraEnv }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-{{- end -}}
-
-{{/* Whether a process reads the providers' keys: empty if it does not. The console never calls a provider. */}}
-{{- define "financehub.mountsProviderKeys" -}}
-{{- if and .root.Values.providerKeys.existingSecret (ne .component "web") }}yes{{ end -}}
-{{- end -}}
-
-{{- define "financehub.volumeMounts" -}}
-- name: tmp
-  mountPath: /tmp
-{{- if include "financehub.mountsProviderKeys" . }}
-- name: provider-keys
-  mountPath: /etc/financehub/keys
-  readOnly: true
-{{- end }}
-{{- if .root.Values.externalRedis.tls.caSecret }}
-- name: redis-ca
-  mountPath: /etc/financehub/redis
-  readOnly: true
-{{- end }}
-{{- with .pod.extraVolumeMounts }}
-{{ toYaml . }}
 {{- end }}
 {{- end -}}
 
-{{- define "financehub.volumes" -}}
-- name: tmp
-  emptyDir:
-    sizeLimit: 256Mi
-{{- if include "financehub.mountsProviderKeys" . }}
-- name: provider-keys
-  secret:
-    secretName: {{ .root.Values.providerKeys.existingSecret }}
-{{- end }}
-{{- with .root.Values.externalRedis.tls.caSecret }}
-- name: redis-ca
-  secret:
-    secretName: {{ . }}
-{{- end }}
-{{- with .pod.extraVolumes }}
-{{ toYaml . }}
-{{- end }}
+{{/* The fields of a pod that do not depend on what its containers do. */}}
+{{- define "financehub.podSpec" -}}
+{{- $pod := .pod -}}
+{{- /* Service links could set an environment variable that is a setting, by the name of a Service. */}}
+{{- $spec := dict "serviceAccountName" (include "financehub.serviceAccountName" .) "automountServiceAccountToken" (dig "serviceAccount" "automountToken" false $pod) "enableServiceLinks" false -}}
+{{- range $field := list "priorityClassName" "runtimeClassName" "hostAliases" "dnsPolicy" "dnsConfig" "nodeSelector" "tolerations" "affinity" -}}
+{{- with get $pod $field }}{{ $_ := set $spec $field . }}{{ end -}}
+{{- end -}}
+{{- with $pod.podSecurityContext }}{{ $_ := set $spec "securityContext" . }}{{ end -}}
+{{- with include "financehub.pullSecrets" .root | fromJsonArray }}{{ $_ := set $spec "imagePullSecrets" . }}{{ end -}}
+{{- with include "financehub.topologySpread" . | fromJsonArray }}{{ $_ := set $spec "topologySpreadConstraints" . }}{{ end -}}
+{{- with include "financehub.initContainers" . | fromJsonArray }}{{ $_ := set $spec "initContainers" . }}{{ end -}}
+{{- $volumes := concat (.volumes | default list) ($pod.extraVolumes | default list) -}}
+{{- with include "financehub.join" (dict "list" "extraVolumes" "items" $volumes) | fromJsonArray }}{{ $_ := set $spec "volumes" . }}{{ end -}}
+{{- toYaml $spec -}}
 {{- end -}}
 
 {{/*
-  The beginning of a command. The first process of a container ignores SIGTERM until it has a handler, so a pod that is
-  deleted while Python starts would run until the end of its grace period, which takes minutes. A blocked SIGTERM waits:
-  each process installs its handler and then unblocks the signal.
+  With `spread`, pods are spread across nodes if possible; a single node can still run all of them. A constraint without
+  a selector counts the pods of the component.
 */}}
-{{- define "financehub.holdSigterm" -}}
-- env
-- --block-signal=TERM
+{{- define "financehub.topologySpread" -}}
+{{- $constraints := list -}}
+{{- if .pod.spread -}}
+{{- $constraints = list (dict "maxSkew" 1 "topologyKey" "kubernetes.io/hostname" "whenUnsatisfiable" "ScheduleAnyway") -}}
+{{- end -}}
+{{- $constraints = concat $constraints (.pod.topologySpreadConstraints | default list) -}}
+{{- $selector := dict "matchLabels" (include "financehub.selector" . | fromYaml) -}}
+{{- $all := list -}}
+{{- range include "financehub.join" (dict "list" "topologySpreadConstraints" "items" $constraints) | fromJsonArray -}}
+{{- if not (hasKey . "labelSelector") }}{{ $_ := set . "labelSelector" $selector }}{{ end -}}
+{{- $all = append $all . -}}
+{{- end -}}
+{{- toJson $all -}}
 {{- end -}}
 
 {{/*
-  With the simulator, a worker starts only after the simulator listens. Otherwise its first fetches would fail and open
-  circuit breakers, and the breaker of a fallback provider would stay open until that provider is needed.
+  The containers that run before the main one. In a pod that ends by itself, sidecars are init containers that keep
+  running, because the pod would otherwise wait for their end.
 */}}
-{{- define "financehub.awaitSimulator" -}}
-{{- if .root.Values.simulator.enabled }}
-initContainers:
-  - name: await-simulator
-    image: {{ include "financehub.image" (dict "root" .root "image" .pod.image) }}
-    imagePullPolicy: {{ .root.Values.image.pullPolicy }}
-    command:
-      {{- include "financehub.holdSigterm" . | nindent 6 }}
-      - python
-      - -c
-      - |
-        import signal, socket, sys, time
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-        while True:
-            try:
-                socket.create_connection(("{{ include "financehub.fullname" .root }}-simulator", 8099), timeout=2).close()
-                break
-            except OSError:
-                time.sleep(0.5)
-    resources:
-      {{- toYaml .pod.resources | nindent 6 }}
-    securityContext:
-      {{- include "financehub.containerSecurity" .root | nindent 6 }}
-    volumeMounts:
-      - {name: tmp, mountPath: /tmp}
-{{- end }}
+{{- define "financehub.initContainers" -}}
+{{- $containers := concat (.initContainers | default list) (.pod.initContainers | default list) -}}
+{{- if .job -}}
+{{- range .pod.sidecars -}}
+{{- $containers = append $containers (merge (dict "restartPolicy" "Always") .) -}}
+{{- end -}}
+{{- end -}}
+{{- include "financehub.join" (dict "list" "initContainers" "items" $containers) -}}
+{{- end -}}
+
+{{/* The containers beside the main one, as entries of `containers`. */}}
+{{- define "financehub.sidecars" -}}
+{{- if not .job -}}
+{{- with .pod.sidecars }}{{ toYaml . }}{{ end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The fields of a component's main container, except its name, command, ports and probes. */}}
+{{- define "financehub.container" -}}
+{{- $pod := .pod -}}
+{{- $container := dict "image" (include "financehub.image" (dict "root" .root "image" $pod.image)) "imagePullPolicy" ($pod.image.pullPolicy | default .root.Values.image.pullPolicy) -}}
+{{- $envFrom := concat (.envFrom | default list) ($pod.extraEnvFrom | default list) -}}
+{{- with include "financehub.join" (dict "list" "extraEnvFrom" "items" $envFrom) | fromJsonArray }}{{ $_ := set $container "envFrom" . }}{{ end -}}
+{{- $env := include "financehub.join" (dict "list" "extraEnv" "items" (concat (.env | default list) ($pod.extraEnv | default list))) -}}
+{{- if contains "$(" $env }}{{ $env = include "financehub.ordered" (fromJsonArray $env) }}{{ end -}}
+{{- with fromJsonArray $env }}{{ $_ := set $container "env" . }}{{ end -}}
+{{- $mounts := concat (.mounts | default list) ($pod.extraVolumeMounts | default list) -}}
+{{- with include "financehub.join" (dict "list" "extraVolumeMounts" "items" $mounts) | fromJsonArray }}{{ $_ := set $container "volumeMounts" . }}{{ end -}}
+{{- $lifecycle := deepCopy (.lifecycle | default dict) -}}
+{{- include "financehub.merge" (dict "into" $lifecycle "from" ($pod.lifecycle | default dict)) -}}
+{{- with $lifecycle }}{{ $_ := set $container "lifecycle" . }}{{ end -}}
+{{- with $pod.resources }}{{ $_ := set $container "resources" . }}{{ end -}}
+{{- with $pod.containerSecurityContext }}{{ $_ := set $container "securityContext" . }}{{ end -}}
+{{- toYaml $container -}}
 {{- end -}}

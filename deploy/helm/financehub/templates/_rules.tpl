@@ -1,16 +1,22 @@
-{{/* The rule groups of files/rules as YAML. They are not rendered as templates, because {{ }} is for Prometheus. */}}
+{{/*
+  The rule groups of files/rules as JSON, read once in a rendering. They are not rendered as templates, because {{ }} is
+  for Prometheus.
+*/}}
 {{- define "financehub.ruleGroups" -}}
+{{- if not (hasKey .Values "_ruleGroups") -}}
 {{- $groups := list -}}
 {{- range $path, $_ := .Files.Glob "files/rules/*.yaml" -}}
 {{- $groups = concat $groups ($.Files.Get $path | fromYaml).groups -}}
 {{- end -}}
-{{- toYaml (dict "groups" $groups) -}}
+{{- $_ := set .Values "_ruleGroups" (toJson $groups) -}}
+{{- end -}}
+{{- get .Values "_ruleGroups" -}}
 {{- end -}}
 
 {{/* The names of all alerts, separated by commas. */}}
 {{- define "financehub.alertNames" -}}
 {{- $names := list -}}
-{{- range (include "financehub.ruleGroups" . | fromYaml).groups -}}
+{{- range include "financehub.ruleGroups" . | fromJsonArray -}}
 {{- range .rules -}}
 {{- with .alert }}{{ $names = append $names . }}{{ end -}}
 {{- end -}}
@@ -18,7 +24,7 @@
 {{- join ", " (sortAlpha $names) -}}
 {{- end -}}
 
-{{/* An alert with the values applied, as YAML. Takes (dict "values" <metrics.prometheusRule> "alert" <the rule>). */}}
+{{/* An alert with the values applied, as JSON. Takes (dict "values" <metrics.prometheusRule> "alert" <the rule>). */}}
 {{- define "financehub.alert" -}}
 {{- $alert := .alert -}}
 {{- $override := get (.values.overrides | default dict) $alert.alert | default dict -}}
@@ -33,7 +39,7 @@
 {{- $_ := set $annotations "runbook_url" (printf "%s/%s" (trimSuffix "/" .values.runbookUrl) $page) -}}
 {{- end -}}
 {{- $annotations = mergeOverwrite $annotations ($override.annotations | default dict) -}}
-{{- toYaml (merge (dict "labels" $labels "annotations" $annotations) $alert) -}}
+{{- toJson (merge (dict "labels" $labels "annotations" $annotations) $alert) -}}
 {{- end -}}
 
 {{/* The seconds of a duration in s or m. */}}

@@ -7,14 +7,14 @@ FINANCEHUB_RELEASE: {{ .Release.Name | quote }}
 REDIS_URL: {{ . | quote }}
 {{- end }}
 {{- with include "financehub.idleTiers" . }}
-FINANCEHUB_IDLE_TIERS: {{ . }}
+FINANCEHUB_IDLE_TIERS: {{ . | quote }}
 {{- end }}
 {{- if .Values.simulator.enabled }}
 {{- $url := printf "http://%s-simulator:8099" (include "financehub.fullname" .) }}
 FINANCEHUB_SIMULATED: "true"
 {{- $providers := .Files.Get "files/providers.yaml" | fromYaml }}
 {{- range $variable, $provider := $providers.urls }}
-{{ $variable }}: {{ $url }}/{{ $provider }}
+{{ $variable }}: {{ printf "%s/%s" $url $provider | quote }}
 {{- end }}
 FINANCEHUB_RSS_FEEDS: {{ $url }}/rss/yahoo,{{ $url }}/rss/cnbc,{{ $url }}/rss/marketwatch,{{ $url }}/rss/coindesk,{{ $url }}/rss/atom
 {{- /* The simulator accepts any key, but a provider that requires a key is not called without one. */}}

@@ -1,8 +1,8 @@
 {{/* The console. */}}
 
-{{/* Whether the release has a console: empty if it does not. Values that an older chart wrote have no section `web`. */}}
+{{/* Whether the release has a console: empty if it does not. */}}
 {{- define "financehub.hasWeb" -}}
-{{- if (.Values.web | default dict).enabled }}yes{{ end -}}
+{{- if .Values.web.enabled }}yes{{ end -}}
 {{- end -}}
 
 {{/* The settings that only the web process has, as entries of `env`. They do not restart other processes. */}}

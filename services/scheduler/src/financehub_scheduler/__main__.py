@@ -2,14 +2,19 @@
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
+import socket
 import sys
+from functools import partial
 from pathlib import Path
 
-from financehub_scheduler.app import ClusterOrigin, serve
+from financehub_scheduler.app import serve
+from financehub_scheduler.link.origin import ClusterOrigin
+from financehub_scheduler.link.spawn import Started, fork
 from financehub_shared.core.errors import ConfigError
-from financehub_shared.core.settings import exit_on_config_error, load_settings
+from financehub_shared.core.settings import Settings, exit_on_config_error, load_settings
 from financehub_shared.redis.startup import refuse_wrong_servers
 
 #: Seconds for which another thread may delay the event loop. A scrape of many series takes 50 ms. With the
@@ -59,15 +64,35 @@ def main() -> None:
     arguments = _arguments()
     try:
         flags = {"DRAMATIQ_BROKER_URL": arguments.broker, "FINANCEHUB_ASSETS_FILE": arguments.assets}
-        # Flags take precedence over environment variables and are validated in the same way.
-        settings = load_settings({**os.environ, **{name: value for name, value in flags.items() if value is not None}})
+        # Flags take precedence over environment variables and are validated in the same way. A companion process
+        # inherits them.
+        os.environ.update({name: value for name, value in flags.items() if value is not None})
+        settings = load_settings(os.environ)
         refuse_wrong_servers((settings.broker_url, settings.store_url))
-        cluster = ClusterOrigin(tuple(arguments.namespace), arguments.lease or ClusterOrigin().lease)
-        origin = cluster if arguments.kubernetes else arguments.schedules
-        sys.setswitchinterval(_SWITCH_SECONDS)
-        asyncio.run(serve(settings, origin, (signal.SIGTERM, signal.SIGINT)))
+        if arguments.kubernetes:
+            cluster = ClusterOrigin(tuple(arguments.namespace), arguments.lease or ClusterOrigin().lease)
+            # Collecting garbage would copy the memory that the two processes share.
+            gc.collect()
+            gc.freeze()
+            # Before anything starts a thread.
+            companion = fork(partial(_be_companion, settings, cluster))
+            _run(settings, cluster, companion)
+        else:
+            _run(settings, arguments.schedules, None)
     except ConfigError as error:
         exit_on_config_error(error)
+
+
+def _run(settings: Settings, origin: Path | ClusterOrigin, companion: Started | None) -> None:
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    asyncio.run(serve(settings, origin, (signal.SIGTERM, signal.SIGINT), companion))
+
+
+def _be_companion(settings: Settings, cluster: ClusterOrigin, link: socket.socket, engine: int) -> None:
+    # Imported here, because only a companion needs kopf, which takes a second and 25 MB.
+    from financehub_scheduler.companion import run
+
+    run(settings, cluster, link, engine)
 
 
 if __name__ == "__main__":

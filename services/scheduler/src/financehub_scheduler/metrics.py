@@ -3,10 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import redis
-from prometheus_client import Histogram
 from prometheus_client.metrics_core import Metric
 
 from financehub_scheduler.core.reporter import OTHER, Reporter
@@ -164,7 +163,13 @@ class FailingSchedules:
         return [gauge("schedule_consecutive_failures", text, ["scheduledtask"], values)]
 
 
-async def time_event_loop(lag: Histogram, clock: Clock) -> None:
+class Durations(Protocol):
+    """Receives durations in seconds, such as a histogram."""
+
+    def observe(self, amount: float, /) -> None: ...
+
+
+async def time_event_loop(lag: Durations, clock: Clock) -> None:
     """Measure continuously how late the event loop wakes up.
 
     Args:

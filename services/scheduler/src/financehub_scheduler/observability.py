@@ -1,4 +1,4 @@
-"""Builds the objects that report the state of the scheduler process and the fleet: health, metrics and heartbeat."""
+"""Builds the objects that report the state of the scheduler and the fleet: health, metrics and heartbeat."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,16 +9,16 @@ from financehub_shared.health.fleet_metrics import FleetMetrics
 from financehub_shared.health.freshness import ScheduleFacts
 from financehub_shared.health.presence import SCHEDULER
 from financehub_shared.health.processes import Heartbeat, ProcessInfo, ProcessRegistry
-from financehub_shared.health.readers import RedisReaders
+from financehub_shared.health.readers import OBSERVER_TIMEOUT_SECONDS, RedisReaders
 from financehub_shared.health.redis_probe import RedisProbe
 from financehub_shared.health.server import HealthServer
 from financehub_shared.metrics import Metrics, MetricSource
-from financehub_shared.redis.client import SCRAPE_TIMEOUT_SECONDS
+from financehub_shared.redis.client import SCRAPE_TIMEOUT_SECONDS, connect
 from financehub_shared.redis.server_clock import ServerClock
 
 
 class SchedulerObservability:
-    """The HTTP server, the heartbeat and the metric sources of a scheduler.
+    """The HTTP server and the metric sources of a scheduler.
 
     The scheduler also exposes the fleet's metrics, because it is the process that knows all queues.
 
@@ -43,7 +43,6 @@ class SchedulerObservability:
     ) -> None:
         clock = clock or ServerClock(SystemClock())
         readers = RedisReaders(settings, clock, known_schedules=known_schedules)
-        identity = ProcessInfo.of_this_process(SCHEDULER, clock.now())
         # Scrapes have their own clients with a shorter timeout.
         scrape_readers = RedisReaders(settings, clock, SCRAPE_TIMEOUT_SECONDS, known_schedules)
         metrics.set_redis_probe(
@@ -61,9 +60,6 @@ class SchedulerObservability:
             clock=clock,
         )
         self.server = HealthServer(app.respond, settings.http_host, settings.http_port)
-        registry = ProcessRegistry(readers.client)
-        observe = metrics.redis_command_duration.labels("queues").observe
-        self._heartbeat = Heartbeat(registry, lambda: identity, clock, observe)
 
     def start_server(self) -> None:
         """Start the server.
@@ -73,10 +69,15 @@ class SchedulerObservability:
         """
         self.server.start()
 
-    def start_heartbeat(self) -> None:
-        """Start the heartbeat, whose times are those of the clock, which should show the time of Redis by now."""
-        self._heartbeat.start()
 
-    def stop(self) -> None:
-        """Stop the heartbeat and remove the process from the registry. The server runs until the process exits."""
-        self._heartbeat.stop()
+def build_heartbeat(settings: Settings, clock: ServerClock, observe: Callable[[float], None]) -> Heartbeat:
+    """Return the heartbeat of the engine's process. Its times are those of the clock, so measure the clock first.
+
+    Args:
+        settings: Settings of the process.
+        clock: Clock of the process, which shows the time of Redis.
+        observe: Receives the duration of each heartbeat in seconds.
+    """
+    client = connect(settings.broker_url, retries=0, timeout=OBSERVER_TIMEOUT_SECONDS)
+    identity = ProcessInfo.of_this_process(SCHEDULER, clock.now())
+    return Heartbeat(ProcessRegistry(client), lambda: identity, clock, observe)

@@ -4,12 +4,12 @@ import asyncio
 import gc
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import wraps
+from typing import Protocol
 
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from financehub_scheduler.core.engine import Engine
 from financehub_scheduler.core.health_probe import Watched
 from financehub_scheduler.core.state import ScheduleState
 from financehub_shared.broker.janitor import Janitor
@@ -75,7 +75,14 @@ def only_if(is_needed: Callable[[], bool], step: Step) -> Step:
     return run
 
 
-def redis_step(step: Step, engine: Engine, client: Redis) -> Step:
+class RedisUser(Protocol):
+    """Is told whether Redis replies, which is the engine in its process."""
+
+    def on_redis_unavailable(self, error: RedisError) -> None: ...
+    def on_redis_reply(self) -> None: ...
+
+
+def redis_step(step: Step, engine: RedisUser, client: Redis) -> Step:
     """Wrap a step that uses Redis, so that it tells the engine whether Redis replied instead of raising.
 
     Args:
@@ -96,6 +103,25 @@ def redis_step(step: Step, engine: Engine, client: Redis) -> Step:
             engine.on_redis_unavailable(error)
         else:
             engine.on_redis_reply()
+
+    return log_errors(run)
+
+
+def reading_step(step: Step) -> Step:
+    """Wrap a step of the companion that uses Redis. The engine notices and logs each outage, and pauses.
+
+    Args:
+        step: The step. It may raise RedisError; its next repetition does the remaining work.
+    """
+
+    @wraps(step)
+    async def run() -> None:
+        try:
+            await step()
+        except RedisError as error:
+            if is_wrong_type(error):
+                raise
+            log.debug("redis_step_failed", error=str(error))
 
     return log_errors(run)
 

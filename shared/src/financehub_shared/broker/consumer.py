@@ -2,18 +2,20 @@
 
 import time
 from collections import deque
-from collections.abc import Iterable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from dramatiq import Message
 from dramatiq.broker import Consumer, MessageProxy
 from dramatiq.common import compute_backoff, dq_name
 
+from financehub_shared.broker.consumer_broker import ConsumerBroker
 from financehub_shared.broker.dead_letter import refused_letter
 from financehub_shared.broker.dead_letter_reason import MessageRefusedError
-from financehub_shared.broker.delivery import Delivery
+from financehub_shared.broker.delivery import Delivery, PendingMessage, require_written
 from financehub_shared.broker.door import read_message
 from financehub_shared.broker.in_flight import InFlightMessages
+from financehub_shared.broker.message import attempt_id
 from financehub_shared.core.log import get_logger
 from financehub_shared.redis.text import decode, id_text
 
@@ -36,25 +38,6 @@ FAR_BATCH = 100
 HEARTBEAT_SECONDS = 1.0
 
 
-class ConsumerBroker(Protocol):
-    """The broker operations that a consumer uses. Each `do_…` method is one round trip to Redis."""
-
-    draining: bool
-    max_message_bytes: int
-    max_entry_bytes: int
-
-    def enqueue(self, message: "Message[Any]", *, delay: int | None = None) -> "Message[Any]": ...
-    def now(self) -> float: ...
-    def emit_after(self, signal: str, *args: Any) -> None: ...
-    def do_enqueue(self, queue_name: str, redis_id: str, message: bytes) -> None: ...
-    def do_fetch(self, queue_name: str, count: int) -> list[bytes]: ...
-    def do_keep(self, queue_name: str, redis_id: str) -> str: ...
-    def do_ack(self, queue_name: str, redis_id: str) -> None: ...
-    def do_nack(self, queue_name: str, redis_id: str, letter: bytes) -> None: ...
-    def do_requeue(self, queue_name: str, *redis_ids: str) -> None: ...
-    def requeue_unfinished(self, queue_name: str) -> int: ...
-
-
 class FinanceHubConsumer(Consumer):
     """Iterates over one queue's deliveries, and yields None after a poll that finds no message.
 
@@ -64,10 +47,19 @@ class FinanceHubConsumer(Consumer):
         prefetch: Maximum number of messages of the queue that this process may hold.
         timeout: Longest wait between two polls, in milliseconds.
         in_flight: Messages of the queue that this process holds, shared with earlier and later consumers.
+        deliver: Gives a message to the worker threads. Without it, no message is fetched with an acknowledgment.
+        is_paused: Whether no message may be fetched with an acknowledgment now.
     """
 
     def __init__(
-        self, broker: ConsumerBroker, queue_name: str, prefetch: int, timeout: int, in_flight: InFlightMessages
+        self,
+        broker: ConsumerBroker,
+        queue_name: str,
+        prefetch: int,
+        timeout: int,
+        in_flight: InFlightMessages,
+        deliver: Callable[[Delivery], object] | None = None,
+        is_paused: Callable[[], bool] = bool,
     ) -> None:
         self._broker = broker
         self._queue_name = queue_name
@@ -75,6 +67,8 @@ class FinanceHubConsumer(Consumer):
         self._prefetch = prefetch
         self._timeout = timeout
         self._in_flight = in_flight
+        self._deliver = deliver
+        self._is_paused = is_paused
         self._fetched: deque[tuple[str, bytes, int]] = deque()
         self._misses = 0
         self._heartbeat_at = self._reconciled_at = time.monotonic()
@@ -84,6 +78,9 @@ class FinanceHubConsumer(Consumer):
     def __next__(self) -> MessageProxy | None:
         while not self._fetched:
             self._reconcile()
+            if self._in_flight.handed_over:
+                self._fetched.append(self._in_flight.handed_over.popleft())
+                break
             if self._has_given_back:
                 self._has_given_back = False
                 time.sleep(self._timeout / 1000)
@@ -98,7 +95,6 @@ class FinanceHubConsumer(Consumer):
             else:
                 # Stock dramatiq sleeps here. Waiting for the next ack keeps a worker with prefetch = threads fast.
                 self._in_flight.freed.wait(self._timeout / 1000)
-                self._in_flight.freed.clear()
                 if time.monotonic() - self._heartbeat_at > HEARTBEAT_SECONDS:
                     self._fetch(0)
                 return None
@@ -120,7 +116,7 @@ class FinanceHubConsumer(Consumer):
         """Return the delivery of a message, or None if it was refused or is not due yet."""
         try:
             now = self._broker.now()
-            message = read_message(data, redis_id, self._queue_name, self._broker.max_message_bytes, now)
+            message = self._read(redis_id, data, now)
         except MessageRefusedError as error:
             self._refuse(redis_id, data, error)
             return None
@@ -128,8 +124,7 @@ class FinanceHubConsumer(Consumer):
             # Only a delay queue has room for messages that are not due. Here, they would block the ones that are.
             wait = message.options.pop("eta") - now * 1000
             if wait > 0:
-                self._broker.enqueue(message, delay=round(wait))
-                self._broker.do_ack(self._queue_name, redis_id)
+                self._broker.do_delay(self._queue_name, redis_id, message, round(wait))
                 self._in_flight.remove(redis_id)
                 return None
         elif self._is_crowded() and message.options["eta"] > (now + FAR_SECONDS) * 1000:
@@ -153,24 +148,85 @@ class FinanceHubConsumer(Consumer):
         self._broker.emit_after("nack", letter)  # no worker thread handles it, but the observers count it
 
     def ack(self, message: MessageProxy) -> None:
-        """Acknowledge a message, or requeue it if it was interrupted."""
-        self._enqueue_pending(message)
-        if isinstance(message, Delivery) and message.interrupted:
+        """Acknowledge a message and enqueue what follows it, or requeue it if it was interrupted."""
+        if isinstance(message, Delivery) and (message.interrupted or message.is_running):
+            if message.is_running:
+                message.pending.clear()  # the next run has follow-ups too
+            _write_end(message)
+            self._enqueue_pending(message)
             self.requeue([message])
             return
         redis_id = message.options["redis_message_id"]
-        self._broker.do_ack(self._queue_name, redis_id)
-        # A delayed message is acknowledged after its move to its own queue. A failover may undo both.
-        if isinstance(message, Delivery) and not message.has_follow_ups and not self._is_delay_queue:
-            self._in_flight.finish(redis_id)
-        else:
-            self._in_flight.remove(redis_id)
+        end = message.end if isinstance(message, Delivery) else None
+        follow_ups = self._follow_ups(message)
+        fetch = not follow_ups and self._may_fetch_with_ack() and self._in_flight.begin_fetch()
+        try:
+            fetched = self._broker.do_ack(self._queue_name, redis_id, end, follow_ups, fetch=fetch)
+            self._broker.forget_move(redis_id)
+            # The acknowledgment of a delayed message moves it to its own queue. A failover may undo both.
+            if isinstance(message, Delivery) and not message.has_follow_ups and not self._is_delay_queue:
+                self._in_flight.finish(redis_id, message.attempt_id)
+            if not fetched:
+                self._in_flight.remove(redis_id)
+                return
+            successor = id_text(fetched[0])
+            is_finished = self._is_finished(successor, fetched[1])
+            if is_finished or successor in self._in_flight:
+                # A failover has undone the first fetch of that one, or the janitor has taken it back. Its run goes on,
+                # or it has ended, and the consumer deletes the message or gives it back.
+                self._in_flight.remove(redis_id)
+                if is_finished or successor == redis_id:
+                    self._in_flight.doubt()
+                return
+            self._in_flight.replace(redis_id, successor, len(fetched[1]))
+        except BaseException:
+            if fetch:
+                self._in_flight.doubt()
+            raise
+        finally:
+            if fetch:
+                self._in_flight.end_fetch()
+        self._hand_over(successor, fetched[1], _losses(fetched[2]))
+
+    def _may_fetch_with_ack(self) -> bool:
+        """Whether the next message of the queue may take the place of one that is acknowledged."""
+        return (
+            self._deliver is not None
+            and not self._broker.draining
+            and not self._is_paused()
+            and len(self._in_flight) <= self._prefetch
+            and self._in_flight.bytes < HELD_BYTES
+        )
+
+    def _hand_over(self, redis_id: str, data: bytes, losses: int) -> None:
+        """Deliver a message from a worker thread. One that needs more than this is left to the thread of the consumer.
+
+        Args:
+            redis_id: Id of the message in Redis.
+            data: The queue entry.
+            losses: Number of workers that died while they held the message.
+        """
+        message = None
+        try:
+            message = self._read(redis_id, data, self._broker.now())
+        except MessageRefusedError:
+            pass
+        finally:
+            if message is None or "eta" in message.options or self._deliver is None:
+                self._in_flight.handed_over.append((redis_id, data, losses))
+                self._in_flight.freed.set()
+            else:
+                self._deliver(Delivery(message, losses))
+
+    def _read(self, redis_id: str, data: bytes, now: float) -> "Message[Any]":
+        return read_message(data, redis_id, self._queue_name, self._broker.max_message_bytes, now)
 
     def nack(self, message: MessageProxy) -> None:
         """Dead-letter a message in its current form, which includes its history."""
-        self._enqueue_pending(message)
+        _write_end(message)
+        require_written(message.end if isinstance(message, Delivery) else None)
         redis_id = message.options["redis_message_id"]
-        self._broker.do_nack(self._queue_name, redis_id, message.encode())
+        self._broker.do_nack(self._queue_name, redis_id, message.encode(), self._follow_ups(message))
         self._in_flight.remove(redis_id)
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
@@ -181,10 +237,16 @@ class FinanceHubConsumer(Consumer):
             for redis_id in redis_ids:
                 self._in_flight.remove(redis_id)
 
-    def _enqueue_pending(self, message: MessageProxy) -> None:
-        while isinstance(message, Delivery) and message.pending:
+    def _enqueue_pending(self, message: Delivery) -> None:
+        """Enqueue what middleware has enqueued at the end of a run that is repeated."""
+        while message.pending:
             self._broker.do_enqueue(*message.pending[0])
             message.pending.pop(0)
+
+    def _follow_ups(self, message: MessageProxy) -> list[PendingMessage]:
+        """Return the messages that follow one: its own move, and what the end of its run has enqueued."""
+        move = self._broker.move_of(message.options["redis_message_id"]) if self._is_delay_queue else None
+        return [*([move] if move else []), *(message.pending if isinstance(message, Delivery) else ())]
 
     def _room(self) -> int:
         """Return the number of messages that may be fetched now."""
@@ -219,11 +281,39 @@ class FinanceHubConsumer(Consumer):
         self._heartbeat_at = time.monotonic()
         for redis_id, data, losses in zip(reply[::3], reply[1::3], reply[2::3], strict=True):
             text = id_text(redis_id)
+            if text in self._in_flight:
+                continue  # a failover has undone its first fetch, and its run goes on
+            if self._is_finished(text, data):
+                self._broker.do_ack(self._queue_name, text)  # a failover has undone its first fetch
+                continue
             self._in_flight.add(text, len(data))
-            # anyone may have changed the number
-            self._fetched.append((text, data, int(losses) if losses.isdigit() and len(losses) < 10 else 0))
+            self._fetched.append((text, data, _losses(losses)))
+
+    def _is_finished(self, redis_id: str, data: bytes) -> bool:
+        """Whether this process has run the same attempt of a fetched message before.
+
+        A message that was enqueued again under its id, such as a requeued dead letter, is another attempt.
+        """
+        finished = self._in_flight.finished_attempt(redis_id)
+        if finished is None:
+            return False
+        try:
+            return attempt_id(self._read(redis_id, data, self._broker.now())) == finished
+        except MessageRefusedError:
+            return False
 
     def _reconcile(self) -> None:
-        if time.monotonic() - self._reconciled_at > RECONCILE_SECONDS:
+        if self._in_flight.is_doubtful or time.monotonic() - self._reconciled_at > RECONCILE_SECONDS:
             self._broker.requeue_unfinished(self._queue_name)
             self._reconciled_at = time.monotonic()
+
+
+def _losses(text: bytes) -> int:
+    """Return a number of losses. Anyone may have changed it."""
+    return int(text) if text.isdigit() and len(text) < 10 else 0
+
+
+def _write_end(message: MessageProxy) -> None:
+    """Record the end of an attempt whose message is not acknowledged."""
+    if isinstance(message, Delivery) and message.end is not None:
+        message.end.write()

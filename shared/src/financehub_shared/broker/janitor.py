@@ -14,6 +14,7 @@ from dramatiq.common import q_name
 from financehub_shared.broker import queue_scripts
 from financehub_shared.broker.dead_letter_queue import DeadLetterQueue
 from financehub_shared.broker.queues import queue_of, scan_names
+from financehub_shared.broker.stranded import StrandedMessages
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.log import get_logger
 from financehub_shared.redis import queue_keys as keys
@@ -67,9 +68,7 @@ class Janitor:
         self._retention = dead_letter_retention_days * DAY_SECONDS
         self._max_dead_letters = max_dead_letters
         self._reclaim = client.register_script(queue_scripts.RECLAIM)
-        self._find_stranded = client.register_script(queue_scripts.STRANDED)
-        #: Queue → ids of the messages that the last round found neither in the queue nor with a worker.
-        self._stranded: dict[str, list[bytes]] = {}
+        self._stranded = StrandedMessages(client)
         self._dead_letters = DeadLetterQueue(client)
         self._recovery_seconds = recovery_seconds
         self._monotonic = monotonic
@@ -117,7 +116,8 @@ class Janitor:
             reclaimed[q_name(queue)] = reclaimed.get(q_name(queue), 0) + count
             if count:
                 log.warning("messages_reclaimed", queue=queue, worker=worker, count=count)
-        self._recover_stranded(names)
+        for queue, count in self._stranded.recover(names).items():
+            log.warning("stranded_messages_requeued", queue=queue, count=count)
         # A worker that has fetched a message since the scan has sent a heartbeat with the fetch.
         # Without reclaiming, this deletes nothing and only finds out whether Redis takes writes.
         if heartbeats:
@@ -169,43 +169,6 @@ class Janitor:
                 report_wrong_key(key, f"it is not a {types[key]}, so the messages of {worker} cannot be reclaimed")
             return 0
 
-    def _recover_stranded(self, names: list[str]) -> None:
-        """Put messages back in their queue that two rounds in a row find neither in the queue nor with a worker.
-
-        One round is not enough, because a worker may have begun to fetch after the scan.
-        """
-        acks: dict[str, list[str]] = {}
-        for name in names:
-            if match := keys.ACKS_KEY.match(name):
-                acks.setdefault(match["queue"], []).append(name)
-        found = {}
-        for queue in sorted({name[len(keys.NAMESPACE) + 1 : -len(".msgs")] for name in names if _has_messages(name)}):
-            recovered, *found[queue] = self._recover_stranded_of(queue, acks.get(queue, []))
-            if recovered:
-                log.warning("stranded_messages_requeued", queue=queue, count=recovered)
-        self._stranded = {queue: ids for queue, ids in found.items() if ids}
-
-    def _recover_stranded_of(self, queue: str, acks: list[str]) -> list[Any]:
-        """Run `STRANDED` without the keys of workers that have a wrong type. The other maintenance reports wrong keys.
-
-        Args:
-            queue: Name of the queue or the delay queue.
-            acks: The keys with the messages of its workers.
-        """
-        before, own = self._stranded.get(queue, []), [keys.ready(queue), keys.messages(queue)]
-        try:
-            return list(self._find_stranded(keys=[*own, *acks], args=before))
-        except redis.ResponseError as error:
-            if not is_wrong_type(error):
-                raise
-        wrong = wrong_keys(self._client, dict.fromkeys(acks, "set"))
-        try:
-            return list(self._find_stranded(keys=[*own, *(key for key in acks if key not in wrong)], args=before))
-        except redis.ResponseError as error:
-            if not is_wrong_type(error):
-                raise
-        return [0]  # one of the queue's own keys has a wrong type
-
     def _scan(self) -> list[str]:
         return scan_names(self._client)
 
@@ -216,8 +179,3 @@ class Janitor:
             lambda: self._client.zrange(keys.HEARTBEATS, 0, -1, withscores=True),
         )
         return dict(rows)
-
-
-def _has_messages(name: str) -> bool:
-    """Whether a key holds the messages of a queue or a delay queue, and not its dead letters."""
-    return name.endswith(".msgs") and not name.endswith(".XQ.msgs")

@@ -15,7 +15,9 @@ def attempt_id(message: Any) -> str:
 
     A requeued dead letter keeps its Redis id, so the id also contains the time at which the message became ready.
     """
-    return f"{redis_id(message)}@{message.options.get(options.READY_AT, '')}"
+    # A delivery knows it, because it is needed several times for each message.
+    known: str | None = getattr(message, "attempt_id", None)
+    return known or f"{redis_id(message)}@{message.options.get(options.READY_AT, '')}"
 
 
 def correlation_id(message: Any) -> str:

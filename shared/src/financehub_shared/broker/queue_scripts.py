@@ -11,6 +11,8 @@ script that could strand a message therefore reads its keys with commands of the
 the two scripts that run most often, takes back its write if the next command fails.
 """
 
+from financehub_shared.broker import options
+from financehub_shared.redis import queue_keys as keys
 from financehub_shared.redis.scripts import REDIS_NOW
 
 #: Number of bytes of a reply from which a fetch takes no further message. Redis and the worker each hold a reply in
@@ -19,6 +21,7 @@ REPLY_BYTES = 8_000_000
 #: Bytes of the longest id that a script returns. The door accepts ids of 512 characters, each of up to 4 bytes.
 ID_BYTES = 2_048
 _LONGEST_ID = f"local longest_id = {ID_BYTES}\n"
+_READY_AT = f"local ready_at = '{options.READY_AT}'\n"
 
 #: Appends a message. KEYS: ready, messages. ARGV: id, message. Does not append it again if a process repeats an enqueue
 #: whose reply was lost, and the message still waits or is in flight.
@@ -32,38 +35,51 @@ if redis.call("hset", KEYS[2], ARGV[1], ARGV[2]) == 1 then
 end
 """
 
-#: Takes messages and sends a heartbeat. KEYS: ready, messages, acks, losses, heartbeats. ARGV: worker, maximum number
-#: of messages (0 for a heartbeat only), largest number of bytes of a message, number of bytes of all messages after
-#: which no further one is taken. A longer message is cut off after one byte more. An entry of the queue whose message
-#: this worker already holds is dropped. A message whose id is too long gets a short one, because the id could have
-#: hundreds of MB. Returns id, message, losses, id, message, losses, …
-FETCH = (
-    REDIS_NOW
-    + _LONGEST_ID
+#: A Lua function that takes the message at the head of a queue. Returns nothing if the queue is empty, an empty id if
+#: the entry was dropped, an error of Redis, or id, message and losses. A message of more than `longest` bytes is cut
+#: off after one byte more. An entry whose message this worker already holds is dropped. A message whose id is too long
+#: gets a short one, because the id could have hundreds of MB.
+_LUA_TAKE = (
+    _LONGEST_ID
     + """
-local call = redis.call
-call("srem", KEYS[3], "")
-local has_losses = call("hlen", KEYS[4]) > 0
-call("zadd", KEYS[5], now, ARGV[1])
-local longest, enough = tonumber(ARGV[3]), tonumber(ARGV[4])
-local fetched, size = {}, 0
-for _ = 1, tonumber(ARGV[2]) do
-  local id = call("lpop", KEYS[1])
-  if not id then break end
-  local message = redis.pcall("hget", KEYS[2], id)
+local function take(ready, messages, acks, losses, longest)
+  local id = redis.call("lpop", ready)
+  if not id then return end
+  local message = redis.pcall("hget", messages, id)
   if type(message) == "table" then
-    call("lpush", KEYS[1], id)
+    redis.call("lpush", ready, id)
     return message
   end
   if message and #id > longest_id then
-    call("hdel", KEYS[2], id)
+    redis.call("hdel", messages, id)
     id = redis.sha1hex(id)
-    call("hset", KEYS[2], id, message)
+    redis.call("hset", messages, id, message)
   end
-  if message and call("sadd", KEYS[3], id) == 1 then
-    if #message > longest then message = string.sub(message, 1, longest + 1) end
-    fetched[#fetched + 1], fetched[#fetched + 2] = id, message
-    fetched[#fetched + 1] = has_losses and call("hget", KEYS[4], id) or "0"
+  if not message or redis.call("sadd", acks, id) == 0 then return "" end
+  if #message > longest then message = string.sub(message, 1, longest + 1) end
+  return id, message, losses and redis.call("hget", losses, id) or "0"
+end
+"""
+)
+
+#: Takes messages and sends a heartbeat. KEYS: ready, messages, acks, losses, heartbeats. ARGV: worker, maximum number
+#: of messages (0 for a heartbeat only), largest number of bytes of a message, number of bytes of all messages after
+#: which no further one is taken. Returns id, message, losses, id, message, losses, …
+FETCH = (
+    REDIS_NOW
+    + _LUA_TAKE
+    + """
+redis.call("srem", KEYS[3], "")
+local losses = redis.call("hlen", KEYS[4]) > 0 and KEYS[4]
+redis.call("zadd", KEYS[5], now, ARGV[1])
+local longest, enough = tonumber(ARGV[3]), tonumber(ARGV[4])
+local fetched, size = {}, 0
+for _ = 1, tonumber(ARGV[2]) do
+  local id, message, lost = take(KEYS[1], KEYS[2], KEYS[3], losses, longest)
+  if not id then break end
+  if type(id) == "table" then return id end
+  if message then
+    fetched[#fetched + 1], fetched[#fetched + 2], fetched[#fetched + 3] = id, message, lost
     size = size + #message
     if size >= enough then break end
   end
@@ -104,28 +120,117 @@ if message then
 end
 """
 
-#: Deletes a message. KEYS: acks, messages, losses. ARGV: id. Has no effect if the message was reclaimed in the
-#: meantime.
-ACK = """
-if redis.call("srem", KEYS[1], ARGV[1]) > 0 then
-  redis.call("hdel", KEYS[2], ARGV[1])
-  redis.call("hdel", KEYS[3], ARGV[1])
+#: Lua functions that delete a message, and that then take the next one of its queue and send a heartbeat. Deleting has
+#: no effect if the message was reclaimed in the meantime. An error while the next one is taken is ignored, because the
+#: next fetch reports it.
+LUA_ACKNOWLEDGE = (
+    _LUA_TAKE
+    + f"local heartbeats = '{keys.HEARTBEATS}'"
+    + """
+local function acknowledge(acks, messages, losses, id)
+  if redis.call("srem", acks, id) > 0 then
+    redis.call("hdel", messages, id)
+    redis.call("hdel", losses, id)
+  end
+end
+local has_beaten = false
+local function take_next(acks, messages, losses, ready, worker, longest)
+  local counted = redis.call("hlen", losses) > 0 and losses
+  if not has_beaten then
+    -- In an empty queue, the heartbeat is left to the consumer.
+    if redis.call("llen", ready) == 0 then return end
+"""
+    + REDIS_NOW
+    + """
+    -- Without a heartbeat, the janitor could take the message away from a worker that was suspended for a while.
+    redis.call("zadd", heartbeats, now, worker)
+    has_beaten = true
+  end
+  return take(ready, messages, acks, counted, tonumber(longest))
+end
+local function fetch_next(fetched, index, ...)
+  local ok, id, message, lost = pcall(take_next, ...)
+  if ok and message then
+    local size = #fetched
+    fetched[size + 1], fetched[size + 2], fetched[size + 3], fetched[size + 4] = index, id, message, lost
+  end
+end
+"""
+)
+#: Number of keys and arguments with which the script that records the end of an attempt acknowledges its message: acks,
+#: messages, losses, id, ready (empty to fetch nothing), worker, largest number of bytes of a message.
+ACKNOWLEDGMENT_LENGTH = 7
+
+#: Deletes a message, and takes the next one of its queue. KEYS: acks, messages, losses. ARGV: id, and to take the next
+#: message: ready, worker, largest number of bytes of a message. The script that records the end of an attempt does the
+#: same, so this one is for messages whose end is recorded already or never. Returns 0, id, message and losses of the
+#: next message, or an empty list.
+ACK = (
+    LUA_ACKNOWLEDGE
+    + """
+acknowledge(KEYS[1], KEYS[2], KEYS[3], ARGV[1])
+local fetched = {}
+if ARGV[2] ~= "" then fetch_next(fetched, 0, KEYS[1], KEYS[2], KEYS[3], ARGV[2], ARGV[3], ARGV[4]) end
+return fetched
+"""
+)
+
+#: Lua functions for the messages that follow another one: its move from the delay queue, its retry, its callback. KEYS
+#: from an index: ready and messages of each. ARGV from an index: id and message of each. They are enqueued in the same
+#: step in which the other one leaves its queue. They therefore exist exactly once, however often that step is repeated,
+#: and no matter which process dies or counts as dead before it.
+_LUA_FOLLOW_UPS = """
+local function check_follow_ups(first_key)
+  for i = first_key, #KEYS, 2 do
+    redis.call("llen", KEYS[i])
+    redis.call("hlen", KEYS[i + 1])
+  end
+end
+local function enqueue_follow_ups(first_key, first_argument)
+  local argument = first_argument
+  for i = first_key, #KEYS, 2 do
+    if redis.call("hset", KEYS[i + 1], ARGV[argument], ARGV[argument + 1]) == 1 then
+      redis.call("rpush", KEYS[i], ARGV[argument])
+    end
+    argument = argument + 2
+  end
 end
 """
 
-#: Replaces a message with a dead letter. KEYS: acks, messages, losses, dead, dead messages. ARGV: id, dead letter.
+#: Replaces a message with what follows it. KEYS: acks, messages, losses, then ready and messages of each follow-up.
+#: ARGV: id, then id and message of each follow-up. Has no effect if the message was reclaimed in the meantime, because
+#: its next delivery has follow-ups too.
+REPLACE = (
+    _LUA_FOLLOW_UPS
+    + """
+redis.call("hlen", KEYS[2])
+redis.call("hlen", KEYS[3])
+check_follow_ups(4)
+if redis.call("srem", KEYS[1], ARGV[1]) > 0 then
+  redis.call("hdel", KEYS[2], ARGV[1])
+  redis.call("hdel", KEYS[3], ARGV[1])
+  enqueue_follow_ups(4, 2)
+end
+"""
+)
+
+#: Replaces a message with a dead letter. KEYS: acks, messages, losses, dead, dead messages, then ready and messages of
+#: each follow-up. ARGV: id, dead letter, then id and message of each follow-up.
 NACK = (
     REDIS_NOW
+    + _LUA_FOLLOW_UPS
     + """
 redis.call("hlen", KEYS[2])
 redis.call("hlen", KEYS[3])
 redis.call("zcard", KEYS[4])
 redis.call("hlen", KEYS[5])
+check_follow_ups(6)
 if redis.call("srem", KEYS[1], ARGV[1]) > 0 then
   redis.call("zadd", KEYS[4], now, ARGV[1])
   redis.call("hset", KEYS[5], ARGV[1], ARGV[2])
   redis.call("hdel", KEYS[2], ARGV[1])
   redis.call("hdel", KEYS[3], ARGV[1])
+  enqueue_follow_ups(6, 3)
 end
 """
 )
@@ -142,20 +247,30 @@ end
 """
 
 #: Requeues all of a worker's messages except those to keep, and deletes those that it has finished: a failover may have
-#: undone their acks. KEYS: acks, ready, messages, losses. ARGV: number of ids to keep, these ids, ids of finished
-#: messages. Returns the number of requeued messages.
-REQUEUE_UNFINISHED = """
+#: undone their acks. One that was enqueued again under its id is requeued. KEYS: acks, ready, messages, losses. ARGV:
+#: number of ids to keep, these ids, then the id and the attempt id (`message.attempt_id`) of each finished message.
+#: Returns the number of requeued messages.
+REQUEUE_UNFINISHED = (
+    _READY_AT
+    + """
+local function attempt_id(id)
+  local message = redis.call("hget", KEYS[3], id)
+  local readable, fields = pcall(cjson.decode, message or "")
+  local options = readable and type(fields) == "table" and fields.options
+  local at = type(options) == "table" and options[ready_at]
+  return id .. "@" .. (type(at) == "number" and string.format("%.0f", at) or "")
+end
 redis.call("llen", KEYS[2])
 redis.call("hlen", KEYS[3])
 redis.call("hlen", KEYS[4])
 local kept, finished, requeued = {}, {}, 0
-for i = 2, #ARGV do
-  if i <= tonumber(ARGV[1]) + 1 then kept[ARGV[i]] = true else finished[ARGV[i]] = true end
-end
+local first_finished = tonumber(ARGV[1]) + 2
+for i = 2, first_finished - 1 do kept[ARGV[i]] = true end
+for i = first_finished, #ARGV, 2 do finished[ARGV[i]] = ARGV[i + 1] end
 for _, id in ipairs(redis.call("smembers", KEYS[1])) do
   if not kept[id] then
     redis.call("srem", KEYS[1], id)
-    if finished[id] then
+    if finished[id] and finished[id] == attempt_id(id) then
       redis.call("hdel", KEYS[3], id)
       redis.call("hdel", KEYS[4], id)
     elseif redis.call("hexists", KEYS[3], id) > 0 then
@@ -166,6 +281,7 @@ for _, id in ipairs(redis.call("smembers", KEYS[1])) do
 end
 return requeued
 """
+)
 
 #: Returns the number of messages of some queues, plus those that this process has fetched, as `join` expects. KEYS:
 #: messages, acks, messages, acks, …
@@ -212,35 +328,82 @@ return reclaimed
 """
 )
 
-#: Finds the messages of a queue that neither wait nor are held by a worker. No script of ours leaves one, but another
-#: program may replace or change the keys. KEYS: ready, messages, then the acks of each worker. ARGV: ids to put back in
-#: the queue, if they still are such messages. Returns their number, then the ids of up to 1,000 other ones, because a
-#: hash of another program can have any number of fields. An id that is too long to be returned is put back at once,
-#: because no worker holds such an id.
-STRANDED = (
+#: Returns the number of messages of a queue that neither wait nor are held by a worker, or less, because an entry of
+#: the queue may have no message. No script of ours leaves one, but another program may replace or change the keys.
+#: KEYS: ready, messages, then the acks of each worker.
+COUNT_STRANDED = """
+local stranded = redis.call("hlen", KEYS[2]) - redis.call("llen", KEYS[1])
+for i = 3, #KEYS do stranded = stranded - redis.call("scard", KEYS[i]) end
+return stranded
+"""
+
+#: Returns some ids that wait in a queue. KEYS: ready. ARGV: first and last index. In the place of an id that is too
+#: long to be returned, there is the id that `MESSAGE_IDS` would give the message.
+WAITING_IDS = (
     _LONGEST_ID
     + """
-local placed = redis.call("llen", KEYS[1])
-for i = 3, #KEYS do placed = placed + redis.call("scard", KEYS[i]) end
-if placed >= redis.call("hlen", KEYS[2]) then return {0} end
-local known, wanted, others = {}, {}, {0}
-for _, id in ipairs(redis.call("lrange", KEYS[1], 0, -1)) do known[id] = true end
-for i = 3, #KEYS do
-  for _, id in ipairs(redis.call("smembers", KEYS[i])) do known[id] = true end
+local ids = {}
+for _, id in ipairs(redis.call("lrange", KEYS[1], ARGV[1], ARGV[2])) do
+  ids[#ids + 1] = #id <= longest_id and id or redis.sha1hex(id)
 end
-for _, id in ipairs(ARGV) do wanted[id] = true end
-for _, id in ipairs(redis.call("hkeys", KEYS[2])) do
-  if not known[id] then
-    if wanted[id] or #id > longest_id then
-      redis.call("rpush", KEYS[1], id)
-      others[1] = others[1] + 1
-    else
-      others[#others + 1] = id
-      if #others > 1000 then break end
-    end
+return ids
+"""
+)
+
+#: A Lua function that gives a message another id and appends it to its queue. If its old id waits after all, the entry
+#: with that id has no message any more, and a fetch drops it.
+_LUA_RESTORE = """
+local function restore(ready, messages, id)
+  local message, short = redis.call("hget", messages, id), redis.sha1hex(id)
+  if not message or redis.call("hsetnx", messages, short, message) == 0 then return 0 end
+  redis.call("hdel", messages, id)
+  redis.call("rpush", ready, short)
+  return 1
+end
+"""
+
+#: Returns a cursor, the number of messages that were put back, and some ids of messages. KEYS: ready, messages. ARGV:
+#: the last cursor, number of ids, more or less, and ids that other messages would get. In the place of an id that is
+#: too long to be returned, there is the id that the message would get. If it is one of those in ARGV, the message is
+#: appended to the queue with it, and left out here: no worker holds an id that is too long.
+MESSAGE_IDS = (
+    _LONGEST_ID
+    + _LUA_RESTORE
+    + """
+redis.call("llen", KEYS[1])
+local wanted = {}
+for i = 3, #ARGV do wanted[ARGV[i]] = true end
+local reply = redis.call("hscan", KEYS[2], ARGV[1], "COUNT", ARGV[2])
+local ids, restored = {}, 0
+for i = 1, #reply[2], 2 do
+  local id = reply[2][i]
+  local short = #id > longest_id and redis.sha1hex(id) or id
+  if short ~= id and wanted[short] then
+    restored = restored + restore(KEYS[1], KEYS[2], id)
+  else
+    ids[#ids + 1] = short
   end
 end
-return others
+return {reply[1], restored, ids}
+"""
+)
+
+#: Puts messages back in their queue that no worker holds. KEYS: ready, messages, then the acks of each worker. ARGV:
+#: ids. Returns their number.
+RESTORE = (
+    _LUA_RESTORE
+    + """
+redis.call("llen", KEYS[1])
+local function is_held(id)
+  for i = 3, #KEYS do
+    if redis.call("sismember", KEYS[i], id) == 1 then return true end
+  end
+end
+local restored = 0
+for _, id in ipairs(ARGV) do
+  if not is_held(id) then restored = restored + restore(KEYS[1], KEYS[2], id) end
+end
+return restored
 """
 )
 

@@ -3,11 +3,12 @@
 import json
 import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import dramatiq
 import redis
+from dramatiq.broker import MessageProxy
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.common import dq_name, q_name
 from dramatiq.errors import ConnectionClosed
@@ -15,6 +16,7 @@ from dramatiq.middleware import MiddlewareError
 
 from financehub_shared.broker import queue_scripts
 from financehub_shared.broker.consumer import FinanceHubConsumer
+from financehub_shared.broker.delivery import Acknowledgment, Delivery, EndRecord, PendingMessage, require_written
 from financehub_shared.broker.door import HISTORY_BYTES, MAX_MESSAGE_BYTES, check_size
 from financehub_shared.broker.encoding import require_json_encoder, require_short_pipeline
 from financehub_shared.broker.hooks import Hooks
@@ -24,7 +26,9 @@ from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.log import get_logger
 from financehub_shared.redis import queue_keys as keys
-from financehub_shared.redis.key_types import ASIDE, repaired
+from financehub_shared.redis.command_channel import CommandChannel
+from financehub_shared.redis.key_types import ASIDE, set_aside_wrong_keys
+from financehub_shared.redis.replies import is_wrong_type
 from financehub_shared.redis.scripts import ClientScript
 from financehub_shared.redis.server_clock import ServerClock
 from financehub_shared.redis.text import decode, id_bytes
@@ -72,11 +76,17 @@ class FinanceHubBroker(RedisBroker):
         self._clock = clock or ServerClock(SystemClock())
         self._sending = threading.local()
         self._in_flight: defaultdict[str, InFlightMessages] = defaultdict(InFlightMessages)
+        #: Queue → what gives a message to its worker threads, and whether no message may be fetched now.
+        self._deliveries: dict[str, tuple[Callable[[Delivery], object], Callable[[], bool]]] = {}
         self._run_end = RunEnd(self._hooks)
-        self._enqueue = ClientScript(client, queue_scripts.ENQUEUE)
-        self._fetch = ClientScript(client, queue_scripts.FETCH)
+        #: Id of each message that moves to or from its delay queue → the message that replaces it there.
+        self._moves: dict[str, PendingMessage] = {}
+        channel = CommandChannel(client)
+        self._enqueue = ClientScript(channel, queue_scripts.ENQUEUE)
+        self._fetch = ClientScript(channel, queue_scripts.FETCH)
         self._keep = client.register_script(queue_scripts.KEEP)
-        self._ack = ClientScript(client, queue_scripts.ACK)
+        self._ack = ClientScript(channel, queue_scripts.ACK)
+        self._replace = client.register_script(queue_scripts.REPLACE)
         self._nack = client.register_script(queue_scripts.NACK)
         self._requeue = client.register_script(queue_scripts.REQUEUE)
         self._requeue_unfinished = client.register_script(queue_scripts.REQUEUE_UNFINISHED)
@@ -93,6 +103,8 @@ class FinanceHubBroker(RedisBroker):
         Raises:
             MiddlewareError: A middleware refuses the message.
         """
+        if signal == "process_message":
+            _set_running(args[0], is_running=True)
         name = "before_" + signal
         for middleware in self._hooks.active(name, self.middleware):
             try:
@@ -107,6 +119,7 @@ class FinanceHubBroker(RedisBroker):
         """Call a hook of all middleware that has it, last to first. `RunEnd` does more at the end of a run."""
         if signal == "process_message":
             self._run_end.emit(self, *args, **kwargs)
+            _set_running(args[0], is_running=False)
             return
         name = "after_" + signal
         for middleware in reversed(self._hooks.active(name, self.middleware)):
@@ -114,6 +127,8 @@ class FinanceHubBroker(RedisBroker):
                 getattr(middleware, name)(self, *args, **kwargs)
             except Exception:
                 self.logger.critical("Unexpected failure in %s of %r.", name, middleware, exc_info=True)
+        if signal == "skip_message":
+            _set_running(args[0], is_running=False)
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> FinanceHubConsumer:
         """Create a consumer, and requeue the messages that no thread of this process is working on.
@@ -124,9 +139,24 @@ class FinanceHubBroker(RedisBroker):
         """
         in_flight = self._in_flight[queue_name]
         if queue_name == dq_name(queue_name):
+            for redis_id in in_flight.ids:
+                self.forget_move(redis_id)
             in_flight.clear()
         self.requeue_unfinished(queue_name)
-        return FinanceHubConsumer(self, queue_name, prefetch, timeout, in_flight)
+        deliver, is_paused = self._deliveries.get(queue_name, (None, bool))
+        return FinanceHubConsumer(self, queue_name, prefetch, timeout, in_flight, deliver, is_paused)
+
+    def deliver_with(
+        self, queue_name: str, deliver: Callable[[Delivery], object], is_paused: Callable[[], bool] = bool
+    ) -> None:
+        """Let the worker threads of a queue fetch its next message with each acknowledgment.
+
+        Args:
+            queue_name: Name of the queue. Its delay queue is not included.
+            deliver: Gives a message to the worker threads.
+            is_paused: Whether no message may be fetched now.
+        """
+        self._deliveries[queue_name] = (deliver, is_paused)
 
     def requeue_unfinished(self, queue_name: str, *, everything: bool = False) -> int:
         """Requeue the messages that Redis assigns to this process, and return their number.
@@ -136,10 +166,13 @@ class FinanceHubBroker(RedisBroker):
             everything: Whether to include the messages that this process still holds.
         """
         in_flight = self._in_flight[queue_name]
-        kept = () if everything else tuple(map(id_bytes, in_flight.ids))
-        names = [self._acks(queue_name), *self._queue(queue_name), keys.losses(queue_name)]
-        args = (len(kept), *kept, *map(id_bytes, in_flight.finished))
-        requeued = int(self._run(self._requeue_unfinished, names, args, queue_name))
+        with in_flight.settled():
+            in_flight.is_doubtful = False
+            kept = () if everything else tuple(map(id_bytes, in_flight.ids))
+            names = [self._acks(queue_name), *self._queue(queue_name), keys.losses(queue_name)]
+            finished = [id_bytes(part) for each in in_flight.finished for part in each]
+            args = (len(kept), *kept, *finished)
+            requeued = int(self._run(self._requeue_unfinished, names, args, queue_name))
         if requeued:
             log.warning("messages_requeued", queue=queue_name, count=requeued)
         return requeued
@@ -161,6 +194,10 @@ class FinanceHubBroker(RedisBroker):
             ConfigError: The encoder of this process does not write plain JSON.
         """
         require_json_encoder()
+        # A message that leaves its delay queue replaces the delayed one when dramatiq acknowledges that one, which it
+        # does next.
+        before = vars(self._sending).copy()  # middleware may enqueue another message meanwhile
+        self._sending.moves = self._id_of_moved(message, delay)
         # A message from Redis, such as a retry, was checked when it was read. It has grown since, and must not be lost.
         self._sending.is_new = "redis_message_id" not in message.options
         if self._sending.is_new:
@@ -171,7 +208,17 @@ class FinanceHubBroker(RedisBroker):
         try:
             return super().enqueue(message, delay=delay)
         finally:
-            self._sending.is_new = False
+            self._sending.is_new = before.get("is_new", False)
+            self._sending.moves = before.get("moves")
+
+    def _id_of_moved(self, message: "dramatiq.Message[Any]", delay: int | None) -> str | None:
+        """Return the id of the message of this process that an enqueue moves to or from its delay queue, or None."""
+        delayed: str | None = vars(self._sending).pop("delayed", None)  # messages that middleware sends are not moves
+        if delayed is not None:
+            return delayed
+        held = self._in_flight.get(dq_name(message.queue_name)) if delay is None else None
+        redis_id: str | None = message.options.get("redis_message_id")
+        return redis_id if held is not None and redis_id in held else None
 
     def _in_server_time(self, message: "dramatiq.Message[Any]") -> "dramatiq.Message[Any]":
         """Return a message whose creation is stated in the time of Redis, because other machines compute its age."""
@@ -184,15 +231,15 @@ class FinanceHubBroker(RedisBroker):
     # Dramatiq's `enqueue`, `join` and `flush` and our consumer call the following methods. Each is one round trip.
 
     def do_enqueue(self, queue_name: str, redis_id: str, message: bytes) -> None:
-        """Append a message to a queue. At the end of a run, one that Redis does not accept follows before the ack."""
+        """Append a message to a queue. One that follows another one waits for the acknowledgment of that one."""
+        if moved := getattr(self._sending, "moves", None):
+            self._moves[moved] = (queue_name, redis_id, message)
+            return
         self._run_end.note_enqueue()
         if len(message) > self.max_message_bytes and getattr(self._sending, "is_new", False):
             check_size(json.loads(message), self.max_message_bytes)
-        try:
+        if not self._run_end.keep((queue_name, redis_id, message)):
             self._run(self._enqueue, self._queue(queue_name), (redis_id, message), queue_name)
-        except ConnectionClosed as error:
-            if not self._run_end.keep((queue_name, redis_id, message), error):
-                raise
 
     def do_fetch(self, queue_name: str, count: int) -> list[bytes]:
         """Take up to `count` messages and send a heartbeat. Return a flat list: id, message, losses, id, and so on."""
@@ -208,14 +255,81 @@ class FinanceHubBroker(RedisBroker):
         self._run(self._keep, names, (id_bytes(redis_id), KEPT_SECONDS), queue_name)
         return decode(key)
 
-    def do_ack(self, queue_name: str, redis_id: str) -> None:
-        """Delete a finished message."""
-        self._run(self._ack, self._held_keys(queue_name), (id_bytes(redis_id),), queue_name)
+    def do_ack(
+        self,
+        queue_name: str,
+        redis_id: str,
+        end: EndRecord | None = None,
+        follow_ups: Sequence[PendingMessage] = (),
+        *,
+        fetch: bool = False,
+    ) -> Sequence[bytes]:
+        """Delete a finished message, and enqueue what follows it or fetch the next message in the same step.
 
-    def do_nack(self, queue_name: str, redis_id: str, letter: bytes) -> None:
-        """Replace a message with a dead letter."""
+        Args:
+            queue_name: Name of a queue or of its delay queue.
+            redis_id: Id of the message in Redis.
+            end: The end of its attempt, if it is not recorded yet.
+            follow_ups: Messages that follow it.
+            fetch: Whether to fetch the next message if none follows it.
+
+        Returns:
+            Id, message and losses of the fetched message, or nothing.
+        """
+        names, id = self._held_keys(queue_name), id_bytes(redis_id)
+        if follow_ups:
+            if end is not None:
+                end.write()
+                require_written(end)
+            args = (id, *_contents(follow_ups))
+            self._run(self._replace, [*names, *self._queues(follow_ups)], args, queue_name)
+            return ()
+        ready = keys.ready(queue_name) if fetch else ""
+        acknowledgment = Acknowledgment(names, (id, ready, self.broker_id, self.max_entry_bytes))
+        if end is None or not end.write_and_acknowledge(acknowledgment):
+            if fetch and end is not None:
+                self._in_flight[queue_name].doubt()  # Redis may have executed a step whose reply was lost
+            require_written(end)
+            acknowledgment.fetched = self._run(self._ack, names, acknowledgment.arguments, queue_name)[1:]
+        return acknowledgment.fetched
+
+    def do_delay(self, queue_name: str, redis_id: str, message: "dramatiq.Message[Any]", delay: int) -> None:
+        """Move a message that this process holds to its delay queue, in one step. The middleware sees an enqueue.
+
+        Args:
+            queue_name: Name of the queue from which it was fetched.
+            redis_id: Id of the message in Redis.
+            message: The message.
+            delay: Time until it is due in milliseconds.
+        """
+        self._sending.delayed = redis_id
+        try:
+            self.enqueue(message, delay=delay)
+        finally:
+            vars(self._sending).pop("delayed", None)
+        move = self._moves.pop(redis_id)
+        self.do_ack(queue_name, redis_id, None, [move])
+
+    def do_nack(self, queue_name: str, redis_id: str, letter: bytes, follow_ups: Sequence[PendingMessage] = ()) -> None:
+        """Replace a message with a dead letter, and enqueue what follows it in the same step.
+
+        Args:
+            queue_name: Name of a queue or of its delay queue.
+            redis_id: Id of the message in Redis.
+            letter: The dead letter.
+            follow_ups: Messages that follow it, such as callbacks.
+        """
         names = [*self._held_keys(queue_name), keys.dead(queue_name), keys.dead_messages(queue_name)]
-        self._run(self._nack, names, (id_bytes(redis_id), letter), queue_name)
+        args = (id_bytes(redis_id), letter, *_contents(follow_ups))
+        self._run(self._nack, [*names, *self._queues(follow_ups)], args, queue_name)
+
+    def move_of(self, redis_id: str) -> PendingMessage | None:
+        """Return the message that replaces a delayed one in its own queue, or None."""
+        return self._moves.get(redis_id)
+
+    def forget_move(self, redis_id: str) -> None:
+        """Forget the move of a delayed message after its acknowledgment."""
+        self._moves.pop(redis_id, None)
 
     def do_requeue(self, queue_name: str, *redis_ids: str) -> None:
         """Put messages that this process holds back in their queue."""
@@ -239,19 +353,33 @@ class FinanceHubBroker(RedisBroker):
         # hung, a replica after a failover, full or loading. All of them are raised as a lost connection, because
         # dramatiq retries a lost connection until it is back, but does not retry other errors.
         try:
-            return repaired(
-                self.client,
-                lambda: keys.types(self.broker_id, queue_name),
-                lambda: script(keys=names, args=args),
-            )
+            try:
+                return script(keys=names, args=args)
+            except redis.ResponseError as error:
+                if not is_wrong_type(error):
+                    raise
+                set_aside_wrong_keys(self.client, keys.types(self.broker_id, queue_name))  # or another process did
+                return script(keys=names, args=args)
         except redis.RedisError as error:
             raise ConnectionClosed(f"queue {queue_name}: Redis: {type(error).__name__}: {error}") from error
 
     def _queue(self, queue_name: str) -> list[str]:
         return [keys.ready(queue_name), keys.messages(queue_name)]
 
+    def _queues(self, messages: Sequence[PendingMessage]) -> list[str]:
+        return [name for queue_name, _, _ in messages for name in self._queue(queue_name)]
+
     def _acks(self, queue_name: str) -> str:
         return keys.acks(self.broker_id, queue_name)
 
     def _held_keys(self, queue_name: str) -> list[str]:
         return [self._acks(queue_name), keys.messages(queue_name), keys.losses(queue_name)]
+
+
+def _contents(messages: Sequence[PendingMessage]) -> list[bytes]:
+    return [part for _, redis_id, data in messages for part in (id_bytes(redis_id), data)]
+
+
+def _set_running(message: MessageProxy, *, is_running: bool) -> None:
+    if isinstance(message, Delivery):
+        message.is_running = is_running

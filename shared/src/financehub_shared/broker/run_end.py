@@ -1,30 +1,27 @@
 """The end of a run: the hooks that dramatiq calls before the ack, and the messages that they enqueue.
 
 Stock dramatiq logs an error of a hook and acknowledges the message. If the hook enqueues what follows the run, such as
-a retry, a callback or the next message of a pipeline, that message is then lost.
+a retry, a callback or the next message of a pipeline, that message is then lost. If its worker dies between the enqueue
+and the ack, the message is doubled. Here, the ack enqueues what follows the run, in one step.
 """
 
 import threading
 from typing import Any
 
 from dramatiq.broker import Broker, MessageProxy
-from dramatiq.errors import ConnectionClosed
 from dramatiq.middleware import Callbacks, CurrentMessage, GroupCallbacks, Pipelines, Retries
 
 from financehub_shared.broker.delivery import Delivery, PendingMessage
 from financehub_shared.broker.hooks import Hooks
 from financehub_shared.core.errors import FollowUpError
-from financehub_shared.core.exception_text import describe_exception, exception_message
-from financehub_shared.core.log import get_logger
-
-log = get_logger(__name__)
+from financehub_shared.core.exception_text import describe_exception
 
 #: Middleware that enqueues what follows a successful run. Without it, the run is incomplete.
 _FOLLOW_UPS = (Callbacks, GroupCallbacks, Pipelines)
 
 
 class RunEnd:
-    """Calls the hooks of a run's end, and keeps the messages that Redis does not accept meanwhile.
+    """Calls the hooks of a run's end, and keeps the messages that they enqueue for the ack.
 
     Args:
         hooks: Finds the middleware to call.
@@ -47,10 +44,12 @@ class RunEnd:
             outcome: `result` or `exception`.
         """
         self._current.delivery = message if isinstance(message, Delivery) else None
-        remaining = list(self._hooks.active("after_process_message", broker.middleware))
+        active = self._hooks.active("after_process_message", broker.middleware)
+        remaining = len(active)
         try:
             while remaining:
-                middleware = remaining.pop()
+                remaining -= 1
+                middleware = active[remaining]
                 try:
                     middleware.after_process_message(broker, message, **outcome)
                 except Exception as error:
@@ -62,7 +61,7 @@ class RunEnd:
                     failure.__cause__ = error
                     message.stuff_exception(failure)
                     outcome = {"exception": failure}
-                    if not any(isinstance(other, Retries) for other in remaining):
+                    if not any(isinstance(other, Retries) for other in active[:remaining]):
                         message.fail()
         finally:
             self._current.delivery = None
@@ -82,20 +81,14 @@ class RunEnd:
         if isinstance(delivery, Delivery):
             delivery.has_follow_ups = True
 
-    def keep(self, pending: PendingMessage, error: ConnectionClosed) -> bool:
-        """Keep a message that Redis did not accept, if this thread is at the end of a run.
-
-        The message of the run is not acknowledged before the kept message is enqueued.
+    def keep(self, pending: PendingMessage) -> bool:
+        """Keep a message for the ack of the run, if this thread is at the end of a run.
 
         Args:
-            pending: The message that was not accepted.
-            error: The reason.
+            pending: The message.
         """
         delivery: Delivery | None = getattr(self._current, "delivery", None)
         if delivery is None:
             return False
         delivery.pending.append(pending)
-        log.warning(
-            "follow_up_enqueue_failed", message_id=delivery.message_id, queue=pending[0], error=exception_message(error)
-        )
         return True

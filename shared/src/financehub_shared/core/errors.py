@@ -189,6 +189,14 @@ class NotSentError(UpstreamError):
     """Nothing was sent to the upstream: the URL or a header is invalid, or the proxy does not connect."""
 
 
+class ProxyFailedError(NotSentError):
+    """The proxy between this process and the upstream does not answer, or refuses to connect to the upstream."""
+
+
+class CertificateError(UpstreamError):
+    """The certificate of the upstream, or of whatever answered in its place, is not trusted."""
+
+
 class NotFoundError(ProviderError):
     """The upstream answered, but it does not list the symbol."""
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from financehub_shared.core.market_hours import MarketHours
 from financehub_shared.core.symbols.currency_rules import (
@@ -88,6 +89,8 @@ KINDS: Mapping[AssetKind, KindSpec] = {
 _MUTUAL_FUND = re.compile(r"[A-Z]{4}X|0P[0-9A-Z]{8}(?:\.[A-Z]+)?")
 
 
+#: The kind of an asset is asked for several times in each fetch cycle. 16,384 answers take 3 MB.
+@lru_cache(16_384)
 def derive_kind(symbol: str, type: AssetType) -> AssetKind:
     """Return the kind that the spelling of a canonical symbol shows.
 

@@ -32,15 +32,25 @@ class _Logger:
     def __init__(self, name: str) -> None:
         self._name = name
         self._logger: Any = None
+        #: The parts of structlog's configuration with which the logger was built.
+        self._processors: Any = None
+        self._factory: Any = None
+        self._structlog: Any = None
 
     def __getattr__(self, attribute: str) -> Any:
         # Attributes that inspection of an object looks up, such as __wrapped__, must not load structlog.
         if attribute.startswith("__"):
             raise AttributeError(attribute)
-        import structlog
+        if self._structlog is None:
+            import structlog
 
+            self._structlog = structlog
         while _configurations:
             _configurations.pop()()
-        if self._logger is None:
-            self._logger = structlog.get_logger(self._name)
+        # structlog's own logger would be built again for every line. The configuration seldom changes.
+        configuration = self._structlog.get_config()
+        processors, factory = configuration["processors"], configuration["logger_factory"]
+        if processors is not self._processors or factory is not self._factory:
+            self._logger = self._structlog.get_logger(self._name).bind()
+            self._processors, self._factory = processors, factory
         return getattr(self._logger, attribute)

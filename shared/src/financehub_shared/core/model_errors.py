@@ -60,7 +60,7 @@ def describe_error(details: ErrorDetails, *, names: Iterable[str] = (), limits: 
         case "extra_forbidden":
             text = f"unknown field; {_allowed(str(details['loc'][-1]), list(names), 'it has no fields')}"
         case "too_short" | "too_long":
-            text = f"has {context['actual_length']} entries; write {_range(limits, context)}"
+            text = f"has {len(value)} entries; write {_range(limits, context)}"
         case "string_too_short" | "string_too_long":
             text = f"has {len(value)} characters; write {_range(limits, context)}"
         case _:

@@ -67,6 +67,7 @@ class ProviderSpec:
         optional: Datasets whose default provider order leaves this provider out.
         limits: The upstream's limits. A call must fit within all of them.
         url: The setting of the base URL. None if the provider does not have one.
+        hosts: Hosts that the provider calls, if the base URL does not name them, for lists of hosts to allow.
         api_key: Whether there is a setting `<provider>_api_key`, and whether the provider works without it. The key is
             sent as an HTTP header. It may also come from a mounted Secret.
         has_parts: Whether the upstream consists of independent parts, such as feeds. Each part then has its own budget
@@ -79,6 +80,7 @@ class ProviderSpec:
     optional: AbstractSet[Dataset] = frozenset()
     limits: Sequence[Limit]
     url: UrlSetting | None = None
+    hosts: Sequence[str] = ()
     api_key: Literal["none", "optional", "required"] = "none"
     has_parts: bool = False
 
@@ -130,6 +132,14 @@ _ROWS = (
         # the first daily bars of 1,000 assets through in one go.
         limits=(Limit(MINUTE, 1_200), Limit(HOUR, 2_000)),
         url=UrlSetting(None, "If set, the yfinance session replaces the scheme and host of its requests with it."),
+        # Those of yfinance: market data and the crumb, the cookie, and, in Europe, the consent to it.
+        hosts=(
+            "query1.finance.yahoo.com",
+            "query2.finance.yahoo.com",
+            "fc.yahoo.com",
+            "guce.yahoo.com",
+            "consent.yahoo.com",
+        ),
     ),
     ProviderSpec(
         name="finnhub",

@@ -94,26 +94,38 @@ def split_names(text: str) -> list[str]:
 
 
 def _store_url(environ: Mapping[str, str]) -> RedisUrl:
-    """Return the address of the data Redis, with its password."""
+    """Return the address of the data Redis, with its passwords."""
     port = _whole_number(environ, "REDIS_PORT", 6_379, 1, 65_535)
     db = _whole_number(environ, "REDIS_DB", 0, 0, LARGEST_DATABASE)
     address = redis_address(environ.get("REDIS_HOST", "localhost"), port, db)
     url = parse_redis_url(environ["REDIS_URL"]) if "REDIS_URL" in environ else address
-    password = environ["REDIS_PASSWORD"] if "REDIS_PASSWORD" in environ else _mounted_password(environ)
+    password = _password(environ, "redis_password")
+    sentinel_password = _password(environ, "redis_sentinel_password")
+    if sentinel_password and not url.is_sentinel:
+        raise ConfigError(_UNUSUAL)
+    if password:
+        url = url.with_password(password)
+    return url.with_sentinel_password(sentinel_password) if sentinel_password else url
+
+
+def _password(environ: Mapping[str, str], field: str) -> str:
+    """Return the password of a field, or an empty text."""
+    variable = field.upper()
+    password = environ[variable] if variable in environ else _mounted_password(environ, field)
     if not password.isprintable():
         raise ConfigError(_UNUSUAL)
-    return url.with_password(password) if password else url
+    return password
 
 
-def _mounted_password(environ: Mapping[str, str]) -> str:
-    """Return the password in the mounted Secret, or an empty text."""
+def _mounted_password(environ: Mapping[str, str], field: str) -> str:
+    """Return the password in the file of the mounted Secret, or an empty text."""
     if "FINANCEHUB_SECRETS_DIR" not in environ:
         return ""
     directory = Path(environ["FINANCEHUB_SECRETS_DIR"])
     try:
         if not directory.is_dir():
             raise ConfigError(_UNUSUAL)
-        file = directory / "redis_password"
+        file = directory / field
         return file.read_text(encoding="utf-8").strip() if file.is_file() else ""
     except (OSError, ValueError) as error:
         raise ConfigError(_UNUSUAL) from error

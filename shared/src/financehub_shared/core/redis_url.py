@@ -85,6 +85,12 @@ class RedisUrl:
             return self
         return replace(self, login=replace(self.login, password=password))
 
+    def with_sentinel_password(self, password: str) -> "RedisUrl":
+        """Return the URL with this password of the Sentinels, unless it has one already."""
+        if self.sentinel_login.password:
+            return self
+        return replace(self, sentinel_login=replace(self.sentinel_login, password=password))
+
     def __str__(self) -> str:
         user = quote(self.login.username or "", safe="")
         userinfo = f"{user}:***@" if self.login.password else f"{user}@" if user else ""

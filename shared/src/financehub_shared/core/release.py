@@ -6,5 +6,5 @@ from importlib.metadata import version
 
 @cache
 def release_version() -> str:
-    """Return the release, such as `0.1.0`."""
+    """Return the release, such as `1.2.3`."""
     return version("financehub-shared")

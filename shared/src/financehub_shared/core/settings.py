@@ -59,7 +59,7 @@ BAR_RETENTION_MIN = 30
 #: The variables of fields that begin with one of these do not have the prefix `FINANCEHUB_`.
 FIXED_NAMES = ("redis_", "dramatiq_")
 #: Fields that a file in `secrets_dir` can set.
-SECRET_FIELDS = (*API_KEY_FIELDS, "redis_password", "secret_rss_feeds")
+SECRET_FIELDS = (*API_KEY_FIELDS, "redis_password", "redis_sentinel_password", "secret_rss_feeds")
 
 
 class Settings(ProviderSettings, WebSettings):
@@ -81,6 +81,11 @@ class Settings(ProviderSettings, WebSettings):
         None,
         description="Password of the data Redis, unless its URL has one. It keeps the password out of the URL, which "
         "anyone who can read the Deployment can read.",
+    )
+    redis_sentinel_password: RedisPassword | None = Field(
+        None,
+        description="Password of the Sentinels of the data Redis, unless its URL has one. The option sentinel_username "
+        "of the URL is their user.",
     )
     dramatiq_broker_url: RedisUrlSetting | None = Field(
         None, description="The queue Redis, if it differs from the data Redis."
@@ -223,6 +228,11 @@ class Settings(ProviderSettings, WebSettings):
         None,
         description="A mounted Secret. Its file `finnhub_api_key` sets that field, unless the environment does.",
     )
+    ca_file: Path | None = Field(
+        None,
+        description="A file with certificates in PEM format of further certificate authorities, such as that of a "
+        "proxy which inspects TLS. They are trusted for the calls of providers, in addition to the built-in ones.",
+    )
     connect_timeout_seconds: Seconds = Field(3, description="A TCP connection across an ocean takes 0.3 s.")
     read_timeout_seconds: Seconds = Field(10, description="The slowest documented batch answer takes about 2 s.")
     max_response_bytes: int = Field(8_000_000, gt=0, description="Binance's full ticker list is 1.6 MB.")
@@ -262,9 +272,13 @@ class Settings(ProviderSettings, WebSettings):
 
     @property
     def store_url(self) -> RedisUrl:
-        """Address of the data Redis, with its password."""
+        """Address of the data Redis, with its passwords."""
         url = self.redis_url or redis_address(self.redis_host, self.redis_port, self.redis_db)
-        return url.with_password(self.redis_password.get_secret_value()) if self.redis_password else url
+        if self.redis_password:
+            url = url.with_password(self.redis_password.get_secret_value())
+        if self.redis_sentinel_password:
+            url = url.with_sentinel_password(self.redis_sentinel_password.get_secret_value())
+        return url
 
     @property
     def broker_url(self) -> RedisUrl:
@@ -313,6 +327,11 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         raise ConfigError(
             f"{_variable('retry_min_seconds')}={settings.retry_min_seconds:g}: "
             f"must be at most {_variable('retry_max_seconds')}, which is {settings.retry_max_seconds:g}"
+        )
+    if settings.redis_sentinel_password and not settings.store_url.is_sentinel:
+        raise ConfigError(
+            "REDIS_SENTINEL_PASSWORD=(not shown): REDIS_URL does not name Sentinels; unset the variable, or begin the "
+            "URL with redis+sentinel:// or rediss+sentinel://"
         )
     return settings
 

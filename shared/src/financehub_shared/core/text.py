@@ -13,6 +13,7 @@ characters, and lone surrogates.
 
 import json
 import re
+from functools import cache
 from typing import Any
 
 #: Characters that may need an escape. Printable ASCII and letters and digits of any script need none. The expression
@@ -68,18 +69,24 @@ def dump_json(value: Any, *, indent: int | None = None, ascii_only: bool = False
         indent: Number of spaces per level; None for one line.
         ascii_only: Whether to escape all letters outside of ASCII, for an output whose encoding does not have them.
     """
-    separators = None if indent else (",", ":")
+    encoder = _encoder(indent, ascii_only)
     try:
-        text = json.dumps(
-            value, indent=indent, ensure_ascii=ascii_only, separators=separators, default=safe_text, allow_nan=False
-        )
+        text = encoder.encode(value)
     except (TypeError, ValueError, RecursionError):
-        plain = _plain(value, depth=0)
-        text = json.dumps(plain, indent=indent, ensure_ascii=ascii_only, separators=separators)
+        text = encoder.encode(_plain(value, depth=0))
     if text.isprintable():
         return text
     # Outside of strings, JSON contains only printable characters and the line feeds of the indent.
     return _CANDIDATE.sub(_json_escape, text)
+
+
+@cache
+def _encoder(indent: int | None, ascii_only: bool) -> json.JSONEncoder:
+    """Return an encoder, which `json.dumps` would build for each value."""
+    separators = None if indent else (",", ":")
+    return json.JSONEncoder(
+        indent=indent, ensure_ascii=ascii_only, separators=separators, default=safe_text, allow_nan=False
+    )
 
 
 def safe_text(value: object) -> str:

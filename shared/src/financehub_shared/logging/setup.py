@@ -3,6 +3,7 @@
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime
 from types import TracebackType
@@ -17,6 +18,7 @@ from financehub_shared.core.text import dump_json, safe_text
 from financehub_shared.logging.console import ConsoleRenderer
 from financehub_shared.logging.library_lines import QUIET_LIBRARIES, SILENT_LIBRARIES, LibraryFilter
 from financehub_shared.logging.redaction import Redactor, known_secrets
+from financehub_shared.logging.run_context import add_run, run_fields
 from financehub_shared.logging.sink import LineSink, SinkLoggerFactory
 
 Processor = Callable[[Any, str, MutableMapping[str, Any]], Any]
@@ -53,6 +55,51 @@ def _add_logger_name(logger: Any, _method: str, event: MutableMapping[str, Any])
 def _order_fields(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
     """Put time, level and event first, because readers look for them first."""
     return {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event} | dict(event)
+
+
+class _TimeStamper:
+    """Adds the time in ISO 8601. Only the microseconds differ between lines of the same second."""
+
+    def __init__(self) -> None:
+        #: A second in Unix time, and its text. Several threads log, so both are replaced together.
+        self._second: tuple[int, str] = (-1, "")
+
+    def __call__(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        second, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+        known, text = self._second
+        if known != second:
+            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._second = (second, text)
+        event["timestamp"] = f"{text}.{nanoseconds // 1_000:06d}Z"
+        return event
+
+
+#: Method of a logger → level, if they differ. structlog's `add_log_level` does the same.
+_LEVELS = {"warn": "warning", "exception": "error", "fatal": "critical"}
+
+
+class _OwnLines:
+    """Completes the lines of our own loggers like the chain of processors for other lines, in a third of the time.
+
+    Args:
+        tier: Value of the field `tier`.
+        redact: Masks secrets in a traceback.
+    """
+
+    def __init__(self, tier: str, redact: Callable[[str], str]) -> None:
+        self._tier = tier
+        self._add_time = _TimeStamper()
+        self._add_traceback = _traceback_adder(redact)
+
+    def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        line: dict[str, Any] = {"timestamp": "", "level": _LEVELS.get(method, method), "event": event.pop("event", "")}
+        line.update(structlog.contextvars.get_contextvars())
+        line.update(run_fields())
+        line.update(event)
+        line["tier"] = self._tier
+        line["logger"] = getattr(logger, "name", "financehub")
+        self._add_time(logger, method, line)
+        return self._add_traceback(logger, method, line) if "exc_info" in line else line
 
 
 def _traceback_adder(redact: Callable[[str], str]) -> Processor:
@@ -126,14 +173,15 @@ def configure_logging(settings: Settings, tier: str, *, stream: TextIO | None = 
 
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        add_run,
         add_tier,
         _add_logger_name,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _TimeStamper(),
     ]
     rendering: list[Processor] = [_traceback_adder(redact), _order_fields, render]
     structlog.configure(
-        processors=[*shared, *rendering],
+        processors=[_OwnLines(tier, redact), render],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level]),
         logger_factory=SinkLoggerFactory(sink),
     )

@@ -55,9 +55,11 @@ def _try_write(stream: TextIO | None, text: str) -> str:
     if stream is None:
         return "the process has no such stream"
     try:
-        # Characters that the stream cannot encode become escapes. It refuses the whole line otherwise.
-        encoding = getattr(stream, "encoding", None) or "utf-8"
-        stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        if not text.isascii():
+            # Characters that the stream cannot encode become escapes. It refuses the whole line otherwise.
+            encoding = getattr(stream, "encoding", None) or "utf-8"
+            text = text.encode(encoding, "backslashreplace").decode(encoding)
+        stream.write(text + "\n")
         stream.flush()
     except (OSError, ValueError, LookupError, RuntimeError) as error:  # RuntimeError: a signal handler logs meanwhile
         return exception_message(error) or type(error).__name__

@@ -1,6 +1,6 @@
 """Stores assets in one Redis hash that maps symbols to JSON."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import redis
@@ -22,7 +22,7 @@ from financehub_shared.market.encoding.record_names import (
 from financehub_shared.market.encoding.records import decode_asset, encode_asset
 from financehub_shared.market.key_types import reads, writes
 from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
-from financehub_shared.market.unreadable import Unreadable
+from financehub_shared.market.unreadable import ReportUnreadable, Unreadable
 from financehub_shared.redis import keys
 from financehub_shared.redis.replies import is_wrong_type
 from financehub_shared.redis.text import decode
@@ -35,13 +35,27 @@ _REMOVED_TYPES = _TYPES | dict.fromkeys((name.whole() for name in _OF_ONE_ASSET)
 class AssetRepository(RedisRepository):
     """Reads and writes assets."""
 
+    def __init__(self, client: redis.Redis, report: ReportUnreadable | None = None) -> None:
+        super().__init__(client, report)
+        #: Symbol → stored bytes and the asset that they encode, as of the last read. Each task reads all assets, but
+        #: seldom has one changed since.
+        self._last_read: Mapping[str, tuple[bytes, Asset]] = {}
+
     @translate_errors
     @reads(_TYPES, list)
     def assets(
         self, type: AssetType | None = None, *, active_only: bool = True, unreadable: Unreadable | None = None
     ) -> list[Asset]:
         stored = {decode(symbol): raw for symbol, raw in sorted(self._redis.hgetall(keys.ASSETS).items())}
-        everything = self._decode_each(stored, decode_asset, asset_record, unreadable).values()
+        known = self._last_read
+
+        def decode_changed(symbol: str, raw: bytes) -> Asset:
+            last = known.get(symbol)
+            return last[1] if last is not None and last[0] == raw else decode_asset(symbol, raw)
+
+        found = self._decode_each(stored, decode_changed, asset_record, unreadable)
+        self._last_read = {symbol: (stored[symbol], asset) for symbol, asset in found.items()}
+        everything = found.values()
         return [asset for asset in everything if (asset.active or not active_only) and type in {None, asset.type}]
 
     @translate_errors

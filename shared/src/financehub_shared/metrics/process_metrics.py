@@ -4,17 +4,18 @@ Asset symbols are never labels, because there may be thousands of them.
 """
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Final
 
-from prometheus_client import Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 
 from financehub_shared.core.models import Quarantined
 from financehub_shared.metrics.families import BREAKER_STATES
 from financehub_shared.metrics.formats import metrics_format
 from financehub_shared.metrics.label_limit import LabelLimit
+from financehub_shared.metrics.process_group import ProcessGroupCollector
 from financehub_shared.metrics.scrape import AvailabilityProbe, LabeledRegistry, MetricSource, SourceCollector
 
 #: A price update that waits 50 ms is on time, and one that waits half an hour is useless.
@@ -37,13 +38,14 @@ class Metrics:
     Args:
         component: `scheduler` or the name of the tier, which is a label on every series.
         release: Name of the Helm release, which is a label on every series.
+        others: Ids of further processes of the same container, which `process_*` includes.
     """
 
-    def __init__(self, component: str, release: str = "local") -> None:
+    def __init__(self, component: str, release: str = "local", others: Sequence[int] = ()) -> None:
         # the `_created` series would be a second one per counter, which nothing reads
         disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client leaves it untyped
         self.registry = LabeledRegistry({"release": release, "component": component})
-        ProcessCollector(registry=self.registry)
+        self.registry.register(ProcessGroupCollector(others))
         self._sources = SourceCollector()
         #: Queues that have a series of `queue_reclaimed`, and the kinds and classes of reasons of `quarantined`.
         self._reclaimed_queues = LabelLimit()
@@ -96,6 +98,11 @@ class Metrics:
         )
         self.schedule_skipped = self._counter(
             "schedule_skipped", "Due times skipped on purpose", ["scheduledtask", "reason"]
+        )
+        self.schedule_taken_over = self._counter(
+            "schedule_taken_over",
+            "Due runs that this scheduler settled, because their owner did not do so in time",
+            ["scheduledtask"],
         )
         self.schedule_next_run = self._gauge(
             "schedule_next_run_timestamp_seconds", "Time of the next run, Unix seconds", ["scheduledtask"]
@@ -206,7 +213,13 @@ class Metrics:
 
     def remove_schedule(self, schedule: str) -> None:
         """Remove a deleted schedule's series."""
-        for metric in (self.schedule_lag, self.schedule_missed, self.schedule_skipped, self.schedule_next_run):
+        for metric in (
+            self.schedule_lag,
+            self.schedule_missed,
+            self.schedule_skipped,
+            self.schedule_taken_over,
+            self.schedule_next_run,
+        ):
             metric.remove_by_labels({"scheduledtask": schedule})
 
     # console and API ----------------------------------------------------------------------------------

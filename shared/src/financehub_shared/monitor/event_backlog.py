@@ -12,7 +12,9 @@ MAX_CHARACTERS = 16_000_000
 #: Redis refuses nothing that is smaller, and an event of a task is far smaller: it is truncated where it is made.
 MAX_EVENT_CHARACTERS = 1_000_000
 #: `json.dumps` would build an encoder for each event.
-_ENCODER = json.JSONEncoder(allow_nan=False)
+_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+#: How JSON in ASCII writes a surrogate. Two of them are one character, such as an emoji.
+_SURROGATE = "\\ud"
 
 
 def encode_event(event: RunEvent) -> str:
@@ -25,8 +27,10 @@ def encode_event(event: RunEvent) -> str:
         TypeError, RecursionError: A value has no JSON form.
         ValueError: A value is not a finite number, or the event is too large.
     """
-    safe = {name: storable(value) if isinstance(value, str) else value for name, value in event.items()}
-    encoded = _ENCODER.encode(safe)
+    encoded = _ENCODER.encode(event)
+    if _SURROGATE in encoded:
+        safe = {name: storable(value) if isinstance(value, str) else value for name, value in event.items()}
+        encoded = _ENCODER.encode(safe)
     if len(encoded) > MAX_EVENT_CHARACTERS:
         raise ValueError(f"it has {len(encoded):,} characters; the limit is {MAX_EVENT_CHARACTERS:,}")
     return encoded

@@ -9,6 +9,8 @@ stays the same at a redelivery. An event that arrives twice counts once:
 - The run record field `done` holds the ids of the last attempts whose end is recorded, one per line. A redelivery of
   one of these attempts is not counted, nor is an end that is sent again because Redis's reply was lost. It holds more
   than one id, because another worker may end the next attempt before the end of this one is sent again.
+- An attempt that failed and is to be retried may be redelivered, because its worker died before it could replace the
+  message by the retry. If the redelivery ends the run, this end replaces the earlier one of the same attempt.
 - An attempt that its worker's shutdown interrupts is redelivered under the same id, and the redelivery counts. Its
   entry in `done` therefore also contains the worker, and only further events from that worker are ignored.
 - A run that was declared lost but comes back is subtracted from the number of lost runs.
@@ -19,6 +21,7 @@ such a refusal, because it is denied again when the event is sent again. If Redi
 as a whole, and its events can be sent again.
 """
 
+from financehub_shared.broker.queue_scripts import ACKNOWLEDGMENT_LENGTH, LUA_ACKNOWLEDGE
 from financehub_shared.monitor.failure_scripts import LUA_FAILURES
 from financehub_shared.redis import keys, queue_keys
 from financehub_shared.redis.faults import NOPERM, REFUSED_WRITES
@@ -43,31 +46,50 @@ _REFUSED_WRITES = lua_field_names("refused_writes", sorted(REFUSED_WRITES))
 #: Parts of an error text that concern no single key or value.
 _REFUSED = lua_field_names("refused", [*sorted(REFUSED_WRITES), NOPERM, "ACL failure", "can't run this"])
 
-#: Records events. KEYS: set of task names, set of changed schedules. ARGV: retention (s), number of records kept per
-#: task, then the events as JSON. Returns a flat list with the index, from 0, of each event that was refused in part or
-#: as a whole, and the reason.
+#: Records events, and acknowledges the messages of attempts that have ended. KEYS: set of task names, set of changed
+#: schedules. ARGV: retention (s), number of records kept per task, number of events, the events as JSON, then for each
+#: of the last events whose message is to be acknowledged the keys and arguments of `queue_scripts.ACK`. Nothing is
+#: acknowledged if the script fails. Returns a flat list with the index, from 0, of each event that was refused in part
+#: or as a whole, and the reason, a list with the index, from 0, of each message that was not acknowledged because of an
+#: error, and a flat list with the index of each acknowledged message in whose place another one was fetched, and the
+#: id, the message and the losses of that one.
 RECORD = (
     LUA_SCHEDULE_RECORD
     + LUA_FAILURES
     + LUA_RUN_RECORD
+    + LUA_ACKNOWLEDGE
     + _RUN_KEY
     + _REFUSED_WRITES
     + f"local done_kept = {_DONE_KEPT}\n"
+    + f"local acknowledgment_length = {ACKNOWLEDGMENT_LENGTH}\n"
     + """
 local tasks, changed, failing = KEYS[1], KEYS[2], failure_keys.failing
+-- A full Redis runs a script whose first write frees memory. Otherwise, a run that is acknowledged while Redis is full
+-- would not be counted if its worker died before Redis has room. Its record takes the place of its message.
+redis.pcall('SREM', tasks, '')
 local retention, kept = tonumber(ARGV[1]), tonumber(ARGV[2])
 local over = {succeeded = true, skipped = true, ['dead-lettered'] = true, lost = true}
 
-local function write_run(e, state)
-  redis.call('HSET', e.run, run_field.state, state, run_field.task, e.task, run_field.queue, e.queue,
-             run_field.redis_id, e.redis_id, run_field.attempt, e.attempt, run_field.worker, e.worker,
-             run_field.started_at, e.started_at)
-  if e.schedule then redis.call('HSET', e.run, run_field.schedule, e.schedule) end
-  if e.uid then redis.call('HSET', e.run, run_field.schedule_uid, e.uid) end
-  if e.due_at then redis.call('HSET', e.run, run_field.due_at, e.due_at) end
-  redis.call('HSETNX', e.run, run_field.correlation_id, e.correlation_id)
-  if e.arguments then redis.call('HSETNX', e.run, run_field.arguments, e.arguments) end
-  redis.call('HSETNX', e.run, run_field.enqueued_at, e.enqueued_at)
+-- `known` has the values of the record: state, done, attempt, correlation id, arguments, time of the enqueue.
+local function write_run(e, state, known, ...)
+  local fields = {run_field.state, state, run_field.task, e.task, run_field.queue, e.queue,
+                  run_field.redis_id, e.redis_id, run_field.attempt, e.attempt, run_field.worker, e.worker,
+                  run_field.started_at, e.started_at, ...}
+  local count = #fields
+  local function add(name, value)
+    if value then
+      fields[count + 1], fields[count + 2] = name, value
+      count = count + 2
+    end
+  end
+  add(run_field.schedule, e.schedule)
+  add(run_field.schedule_uid, e.uid)
+  add(run_field.due_at, e.due_at)
+  add(run_field.summary, e.summary)
+  if not known[4] then add(run_field.correlation_id, e.correlation_id) end
+  if not known[5] then add(run_field.arguments, e.arguments) end
+  if not known[6] then add(run_field.enqueued_at, e.enqueued_at) end
+  redis.call('HSET', e.run, unpack(fields))
   redis.call('EXPIRE', e.run, retention)
 end
 
@@ -92,13 +114,13 @@ local function part(write, ...)
   problem = problem or text
 end
 
-local function start(e, state, attempt)
+local function start(e, known, state, attempt)
   part(function()
     redis.call('SADD', tasks, e.task)
     redis.call('ZADD', e.running, e.started_at, e.id)
   end)
   part(function()
-    if over[state] or e.attempt >= attempt then write_run(e, 'running') end
+    if over[state] or e.attempt >= attempt then write_run(e, 'running', known) end
   end)
   part(undo_lost, e, state)
 end
@@ -145,36 +167,38 @@ local function is_recorded(e, ended)
       or string.find(lines, '\\n' .. interrupted_by(e) .. '\\n', 1, true)
 end
 
-local function write_end(e, state, attempt, ended)
+local function write_end(e, known, state, attempt)
+  local done = with_end(e, known[2])
   if over[state] or e.attempt >= attempt then
-    write_run(e, e.outcome)
-    redis.call('HSET', e.run, run_field.finished_at, e.finished_at, run_field.duration, e.duration,
-               run_field.error, e.error or '')
-    if e.summary then redis.call('HSET', e.run, run_field.summary, e.summary) end
+    write_run(e, e.outcome, known, run_field.finished_at, e.finished_at, run_field.duration, e.duration,
+              run_field.error, e.error or '', run_field.done, done)
+  else
+    -- the next attempt started before this event arrived
+    redis.call('HSET', e.run, run_field.done, done)
   end
-  -- otherwise, the next attempt started before this event arrived
-  redis.call('HSET', e.run, run_field.done, with_end(e, ended))
   return true
 end
 
 local function count(e)
   if e.counter then redis.call('HINCRBY', e.stats, e.counter, 1) end
-  if e.outcome ~= 'skipped' then
+  if e.replaces then
+    redis.call('HINCRBY', e.stats, 'retried', -1)
+  elseif e.outcome ~= 'skipped' then
     redis.call('HINCRBY', e.stats, 'attempts', 1)
     redis.call('HINCRBYFLOAT', e.stats, 'attempt_seconds', e.duration)
     redis.call('HINCRBY', e.stats, 'b' .. e.bucket, 1)
   end
   if e.failed then
-    redis.call('HINCRBY', e.stats, 'failed', 1)
+    if not e.replaces then redis.call('HINCRBY', e.stats, 'failed', 1) end
     redis.call('HSET', e.stats, 'last_failure_at', e.finished_at, 'last_error', e.error)
   elseif e.outcome == 'succeeded' then
     redis.call('HSET', e.stats, 'last_success_at', e.finished_at)
   end
 end
 
-local function finish(e, state, attempt, ended)
+local function finish(e, known, state, attempt)
   -- Without the record, a repeated event could not be recognized, so nothing is counted.
-  if not part(write_end, e, state, attempt, ended) then return end
+  if not part(write_end, e, known, state, attempt) then return end
   part(redis.call, 'SADD', tasks, e.task)
   if over[state] or e.attempt >= attempt then part(redis.call, 'ZREM', e.running, e.id) end
   part(undo_lost, e, state)
@@ -188,24 +212,39 @@ end
 local kinds = {start = start, finish = finish}
 local function record(event)
   local e = cjson.decode(event)
-  local r = redis.call('HMGET', e.run, run_field.state, run_field.done, run_field.attempt)
-  if r[1] == 'succeeded' or is_recorded(e, r[2]) then
+  local known = redis.call('HMGET', e.run, run_field.state, run_field.done, run_field.attempt,
+                           run_field.correlation_id, run_field.arguments, run_field.enqueued_at)
+  local is_known = is_recorded(e, known[2])
+  e.replaces = is_known and known[1] == 'retrying' and over[e.outcome] and tonumber(known[3]) == e.attempt
+  if known[1] == 'succeeded' or is_known and not e.replaces then
     redis.call('ZREM', e.running, e.id)
   else
-    kinds[e.kind](e, r[1], tonumber(r[3] or '0'), r[2])
+    kinds[e.kind](e, known, known[1], tonumber(known[3] or '0'))
   end
 end
 
-local refused = {}
-for i = 3, #ARGV do
+local events, refused = tonumber(ARGV[3]), {}
+for i = 4, events + 3 do
   problem = nil
   part(record, ARGV[i])
   if problem then
-    table.insert(refused, i - 3)
+    table.insert(refused, i - 4)
     table.insert(refused, problem)
   end
 end
-return refused
+
+local unacknowledged, fetched = {}, {}
+for i = events + 4, #ARGV, acknowledgment_length do
+  local index = (i - events - 4) / acknowledgment_length
+  if not pcall(acknowledge, ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]) then
+    -- The broker repeats it, and sets the key aside that has a wrong type.
+    redis.pcall('SADD', ARGV[i], ARGV[i + 3])
+    table.insert(unacknowledged, index)
+  elseif ARGV[i + 4] ~= '' then
+    fetch_next(fetched, index, ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 4], ARGV[i + 5], ARGV[i + 6])
+  end
+end
+return {refused, unacknowledged, fetched}
 """
 )
 

@@ -21,9 +21,13 @@ COUNTERS = {
     RunState.DEAD_LETTERED: "dead_lettered",
 }
 
+_SCHEDULE_OPTIONS = frozenset({options.SCHEDULE, options.SCHEDULE_UID, options.DUE_AT})
+
 
 def schedule_fields(message_options: Mapping[str, Any]) -> dict[str, Any]:
     """Return a message's `schedule`, `uid` and `due_at` (Unix seconds); empty if no schedule enqueued it."""
+    if _SCHEDULE_OPTIONS.isdisjoint(message_options):
+        return {}
     due_at = message_options.get(options.DUE_AT)
     fields = {
         "schedule": message_options.get(options.SCHEDULE),

@@ -1,12 +1,11 @@
 """Reads rows of daily bars. A damaged row does not affect the other rows. Pure."""
 
 import math
-import re
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from operator import lt
+from operator import lt, mul
 from typing import Any
 
 from financehub_shared.core.days import iso_day
@@ -21,7 +20,7 @@ SIMILAR = 0.01
 #: A row that is more than this many days before the first requested day has a time in another unit, or a wrong one.
 EARLY_DAYS = 31
 #: `float` also accepts underscores, spaces, NaN and digits of other scripts. Upstreams send plain decimals.
-_DECIMALS = re.compile(r"[0-9+\-.eE]*")
+_DECIMALS = b"0123456789+-.eE"
 _NUMBER_TYPES = frozenset({int, float, Decimal})
 
 
@@ -95,23 +94,21 @@ class BarRows:
         if self.problems and len(early) == len(self.days):
             raise MalformedError(self.provider, f"{self.problems[0]}; no bar can be read")
         is_ascending = all(map(lt, self.days, self.days[1:]))
-        if is_ascending and factors is None and self.days and first_day <= self.days[0] and self.days[-1] < end_day:
-            days, columns = array("i", self.days), [array("d", column) for column in self.columns]
-            return Bars(symbol, self.provider, days, *columns)
-        places: Sequence[int] = range(len(self.days))
-        if not is_ascending:
-            places = self._one_per_day()
-        places = [
-            place
-            for place in places
-            if first_day <= self.days[place] < end_day and (factors is None or self.days[place] in factors)
-        ]
-        days = array("i", (self.days[place] for place in places))
-        columns = [array("d", (column[place] for place in places)) for column in self.columns]
+        days, columns = self.days, self.columns
+        are_all_wanted = is_ascending and days and first_day <= days[0] and days[-1] < end_day
+        if not are_all_wanted or not (factors is None or factors.keys() >= {*days}):
+            places = [
+                place
+                for place in (range(len(days)) if is_ascending else self._one_per_day())
+                if first_day <= days[place] < end_day and (factors is None or days[place] in factors)
+            ]
+            columns = tuple([column[place] for place in places] for column in columns)
+            days = [days[place] for place in places]
+        converted: list[Iterable[float]] = [*columns]
         if factors is not None:
             rates = [factors[day] for day in days]
-            columns[:4] = [array("d", map(float.__mul__, column, rates)) for column in columns[:4]]
-        return Bars(symbol, self.provider, days, *columns)
+            converted[:4] = [map(mul, column, rates) for column in columns[:4]]
+        return Bars(symbol, self.provider, array("i", days), *(array("d", column) for column in converted))
 
     def _one_per_day(self) -> list[int]:
         """Return the index of one row for each day, ascending by day.
@@ -145,14 +142,16 @@ def _floats(values: Sequence[Any]) -> list[float] | None:
     types = set(map(type, values))
     try:
         if types == {str}:
-            if not _DECIMALS.fullmatch("".join(values)):
+            # deleting the allowed characters takes a tenth of the time of a pattern
+            if "".join(values).encode().translate(None, _DECIMALS):
                 return None
         elif not types <= _NUMBER_TYPES:
             return None
         floats = list(map(float, values))
     except (ValueError, OverflowError):
         return None
-    return floats if math.isfinite(sum(map(abs, floats))) else None
+    # The sum is not finite if a value is not. If it is not because it is too large, the caller reads each value alone.
+    return floats if math.isfinite(sum(floats)) else None
 
 
 def read_number(cell: Any) -> float:

@@ -3,6 +3,7 @@
 A process imports only the providers that it uses, so its image does not need the libraries of the others.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from pkgutil import resolve_name
@@ -40,6 +41,7 @@ from financehub_shared.providers.transport.conditional import (
     MemoryCacheValidators,
     RedisCacheValidators,
 )
+from financehub_shared.providers.transport.egress import Egress
 from financehub_shared.providers.transport.http import HttpClient
 from financehub_shared.redis.client import SCRAPE_TIMEOUT_SECONDS, connect, connect_async
 from financehub_shared.redis.scripts import TIMEOUT_SECONDS, RedisScripts
@@ -66,15 +68,17 @@ def build_providers(
             continues alone.
 
     Raises:
-        ConfigError: A key contains characters that an HTTP header cannot contain.
+        ConfigError: A key contains characters that an HTTP header cannot contain, or the URL of a proxy or a file with
+            certificates is invalid.
     """
+    egress = Egress.from_environment(settings, os.environ)
     for spec in PROVIDERS.values():
         key = settings.provider_api_key(spec.name)
         if key is not None and not (key.get_secret_value().isascii() and key.get_secret_value().isprintable()):
             variable = f"FINANCEHUB_{spec.name}_api_key".upper()
             raise ConfigError(f"{variable}: contains characters that an HTTP header cannot carry; correct the key")
     scripts = RedisScripts.of_url(redis_url, clock, timeout_seconds=redis_timeout_seconds) if redis_url else None
-    return Providers(settings, clock, on_call, redis_url, scripts, breaker_listeners)
+    return Providers(settings, clock, on_call, redis_url, scripts, breaker_listeners, egress)
 
 
 def tier_providers(settings: Settings, clock: Clock, metrics: Metrics) -> "Providers":
@@ -108,6 +112,7 @@ class Providers:
         redis_url: RedisUrl | str | None,
         scripts: RedisScripts | None,
         breaker_listeners: Sequence[BreakerListener],
+        egress: Egress,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -119,7 +124,7 @@ class Providers:
             self._redis = LoopLocal(lambda: connect_async(redis_url))
         listeners = [self._log_transition, *breaker_listeners]
         self.breakers = BreakerRegistry(BreakerPolicy.from_settings(settings), self._scripts, clock, listeners)
-        self._http = HttpClient(settings, clock)
+        self._http = HttpClient(settings, clock, egress=egress)
         self._cache_validators: CacheValidatorStore = (
             RedisCacheValidators(self._redis) if self._redis else MemoryCacheValidators()
         )

@@ -151,6 +151,13 @@ class DailyRates:
         """Whether the rate of exactly this day is known."""
         return day in self._closes
 
+    def of_days(self, days: Sequence[int]) -> dict[int, float]:
+        """Return day → rate as `at` does, without the days that have none."""
+        rates = list(map(self._closes.get, days))
+        if None in rates:
+            rates = list(map(self.at, days))
+        return {day: rate for day, rate in zip(days, rates, strict=True) if rate is not None}
+
     def at(self, day: int) -> float | None:
         """Return the rate of a day, or else the latest one of the `CARRY_DAYS` days before. None if there is none."""
         for candidate in range(day, day - CARRY_DAYS - 1, -1):

@@ -5,7 +5,7 @@ The package exchange_calendars takes 113 MB of memory. The sessions of several y
 
 import json
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from functools import cache
@@ -63,6 +63,10 @@ class Calendar:
     last_day: date
     holidays: frozenset[int]
     moved_by: int = 0
+
+    def __reduce__(self) -> tuple[Callable[[str, int], "Calendar"], tuple[str, int]]:
+        # A copy in another process is the calendar of that process, which all of its schedules share.
+        return load_calendar, (self.name, self.moved_by)
 
     def is_open(self, at: float) -> bool:
         """Whether the exchange is open at `at`. The opening time is inclusive and the closing time exclusive.

@@ -13,6 +13,7 @@ from itertools import islice
 from zoneinfo import ZoneInfo
 
 from financehub_shared.recurrence.calendar import Calendar
+from financehub_shared.recurrence.cron import Cron
 from financehub_shared.recurrence.excluded import Excluded, excluded_by
 from financehub_shared.recurrence.exclusions import Exclusion
 from financehub_shared.recurrence.interval import Interval
@@ -57,9 +58,13 @@ class Recurrence:
     zone: ZoneInfo = _UTC
     #: All exclusions together; None if there are none.
     excluded: Excluded | None = field(init=False, repr=False, compare=False)
+    #: The only rule, if nothing limits it. Most schedules have one, and it knows its next due time without a search.
+    _only: Interval | Cron | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "excluded", excluded_by(self.exclusions) if self.exclusions else None)
+        only = self.rules[0] if len(self.rules) == 1 and not self._limited else None
+        object.__setattr__(self, "_only", only if isinstance(only, Interval | Cron) else None)
 
     def next_after(self, time: float, steps: Steps | None = None) -> int | None:
         """Return the first due time after `time`, or None if there is none.
@@ -72,7 +77,11 @@ class Recurrence:
             CalendarHorizonError: The next due time is beyond the end of a calendar.
             DistantDueTimeError: The next due time was not found within the limit of steps.
         """
-        return next(self._search(time, _LAST, steps or Steps()), None)
+        if self._only is None:
+            return next(self._search(time, _LAST, steps or Steps()), None)
+        after, last = self._beginning(time), _LAST if self.end is None else min(self.end, _LAST)
+        due = self._only.next_after(after) if after <= last else None
+        return due if due is not None and due <= last else None
 
     @property
     def _limited(self) -> bool:
@@ -80,11 +89,15 @@ class Recurrence:
 
     def _search(self, after: float, until: float, steps: Steps) -> Iterator[int]:
         """Yield the due times in (after, until] in ascending order."""
-        if self.start is not None and after < self.start:
-            after = self.start - 1 if self.start == int(self.start) else self.start
-        after, last = max(after, _FIRST), _LAST if self.end is None else min(self.end, _LAST)
+        after, last = self._beginning(after), _LAST if self.end is None else min(self.end, _LAST)
         if after <= last:
             yield from Search(self, after, last, until, steps).due_times()
+
+    def _beginning(self, after: float) -> float:
+        """Return the time after which to search, which is not before the first possible due time."""
+        if self.start is not None and after < self.start:
+            after = self.start - 1 if self.start == int(self.start) else self.start
+        return max(after, _FIRST)
 
     def coverage(self) -> tuple[float, float]:
         """Return the range that all calendars cover, Unix seconds; its end is exclusive."""
@@ -150,7 +163,7 @@ class Recurrence:
             CalendarHorizonError: A calendar does not cover the range.
             DistantDueTimeError: The due times were not found within the limit of steps.
         """
-        if len(self.rules) == 1 and not self._limited and isinstance(rule := self.rules[0], Interval):
+        if isinstance(rule := self._only, Interval):
             first = self.next_after(after)
             last = min(until, self.end if self.end is not None else until)
             return 0 if first is None or first > last else min(limit, int((last - first) // rule.seconds) + 1)

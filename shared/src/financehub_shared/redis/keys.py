@@ -48,6 +48,9 @@ SCHEDULES_FAILING = "financehub:schedules:failing"
 #: Hash schedule uid → JSON {by, reason, at, failures} of the schedules that are paused. Only a pause after failures in
 #: a row has `failures`, their number.
 SCHEDULES_PAUSED = "financehub:schedules:paused"
+#: Sorted set: id of each live scheduler that fires its share of the schedules, by the time (s) at which it was last
+#: refreshed. It expires when all of them have ended.
+SCHEDULERS = "financehub:schedulers"
 
 
 #: Hash news id → news item.

@@ -15,6 +15,7 @@ _FLEET = {
     keys.SCHEDULE_TRIGGERS: "hash",
     keys.SCHEDULES_FAILING: "hash",
     keys.SCHEDULES_PAUSED: "hash",
+    keys.SCHEDULERS: "zset",
 }
 
 

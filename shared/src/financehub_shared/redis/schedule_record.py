@@ -52,6 +52,8 @@ class ScheduleField(StrEnum):
     LAST_RUN_ERROR = "last_run_error"
     LAST_SUCCESS_AT = "last_success_at"
     LAST_FAILURE_AT = "last_failure_at"
+    # Written at a deletion: the high-water mark of the deleted schedule in Unix milliseconds.
+    SETTLED = "settled"
 
 
 class BackfillField(StrEnum):
@@ -68,7 +70,8 @@ class BackfillField(StrEnum):
     MESSAGE = "message"
 
 
-#: Fingerprint of a deleted schedule. The rest of its record is gone, and this tombstone expires after an hour.
+#: Fingerprint of a deleted schedule. Of the rest of its record, only `SETTLED` is left. This tombstone expires after an
+#: hour.
 DELETED = "deleted"
 #: Fingerprint of a deactivated schedule. No spec has this fingerprint, so no scheduler runs the schedule.
 DEACTIVATED = "deactivated"

@@ -22,6 +22,7 @@ from financehub_shared.core.loop_local import LoopLocal
 from financehub_shared.core.outage import Outage
 from financehub_shared.core.redis_url import RedisUrl
 from financehub_shared.redis.client import connect, connect_async
+from financehub_shared.redis.command_channel import CommandChannel
 
 log = get_logger(__name__)
 
@@ -52,15 +53,13 @@ class LuaScript:
 class ClientScript:
     """A script that a blocking client runs with one command, for scripts that run with every message.
 
-    The class of redis-py does the same in more steps, which take longer than the script takes in Redis.
-
     Args:
-        client: The client.
+        channel: Sends the commands of the client.
         source: Lua source for Redis 6.2 and later.
     """
 
-    def __init__(self, client: "redis.Redis", source: str) -> None:
-        self._client = client
+    def __init__(self, channel: CommandChannel, source: str) -> None:
+        self._call = channel.call
         self._script = LuaScript(source)
 
     def __call__(self, keys: Sequence[str | bytes], args: Sequence[Argument]) -> Any:
@@ -69,11 +68,10 @@ class ClientScript:
         Raises:
             redis.RedisError: Redis did not answer or refused the script.
         """
-        client: Any = self._client
         try:
-            return client.execute_command("EVALSHA", self._script.sha, len(keys), *keys, *args)
+            return self._call("EVALSHA", self._script.sha, len(keys), *keys, *args)
         except redis.exceptions.NoScriptError:  # the first run, or Redis was restarted
-            return client.execute_command("EVAL", self._script.source, len(keys), *keys, *args)
+            return self._call("EVAL", self._script.source, len(keys), *keys, *args)
 
 
 class RedisScripts:

@@ -217,7 +217,10 @@ def _problem(url: RedisUrl, position: int, error: Exception | None) -> str:
     if isinstance(error, MALFORMED_REPLY):
         return f"{place} sends replies that no Sentinel sends"
     if isinstance(error, redis.AuthenticationError):
-        return f"{place} requires a login; add the options sentinel_username and sentinel_password to the URL"
+        return (
+            f"{place} requires a login; set REDIS_SENTINEL_PASSWORD, or add the options sentinel_username and "
+            "sentinel_password to the URL"
+        )
     if is_unknown_command(error):
         return f"{place} is a Redis server and not a Sentinel; use redis:// for a server without Sentinels"
     return f"{place}: {error}"

@@ -87,6 +87,21 @@ class ServerClock:
         known = self.skew()
         return self.is_due or known is None or abs(skew - known) > JUMP_SECONDS + seconds
 
+    @property
+    def offset(self) -> float | None:
+        """Redis's time minus the monotonic time, in seconds; None before the first measurement."""
+        return self._offset
+
+    def adopt(self, offset: float | None) -> None:
+        """Use what another process of this machine has measured, whose monotonic time is the same.
+
+        Args:
+            offset: Redis's time minus the monotonic time, in seconds; None if it has not measured it yet.
+        """
+        with self._lock:
+            self._offset, self._measured_at = offset, self.local.monotonic()
+            self._wall_offset = self.local.now() - self._measured_at
+
     def measure(self, client: "redis.Redis") -> None:
         """Measure the difference to the clock of Redis with one command.
 

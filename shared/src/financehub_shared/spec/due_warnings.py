@@ -1,13 +1,15 @@
 """Finds the lines of a valid spec that are not due, or will not be due any more, and says why."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.recurrence.calendar import WARN_DAYS, Calendar, CalendarHorizonError
 from financehub_shared.recurrence.diagnosis import problems
+from financehub_shared.recurrence.interval import Interval
 from financehub_shared.recurrence.recurrence import Recurrence
+from financehub_shared.recurrence.rules import Rule
 
 _REMEDY = "install a release of FinanceHub with newer calendars, or run `make calendars`"
 
@@ -37,8 +39,8 @@ def due_warnings(recurrence: Recurrence, now: float) -> Iterator[str]:
     ends_soon = calendar is not None and calendar.end - now < WARN_DAYS * DAY_SECONDS
     if calendar is not None and ends_soon:
         yield f"calendar {calendar.name} is known until {_end(calendar)}, and nothing is due after that; {_REMEDY}"
-    for rule in recurrence.rules:
-        line = replace(recurrence, rules=(rule,))
+    for rule in _rules_that_may_end(recurrence):
+        line = recurrence if len(recurrence.rules) == 1 else replace(recurrence, rules=(rule,))
         if line.calendar is not None or line.exclusions:
             explained = problems(line)
             yield from explained
@@ -53,6 +55,13 @@ def due_warnings(recurrence: Recurrence, now: float) -> Iterator[str]:
                     f"spec.schedule: {rule.text!r} has no due time until {_end(calendar)}, and calendar "
                     f"{calendar.name} is known only until then; change the line, or {_REMEDY}"
                 )
+
+
+def _rules_that_may_end(recurrence: Recurrence) -> Sequence[Rule]:
+    """Return the lines that need a closer look. An interval without limits is always due again."""
+    if recurrence.calendar is not None or recurrence.exclusions or recurrence.end is not None:
+        return recurrence.rules
+    return [rule for rule in recurrence.rules if not isinstance(rule, Interval)]
 
 
 def _bounds(recurrence: Recurrence, now: float) -> str:

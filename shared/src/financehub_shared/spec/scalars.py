@@ -26,6 +26,8 @@ _WORDS: dict[str, bool | None] = {
 }
 #: The first characters of all plain scalars that may be something else than text.
 _NOT_TEXT = frozenset("+-.0123456789~") | {word[0] for word in _WORDS if word}
+#: The first characters of all numbers.
+_NUMERIC = frozenset("+-.0123456789")
 #: Numbers that JSON does not have.
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 #: Whole numbers: prefixes as in Go, so that a leading zero means base 8.
@@ -123,12 +125,12 @@ def _convert(text: str, name: str) -> Scalar:
 def _resolve(text: str) -> Scalar:
     if text in _WORDS:
         return _WORDS[text]
+    if text[0] not in _NUMERIC:
+        return text
     if _NOT_FINITE.fullmatch(text):
         raise ScalarError(f"{text} is not a number in JSON; write a finite number, or quotes for text")
     if text[:1] == ".":
         return _float(text.replace("_", "")) if _POINT.fullmatch(text) else text
-    if text[:1] not in set("+-0123456789"):
-        return text
     # Go reads the sign before or after the prefix of base 2.
     plain = re.sub("^0b([-+])", r"\g<1>0b", text.replace("_", ""))
     for base, form in _INTEGERS:

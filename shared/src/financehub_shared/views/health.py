@@ -16,7 +16,7 @@ class HealthView(TypedDict):
 
     status: Annotated[str, Field(description="The worst status of the checks: `ok`, `degraded` or `down`.")]
     version: Annotated[
-        str, Field(description="The release of FinanceHub of the process that made the report.", examples=["0.1.0"])
+        str, Field(description="The release of FinanceHub of the process that made the report.", examples=["1.2.3"])
     ]
     at: Annotated[Time | None, Field(description="The time of the report.")]
     problems: Annotated[list[str], Field(description="The name and the reason of each check that is not ok.")]

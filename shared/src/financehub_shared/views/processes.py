@@ -26,7 +26,7 @@ class ProcessView(TypedDict):
     tier: Annotated[str, Field(description="The name of the tier, or `scheduler`.", examples=["high"])]
     host: Annotated[str, Field(description="The name of the host. In Kubernetes, it is the name of the pod.")]
     version: Annotated[
-        str, Field(description="The release of FinanceHub. Empty if it is older than this field.", examples=["0.1.0"])
+        str, Field(description="The release of FinanceHub. Empty if it is older than this field.", examples=["1.2.3"])
     ]
     pid: Annotated[int, Field(description="The id of the process on its host.")]
     started_at: Annotated[Time | None, Field(description="The time at which the process started.")]

@@ -20,7 +20,7 @@ class ProcessVersionView(TypedDict):
     tier: Annotated[str, Field(description="The name of the tier, `scheduler` or `web`.", examples=["high"])]
     host: Annotated[str, Field(description="The name of the host. In Kubernetes, it is the name of the pod.")]
     pid: Annotated[int, Field(description="The id of the process on its host.")]
-    version: Annotated[str, Field(description="The release, or `unknown`.", examples=["0.1.0"])]
+    version: Annotated[str, Field(description="The release, or `unknown`.", examples=["1.2.3"])]
 
 
 class RedisVersionView(TypedDict):
@@ -36,7 +36,7 @@ class RedisVersionView(TypedDict):
 class VersionsView(TypedDict):
     """The releases of a fleet."""
 
-    cli: Annotated[str, Field(description="The release of the command line.", examples=["0.1.0"])]
+    cli: Annotated[str, Field(description="The release of the command line.", examples=["1.2.3"])]
     fleet: Annotated[list[str], Field(description="The releases of the live processes, without duplicates, sorted.")]
     mixed: Annotated[bool, Field(description="Whether the command line and the processes have different releases.")]
     redis: Annotated[list[RedisVersionView], Field(description="The Redis servers.")]

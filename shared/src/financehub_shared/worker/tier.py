@@ -18,6 +18,7 @@ from financehub_shared.redis.client import connect
 from financehub_shared.redis.server_clock import ServerClock
 from financehub_shared.redis.startup import refuse_wrong_servers
 from financehub_shared.worker.build import build_broker
+from financehub_shared.worker.garbage import limit_collections
 from financehub_shared.worker.middleware.process import AsyncCloseable
 from financehub_shared.worker.observers import build_observers
 
@@ -65,4 +66,5 @@ def start_tier(
         exit_on_config_error(error)
     dramatiq.set_broker(broker)
     store = RedisStore(connect(settings.store_url), history_days=settings.history_retention_days)
+    limit_collections()
     return TierProcess(settings, clock, metrics, providers, store, broker)

@@ -63,6 +63,8 @@ def test_message_id_is_the_uuid5_of_uid_and_occasion():
     compiled = schedule()
     due = RunSubmission(compiled, "due", 1_800_000_000)
     assert due.message_id == str(uuid5(UUID(UID), "1800000000000"))
+    for number in range(100):
+        assert compiled.message_id(f"ü {number}") == str(uuid5(UUID(UID), f"ü {number}"))
     others = [
         RunSubmission(compiled, "due", 1_800_000_060),
         RunSubmission(compiled, "request", 1_800_000_000, fence="1"),

@@ -54,7 +54,7 @@ def test_planner_with_paused_schedule_has_nothing_due(planner: Planner, clock: M
     planner.set_pause(demo, PAUSE, 0.0)
     clock.advance(600)
     assert planner.next_time() is None
-    assert planner.pop_due(10) == []
+    assert not planner.pop_due(10)
     assert (demo.next_due, demo.problem, demo.paused) == (None, "", PAUSE)
     assert changed.uids == [UID, UID]
 
@@ -71,7 +71,7 @@ def test_planner_after_the_resumption_plans_the_next_due_time(planner: Planner, 
     clock.advance(700)
     planner.set_pause(demo, None, T + 650)
     assert planner.next_time() == T + 660
-    assert [run.run.due for _, runs in planner.pop_due(10) for run in runs] == [T + 660]
+    assert [run.run.due for _, runs in planner.pop_due(10).own for run in runs] == [T + 660]
 
 
 def test_planner_after_the_resumption_drops_runs_that_waited_for_their_jitter(planner: Planner) -> None:

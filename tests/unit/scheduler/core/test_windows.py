@@ -44,7 +44,7 @@ def due_at(lateness: float, since: float = 0.0, pending: tuple[float, ...] = (),
     first = planner.next_time()
     assert first is not None
     clock.set_wall(first + lateness)
-    return [run for _, runs in planner.pop_due(10) for run in runs]
+    return [run for _, runs in planner.pop_due(10).own for run in runs]
 
 
 JITTERS = st.integers(0, 3_000)

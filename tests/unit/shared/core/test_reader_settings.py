@@ -33,6 +33,7 @@ ENVIRONMENTS = st.fixed_dictionaries(
         "REDIS_PORT": NUMBERS,
         "REDIS_DB": NUMBERS,
         "REDIS_PASSWORD": st.sampled_from(["secret", "", "a\nb", "\udcff"]),
+        "REDIS_SENTINEL_PASSWORD": st.sampled_from(["secret", "", "a\nb"]),
         "FINANCEHUB_HEARTBEAT_TIMEOUT_SECONDS": st.sampled_from(["90", "0", "1.5", "1e3", "inf", "-1", "x", ""]),
         "FINANCEHUB_IDLE_TIERS": st.sampled_from(["high, low", "", ",", " medium ,"]),
         "FINANCEHUB_ACCEPTED_REDIS_PROBLEMS": st.sampled_from(["aof-off, eviction", "", "no-such-code", "AOF-OFF"]),
@@ -63,13 +64,15 @@ def test_plain_settings_are_those_of_the_library(environ: dict[str, str]) -> Non
         for name in PlainSettings.__dataclass_fields__:
             assert getattr(read, name) == getattr(settings, name)
         assert read.store_url.secrets == settings.store_url.secrets
+        assert read.store_url.sentinel_login == settings.store_url.sentinel_login
 
 
 @pytest.mark.parametrize("content", ["from-a-file\n", "", "a\x07b", b"\xff"])
-def test_mounted_password_is_that_of_the_library(tmp_path: Path, content: str | bytes) -> None:
+@pytest.mark.parametrize("field", ["redis_password", "redis_sentinel_password"])
+def test_mounted_password_is_that_of_the_library(tmp_path: Path, field: str, content: str | bytes) -> None:
     """The password of a mounted Secret is the same in both ways, and an invalid one is left to the library."""
-    (tmp_path / "redis_password").write_bytes(content if isinstance(content, bytes) else content.encode())
-    environ = {"FINANCEHUB_SECRETS_DIR": str(tmp_path)}
+    (tmp_path / field).write_bytes(content if isinstance(content, bytes) else content.encode())
+    environ = {"FINANCEHUB_SECRETS_DIR": str(tmp_path), "REDIS_URL": "redis+sentinel://a,b/mymaster/1"}
     read = read_plain_settings(environ)
     try:
         expected = load_settings(environ).store_url

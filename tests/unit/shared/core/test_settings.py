@@ -34,11 +34,31 @@ def test_settings_without_variables_have_required_defaults() -> None:
         ({"REDIS_URL": "unix:///run/r.sock?db=1", "REDIS_PASSWORD": "p"}, "unix://:p@/run/r.sock?db=1"),
         ({"REDIS_URL": "redis://u:p@h", "REDIS_PASSWORD": "other"}, "redis://u:p@h"),
         ({"REDIS_HOST": "r", "DRAMATIQ_BROKER_URL": "redis://q:2/0"}, "redis://q:2/0"),
+        (
+            {"REDIS_URL": "redis+sentinel://h/m/0", "REDIS_PASSWORD": "p", "REDIS_SENTINEL_PASSWORD": "s@"},
+            "redis+sentinel://:p@h/m/0?sentinel_password=s%40",
+        ),
+        (
+            {"REDIS_URL": "redis+sentinel://h/m/0?sentinel_username=u", "REDIS_SENTINEL_PASSWORD": "s"},
+            "redis+sentinel://h/m/0?sentinel_username=u&sentinel_password=s",
+        ),
+        (
+            {"REDIS_URL": "redis+sentinel://h/m/0?sentinel_password=s", "REDIS_SENTINEL_PASSWORD": "other"},
+            "redis+sentinel://h/m/0?sentinel_password=s",
+        ),
     ],
 )
 def test_broker_url_with_several_variables_uses_most_specific(environ: dict[str, str], url: str) -> None:
     """DRAMATIQ_BROKER_URL takes precedence over REDIS_URL, and REDIS_URL over host, port, db and password."""
     assert load_settings(environ).broker_url == parse_redis_url(url)
+
+
+@pytest.mark.parametrize("url", [{}, {"REDIS_URL": "redis://h/0"}, {"REDIS_URL": "unix:///run/redis.sock"}])
+def test_password_of_sentinels_without_sentinels_is_refused(url: dict[str, str]) -> None:
+    """A password for Sentinels that the URL does not name would have no effect, so it is refused and not shown."""
+    with pytest.raises(ConfigError, match=r"PASSWORD=\(not shown\): REDIS_URL does not name") as caught:
+        load_settings({**url, "REDIS_SENTINEL_PASSWORD": "s3cret"})
+    assert "s3cret" not in str(caught.value)
 
 
 def test_days_of_bars_fit_together():

@@ -107,6 +107,7 @@ def test_remove_schedule_removes_its_series_only() -> None:
         metrics.schedule_lag.labels(name).observe(0.1)
         metrics.schedule_missed.labels(name).inc()
         metrics.schedule_skipped.labels(name, "overlap").inc()
+        metrics.schedule_taken_over.labels(name).inc()
         metrics.schedule_next_run.labels(name).set(1)
     metrics.remove_schedule("a")
     text = generate_latest(metrics.registry).decode()

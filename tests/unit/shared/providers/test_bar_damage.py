@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import MalformedError
@@ -218,3 +220,23 @@ def test_chart_of_a_dollar_is_read_in_both_spellings(symbol: str, answered: str)
     meta = {"currency": "JPY", "symbol": answered}
     chart = {"meta": meta, "timestamp": [1_760_000_000.0], "indicators": {"quote": [columns]}}
     assert len(read_yahoo(symbol, "JPY")(encode({"chart": {"result": [chart]}})).bars) == 1
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from(
+                ["1", "1.5", "-2e3", "1_0", " 1", "٣", "1\u00b2", "nan", "inf", "1e999", "", "0x1", ".", "1e308"]
+            ),
+            st.sampled_from([None, True, 1, 1.5, math.nan, math.inf, -math.inf, 1e308, 10**400, [], "1,5"]),
+        ),
+        max_size=4,
+    )
+)
+def test_rows_read_together_equal_the_rows_read_one_by_one(cells: list[Any]) -> None:
+    """Columns that are converted at once yield the rows that each value yields alone, whatever the values are."""
+    together, alone = BarRows("binance"), BarRows("binance")
+    together.add(range(len(cells)), [cells] * len(COLUMNS))
+    for day, cell in enumerate(cells):
+        alone.add([day], [[cell]] * len(COLUMNS))
+    assert together == alone

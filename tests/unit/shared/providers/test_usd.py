@@ -147,3 +147,10 @@ def test_daily_rate_is_of_the_day_or_of_the_week_before(closes: dict[int, float]
     rate = DailyRates(closes).at(day)
     usable = [back for back in range(CARRY_DAYS + 1) if 0.8 <= closes.get(day - back, 0) <= 1.2]
     assert rate == (closes[day - usable[0]] if usable else None)
+
+
+@given(st.dictionaries(st.integers(0, 40), st.sampled_from([0.99, 1.0, 1.01, 5.0])), st.lists(st.integers(0, 40)))
+def test_rates_of_days_equal_the_rate_of_each_day(closes: Mapping[int, float], days: list[int]) -> None:
+    """Reading the rates of many days at once gives each day the rate that it has alone, or none."""
+    rates = DailyRates(closes)
+    assert rates.of_days(days) == {day: rate for day in days if (rate := rates.at(day)) is not None}

@@ -127,3 +127,17 @@ def test_should_measure_only_if_the_clock_of_redis_was_set(jump: float, delay: f
     assert not clock.should_measure(delay / 2, delay)
     if abs(jump) > JUMP_SECONDS + delay:
         assert clock.should_measure(-jump, delay)
+
+
+def test_clock_that_adopts_a_measurement_shows_the_same_time() -> None:
+    """A companion process shows the time of Redis that the engine process has measured, and need not measure it."""
+    local = ManualClock(1_000.0)
+    measured, adopting = ServerClock(local), ServerClock(local)
+    assert measured.offset is None
+    measured.adopt(local.now() - local.monotonic() + 30.0)
+    adopting.adopt(measured.offset)
+    assert adopting.now() == measured.now() == pytest.approx(local.now() + 30.0)
+    assert adopting.skew() == pytest.approx(-30.0)
+    assert not adopting.is_due
+    adopting.adopt(None)
+    assert (adopting.now(), adopting.skew()) == (local.now(), None)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_shared.spec.nodes import MAX_DEPTH, ReadError, read_nodes
+from financehub_shared.spec.nodes import MAX_DEPTH, MAX_NODES, ReadError, read_nodes
 from financehub_shared.spec.plain_data import UnusualError, read_plain
 
 _TABLE = Path(__file__).parents[3] / "fixtures" / "schedules" / "kubectl_scalars.tsv"
@@ -137,6 +137,10 @@ def test_any_text_is_read_or_refused_in_our_words(text: str) -> None:
         assert not any(word in problem for word in ("while ", "expected", "token", "scanning", "unicode string"))
 
 
+def _mapping(fields: int, indent: str = "") -> str:
+    return "".join(f"{indent}k{number}: v\n" for number in range(fields))
+
+
 def assert_both_readers_agree(text: str) -> None:
     """Assert that the quick reader gives what the full one gives, or leaves the document to it."""
     try:
@@ -164,3 +168,28 @@ def test_quick_reader_of_each_scalar_agrees_with_the_full_one(scalar: str) -> No
 def test_quick_reader_reads_a_usual_document() -> None:
     """A document without anchors, tags and mistakes does not need the full reader."""
     assert read_plain("a: [1, x]\nb: {c: 'y'}\nd: |\n  z\n") == {"a": [1, "x"], "b": {"c": "y"}, "d": "z\n"}
+
+
+@pytest.mark.parametrize(
+    ("largest", "larger"),
+    [
+        ("- v\n" * (MAX_NODES - 1), "- v\n" * MAX_NODES),
+        (_mapping(MAX_NODES // 2 - 1), _mapping(MAX_NODES // 2)),
+        ("a:\n" + _mapping(MAX_NODES // 2 - 2, "  "), "a:\n" + _mapping(MAX_NODES // 2 - 1, "  ")),
+        ("- a\n" + "- {k: v}\n" * 3_332, "- a\n- a\n" + "- {k: v}\n" * 3_333),
+        ("[" * MAX_DEPTH + "v" + "]" * MAX_DEPTH, "[" * (MAX_DEPTH + 1) + "v" + "]" * (MAX_DEPTH + 1)),
+        ("{k: " * MAX_DEPTH + "v" + "}" * MAX_DEPTH, "{k: " * (MAX_DEPTH + 1) + "v" + "}" * (MAX_DEPTH + 1)),
+        ("[{k: " * 32 + "v" + "}]" * 32, "[{k: " * 32 + "{k: v}" + "}]" * 32),
+    ],
+    ids=["list", "mapping", "nested mapping", "list of mappings", "lists", "mappings", "both in one another"],
+)
+def test_both_readers_of_the_largest_document_accept_it_and_refuse_a_larger_one(largest: str, larger: str) -> None:
+    """The limits of values and of levels are the same in both readers, whatever the document consists of."""
+    root, problems = read_nodes(largest)
+    assert root is not None
+    assert problems == []
+    assert read_plain(largest) == root.data()
+    with pytest.raises(ReadError, match="more than"):
+        read_nodes(larger)
+    with pytest.raises(UnusualError):
+        read_plain(larger)

@@ -262,3 +262,17 @@ def test_empty_schedule_says_what_to_write() -> None:
     """The message has a valid schedule."""
     (mistake,) = mistakes(HEAD + '  task: my_task\n  queue: q\n  schedule: ""\n')
     assert mistake.problem == "'' is not a schedule; write one such as '@every 5m' or '30 6 * * 1-5'"
+
+
+@pytest.mark.parametrize(
+    ("spec", "problem"),
+    [
+        ("kwargs: {" + ", ".join(f"k{number}: 1" for number in range(70)) + "}", "has 70 entries; write at most 64"),
+        ("schedules: [" + ", ".join(['"@daily"'] * 70) + "]", "has 70 entries; write from 1 to 16"),
+        ("exclude: [" + ", ".join(["{weekdays: [SAT]}"] * 70) + "]", "has 70 entries; write at most 16"),
+    ],
+)
+def test_mapping_or_list_with_too_many_entries_names_their_number(spec: str, problem: str) -> None:
+    """The message says how many entries were read, and how many are possible."""
+    found = mistakes(f"{HEAD}  task: fetch_news_task\n  {spec}\n")
+    assert problem in [mistake.problem for mistake in found]

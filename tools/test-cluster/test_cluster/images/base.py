@@ -16,11 +16,13 @@ from test_cluster.images.engine import Engine, EngineError
 PULLED_PYTHON, OWN_PYTHON = "python:3.11-slim-bookworm", "localhost/python:3.11-slim"
 #: The chart's Redis image, and its replacement.
 PULLED_REDIS, OWN_REDIS = "redis:7.4.7-bookworm", "localhost/redis:7"
+#: The chart's Valkey image, and its replacement.
+PULLED_VALKEY, OWN_VALKEY = "valkey/valkey:8.1.9-bookworm", "localhost/valkey:8"
 _SUITE = "bookworm"
 _PACKAGES = "python3,python3-venv,ca-certificates"
 _LABEL = "financehub.base"
 _FETCHES = 3
-_REDIS_FOLDER = Path(__file__).with_name("redis")
+_FOLDER = Path(__file__).parent
 #: The CA bundle in Debian, and on this machine unless SSL_CERT_FILE names another.
 _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
@@ -45,7 +47,7 @@ def python_image(engine: Engine) -> str:
 
 
 def redis_image(engine: Engine) -> str:
-    """Pull or build an image of Redis 7, and return its reference.
+    """Pull or build an image of Redis 7 with its Sentinel, and return its reference.
 
     Args:
         engine: The engine that receives the image.
@@ -53,11 +55,27 @@ def redis_image(engine: Engine) -> str:
     Raises:
         EngineError: The image can be neither pulled nor built.
     """
-    if engine.pulls(PULLED_REDIS):
-        return PULLED_REDIS
+    return _pulled_or_built(engine, PULLED_REDIS, OWN_REDIS, "redis")
+
+
+def valkey_image(engine: Engine) -> str:
+    """Pull or build an image of Valkey 8, and return its reference.
+
+    Args:
+        engine: The engine that receives the image.
+
+    Raises:
+        EngineError: The image can be neither pulled nor built.
+    """
+    return _pulled_or_built(engine, PULLED_VALKEY, OWN_VALKEY, "valkey")
+
+
+def _pulled_or_built(engine: Engine, pulled: str, own: str, folder: str) -> str:
+    if engine.pulls(pulled):
+        return pulled
     base = f"BASE_IMAGE={python_image(engine)}"
-    engine.run("build", "--network", "host", "--build-arg", base, "--tag", OWN_REDIS, _REDIS_FOLDER)
-    return OWN_REDIS
+    engine.run("build", "--network", "host", "--build-arg", base, "--tag", own, _FOLDER / folder)
+    return own
 
 
 def _key() -> str:

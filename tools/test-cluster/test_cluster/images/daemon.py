@@ -1,12 +1,19 @@
-"""Runs a Docker engine on a machine without one. All its files are in one folder and are removed with it."""
+"""Runs a Docker engine on a machine without one. All its files are in one folder and are removed with it.
+
+Each command that needs it borrows it, and the last one that does stops it, so that no command leaves it running.
+"""
 
 import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
 import time
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from test_cluster.node.layout import Layout
 from test_cluster.node.processes import pid_of, start, stop, unmount_below
@@ -15,6 +22,8 @@ _LAYOUT = Layout(Path(__file__).parents[4] / ".data" / "docker")
 _NAME = "dockerd"
 _EXEC = _LAYOUT.run / "exec"
 _PID_FILE = _LAYOUT.run / "docker.pid"
+#: Contains the process id of an engine that keeps running until `down`.
+_KEPT_FILE = _LAYOUT.run / "kept"
 #: The value of DOCKER_HOST.
 HOST = f"unix://{_LAYOUT.run / 'docker.sock'}"
 # Each checkout's engine has its own network, in the range for benchmarks, which is never routed.
@@ -32,13 +41,63 @@ def lacking() -> str:
     return f"needs packages that are not installed: {', '.join(missing)}" if missing else ""
 
 
-def up() -> None:
-    """Start the engine unless it is running.
+@contextmanager
+def borrowed() -> Iterator[None]:
+    """Run the engine, and stop it afterward unless another process uses it or it was started with `up`.
+
+    Its images stay on the disk. Each user holds a shared lock, which the kernel releases regardless of how it exits.
 
     Raises:
         StartError: The engine does not start. The message contains the end of its log.
     """
+    with _using() as users:
+        with _changing():
+            _start()
+        try:
+            yield
+        finally:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if not _is_kept():
+                    with _changing():
+                        _stop()
+
+
+def up() -> None:
+    """Start the engine unless it is running, and keep it running until `down`.
+
+    Raises:
+        StartError: The engine does not start. The message contains the end of its log.
+    """
+    # This is a user until the file exists, so that no last user stops the engine before it is to be kept.
+    with _using(), _changing():
+        _start()
+        _KEPT_FILE.write_text(str(pid_of(_LAYOUT, _NAME)), encoding="ascii")
+
+
+@contextmanager
+def _using() -> Iterator[TextIO]:
+    """Hold the shared lock of a user, and yield its file. First, wait for a last user that is stopping the engine."""
     _LAYOUT.make()
+    with (_LAYOUT.run / "users.lock").open("a") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        yield users
+
+
+@contextmanager
+def _changing() -> Iterator[None]:
+    """Hold the lock of the only process that may start or stop the engine."""
+    with (_LAYOUT.run / "start.lock").open("a") as changing:
+        fcntl.flock(changing, fcntl.LOCK_EX)
+        yield
+
+
+def _is_kept() -> bool:
+    # A file of an engine that has ended, such as before a restart of the machine, says nothing about this one.
+    return _KEPT_FILE.exists() and _KEPT_FILE.read_text(encoding="ascii") == str(pid_of(_LAYOUT, _NAME))
+
+
+def _start() -> None:
     if pid_of(_LAYOUT, _NAME) is None:
         # A killed engine leaves these files behind, and the next engine would mistake it for a running one. Its
         # containerd died with it.
@@ -71,17 +130,24 @@ def down() -> None:
     """
     if not _LAYOUT.root.exists():
         return
-    if pid_of(_LAYOUT, _NAME) is None:
-        up()
-    if containers := _docker("ps", "--all", "--quiet").split():
-        _docker("rm", "--force", "--volumes", *containers)
+    _LAYOUT.make()
+    with _changing():
+        if pid_of(_LAYOUT, _NAME) is None:
+            _start()
+        if containers := _docker("ps", "--all", "--quiet").split():
+            _docker("rm", "--force", "--volumes", *containers)
+        _stop()
+        shutil.rmtree(_LAYOUT.root)
+
+
+def _stop() -> None:
+    """Stop the engine, which stops its containers and its containerd, and remove what only a running one needs."""
     stop(_LAYOUT, _NAME)
     if _has_bridge():
         _ip("link", "delete", _BRIDGE)
     for cgroup in (path for path in Path("/sys/fs/cgroup").glob(f"**/{_CGROUP}") if path.is_dir()):
         _remove(cgroup)
     unmount_below(_LAYOUT.root)
-    shutil.rmtree(_LAYOUT.root)
 
 
 def _remove(cgroup: Path) -> None:

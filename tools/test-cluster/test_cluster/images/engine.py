@@ -5,7 +5,8 @@ import functools
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,12 +90,30 @@ class Engine:
         self.run("save", "--output", archive, *images)
 
 
-def engine() -> Engine:
-    """Return the engine from DOCKER_HOST or Docker's settings, or start one if none responds.
+@contextmanager
+def engine() -> Iterator[Engine]:
+    """Use the engine from DOCKER_HOST or Docker's settings, or start one if none responds.
+
+    An engine that was started for this stops after its last user.
 
     Raises:
         EngineError: No engine responds, and none can be started.
         StartError: The engine was started and failed.
+    """
+    if (found := available()) is not None:
+        yield found
+        return
+    if lacking := daemon.lacking():
+        raise EngineError(f"no Docker engine answers, and starting one {lacking}")
+    with daemon.borrowed():
+        yield Engine(daemon.HOST)
+
+
+def available() -> Engine | None:
+    """Return the engine from DOCKER_HOST or Docker's settings, or None if Docker's settings name none that responds.
+
+    Raises:
+        EngineError: The command `docker` is missing, or no engine responds at DOCKER_HOST.
     """
     if shutil.which("docker") is None:
         raise EngineError("the command `docker` is missing; install Docker (on Debian: apt-get install docker.io)")
@@ -103,7 +122,4 @@ def engine() -> Engine:
         return named
     if named.host:
         raise EngineError(f"no Docker engine answers at DOCKER_HOST={named.host}; start it, or unset the variable")
-    if lacking := daemon.lacking():
-        raise EngineError(f"no Docker engine answers, and starting one {lacking}")
-    daemon.up()
-    return Engine(daemon.HOST)
+    return None

@@ -23,6 +23,8 @@ OWN = (
     "financehub_simulator",
     "financehub_web",
 )
+#: The licenses of what the image contains.
+LEGAL = ("LICENSE", "NOTICE")
 #: Modules that are composition roots. Importing one starts its process.
 STARTS = ("worker", "__main__")
 
@@ -61,11 +63,17 @@ def shipped(distribution: importlib.metadata.Distribution) -> set[Path]:
     return {path for path in listed | bytecode if path.exists()}
 
 
+def own_files(packages: list[str]) -> set[Path]:
+    """Return the files of FinanceHub's own distributions, and the licenses."""
+    found = {path for one in packages for path in shipped(importlib.metadata.distribution(one))}
+    return found | {ROOT / name for name in LEGAL}
+
+
 def unlisted() -> list[str]:
     """Return the files in /opt/financehub that belong neither to a distribution nor to the virtual environment."""
     ours = {path for one in importlib.metadata.distributions() for path in shipped(one)}
     found = [path for path in ROOT.rglob("*") if path.is_file() and path not in ours]
-    environment = re.compile(rf"{ROOT}/(pyvenv.cfg|bin/([Aa]ctivate\b.*|python[\d.]*))")
+    environment = re.compile(rf"{ROOT}/({'|'.join(LEGAL)}|pyvenv.cfg|bin/([Aa]ctivate\b.*|python[\d.]*))")
     return sorted(str(path) for path in found if not environment.fullmatch(str(path)))
 
 
@@ -92,7 +100,7 @@ def main() -> None:
         "broken": broken(own),
         "files": files,
         "unlisted": unlisted(),
-        "own_bytes": sum(path.stat().st_size for one in own for path in shipped(importlib.metadata.distribution(one))),
+        "own_bytes": sum(path.stat().st_size for path in own_files(own)),
         # This must follow the imports.
         "uncompiled": compiled_at_start(),
         "user": [os.getuid(), os.getgid()],

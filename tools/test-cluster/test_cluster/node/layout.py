@@ -53,6 +53,11 @@ class Layout:
         """Kubeconfig of the administrator."""
         return self.root / "admin.kubeconfig"
 
+    @property
+    def outside_kubeconfig(self) -> Path:
+        """Kubeconfig of the administrator for programs outside the node's network."""
+        return self.root / "outside.kubeconfig"
+
     def kubeconfig_of(self, component: str) -> Path:
         """Return the kubeconfig of a Kubernetes component."""
         return self.root / f"{component}.kubeconfig"

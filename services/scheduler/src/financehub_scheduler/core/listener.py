@@ -18,6 +18,9 @@ class SchedulerListener:
     def schedule_removed(self, schedule: Schedule) -> None:
         """The engine has dropped a schedule, because it was deleted or deactivated."""
 
+    def schedule_superseded(self, schedule: Schedule) -> None:
+        """Another scheduler has registered a different state of a schedule, so it has no next run here for now."""
+
     def next_run_changed(self, uid: str) -> None:
         """The next due time of a schedule has changed, or the reason why it has none."""
 
@@ -29,6 +32,9 @@ class SchedulerListener:
             outcome: Redis's reply.
             at: Time of the reply, Unix seconds.
         """
+
+    def runs_taken_over(self, schedules: Sequence[Schedule]) -> None:
+        """This scheduler has settled a due run of each of these schedules, because its owner did not."""
 
     def backfill_changed(self, uid: str, state: str, message: str) -> None:
         """A backfill has started or ended. Of several schedulers, only the one that made the change reports it.
@@ -58,6 +64,10 @@ class Listeners(SchedulerListener):
         for listener in self._listeners:
             listener.schedule_removed(schedule)
 
+    def schedule_superseded(self, schedule: Schedule) -> None:
+        for listener in self._listeners:
+            listener.schedule_superseded(schedule)
+
     def next_run_changed(self, uid: str) -> None:
         for listener in self._listeners:
             listener.next_run_changed(uid)
@@ -65,6 +75,10 @@ class Listeners(SchedulerListener):
     def run_answered(self, run: RunSubmission, outcome: EnqueueOutcome, at: float) -> None:
         for listener in self._listeners:
             listener.run_answered(run, outcome, at)
+
+    def runs_taken_over(self, schedules: Sequence[Schedule]) -> None:
+        for listener in self._listeners:
+            listener.runs_taken_over(schedules)
 
     def backfill_changed(self, uid: str, state: str, message: str) -> None:
         for listener in self._listeners:

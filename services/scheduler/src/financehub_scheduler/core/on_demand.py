@@ -1,4 +1,7 @@
-"""Enqueues runs that do not wait for a due time: triggers, backfills and buffered runs."""
+"""Enqueues runs that do not wait for a due time: triggers, backfills and buffered runs.
+
+Every scheduler sees them. The owner of a schedule carries them out, and the others only what it has left (`Turns`).
+"""
 
 import asyncio
 import json
@@ -12,7 +15,9 @@ from redis.asyncio import Redis
 
 from financehub_scheduler.api.schedule import Backfill, Schedule
 from financehub_scheduler.core.listener import SchedulerListener
+from financehub_scheduler.core.shares import Shares
 from financehub_scheduler.core.state import ScheduleState
+from financehub_scheduler.core.turns import Turns
 from financehub_scheduler.redis.enqueuer import EnqueueOutcome, Enqueuer, RunSubmission, encode
 from financehub_shared.core.chunks import chunks
 from financehub_shared.core.clock import Clock
@@ -70,6 +75,7 @@ class OnDemandRuns(SchedulerListener):
         enqueuer: Sends runs to Redis.
         states: uid → state of each active schedule.
         listener: Is notified of enqueue outcomes and of backfills.
+        shares: Decides which requests this scheduler carries out first; None for all.
     """
 
     def __init__(
@@ -79,12 +85,17 @@ class OnDemandRuns(SchedulerListener):
         enqueuer: Enqueuer,
         states: Mapping[str, ScheduleState],
         listener: SchedulerListener,
+        shares: Shares | None = None,
     ) -> None:
         self._clock = clock
         self._client = client
         self._enqueuer = enqueuer
         self._states = states
         self._listener = listener
+        self._shares = shares or Shares(clock)
+        self._turns = Turns(clock, self._shares)
+        #: Backfill id → uid of its schedule and cursor, as they were last read.
+        self._looked: dict[bytes, tuple[str, str]] = {}
         #: uid → schedule whose annotations Redis may not know yet.
         self._annotated: dict[str, Schedule] = {}
         #: Uids of schedules from which a buffered run was released since the last step.
@@ -103,9 +114,14 @@ class OnDemandRuns(SchedulerListener):
         await self._carry_out_annotations()
         buffered, triggers, backfills = await arepaired(self._client, schedule_types, self._read_requests)
         self._released.clear()
-        await self._submit([*self._buffered_runs(buffered), *await self._requested_runs(triggers)])
+        self._turns.begin_step()
+        ours = {uid: due for uid, due in buffered.items() if self._turns.is_ours(decode(uid), ("buffered", uid, due))}
+        await self._submit([*self._buffered_runs(ours), *await self._requested_runs(triggers)])
+        self._looked = {id: looked for id, looked in self._looked.items() if id in backfills}
         for id in backfills:
-            await self._continue_backfill(id)
+            looked = self._looked.get(id)
+            if looked is None or self._turns.is_ours(looked[0], ("backfill", id)):
+                await self._continue_backfill(id)
 
     def has_released(self) -> bool:
         """Whether a buffered run was released since the last step, so that `release_more` may release the next one."""
@@ -143,6 +159,9 @@ class OnDemandRuns(SchedulerListener):
                 self._listener.run_answered(run, result.outcome, now)
                 if result.outcome is EnqueueOutcome.ENQUEUED:
                     enqueued.append((run, now))
+                    if run.kind != "annotation" and not self._shares.owns(run.schedule.uid):
+                        # Its owner hangs, or does not have it. Further runs must not wait as long.
+                        self._shares.took_over(run.schedule)
                     if run.kind == "buffered":
                         self._released.add(run.schedule.uid)
             if enqueued:
@@ -176,7 +195,7 @@ class OnDemandRuns(SchedulerListener):
                 continue
             if not now - _REQUEST_TTL_SECONDS <= requested_at <= now + DAY_SECONDS:
                 await self._client.hdel(keys.SCHEDULE_TRIGGERS, request)
-            elif state := self._states.get(uid):
+            elif (state := self._states.get(uid)) and self._turns.is_ours(uid, ("request", request)):
                 runs.append(RunSubmission(state.schedule, "request", now, fence=fence, refused=state.refused))
         return runs
 
@@ -247,7 +266,8 @@ class OnDemandRuns(SchedulerListener):
             await self._client.srem(keys.SCHEDULE_BACKFILLS, member)
             return
         uid = record.get(BackfillField.UID, "")
-        if not (state := self._states.get(uid)):
+        is_left = self._is_left(member, uid, record.get(BackfillField.CURSOR, ""))
+        if not is_left or not (state := self._states.get(uid)):
             return
         cursor = read_time(record.get(BackfillField.CURSOR), unit=1000)
         end = read_time(record.get(BackfillField.END))
@@ -278,6 +298,11 @@ class OnDemandRuns(SchedulerListener):
             await self._submit(runs)
         else:
             await self._end_backfill(uid, id, "finished", "")
+
+    def _is_left(self, member: bytes, uid: str, cursor: str) -> bool:
+        """Whether a backfill belongs to this scheduler, or has not moved since the last look."""
+        before, self._looked[member] = self._looked.get(member), (uid, cursor)
+        return self._shares.owns(uid) or before == (uid, cursor)
 
     async def _start_backfill(self, uid: str, id: str, total: int) -> None:
         async with self._client.pipeline(transaction=True) as pipeline:

@@ -12,6 +12,7 @@ import structlog
 from redis.asyncio import Redis
 
 from financehub_scheduler.core.engine import Engine
+from financehub_scheduler.core.state import in_slices
 from financehub_shared.core.clock import Clock
 from financehub_shared.redis import keys
 from financehub_shared.redis.key_types import arepaired
@@ -51,15 +52,13 @@ class Pauses:
         raw: Mapping[bytes, bytes] = await arepaired(self._client, schedule_types, read)
         self._parsed = {entry: self._parsed.get(entry) or Pause.from_json(entry) for entry in raw.values()}
         paused = {decode(uid): self._parsed[entry] for uid, entry in raw.items()}
-        resumed = []
-        for uid, state in list(self._engine.states.items()):
-            pause = paused.get(uid)
-            if pause is None:
-                if state.paused is not None:
-                    resumed.append(uid)
-            elif pause != state.paused:
+        for uid, pause in paused.items():
+            if (state := self._engine.states.get(uid)) and pause != state.paused:
                 log.info("schedule_paused", schedule=state.schedule.name, by=pause.by, reason=str(pause))
                 self._engine.set_pause(uid, pause)
+        resumed: list[str] = []
+        async for states in in_slices(self._engine.states):
+            resumed += [uid for state in states if state.paused and (uid := state.schedule.uid) not in paused]
         if resumed:
             await self._resume(resumed)
 

@@ -1,6 +1,7 @@
 """Keeps the states of all active schedules and the queue of their next due times."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -8,8 +9,9 @@ from financehub_scheduler.api.schedule import Schedule
 from financehub_scheduler.core.due_queue import DueQueue
 from financehub_scheduler.core.due_runs import due_runs
 from financehub_scheduler.core.listener import SchedulerListener
+from financehub_scheduler.core.shares import Shares
 from financehub_scheduler.core.state import NO_DUE_TIME, ScheduleState
-from financehub_scheduler.redis.enqueuer import EncodedRun, encode
+from financehub_scheduler.redis.enqueuer import AHEAD_LIMIT_SECONDS, EncodedRun, encode
 from financehub_scheduler.successes import with_success
 from financehub_shared.core.clock import Clock
 from financehub_shared.recurrence.calendar import CalendarHorizonError
@@ -20,9 +22,42 @@ from financehub_shared.spec.predecessors import Predecessor
 log = structlog.get_logger(__name__)
 
 _EXHAUSTED = "maxRuns reached"
+#: Maximum number of earlier specs that are remembered per schedule.
+_MAX_REPLACED = 5
 
 #: Returns why a schedule's arguments are currently refused; empty if they are valid.
 ArgumentCheck = Callable[[Schedule], str]
+
+
+@dataclass(frozen=True, slots=True)
+class OthersRun:
+    """A due run whose owner is another scheduler.
+
+    Args:
+        state: The schedule.
+        run: Its next run.
+        fire_at: Time at which it should have been enqueued, Unix seconds.
+    """
+
+    state: ScheduleState
+    run: EncodedRun
+    fire_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class DueBatch:
+    """The schedules whose time has come.
+
+    Args:
+        own: The schedules to submit, each with its runs.
+        others: The runs that their owners should have settled by now.
+    """
+
+    own: list[tuple[ScheduleState, list[EncodedRun]]] = field(default_factory=list)
+    others: list[OthersRun] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.own) + len(self.others)
 
 
 class Planner:
@@ -33,6 +68,7 @@ class Planner:
         states: uid → state of each active schedule. Only the planner changes it; other components read it.
         listener: Is notified of removed schedules and changed next runs.
         check_arguments: Refuses schedules whose arguments are currently invalid.
+        shares: Decides for which schedules this scheduler waits for another one; None if there is no other one.
     """
 
     def __init__(
@@ -41,25 +77,29 @@ class Planner:
         states: dict[str, ScheduleState],
         listener: SchedulerListener,
         check_arguments: ArgumentCheck,
+        shares: Shares | None = None,
     ) -> None:
         self._clock = clock
         self._states = states
         self._listener = listener
         self._check_arguments = check_arguments
+        self._shares = shares or Shares(clock)
         self._due = DueQueue()
+        #: uid → enqueue time (Unix seconds) of each run that waits for its owner. The due queue has the later time at
+        #: which the run is looked at.
+        self._waiting: dict[str, float] = {}
 
     def add(self, state: ScheduleState) -> None:
         """Add a schedule, or replace its state, and plan its next run."""
-        before = self._states.get(state.schedule.uid)
-        if before is not None and before.schedule.fingerprint == state.schedule.fingerprint:
-            # Redis has only the newest success.
-            state.successes, state.predecessor = before.successes, before.predecessor
+        if before := self._states.get(state.schedule.uid):
+            _remember(before, state, self._clock.now() + AHEAD_LIMIT_SECONDS)
         self._states[state.schedule.uid] = state
         self.plan_next(state)
 
     def remove(self, uid: str) -> ScheduleState | None:
         """Remove a schedule, and return its state if it was active."""
-        self._due.discard(uid)
+        self._discard(uid)
+        self._shares.forget(uid)
         if state := self._states.pop(uid, None):
             self._listener.schedule_removed(state.schedule)
         return state
@@ -78,13 +118,13 @@ class Planner:
         self._listener.next_run_changed(schedule.uid)
         due = None if schedule.suspended or state.paused or refused else self._next_due(state)
         if due is None:
-            self._due.discard(schedule.uid)
+            self._discard(schedule.uid)
             return
         fire_at = state.timeline.enqueue_time(due)
         # The message is encoded for its planned enqueue time. In a burst, the last messages wait for the first ones,
         # and that counts as waiting time.
         state.next_run = encode(state.due_run(due), max(fire_at, self._clock.now()))
-        self._due.put(schedule.uid, fire_at)
+        self._put(schedule.uid, fire_at)
 
     def _next_due(self, state: ScheduleState) -> float | None:
         if state.schedule.after:
@@ -161,26 +201,75 @@ class Planner:
                 self.plan_next(state)
 
     # the due queue ------------------------------------------------------------------------------------
-    def pop_due(self, limit: int) -> list[tuple[ScheduleState, list[EncodedRun]]]:
-        """Take up to `limit` schedules whose time has come, each with its runs; the list is empty if nothing is due."""
-        while popped := self._due.pop_due(self._clock.now(), limit):
-            batch = [
-                (state, due_runs(state, fire_at, self._clock.now()))
-                for fire_at, uid in popped
-                if (state := self._states.get(uid))
-            ]
-            if batch:
-                return batch
-        return []
+    def pop_due(self, limit: int) -> DueBatch:
+        """Take up to `limit` schedules whose time has come; the batch is empty if there is nothing to do now.
+
+        A run of another scheduler's share is taken twice: at its enqueue time, only to wait, and when its owner should
+        have settled it.
+        """
+        batch, now = DueBatch(), self._clock.now()
+        while len(batch) < limit and (popped := self._due.pop_due(now, limit - len(batch))):
+            for at, uid in popped:
+                fire_at = self._waiting.pop(uid, at)
+                if (state := self._states.get(uid)) is None or state.next_run is None:
+                    continue
+                wait = self._shares.wait_seconds(state.schedule)
+                if wait is None:
+                    batch.own.append((state, due_runs(state, fire_at, now)))
+                elif now < fire_at + wait:
+                    self._waiting[uid] = fire_at
+                    self._due.put(uid, fire_at + wait)
+                else:
+                    batch.others.append(OthersRun(state, state.next_run, fire_at))
+        return batch
+
+    def runs_of(self, state: ScheduleState, fire_at: float) -> list[EncodedRun]:
+        """Return the runs to enqueue now for a schedule.
+
+        Args:
+            state: The schedule.
+            fire_at: Time at which its next run should have been enqueued, Unix seconds.
+        """
+        return due_runs(state, fire_at, self._clock.now())
 
     def put_back(self, state: ScheduleState) -> None:
         """Queue the next run of a schedule again, because Redis has not settled it."""
         if self.is_current(state) and (at := state.next_enqueue) is not None:
-            self._due.put(state.schedule.uid, at)
+            self._put(state.schedule.uid, at)
+
+    def _put(self, uid: str, at: float) -> None:
+        self._waiting.pop(uid, None)
+        self._due.put(uid, at)
+
+    def _discard(self, uid: str) -> None:
+        self._waiting.pop(uid, None)
+        self._due.discard(uid)
 
     def next_time(self) -> float | None:
-        """Return the time of the next run to enqueue, Unix seconds; None if there is none."""
+        """Return the time of the next run to enqueue or to look at, Unix seconds; None if there is none."""
         return self._due.next_time()
+
+
+def _remember(before: ScheduleState, state: ScheduleState, latest: float) -> None:
+    """Add to a new state of a schedule what Redis does not know, or not any more.
+
+    Args:
+        before: The state until now.
+        state: The new state.
+        latest: A mark of a schedule that was created again is right up to this time, Unix seconds. A later one would
+            stop the schedule until then.
+    """
+    fingerprint = state.schedule.fingerprint
+    if before.schedule.fingerprint == fingerprint:
+        # Redis has only the newest success.
+        state.successes, state.predecessor, state.replaced = before.successes, before.predecessor, before.replaced
+    else:
+        replaced = [each for each in (*before.replaced, before.schedule.fingerprint) if each != fingerprint]
+        state.replaced = tuple(replaced[-_MAX_REPLACED:])
+    if before.created_at == state.created_at or before.high_water_mark <= latest:
+        # A replica that became the master may not know what was settled a moment before. After a loss of data, another
+        # scheduler may have created the schedule again first, with an older mark.
+        state.high_water_mark = max(state.high_water_mark, before.high_water_mark)
 
 
 def _why_never(schedule: Schedule) -> str:

@@ -7,7 +7,7 @@ from itertools import islice
 from financehub_scheduler.api.schedule import Schedule
 from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.core.state import ScheduleState
-from financehub_scheduler.redis.registry import Registration, RegistrationResult, Registry
+from financehub_scheduler.redis.registry import Registration, RegistrationResult, Registry, Removal
 
 #: Maximum number of schedules registered per step, small enough that a thousand edits do not delay due runs.
 _BATCH = 250
@@ -23,23 +23,25 @@ class PendingRegistrations:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._upserts: dict[str, Registration] = {}
-        self._removed: dict[str, None] = {}
+        self._removed: dict[str, Removal] = {}
         self._deactivated: dict[str, str] = {}
         self._source_complete = False
 
-    def add(self, changes: Changes, now: float) -> None:
+    def add(self, changes: Changes, now: float, states: Mapping[str, ScheduleState]) -> None:
         """Add the changes that a source reported.
 
         Args:
             changes: The changes.
             now: Unix seconds.
+            states: uid → state of each active schedule. It says which schedule was deleted, because another scheduler
+                may meanwhile have created one with the same uid.
         """
         self._source_complete = self._source_complete or changes.complete
         for uid in (*changes.removed, *changes.deactivated):
             self._upserts.pop(uid, None)
         for uid in changes.removed:
             self._deactivated.pop(uid, None)
-            self._removed[uid] = None
+            self._removed[uid] = Removal(now, states[uid].created_at if uid in states else 0.0)
         self._deactivated |= changes.deactivated
         for schedule in changes.upserts:
             self._deactivated.pop(schedule.uid, None)
@@ -50,7 +52,8 @@ class PendingRegistrations:
         """Register schedules again, unless a newer change of them is pending.
 
         Args:
-            schedules: Each schedule with the time at which this scheduler received it, Unix seconds.
+            schedules: Each schedule with the time at which this scheduler received it or of its last change, Unix
+                seconds.
             confirmed: See `Registration`.
         """
         for schedule, since in schedules:
@@ -63,6 +66,11 @@ class PendingRegistrations:
         return bool(self._upserts or self._removed or self._deactivated)
 
     @property
+    def next_uids(self) -> frozenset[str]:
+        """The uids of the schedules that `register` sends next."""
+        return frozenset(islice(self._upserts, _BATCH))
+
+    @property
     def all_registered(self) -> bool:
         """Whether the source has reported everything and Redis has confirmed it."""
         return self._source_complete and not self.pending
@@ -73,11 +81,13 @@ class PendingRegistrations:
         Raises:
             redis.RedisError: Redis did not reply or returned an error.
         """
-        removed = list(self._removed)
+        removed = dict(self._removed)
         await self._registry.unregister(removed)
-        for uid in removed:
-            del self._removed[uid]
-        return removed
+        for uid, removal in removed.items():
+            # A newer deletion that arrived in the meantime stays pending.
+            if self._removed.get(uid) == removal:
+                del self._removed[uid]
+        return list(removed)
 
     async def deactivate(self) -> list[str]:
         """Deactivate the schedules in Redis that currently do not run, and return their uids.
@@ -100,8 +110,8 @@ class PendingRegistrations:
 
         Args:
             now: Unix seconds.
-            states: uid → state of each active schedule. Its pause and pending due times are remembered, and its record
-                is kept even if Redis was unavailable for so long that nobody could renew the claim.
+            states: uid → state of each active schedule. Its mark, pause and pending due times are remembered, and its
+                record is kept even if Redis was unavailable for so long that nobody could renew the claim.
 
         Raises:
             redis.RedisError: Redis did not reply or returned an error.
@@ -121,4 +131,6 @@ def _with_memory(registration: Registration, states: Mapping[str, ScheduleState]
     state = states.get(registration.schedule.uid)
     if state is None:
         return registration
-    return replace(registration, keep_known_state=True, paused=state.paused, pending=state.kept_due_times)
+    # The mark may have moved since the registration was requested, and an edit may find that Redis has lost its data.
+    since = max(registration.since, state.high_water_mark, state.since)
+    return replace(registration, since=since, keep_known_state=True, paused=state.paused, pending=state.kept_due_times)

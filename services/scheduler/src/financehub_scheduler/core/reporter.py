@@ -1,16 +1,12 @@
-"""Writes a log line and updates the metrics for every event of a run or a schedule."""
+"""Updates the metrics for every event of a run or a schedule."""
 
-from collections.abc import Mapping
-
-import structlog
+from collections.abc import Mapping, Sequence
 
 from financehub_scheduler.api.schedule import Schedule
 from financehub_scheduler.core.listener import SchedulerListener
 from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.redis.enqueuer import EnqueueOutcome, RunSubmission
 from financehub_shared.metrics import Metrics
-
-log = structlog.get_logger(__name__)
 
 #: Maximum number of schedules with their own series. Each has 18 series and takes 10 kB, and a scrape must not delay
 #: due runs.
@@ -20,7 +16,7 @@ OTHER = "other"
 
 
 class Reporter(SchedulerListener):
-    """Logs and counts events.
+    """Counts events.
 
     Args:
         metrics: The metrics of the process.
@@ -65,35 +61,22 @@ class Reporter(SchedulerListener):
             return
         if run.missed and outcome not in {EnqueueOutcome.MOVED, EnqueueOutcome.PAUSED}:
             self._metrics.schedule_missed.labels(label).inc(run.missed)
-            log.warning("schedule_runs_missed", schedule=schedule.name, missed=run.missed, catch_up=schedule.catch_up)
         match outcome:
             case EnqueueOutcome.ENQUEUED:
                 self._run_enqueued(run, label, at)
             case EnqueueOutcome.OVERLAP | EnqueueOutcome.BACKLOG | EnqueueOutcome.REFUSED:
                 self._metrics.schedule_skipped.labels(label, outcome).inc()
-                log.info("run_skipped", schedule=schedule.name, task=schedule.task, due_at=run.due, reason=str(outcome))
-            case EnqueueOutcome.BUFFERED:
-                log.info("run_buffered", schedule=schedule.name)
-            case EnqueueOutcome.EXHAUSTED:
-                log.info("schedule_exhausted", schedule=schedule.name)
 
     def _run_enqueued(self, run: RunSubmission, label: str, at: float) -> None:
-        schedule = run.schedule
-        lag = None if run.enqueue_at is None else round(at - run.enqueue_at, 4)
-        if lag is not None:
+        if (lag := run.lag_seconds(at)) is not None:
             self._metrics.schedule_lag.labels(label).observe(max(0.0, lag))
-        self._metrics.messages_enqueued.labels(*self._enqueued_labels(schedule)).inc()
-        log.info(
-            "run_enqueued",
-            schedule=schedule.name,
-            task=schedule.task,
-            queue=schedule.queue,
-            kind=run.kind,
-            due_at=run.due,
-            lag_seconds=lag,
-            message_id=run.message_id,
-            correlation_id=run.message_id,
-        )
+        self._metrics.messages_enqueued.labels(*self._enqueued_labels(run.schedule)).inc()
+
+    def runs_taken_over(self, schedules: Sequence[Schedule]) -> None:
+        for schedule in schedules:
+            # It may have been removed while its batch was in progress.
+            label = self._label(schedule.name) if schedule.uid in self._states else OTHER
+            self._metrics.schedule_taken_over.labels(label).inc()
 
     def next_run_published(self, name: str, at: float | None) -> None:
         """Update the metric for a schedule's next run.

@@ -1,5 +1,7 @@
 """The state of one active schedule, which the engine keeps in memory."""
 
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -12,6 +14,8 @@ from financehub_shared.recurrence.calendar import CalendarHorizonError
 from financehub_shared.schedules import Pause
 from financehub_shared.spec.predecessors import Predecessor
 
+#: States that are visited at once, which takes 0.1 ms. All of 100,000 take so long that due runs would be late.
+_SLICE = 2_000
 #: The problem of a schedule whose last due time has passed, or which `endTime` ends before the first one.
 NO_DUE_TIME = "no due time is left"
 
@@ -32,8 +36,11 @@ class ScheduleState:
         since: Time of the last change of the spec or of the last resumption, Unix seconds.
         pending: Due times up to `since` that still run; see `Timeline`.
         exhausted: Whether Redis has found that `maxRuns` is reached.
+        is_outdated: Whether Redis had another spec when the claim was last renewed.
+        replaced: Fingerprints of the newest specs that this scheduler ran before this one.
         predecessor: What a follower knows about its predecessor; None until it was looked for.
         successes: The due times of a follower that are not settled, ascending, in Unix seconds.
+        created_at: Time of its creation in Redis, Unix seconds; 0 if it is unknown.
     """
 
     schedule: Schedule
@@ -46,8 +53,11 @@ class ScheduleState:
     since: float = 0.0
     pending: tuple[float, ...] = ()
     exhausted: bool = False
+    is_outdated: bool = False
+    replaced: tuple[str, ...] = ()
     predecessor: Predecessor | None = None
     successes: tuple[float, ...] = ()
+    created_at: float = 0.0
 
     @classmethod
     def registered(cls, schedule: Schedule, result: RegistrationResult) -> Self:
@@ -55,7 +65,8 @@ class ScheduleState:
         mark, since = result.high_water_mark, result.changed_at
         # An edit never acts retroactively: of the due times before it, only the pending ones run.
         left = tuple(due for due in result.pending if mark < due <= since)
-        return cls(schedule, mark if left else max(mark, since), paused=result.paused, since=since, pending=left)
+        after = mark if left else max(mark, since)
+        return cls(schedule, after, paused=result.paused, since=since, pending=left, created_at=result.created_at)
 
     @property
     def timeline(self) -> Timeline:
@@ -90,6 +101,20 @@ class ScheduleState:
         since = self.since if self.since > self.high_water_mark else None
         at = self.timeline.enqueue_time(due)
         return RunSubmission(self.schedule, "due", due, enqueue_at=at, since=since, **options)
+
+
+async def in_slices(states: Mapping[str, ScheduleState]) -> AsyncIterator[list[ScheduleState]]:
+    """Yield all states in small parts, between which the loop can do other work.
+
+    A state that was added in the meantime may be missing, and one that was replaced or removed may be included.
+
+    Args:
+        states: uid → state.
+    """
+    everything = list(states.values())
+    for first in range(0, len(everything), _SLICE):
+        yield everything[first : first + _SLICE]
+        await asyncio.sleep(0)
 
 
 def next_times(state: ScheduleState, count: int) -> list[float]:

@@ -4,9 +4,6 @@ They are the watch, the leader election, the status writer and the recorder of E
 `listeners` to the engine and to the on-demand runs, and repeats `steps` and `redis_steps`.
 """
 
-import os
-import secrets
-import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
@@ -43,6 +40,8 @@ class Operator:
         states: uid → state of each active schedule. The engine fills it.
         client: The queue Redis.
         redact: Masks secrets.
+        identity: Unique name of the scheduler as a holder of the Lease. A companion that replaces another one has the
+            name of that one, so that it need not wait until the Lease expires.
     """
 
     def __init__(
@@ -54,9 +53,10 @@ class Operator:
         states: Mapping[str, ScheduleState],
         client: "Redis",
         redact: Callable[[str], str],
+        identity: str,
     ) -> None:
         self._api = api
-        self._lease = Lease(api, clock, f"{socket.gethostname()}_{os.getpid()}_{secrets.token_hex(4)}", lease)
+        self._lease = Lease(api, clock, identity, lease)
         self.source = ClusterSource(api, clock, namespaces)
         self._events = EventRecorder(clock, api, self.source.resources, redact)
         sender = StatusSender(api, clock)
@@ -73,6 +73,7 @@ class Operator:
         states: Mapping[str, ScheduleState],
         client: "Redis",
         redact: Callable[[str], str],
+        identity: str,
     ) -> "Operator":
         """Find the cluster and its credentials without sending a request. The arguments are those of the class.
 
@@ -80,7 +81,7 @@ class Operator:
             ConfigError: There is neither a service account nor a kubeconfig.
         """
         sys.setrecursionlimit(max(_RECURSION_LIMIT, sys.getrecursionlimit()))
-        return cls(KubeApi(await Connection.load()), clock, namespaces, lease, states, client, redact)
+        return cls(KubeApi(await Connection.load()), clock, namespaces, lease, states, client, redact, identity)
 
     @property
     def steps(self) -> list[tuple[float, Step]]:

@@ -1,9 +1,10 @@
 """Turns due times into messages: a Lua script enqueues a batch of runs, and never enqueues a run twice."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Literal
 
 from redis.asyncio import Redis
@@ -81,20 +82,45 @@ class RunSubmission:
                 occasion = f"{self.kind} {self.fence}"
         object.__setattr__(self, "message_id", self.schedule.message_id(occasion))
 
+    def lag_seconds(self, at: float) -> float | None:
+        """Return the seconds from the planned enqueue time to the actual one; None for a run that is not planned.
+
+        Args:
+            at: Time at which the run was enqueued, Unix seconds.
+        """
+        return None if self.enqueue_at is None else round(at - self.enqueue_at, 4)
+
 
 @dataclass(frozen=True, slots=True)
 class EncodedRun:
-    """A run in the format of enqueue.lua. It is encoded ahead of time, so that a burst only has to be sent.
+    """A run that only has to be sent. Its texts are written when it is sent, because they would take 600 bytes.
 
     Args:
         run: The run.
-        entry: JSON object that describes the run.
-        message: Encoded message; an empty one only moves the high-water mark.
+        shape: JSON object of the fields that it shares with other runs. Redis parses each shape once per batch.
+        ready_at_ms: Time at which its message becomes ready, Unix milliseconds.
     """
 
     run: RunSubmission
-    entry: str
-    message: str
+    shape: str
+    ready_at_ms: int
+
+    @property
+    def head(self) -> str:
+        """JSON texts that no other run shares: uid, fingerprint, due time and id."""
+        run = self.run
+        schedule = run.schedule
+        # Nothing needs to be escaped: the uid is a UUID, and the fingerprint consists of hexadecimal digits.
+        return f'"{schedule.uid}","{schedule.fingerprint}","{round(run.due * 1000)}","{run.message_id}"'
+
+    @property
+    def message(self) -> str:
+        """Encoded message; an empty one only moves the high-water mark."""
+        run = self.run
+        if not run.with_message:
+            return ""
+        window_ms = None if run.enqueue_at is None else int(run.enqueue_at * 1000)
+        return run.schedule.message(run.message_id, round(run.due * 1000), self.ready_at_ms, window_ms)
 
 
 class EnqueueOutcome(StrEnum):
@@ -135,7 +161,8 @@ class EnqueueResult:
 
     Args:
         outcome: The enqueue outcome.
-        time: High-water mark in Redis if the outcome is `moved`, Redis's own time if it is `ahead`; Unix seconds.
+        time: High-water mark in Redis if the outcome is `moved`, Redis's own time if it is `ahead`; Unix seconds. The
+            mark also if it was read instead of submitting the run, which then is `already`.
     """
 
     outcome: EnqueueOutcome
@@ -161,31 +188,37 @@ def encode(run: RunSubmission, ready_at: float) -> EncodedRun:
         run: The run.
         ready_at: Time at which its message becomes ready, Unix seconds: now, or the time of the planned enqueue.
     """
-    schedule, due_ms = run.schedule, round(run.due * 1000)
+    schedule = run.schedule
     # Triggers ignore `maxQueueDepth`, because the user wants the run now, regardless of the backlog.
     depth = None if run.kind in {"annotation", "request"} else schedule.max_queue_depth
-    if run.kind == "backfill" and depth is None:
-        depth = BACKFILL_QUEUE_DEPTH
-    entry: dict[str, Any] = {
-        "kind": run.kind,
-        "uid": schedule.uid,
-        "fingerprint": schedule.fingerprint,
-        "due": due_ms,
-        "policy": schedule.policy,
-        "task": schedule.task,
-        "queue": schedule.queue,
-        "schedule": schedule.name,
-        "id": run.message_id,
-    }
-    # Fields with default values are left out, because Redis serves no other client while it parses a thousand entries.
-    expected = None if run.expected is None else round(run.expected * 1000)
     rare: dict[str, Any] = {"fence": run.fence, "missed": run.missed, "refused": run.refused}
-    rare |= {"max_runs": schedule.max_runs, "since": run.since and round(run.since * 1000)}
-    entry |= {name: value for name, value in rare.items() if value}
-    entry |= {name: value for name, value in {"max_depth": depth, "expected": expected}.items() if value is not None}
-    window_ms = None if run.enqueue_at is None else int(run.enqueue_at * 1000)
-    message = schedule.message(run.message_id, due_ms, int(ready_at * 1000), window_ms) if run.with_message else ""
-    return EncodedRun(run, json.dumps(entry, separators=(",", ":")), message)
+    rare["since"] = run.since and round(run.since * 1000)
+    found = {name: value for name, value in rare.items() if value}
+    if run.expected is not None:
+        found["expected"] = round(run.expected * 1000)
+    if run.kind in {"annotation", "request"}:
+        # Only these write a run record, if they are skipped.
+        found |= {"task": schedule.task, "schedule": schedule.name}
+    shape = _common_shape(run.kind, schedule.policy, schedule.queue, schedule.max_runs, depth)
+    return EncodedRun(run, _extended(shape, found), int(ready_at * 1000))
+
+
+@lru_cache(maxsize=4_096)
+def _common_shape(kind: RunKind, policy: str, queue: str, max_runs: int | None, max_depth: int | None) -> str:
+    """Return the fields that many runs share, as a JSON object."""
+    # Fields with default values are left out, because Redis serves no other client while it parses them.
+    limits = {"max_runs": max_runs, "max_depth": max_depth}
+    given = {name: value for name, value in limits.items() if value is not None}
+    return _json({"kind": kind, "policy": policy, "queue": queue, **given})
+
+
+def _extended(shape: str, fields: Mapping[str, Any]) -> str:
+    """Return a JSON object with further fields."""
+    return f"{shape[:-1]},{_json(fields)[1:]}" if fields else shape
+
+
+#: `json.dumps` would make a new encoder for each call.
+_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Enqueuer:
@@ -208,14 +241,15 @@ class Enqueuer:
         self._client = client
         self._enqueue = client.register_script(load_script("enqueue"))
         self._record_runs = client.register_script(load_script("record_runs"))
+        self._run_ttl = run_ttl
         self._context = {
-            "run_ttl": run_ttl,
             "ahead_limit": ahead_limit * 1000,
             "active_limit": _ACTIVE_LIMIT_MS,
             "skipped_ttl": min(run_ttl, _SKIPPED_TTL),
             "max_backlog": max_backlog,
             "max_backlog_with_depth": max(max_backlog, MAX_BACKLOG_WITH_DEPTH),
             "active": sorted(ACTIVE),
+            "backfill_depth": BACKFILL_QUEUE_DEPTH,
         }
 
     async def submit(self, runs: Sequence[EncodedRun], now: float) -> list[EnqueueResult]:
@@ -231,13 +265,14 @@ class Enqueuer:
         Raises:
             redis.RedisError: Redis did not reply or returned an error. Whether it executed the batch is unknown.
         """
-        context = json.dumps({**self._context, "now": int(now * 1000)}, separators=(",", ":"))
-        entries = f"[{','.join(run.entry for run in runs)}]"
-        schedules = [run.run.schedule for run in runs]
+        #: Shape → its number, from 1.
+        shapes: dict[str, int] = {}
+        heads = ",".join([f"{run.head},{shapes.setdefault(run.shape, len(shapes) + 1)}" for run in runs])
+        context = f'{_json({**self._context, "now": int(now * 1000)})[:-1]},"shapes":[{",".join(shapes)}]}}'
         replies: list[bytes] = await arepaired(
             self._client,
-            lambda: schedule_types({each.uid for each in schedules}, {each.queue for each in schedules}),
-            lambda: self._enqueue(args=[context, entries, *(run.message for run in runs)]),
+            lambda: schedule_types({run.run.schedule.uid for run in runs}, {run.run.schedule.queue for run in runs}),
+            lambda: self._enqueue(args=[context, f"[{heads}]", *[run.message for run in runs]]),
         )
         return [parse_result(reply) for reply in replies]
 
@@ -253,20 +288,13 @@ class Enqueuer:
         Raises:
             redis.RedisError: Redis did not reply or returned an error. Recording the same runs again does no harm.
         """
-        entries = [
-            {
-                "uid": run.schedule.uid,
-                "id": run.message_id,
-                "task": run.schedule.task,
-                "queue": run.schedule.queue,
-                "schedule": run.schedule.name,
-                "due": round(run.due * 1000),
-                "at": f"{at:.3f}",
-            }
-            for run, at in runs
-        ]
+        texts: list[str] = []
+        for run, at in runs:
+            schedule = run.schedule
+            texts += (schedule.uid, run.message_id, schedule.task, schedule.queue, schedule.name)
+            texts += (f"{run.due:.3f}", f"{at:.3f}")
         await arepaired(
             self._client,
             lambda: schedule_types(run.schedule.uid for run, _ in runs),
-            lambda: self._record_runs(args=[json.dumps(self._context), json.dumps(entries)]),
+            lambda: self._record_runs(args=[self._run_ttl, _json(texts)]),
         )

@@ -30,6 +30,7 @@ _KEYS = {
     "changed": keys.SCHEDULES_CHANGED,
     "failing": keys.SCHEDULES_FAILING,
     "paused": keys.SCHEDULES_PAUSED,
+    "schedulers": keys.SCHEDULERS,
 }
 _PRELUDE = (
     lua_table("keys", _KEYS)

@@ -13,6 +13,7 @@ from financehub_scheduler.redis.edits import parse_pending, with_edits
 from financehub_scheduler.redis.enqueuer import AHEAD_LIMIT_SECONDS
 from financehub_scheduler.redis.lua_scripts import load_script
 from financehub_shared.core.chunks import chunks
+from financehub_shared.core.damage import DAMAGED
 from financehub_shared.redis import keys
 from financehub_shared.redis.key_types import arepaired
 from financehub_shared.redis.schedule_keys import schedule_types
@@ -29,6 +30,8 @@ _CHUNK = 250
 #: Number of script calls in which a chunk is registered. An edit takes two, and one more each time that another
 #: scheduler edits the same schedule in between.
 _ROUNDS = 6
+#: Digits that no high-water mark has. Python refuses to convert a text of thousands of digits.
+_MARK_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,8 @@ class Registration:
 
     Args:
         schedule: The schedule.
-        since: Time at which this scheduler received the schedule, Unix seconds. It is used if Redis does not know the
-            schedule.
+        since: Time at which this scheduler received the schedule, or the newest due time that it knows to be settled if
+            that is later, Unix seconds. It is used if Redis does not know the schedule.
         keep_known_state: See `Changes.keep_known_state`.
         paused: The pause that this scheduler remembers. It is used if Redis does not know the schedule.
         pending: The due times that this scheduler remembers and the spec does not yield, ascending, in Unix seconds.
@@ -85,6 +88,7 @@ class RegistrationResult:
         changed_at: Time of the creation, of the last change of the spec or of the last resumption, Unix seconds.
         paused: Who paused it, why and when; None if it is not paused.
         pending: Due times up to `changed_at` that still run, ascending, in Unix seconds; see `Timeline`.
+        created_at: Time of the creation, Unix seconds; 0 if it is unknown.
     """
 
     outcome: Literal["created", "changed", "known"]
@@ -92,13 +96,33 @@ class RegistrationResult:
     changed_at: float
     paused: Pause | None
     pending: tuple[float, ...] = ()
+    created_at: float = 0.0
 
     @classmethod
     def parse(cls, reply: Sequence[Any]) -> Self:
         """Parse a reply of register.lua."""
-        outcome, mark, changed_at, pause, pending = reply
+        outcome, mark, changed_at, pause, pending, created_at = reply
         paused = None if pause is None else Pause.from_json(pause)
-        return cls(outcome.decode(), int(mark) / 1000, float(changed_at), paused, parse_pending(decode(pending)))
+        due_times = parse_pending(decode(pending))
+        return cls(outcome.decode(), int(mark) / 1000, float(changed_at), paused, due_times, float(created_at))
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """The deletion of a schedule.
+
+    Args:
+        at: Time at which the source no longer had the schedule, Unix seconds.
+        created_at: Time of the creation of the schedule that this scheduler knew, Unix seconds; 0 if it knew none.
+            Unlike `at`, it identifies the schedule whatever the clocks show.
+    """
+
+    at: float
+    created_at: float = 0.0
+
+    def encode(self, uid: str) -> tuple[str, int, int]:
+        """Return the entry of the script."""
+        return uid, int(self.at * 1000), round(self.created_at * 1000)
 
 
 class Registry:
@@ -148,10 +172,14 @@ class Registry:
             results |= {number: RegistrationResult.parse(replies[number]) for number in replies.keys() - entries.keys()}
         return [results.get(number) for number in range(len(registrations))]
 
-    async def unregister(self, uids: Sequence[str]) -> None:
-        """Delete schedules and all their data."""
-        for chunk in chunks(uids, _CHUNK):
-            await self._repaired(chunk, partial(self._unregister, args=[json.dumps(chunk)]))
+    async def unregister(self, removed: Mapping[str, Removal]) -> None:
+        """Delete schedules and all their data, unless another scheduler has created them again since.
+
+        Args:
+            removed: uid → its deletion.
+        """
+        for chunk in chunks((removal.encode(uid) for uid, removal in removed.items()), _CHUNK):
+            await self._repaired([uid for uid, *_ in chunk], partial(self._unregister, args=[json.dumps(chunk)]))
 
     async def deactivate(self, problems: Mapping[str, str]) -> None:
         """Deactivate schedules that currently do not run. Their records are kept.
@@ -166,31 +194,49 @@ class Registry:
         for chunk in chunks(next_runs, _CHUNK):
             await self._repaired([uid for uid, _ in chunk], partial(self._deactivate, args=[json.dumps(chunk)]))
 
-    async def claim(self, uids: Iterable[str], now: float) -> list[str]:
+    async def claim(
+        self, uids: Iterable[str], now: float, on_record: Callable[[str, bytes, bytes | None], object] | None = None
+    ) -> list[str]:
         """Renew the claims on schedules, and return the uids of schedules that Redis has lost, wholly or in part.
 
         Args:
             uids: The schedules that this scheduler runs.
             now: Unix seconds.
+            on_record: Is called with each uid, the fingerprint that Redis has for it, and the time of its last change.
         """
         unknown: list[str] = []
         for chunk in chunks(uids, _CHUNK):
-            scores, marks, *fingerprints = await self._repaired(chunk, partial(self._read_claims, chunk))
-            parts = list(zip(chunk, scores, marks, fingerprints, strict=True))
+            scores, marks, *records = await self._repaired(chunk, partial(self._read_claims, chunk))
+            parts = [
+                (uid, score, mark, record[0])
+                for uid, score, mark, record in zip(chunk, scores, marks, records, strict=True)
+            ]
             known = {uid: now for uid, *found in parts if None not in found}
             # A tombstone shows that another scheduler has deleted the schedule, so Redis has not lost it.
             deleted = {uid for uid, *_, fingerprint in parts if fingerprint == DELETED.encode()}
             unknown.extend(uid for uid in chunk if uid not in known and uid not in deleted)
+            if on_record:
+                for uid, (fingerprint, changed_at) in zip(chunk, records, strict=True):
+                    if fingerprint is not None:
+                        on_record(uid, fingerprint, changed_at)
             if known:
                 await self._client.zadd(keys.SCHEDULES, known, xx=True)
         return unknown
+
+    async def claimed_before(self, uids: Iterable[str], time: float) -> list[str]:
+        """Return those of some schedules whose claim is missing, or was last renewed before a time in Unix seconds."""
+        found: list[str] = []
+        for chunk in chunks(uids, _CHUNK):
+            scores = await self._repaired((), partial(self._client.zmscore, keys.SCHEDULES, chunk))
+            found += [uid for uid, at in zip(chunk, scores, strict=True) if at is None or at < time]
+        return found
 
     async def _read_claims(self, uids: Sequence[str]) -> list[Any]:
         async with self._client.pipeline(transaction=False) as pipeline:
             pipeline.zmscore(keys.SCHEDULES, list(uids))
             pipeline.hmget(keys.HIGH_WATER_MARKS, list(uids))
             for uid in uids:
-                pipeline.hget(keys.schedule(uid), ScheduleField.FINGERPRINT)
+                pipeline.hmget(keys.schedule(uid), ScheduleField.FINGERPRINT, ScheduleField.CHANGED_AT)
             return list(await pipeline.execute())
 
     async def _repaired(self, uids: Sequence[str], call: Callable[[], Awaitable[Any]]) -> Any:
@@ -199,6 +245,19 @@ class Registry:
     async def count(self) -> int:
         """Return the number of registered schedules, in one cheap command."""
         return int(await self._repaired((), partial(self._client.zcard, keys.SCHEDULES)))
+
+    async def high_water_marks(self, uids: Sequence[str]) -> list[int | None]:
+        """Return the high-water marks of schedules in Unix milliseconds; None for a missing or damaged one."""
+        read = partial(self._client.hmget, keys.HIGH_WATER_MARKS, uids)
+        marks: Sequence[bytes | None] = await self._repaired((), read)
+        return [
+            int(mark) if mark is not None and mark.isdigit() and len(mark) < _MARK_DIGITS else None for mark in marks
+        ]
+
+    async def next_runs(self, uids: Sequence[str]) -> list[NextRuns | None]:
+        """Return the published next runs of schedules; None for those that are missing or damaged."""
+        read = partial(self._client.hmget, keys.SCHEDULE_NEXT_RUNS, uids)
+        return [_parse_next_runs(entry) for entry in await self._repaired((), read)]
 
     async def publish(self, next_runs: Mapping[str, NextRuns]) -> None:
         """Write the next runs of schedules, by uid, for listings."""
@@ -221,3 +280,11 @@ class Registry:
                 }
                 pipeline.hset(keys.SCHEDULES_REFUSED, mapping=mapping)
             await pipeline.execute()
+
+
+def _parse_next_runs(entry: bytes | None) -> NextRuns | None:
+    try:
+        return None if entry is None else NextRuns.from_json(entry)
+    except DAMAGED:
+        # The scheduler that reads it publishes its own next runs.
+        return None

@@ -6,10 +6,13 @@ subject, so only the item's own publisher is removed there.
 """
 
 import re
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from financehub_shared.core.models import NewsItem
+from financehub_shared.market.dedupe.quick_checks import may_contain
 
 #: Publishers that aggregators append to titles. The table does not contain names that are also a company in many
 #: headlines (`Nasdaq`) or an ordinary word (`Fortune`).
@@ -29,6 +32,10 @@ _WELL_KNOWN = """
     The Washington Post | TheStreet | Times of India | TipRanks | USA Today | US News | Wall Street Journal | WSJ
     Yahoo | Yahoo Finance | Yahoo News | Zacks | Zacks Investment Research | ZDNet
 """
+#: Scheme and host of a URL.
+_ORIGIN = re.compile(r"[^:/?#]*://[^/?#]*")
+#: Number of origins whose names are kept. A feed has one origin; aggregators have a few hundred.
+_ORIGINS_MAX = 1_024
 _DOMAIN_END = re.compile(r"\.(com|net|org|news|io|de|fr|in|co\.uk|co\.in|com\.au)$")
 _SECOND_LEVEL = frozenset({"com", "co", "net", "org", "gov", "ac"})
 #: A suffix, and the punctuation before it if it can also introduce a subject: `Ellison's next takeover: CNN`.
@@ -45,7 +52,7 @@ _ATTRIBUTION = re.compile(
     rf"|(?i:sources?)\s+(?i:tells?|told)\s+(?i:the )?(?:{_NEWSROOMS}))$"
 )
 _TAG = re.compile(
-    r"^[\W_]*(?:"
+    r"[\W_]*(?:"
     # tags such as `UPDATE 1-`, with or without spaces
     r"(?:UPDATE \d+|WRAPUP \d+|RPT|REFILE|CORRECTED|EXCLUSIVE|Exclusive|BREAKING|BRIEF)\s*[-–—:]\s*"
     r"|[\[(]?(?i:breaking(?: news)?|updated?(?: \d+)?|exclusive|watch|video|alert|just in|developing|correct(?:ed|ion)"
@@ -53,7 +60,14 @@ _TAG = re.compile(
     r"(?:[\])]\s*:?|\s*:|\s+[-–—|])\s+)"
 )
 _UPDATED = re.compile(r"\s*[\[(](?:updated?|correct(?:ed|ion)|video)[\])]$", re.IGNORECASE)
-_DECORATION = re.compile("^[\\s\ufe0f🚨⚡❗‼📢📣📰⚠▶►•■●★✅]+")
+#: A quick check, and the ending that is removed if it is true, in this order. A check is true for every text in which
+#: its pattern finds something.
+ENDINGS: Sequence[tuple[Callable[[str], bool], re.Pattern[str]]] = (
+    (lambda text: text.endswith((")", "]")), _UPDATED),
+    (lambda text: may_contain(text, "report", "say", "said", "tell", "told"), _ATTRIBUTION),
+    (lambda text: may_contain(text, "source", "report"), _SOURCES),
+)
+_DECORATION = re.compile("[\\s\ufe0f🚨⚡❗‼📢📣📰⚠▶►•■●★✅]+")
 
 
 def squeeze(name: str) -> str:
@@ -67,8 +81,14 @@ _KNOWN = frozenset(squeeze(name) for line in _WELL_KNOWN.strip().splitlines() fo
 
 def publisher_names(item: NewsItem) -> frozenset[str]:
     """Return the names, in the form of `squeeze`, under which a headline may mention the item's own publisher."""
-    names = {item.source, re.split(r"\s+[-–—|]\s+|:\s", item.source)[0]}
-    labels = (urlsplit(item.url).hostname or "").removeprefix("www.").split(".")[:-1]
+    origin = _ORIGIN.match(item.url)
+    return _names_of(item.source, item.url if origin is None else origin[0])
+
+
+@lru_cache(_ORIGINS_MAX)
+def _names_of(source: str, url: str) -> frozenset[str]:
+    names = {source, re.split(r"\s+[-–—|]\s+|:\s", source)[0]}
+    labels = (urlsplit(url).hostname or "").removeprefix("www.").split(".")[:-1]
     if len(labels) > 1 and labels[-1] in _SECOND_LEVEL:
         labels.pop()
     names |= {"".join(labels), *labels[-1:]}
@@ -83,10 +103,21 @@ def bare_headline(title: str, own: AbstractSet[str]) -> str:
         own: The names of the item's own publisher; see `publisher_names`.
     """
     # several spaces become one, because the patterns would try every way to split them
-    text = _DECORATION.sub("", " ".join(title.split()))
-    while (rest := _TAG.sub("", text)) not in {text, ""}:
-        text = _DECORATION.sub("", rest)
-    while (found := _SUFFIX.match(text)) and squeeze(found[3]) in (own if found[2] else own | _KNOWN):
+    text = _without_start(_DECORATION, " ".join(title.split()))
+    while (rest := _without_start(_TAG, text)) not in {text, ""}:
+        text = _without_start(_DECORATION, rest)
+    while (found := _SUFFIX.match(text)) and _is_publisher(squeeze(found[3]), own, own_only=bool(found[2])):
         text = found[1]
-    text = _UPDATED.sub("", text)
-    return _SOURCES.sub("", _ATTRIBUTION.sub("", text))
+    for check, pattern in ENDINGS:
+        if check(text):
+            text = pattern.sub("", text)
+    return text
+
+
+def _is_publisher(name: str, own: AbstractSet[str], *, own_only: bool) -> bool:
+    return name in own or (not own_only and name in _KNOWN)
+
+
+def _without_start(pattern: re.Pattern[str], text: str) -> str:
+    found = pattern.match(text)
+    return text[found.end() :] if found else text

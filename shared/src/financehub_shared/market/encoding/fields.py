@@ -27,6 +27,8 @@ _MAX_NUMBER = 1e300
 #: One encoder, because `json.dumps` would build one for each record. NaN is refused, because other readers could not
 #: parse it.
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+#: `json.loads` would look for the encoding of each record first. All records are UTF-8.
+_decode = json.JSONDecoder().decode
 
 
 def dumps(record: dict[str, Any]) -> str:
@@ -54,7 +56,7 @@ class Fields:
 
     def __init__(self, name: RecordName, raw: bytes) -> None:
         try:
-            fields = json.loads(raw)
+            fields = _decode(raw.decode())
         except DAMAGED as error:
             raise name.corrupt(f"is not JSON ({error})") from error
         if not isinstance(fields, dict):

@@ -144,8 +144,7 @@ class Binance:
             day = newest + 1
         factors = None
         if rates is not None:
-            known = ((day, rates.at(day)) for day in rows.days)
-            factors = {day: rate for day, rate in known if rate is not None}
+            factors = rates.of_days(rows.days)
         bars = rows.bars(asset.symbol, first_day, last_day + 1, factors)
         return BarAnswer(bars, problems=tuple(rows.problems))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,15 +10,20 @@ from typing import Any
 import httpx
 
 from financehub_shared.core.clock import Clock
-from financehub_shared.core.errors import MalformedError, ProviderTimeoutError
+from financehub_shared.core.errors import MalformedError, ProviderError, ProviderTimeoutError
 from financehub_shared.core.loop_local import LoopLocal
+from financehub_shared.core.release import release_version
 from financehub_shared.core.settings import Settings
 from financehub_shared.providers.transport import strict_json
 from financehub_shared.providers.transport.body import BodyReader
-from financehub_shared.providers.transport.status import error_of_exception, error_of_status
+from financehub_shared.providers.transport.connection_errors import proxy_refused
+from financehub_shared.providers.transport.egress import Egress
+from financehub_shared.providers.transport.peer_certificate import CertificateInspector, verification_error
+from financehub_shared.providers.transport.routing import RoutedTransport
+from financehub_shared.providers.transport.status import error_of_exception, error_of_status, url_of
 
 #: Some feeds respond with 403 to a user agent that does not begin like a browser's.
-USER_AGENT = "Mozilla/5.0 (compatible; FinanceHub/0.1)"
+USER_AGENT = f"Mozilla/5.0 (compatible; FinanceHub/{release_version()})"
 #: Number of bytes read from an error body: enough for Cloudflare's or the upstream's error code.
 ERROR_BODY_BYTES = 4_096
 REDIRECTS_MAX = 5
@@ -49,19 +55,29 @@ class HttpClient:
         settings: Timeouts and the limit of response bytes.
         clock: Clock for deadlines and HTTP dates.
         transport: Replaces the network in tests.
+        egress: The proxies and the certificate authorities. It defaults to those of the environment.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        transport: httpx.AsyncBaseTransport | None = None,
+        egress: Egress | None = None,
+    ) -> None:
+        self.egress = egress or Egress.from_environment(settings, os.environ)
         self._connect_seconds = settings.connect_timeout_seconds
         self._read_seconds = settings.read_timeout_seconds
         self._max_bytes = settings.max_response_bytes
         self._clock = clock
+        self._certificates = CertificateInspector(self.egress, clock)
         self._client = LoopLocal(
             lambda: httpx.AsyncClient(
                 # Only gzip is accepted, because `BodyReader` bounds the inflated size and httpx's decoders do not.
                 headers={"user-agent": USER_AGENT, "accept-encoding": "gzip"},
-                limits=POOL,
-                transport=transport,
+                transport=transport or RoutedTransport(self.egress, POOL),
+                # `RoutedTransport` chooses the proxy.
+                trust_env=False,
             )
         )
 
@@ -108,7 +124,7 @@ class HttpClient:
             raise ProviderTimeoutError(provider, f"no complete answer within {remaining:.1f} s") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             # `from None`, because the cause may quote a header with a key.
-            raise error_of_exception(provider, error) from None
+            raise await self._explain(provider, error, deadline) from None
 
     async def get_json(
         self,
@@ -127,6 +143,20 @@ class HttpClient:
         """
         response = await self.get(provider, url, deadline=deadline, params=params, headers=headers)
         return strict_json.loads(provider, response.body, elements)
+
+    async def _explain(
+        self, provider: str, error: httpx.HTTPError | httpx.InvalidURL, deadline: float
+    ) -> ProviderError:
+        """Return the error for an exception of httpx, with what is wrong with the certificate if it was refused."""
+        url = url_of(error)
+        problem = None
+        seconds = min(self._connect_seconds, deadline - self._clock.monotonic())
+        if seconds > 0 and verification_error(error) is not None:
+            # The thread itself waits for a free one of the pool first.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    problem = await asyncio.to_thread(self._certificates.find_problem, url, seconds)
+        return error_of_exception(provider, error, self.egress.proxy_for(url), problem)
 
     async def _send(
         self, client: httpx.AsyncClient, options: "_ReadOptions", request: httpx.Request, redirects: int
@@ -148,6 +178,9 @@ class HttpClient:
             return Response(status, headers, b"", url)
         if response.is_success:
             return Response(status, headers, await _read_all(response, headers, options), url)
+        proxy = self.egress.proxy_for(url)
+        if status == 407 and proxy is not None:
+            raise proxy_refused(options.provider, proxy, url, status)
         start = await _read_start(response, headers, options)
         if status in options.handled:
             return Response(status, headers, start, url)

@@ -1,5 +1,7 @@
 """Translates HTTP statuses, Retry-After headers and httpx exceptions into provider errors. Pure."""
 
+import re
+import socket
 import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -21,7 +23,18 @@ from financehub_shared.core.errors import (
     UnreachableError,
     UpstreamError,
 )
+from financehub_shared.providers.transport.connection_errors import (
+    certificate_refused,
+    host_of,
+    proxy_not_reached,
+    proxy_refused,
+    proxy_silent,
+)
+from financehub_shared.providers.transport.peer_certificate import CertificateProblem
+from financehub_shared.providers.transport.proxies import Proxy
 
+#: The status at the start of httpx's message for a proxy that refused.
+_PROXY_STATUS = re.compile(r"\d{3}(?= )")
 #: Longest `Retry-After` that is trusted. Binance's longest documented ban is three days.
 RETRY_AFTER_MAX_SECONDS = 3.0 * DAY_SECONDS
 
@@ -95,31 +108,81 @@ def error_of_status(
     return kind(provider, f"HTTP {status}{meaning and ': '}{meaning}", wait)
 
 
-def error_of_exception(provider: str, error: httpx.HTTPError | httpx.InvalidURL) -> ProviderError:
+def error_of_exception(
+    provider: str,
+    error: httpx.HTTPError | httpx.InvalidURL,
+    proxy: Proxy | None = None,
+    problem: CertificateProblem | None = None,
+) -> ProviderError:
     """Return the error for a request that received no response.
 
-    httpx messages can quote headers and URLs, so only the failure type is reported.
+    httpx messages can quote headers and URLs, so only the failure type and the host are reported.
+
+    Args:
+        provider: Name of the provider.
+        error: The exception of httpx.
+        proxy: Proxy of the request, if there is one.
+        problem: What is wrong with the certificate of the host, if it is known.
     """
     name = type(error).__name__
     match error:
-        case httpx.ConnectTimeout():
-            return ConnectTimeoutError(provider, f"no answer in time ({name})")
+        case httpx.ConnectTimeout() | httpx.ConnectError() | httpx.ProxyError():
+            return _error_of_connection(provider, error, proxy, problem)
         case httpx.TimeoutException():
             return ProviderTimeoutError(provider, f"no answer in time ({name})")
         case httpx.DecodingError():
             return MalformedError(provider, "the body cannot be decompressed")
-        case httpx.ConnectError():
-            # After an error of TLS, the host is reached.
-            kind = UpstreamError if _is_tls_error(error) else UnreachableError
-            return kind(provider, f"cannot connect ({name}); check the base URL and whether the host is up")
-        case httpx.UnsupportedProtocol() | httpx.InvalidURL() | httpx.LocalProtocolError() | httpx.ProxyError():
-            return NotSentError(provider, f"cannot send the request ({name}); correct the URL, the key or the proxy")
+        case httpx.UnsupportedProtocol() | httpx.InvalidURL() | httpx.LocalProtocolError():
+            return NotSentError(provider, f"cannot send the request ({name}); correct the URL or the key")
         case _:
             return UpstreamError(provider, f"the connection broke ({name})")
 
 
-def _is_tls_error(error: BaseException) -> bool:
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, ssl.SSLError):
-        cause = cause.__cause__ or cause.__context__
-    return cause is not None
+def _error_of_connection(
+    provider: str,
+    error: httpx.TransportError,
+    proxy: Proxy | None,
+    problem: CertificateProblem | None,
+) -> ProviderError:
+    """Return the error for a request without a connection."""
+    name, url = type(error).__name__, url_of(error)
+    is_resolved = not caused_by(error, socket.gaierror)
+    found: ProviderError
+    match error:
+        case httpx.ProxyError() if proxy is not None:
+            status = _PROXY_STATUS.match(str(error))
+            found = proxy_refused(provider, proxy, url, int(status[0]) if status else 0)
+        case httpx.ProxyError():
+            found = NotSentError(provider, f"cannot send the request ({name}); correct the proxy")
+        case httpx.ConnectTimeout() if proxy is not None:
+            found = proxy_silent(provider, proxy, url)
+        case httpx.ConnectTimeout():
+            found = ConnectTimeoutError(provider, f"no answer in time ({name})")
+        case _ if caused_by(error, ssl.SSLError):  # the host is reached, or something that answers in its place
+            found = certificate_refused(provider, url, proxy, problem)
+        case _ if proxy is not None:
+            found = proxy_not_reached(provider, proxy, is_resolved=is_resolved)
+        case _ if not is_resolved:
+            detail = f"the name {host_of(url)} does not resolve; check the DNS and the base URL, or set HTTPS_PROXY"
+            found = UnreachableError(provider, detail)
+        case _:
+            detail = f"cannot connect to {host_of(url)} ({name}); check the base URL and whether the host is up"
+            found = UnreachableError(provider, detail)
+    return found
+
+
+def url_of(error: httpx.HTTPError | httpx.InvalidURL) -> str:
+    """Return the address whose request failed, or an empty string if there was no request."""
+    try:
+        return str(error.request.url) if isinstance(error, httpx.HTTPError) else ""
+    except RuntimeError:  # the exception was raised without a request
+        return ""
+
+
+def caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:
+    """Whether an exception of this kind is among the causes of an error."""
+    while error is not None and not isinstance(error, kind):
+        if isinstance(error, BaseExceptionGroup):
+            return any(caused_by(each, kind) for each in error.exceptions)
+        error = error.__cause__ or error.__context__
+    return error is not None

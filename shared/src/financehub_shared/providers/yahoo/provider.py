@@ -5,6 +5,7 @@ import takes 0.5 s and 65 MB, so the first request imports it.
 """
 
 import asyncio
+import os
 import threading
 from array import array
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -18,9 +19,11 @@ from financehub_shared.core.clock import Clock
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import NotFoundError, ProviderError, ProviderTimeoutError
 from financehub_shared.core.models import Asset, BarAnswer, Bars, Quote
+from financehub_shared.core.settings import Settings
 from financehub_shared.providers.context import ProviderContext
 from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.protocols import QuoteBatch
+from financehub_shared.providers.transport.egress import Egress
 from financehub_shared.providers.yahoo.chart import read_chart
 from financehub_shared.providers.yahoo.parse import NoDataInRangeError, own_symbol
 from financehub_shared.providers.yahoo.quotes import FIELDS, read_quotes
@@ -57,7 +60,7 @@ def build(context: ProviderContext) -> "Yahoo":
     """Build the provider."""
     settings = context.settings
     limits = YahooLimits(settings.connect_timeout_seconds, settings.read_timeout_seconds, settings.max_response_bytes)
-    return Yahoo(context.guard, context.base_url or None, limits, context.clock, context.name)
+    return Yahoo(context.guard, context.base_url or None, limits, context.clock, context.name, context.http.egress)
 
 
 class Yahoo:
@@ -68,21 +71,28 @@ class Yahoo:
 
     Args:
         guard: Budget and breaker of this upstream.
-        base_url: Replaces Yahoo's scheme and host, for the simulator. If it is None, Yahoo itself is called through the
-            environment's proxy.
+        base_url: Replaces Yahoo's scheme and host, for the simulator. If it is None, Yahoo itself is called.
         limits: Limits of one request.
         clock: Clock for fetch times, days and deadlines.
         name: Name of this provider in records.
+        egress: The proxies and the certificate authorities. It defaults to those of the environment.
     """
 
     def __init__(
-        self, guard: UpstreamGuard, base_url: str | None, limits: YahooLimits, clock: Clock, name: str = "yahoo"
+        self,
+        guard: UpstreamGuard,
+        base_url: str | None,
+        limits: YahooLimits,
+        clock: Clock,
+        name: str = "yahoo",
+        egress: Egress | None = None,
     ) -> None:
         self.name = name
         self._guard = guard
         self._base_url = base_url
         self._limits = limits
         self._clock = clock
+        self._egress = egress or Egress.from_environment(Settings(), os.environ)
         self._lock = threading.Lock()
         self._client: YahooClient | None = None
         self._threads: ThreadPoolExecutor | None = None
@@ -171,7 +181,7 @@ class Yahoo:
 
                 limits = self._limits
                 timeouts = (limits.connect_seconds, limits.read_seconds)
-                session = YahooSession(self.name, self._base_url, timeouts, limits.max_bytes, self._clock)
+                session = YahooSession(self.name, self._base_url, timeouts, limits.max_bytes, self._clock, self._egress)
                 self._client = YahooClient(session, self.name)
             return self._client
 

@@ -18,14 +18,20 @@ from yfinance.exceptions import YFException
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import (
     AuthFailedError,
+    CertificateError,
     MalformedError,
     ProviderError,
     ProviderTimeoutError,
+    ProxyFailedError,
     RateLimitedError,
     UnreachableError,
     UpstreamError,
 )
+from financehub_shared.providers.transport.connection_errors import proxy_refused
+from financehub_shared.providers.transport.egress import Egress
+from financehub_shared.providers.transport.peer_certificate import CertificateInspector
 from financehub_shared.providers.transport.status import retry_after
+from financehub_shared.providers.yahoo.curl_errors import NO_CONNECTION, error_of_curl
 from financehub_shared.providers.yahoo.parse import error_of_answer
 
 # yfinance enables its DeprecationWarnings on import, but they are meant for its authors.
@@ -36,9 +42,6 @@ DATA_PATHS = ("/v7/finance/", "/v8/finance/")
 CRUMB_PATH = "/v1/test/getcrumb"
 #: Errors of yfinance's cookie and consent code, which parses pages without checking them.
 CRUMB_ERRORS = (YFException, requests.RequestsError, KeyError, TypeError, AttributeError, ValueError)
-
-#: Codes of curl for an upstream that was not reached.
-NO_CONNECTION = (CurlECode.COULDNT_CONNECT, CurlECode.COULDNT_RESOLVE_HOST, CurlECode.COULDNT_RESOLVE_PROXY)
 
 
 class _CallState(threading.local):
@@ -53,31 +56,40 @@ class YahooSession(requests.Session[requests.Response]):
 
     Args:
         provider: Name of the provider, for errors.
-        base_url: Replaces the scheme and host of every request. If it is None, Yahoo itself is called through the
-            environment's proxy.
+        base_url: Replaces the scheme and host of every request. If it is None, Yahoo itself is called.
         timeouts: Seconds to connect, and seconds for the whole request.
         max_bytes: Largest decompressed body.
         clock: Clock for deadlines.
+        egress: The proxies and the certificate authorities.
     """
 
     def __init__(
-        self, provider: str, base_url: str | None, timeouts: tuple[float, float], max_bytes: int, clock: Clock
+        self,
+        provider: str,
+        base_url: str | None,
+        timeouts: tuple[float, float],
+        max_bytes: int,
+        clock: Clock,
+        egress: Egress,
     ) -> None:
-        super().__init__(impersonate="chrome")
+        # Without `trust_env`, curl does not read the variables of proxies.
+        super().__init__(impersonate="chrome", trust_env=False)
         self.call = _CallState()
         self._provider = provider
         self._base = base_url.rstrip("/") if base_url else None
         self._timeouts = timeouts
         self._max_bytes = max_bytes
         self._clock = clock
+        self._egress = egress
+        self._certificates = CertificateInspector(egress, clock)
 
     def request(self, method: Any, url: str, **options: Any) -> requests.Response:  # type: ignore[override] # as yfinance calls it
         """Send one yfinance request.
 
         Raises:
-            ProviderError: A request for market data failed. Status 401 is returned instead, so that yfinance renews
-                the crumb.
-            RequestsError: A request for a cookie, consent or crumb failed. yfinance expects this error.
+            ProviderError: A request for market data failed, or any request because of the proxy or a certificate.
+                Status 401 is returned instead, so that yfinance renews the crumb.
+            RequestsError: A request for a cookie, consent or crumb failed otherwise. yfinance expects this error.
         """
         path = urlsplit(url).path
         body = _BodyCollector(self._max_bytes)
@@ -85,12 +97,20 @@ class YahooSession(requests.Session[requests.Response]):
         options["content_callback"] = body.feed
         target = url if self._base is None else self._base + (path or "/") + _query(url)
         is_data = path.startswith(DATA_PATHS)
+        # With a file here, curl_cffi does not read the variables of certificates. It takes the file for the proxy too.
+        options["verify"] = self._egress.authorities.file
+        proxy = self._egress.proxy_for(target)
+        if proxy is not None:
+            options |= {"proxy": proxy.url, "proxy_auth": proxy.auth}
         try:
             response: requests.Response = super().request(method, target, **options)
         except requests.RequestsError as error:
-            if is_data:
-                raise _error_of_curl(self._provider, error, body) from None
+            failure = self._failure(error, target, body)
+            if is_data or isinstance(failure, ProxyFailedError | CertificateError):
+                raise failure from None
             raise
+        if response.status_code == 407 and proxy is not None:
+            raise proxy_refused(self._provider, proxy, target, 407)
         response.content = bytes(body.data)
         headers = {name.lower(): value or "" for name, value in response.headers.items()}
         if path == CRUMB_PATH and response.status_code == 429:
@@ -100,6 +120,16 @@ class YahooSession(requests.Session[requests.Response]):
             # yfinance would try again with another cookie, which makes five requests to an upstream that refused.
             raise error_of_answer(self._provider, response.status_code, headers, response.content, self._clock.now())
         return response
+
+    def _failure(self, error: requests.RequestsError, url: str, body: "_BodyCollector") -> ProviderError:
+        """Return the error for a request that received no response."""
+        if body.too_large:
+            return MalformedError(self._provider, f"more than {len(body.data) - 1} bytes after decompression")
+        problem = None
+        seconds = min(self._timeouts[0], self.call.deadline - self._clock.monotonic())
+        if error.code == CurlECode.PEER_FAILED_VERIFICATION and seconds > 0:
+            problem = self._certificates.find_problem(url, seconds)
+        return error_of_curl(self._provider, error, url, self._egress.proxy_for(url), problem)
 
     def _remaining(self) -> tuple[float, float]:
         """Return the seconds to connect and the seconds after that, within the request timeout and the deadline."""
@@ -188,28 +218,3 @@ class _BodyCollector:
 def _query(url: str) -> str:
     query = urlsplit(url).query
     return f"?{query}" if query else ""
-
-
-def _error_of_curl(provider: str, error: requests.RequestsError, body: _BodyCollector) -> ProviderError:
-    """Return the error for a request that received no response.
-
-    curl's message may contain the crumb, so only its code is used.
-    """
-    code = error.code
-    if body.too_large:
-        return MalformedError(provider, f"more than {len(body.data) - 1} bytes after decompression")
-    match code:
-        case CurlECode.OPERATION_TIMEDOUT:
-            return ProviderTimeoutError(provider, "no complete answer in time")
-        case CurlECode.BAD_CONTENT_ENCODING:
-            return MalformedError(provider, "the body cannot be decompressed")
-        case _ if code in NO_CONNECTION:
-            return UnreachableError(
-                provider, f"cannot connect (curl {int(code)}); check the URL and whether the host is up"
-            )
-        case CurlECode.PEER_FAILED_VERIFICATION | CurlECode.SSL_CONNECT_ERROR | CurlECode.SSL_CACERT_BADFILE:
-            return UpstreamError(
-                provider, f"TLS failed (curl {int(code)}); check that the certificate authority is trusted"
-            )
-        case _:
-            return UpstreamError(provider, f"the connection broke (curl {int(code)})")

@@ -109,6 +109,8 @@ class Pipelines(StockPipelines):
     ) -> None:
         """Enqueue the next message of the pipeline."""
         target = message.options.get("pipe_target")
-        if target is not None and target["actor_name"] in CATALOG:
+        if target is None:
+            return
+        if target["actor_name"] in CATALOG:
             target["options"] = target["options"] | {"pipe_ignore": True}
         super().after_process_message(broker, message, result=result, exception=exception)  # type: ignore[no-untyped-call]

@@ -15,8 +15,9 @@ from typing import Protocol
 import dramatiq
 from dramatiq import Worker
 from dramatiq.asyncio import get_event_loop_thread
+from dramatiq.common import q_name
 from dramatiq.errors import BrokerConnectionError
-from dramatiq.worker import QUEUE_PREFETCH, WORKER_TIMEOUT
+from dramatiq.worker import QUEUE_PREFETCH, WORKER_TIMEOUT, ConsumerThread
 
 from financehub_shared.broker.encoding import require_json_encoder
 from financehub_shared.broker.redis_broker import FinanceHubBroker
@@ -25,6 +26,7 @@ from financehub_shared.core.exception_text import exception_message
 from financehub_shared.core.log import get_logger
 from financehub_shared.core.settings import exit_on_config_error
 from financehub_shared.worker.expected_results import silence_expected_results
+from financehub_shared.worker.work_queue import WorkQueue
 
 log = get_logger(__name__)
 
@@ -62,7 +64,17 @@ class WorkerTuning(dramatiq.Middleware):
             worker.queue_prefetch = worker.worker_threads
         if worker.worker_timeout == WORKER_TIMEOUT == _STOCK_WORKER_TIMEOUT_MS:
             worker.worker_timeout = self._poll_ms
+        if worker.work_queue.empty():
+            worker.work_queue = WorkQueue()  # type: ignore[assignment]
         silence_expected_results(broker)
+
+    def after_consumer_thread_boot(self, broker: FinanceHubBroker, thread: ConsumerThread) -> None:  # type: ignore[override]
+        """Let the worker threads fetch the next message with each acknowledgment.
+
+        This relies on dramatiq 2.2.1, where `handle_message` puts a message into the queue of the worker threads.
+        """
+        if thread.queue_name == q_name(thread.queue_name):
+            broker.deliver_with(thread.queue_name, thread.handle_message, lambda: thread.paused)
 
 
 class ProviderShutdown(dramatiq.Middleware):

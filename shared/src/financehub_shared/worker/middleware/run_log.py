@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import structlog
 from dramatiq import Broker, MessageProxy, Middleware
 
 from financehub_shared.broker import options
@@ -13,14 +12,13 @@ from financehub_shared.core.clock import Clock
 from financehub_shared.core.exception_text import is_expected
 from financehub_shared.core.log import get_logger
 from financehub_shared.core.task_summary import TaskSummary
+from financehub_shared.logging.run_context import bind_run, clear_run
 from financehub_shared.monitor.run_outcome import describe, outcome_of, outcome_of_skip
 from financehub_shared.monitor.run_state import RunState
 from financehub_shared.worker.middleware.attempt_tracker import AttemptTracker
 
 log = get_logger(__name__)
 
-#: The context variables that this middleware binds and clears.
-BOUND = ("task", "queue", "message_id", "correlation_id", "schedule", "attempt")
 EVENTS = {
     RunState.SUCCEEDED: "task_succeeded",
     RunState.RETRYING: "task_retrying",
@@ -55,7 +53,7 @@ class RunLog(Middleware):
         }
         if message.options.get(options.SCHEDULE):
             context["schedule"] = message.options[options.SCHEDULE]
-        structlog.contextvars.bind_contextvars(**context)
+        bind_run(context)
 
     def after_process_message(
         self,
@@ -78,13 +76,13 @@ class RunLog(Middleware):
             trace = {} if is_expected(exception) else {"exc_info": exception}
             report = log.warning if outcome is RunState.RETRYING else log.error
             report(EVENTS[outcome], error=describe(exception, self._redact), **trace, **fields)
-        structlog.contextvars.unbind_contextvars(*BOUND)
+        clear_run()
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
         # Dramatiq calls this while it handles the SkipMessage, and does not pass the exception.
         reason, outcome = describe(sys.exception(), self._redact), outcome_of_skip(message)
         log.warning(EVENTS[outcome], outcome=outcome.value, reason=reason, **self._duration(message))
-        structlog.contextvars.unbind_contextvars(*BOUND)
+        clear_run()
 
     def _duration(self, message: MessageProxy) -> dict[str, float]:
         attempt = self._attempts.get(message)

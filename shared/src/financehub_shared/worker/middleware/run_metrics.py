@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from dramatiq import Broker, Message, MessageProxy, Middleware, Worker
@@ -25,6 +25,35 @@ from financehub_shared.worker.middleware.stamps import is_move
 _OUTCOMES = (RunState.SUCCEEDED, RunState.RETRYING, RunState.SKIPPED, RunState.DEAD_LETTERED, RunState.QUEUED)
 
 
+class _Series:
+    """The series of one queue and actor.
+
+    Args:
+        metrics: Metrics of the process.
+        queue, actor: Values of the labels.
+    """
+
+    def __init__(self, metrics: Metrics, queue: str, actor: str) -> None:
+        labels = (queue, actor)
+        self.wait = metrics.message_wait.labels(*labels)
+        self.started = metrics.messages_started.labels(*labels)
+        self._late: Callable[[], Any] = cache(lambda: metrics.messages_started_late.labels(*labels))
+        self._ended: Callable[[str], Any] = cache(lambda outcome: metrics.attempts_ended.labels(*labels, outcome))
+        self._duration: Callable[[str], Any] = cache(lambda outcome: metrics.message_duration.labels(*labels, outcome))
+
+    def start_late(self, number: int = 1) -> None:
+        """Count attempts that started late."""
+        self._late().inc(number)
+
+    def end(self, outcome: RunState, number: int = 1) -> None:
+        """Count attempts that ended."""
+        self._ended(outcome.value).inc(number)
+
+    def duration(self, outcome: RunState) -> Any:
+        """Return the histogram of the durations of attempts with an outcome."""
+        return self._duration(outcome.value)
+
+
 class RunMetrics(Middleware):
     """Counts in the `Metrics` registry; gauges are computed when Prometheus scrapes.
 
@@ -42,11 +71,7 @@ class RunMetrics(Middleware):
         self._limit = LabelLimit()
         self._exceptions = LabelLimit()
         # Each call to `labels` costs a lock and a lookup, so the children are cached.
-        self._wait: Callable[..., Any] = cache(metrics.message_wait.labels)
-        self._duration: Callable[..., Any] = cache(metrics.message_duration.labels)
-        self._ended: Callable[..., Any] = cache(metrics.attempts_ended.labels)
-        self._started: Callable[..., Any] = cache(metrics.messages_started.labels)
-        self._started_late: Callable[..., Any] = cache(metrics.messages_started_late.labels)
+        self._series: Callable[[str, str], _Series] = cache(partial(_Series, metrics))
         self._enqueued: Callable[..., Any] = cache(metrics.messages_enqueued.labels)
 
     def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
@@ -58,10 +83,10 @@ class RunMetrics(Middleware):
             self._metrics.longest_running.labels(name).set_function(_longest(self._attempts, name, self._clock))
             self._metrics.message_time_limit.labels(name).set(self._attempts.time_limit_of(actor))
             self._limit.reserve(actor.queue_name, name)
-            self._started(actor.queue_name, name)
-            self._started_late(actor.queue_name, name)
+            series = self._series(actor.queue_name, name)
+            series.start_late(0)
             for outcome in _OUTCOMES:
-                self._ended(actor.queue_name, name, outcome.value)
+                series.end(outcome, 0)
 
     def after_enqueue(self, broker: Broker, message: Message[Any], delay: int | None) -> None:
         if is_move(message, delay):
@@ -74,11 +99,11 @@ class RunMetrics(Middleware):
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         wait = max(0.0, self._clock.now() - ready_at(message))
-        labels = self._limit(message.queue_name, message.actor_name)
-        self._wait(*labels).observe(wait)
-        self._started(*labels).inc()
+        series = self._series(*self._limit(message.queue_name, message.actor_name))
+        series.wait.observe(wait)
+        series.started.inc()
         if wait > wait_target(message.queue_name):
-            self._started_late(*labels).inc()
+            series.start_late()
 
     def after_process_message(
         self,
@@ -89,21 +114,18 @@ class RunMetrics(Middleware):
         exception: BaseException | None = None,
     ) -> None:
         outcome = outcome_of(message, exception)
-        self._count(message, outcome)
+        series = self._series(*self._limit(message.queue_name, message.actor_name))
+        series.end(outcome)
         attempt = self._attempts.get(message)
         if attempt is not None:
-            labels = self._limit(message.queue_name, message.actor_name)
-            self._duration(*labels, outcome.value).observe(self._clock.monotonic() - attempt.started)
+            series.duration(outcome).observe(self._clock.monotonic() - attempt.started)
         if exception is not None:
             _, actor = self._limit(message.queue_name, message.actor_name)
             (kind,) = self._exceptions(exception_name(exception))  # a task may create classes
             self._metrics.message_failures.labels(actor, kind).inc()
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
-        self._count(message, outcome_of_skip(message))
-
-    def _count(self, message: MessageProxy, outcome: RunState) -> None:
-        self._ended(*self._limit(message.queue_name, message.actor_name), outcome.value).inc()
+        self._series(*self._limit(message.queue_name, message.actor_name)).end(outcome_of_skip(message))
 
     def after_nack(self, broker: Broker, message: MessageProxy) -> None:
         actor = UNKNOWN_TASK if is_of_unknown_task(message) else message.actor_name

@@ -6,6 +6,7 @@ from typing import Any
 
 from dramatiq import Broker, MessageProxy, Middleware, Worker
 
+from financehub_shared.broker.delivery import Acknowledgment, Delivery
 from financehub_shared.broker.message import attempt_id
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.task_summary import TaskSummary
@@ -97,5 +98,37 @@ class RunRecorder(Middleware):
             now, duration = self._clock.now(), self._clock.monotonic() - attempt.started
             error = describe(exception, self._redact)
             summary_json = self._redact(dump_json(summary.as_dict())) if summary else ""
-            end = run_events.attempt_finished(start, outcome, now, duration, error=error, summary=summary_json)
-            self._writer.record_end(end)
+            event = run_events.attempt_finished(start, outcome, now, duration, error=error, summary=summary_json)
+            end = _End(self._writer, event)
+            if outcome is not RunState.SUCCEEDED or not isinstance(message, Delivery):
+                end.write()  # otherwise, the consumer records it in one step with the ack
+            if isinstance(message, Delivery):
+                message.end = end
+
+
+class _End:
+    """The end of an attempt, without which its message does not leave the queue. See `EndRecord`."""
+
+    __slots__ = ("_event", "_is_written", "_writer")
+
+    def __init__(self, writer: RecordWriter, event: run_events.RunEvent) -> None:
+        self._writer = writer
+        self._event: run_events.RunEvent | None = event
+        self._is_written = False
+
+    def write(self) -> None:
+        if self._event is not None:
+            event, self._event = self._event, None
+            self._is_written = self._writer.record_end(event)
+
+    def write_and_acknowledge(self, acknowledgment: Acknowledgment) -> bool:
+        if self._event is None:
+            return False
+        event, self._event = self._event, None
+        self._is_written = self._writer.record_end_and_acknowledge(event, acknowledgment)
+        return self._is_written
+
+    def is_written(self) -> bool:
+        if not self._is_written:
+            self._is_written = self._writer.write_waiting()
+        return self._is_written

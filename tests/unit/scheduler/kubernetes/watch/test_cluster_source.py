@@ -1,6 +1,8 @@
 """ClusterSource: handling of watch events that arrive together. The watch itself needs a real API server."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from financehub_scheduler.kubernetes.client.connection import Connection
 from financehub_scheduler.kubernetes.observed_status import observe
 from financehub_scheduler.kubernetes.watch.cluster_source import ClusterSource
 from financehub_scheduler.kubernetes.watch.resource import (
+    ListCompleted,
     ResourceApplied,
     ResourceDeleted,
     StatusChanged,
@@ -29,9 +32,10 @@ OLD_UID = "00000000-8a1b-4a55-9a53-0d9a2f6f6a11"
 INVALID = "0 0 31 2 *"
 
 
-def make_source(clock: Clock | None = None) -> ClusterSource:
+def make_source(clock: Clock | None = None, namespaces: Sequence[str] = ()) -> ClusterSource:
     """Return a source that has no connection."""
-    return ClusterSource(KubeApi(Connection(type.__call__(Configuration), "default")), clock or SystemClock())
+    api = KubeApi(Connection(type.__call__(Configuration), "default"))
+    return ClusterSource(api, clock or SystemClock(), namespaces)
 
 
 def applied(uid: str = UID, schedule: str = "@daily") -> ResourceApplied:
@@ -54,8 +58,9 @@ def applied(uid: str = UID, schedule: str = "@daily") -> ResourceApplied:
 def test_source_with_status_change_after_new_spec_returns_the_spec() -> None:
     """A new spec and a status change that are applied together yield the schedule and keep the status."""
     source = make_source()
+    new = applied()
     status = observe({"observedGeneration": 1})
-    changes = source._apply([applied(), StatusChanged(UID, status)])
+    changes = source._apply([new, StatusChanged(replace(new.resource, status=status))])
     assert [schedule.uid for schedule in changes.upserts] == [UID]
     assert source.resources[UID].status == status
 
@@ -78,7 +83,7 @@ def test_source_with_events_of_two_namesakes_keeps_the_new_one(schedule: str, po
     events: list[WatchEvent] = [applied(OLD_UID), applied(OLD_UID, INVALID), ResourceDeleted(OLD_UID)]
     events.insert(position, applied(schedule=schedule))
     for batch in (events[:split], events[split:]):
-        registrations.add(source._apply(batch), 0.0)
+        registrations.add(source._apply(batch), 0.0, {})
     refused = schedule == INVALID
     assert (list(source.resources), list(source.refused)) == ([UID], ["default/demo"] * refused)
     assert (list(registrations._upserts), list(registrations._deactivated), list(registrations._removed)) == (
@@ -88,13 +93,38 @@ def test_source_with_events_of_two_namesakes_keeps_the_new_one(schedule: str, po
     )
 
 
-def test_source_observed_at_needs_time_and_a_comparison_after_each_list() -> None:
-    """`observed_at` is the watch's start once missed changes had time to arrive and each list was compared."""
+@pytest.mark.parametrize("schedule", ["@daily", INVALID])
+def test_source_with_status_change_of_forgotten_resource_knows_it_again(schedule: str) -> None:
+    """A resource that was dropped while ScheduledTasks were not served returns, whether its spec is valid or not."""
+    source, event = make_source(), applied(schedule=schedule)
+    source._apply([event])
+    source._apply([ResourceDeleted(UID)])
+    changes = source._apply([StatusChanged(event.resource)])
+    assert (len(changes.upserts), list(changes.deactivated)) == ((0, [UID]) if schedule == INVALID else (1, []))
+    assert list(source.resources) == [UID]
+
+
+def test_source_of_two_namespaces_is_complete_after_both_lists() -> None:
+    """The schedules are complete with the batch in which the last namespace's first list ends, not before."""
+    source = make_source(namespaces=("one", "two"))
+    batches: list[list[WatchEvent]] = [
+        [ListCompleted("one"), applied()],
+        [ListCompleted("one")],
+        [ListCompleted("two")],
+        [applied()],
+    ]
+    assert [source._apply(batch).complete for batch in batches] == [False, False, True, True]
+
+
+def test_source_observed_at_needs_time_and_each_list_to_be_applied() -> None:
+    """`observed_at` is the watch's start once missed changes had time to arrive and each list was applied."""
     clock = ManualClock(1_800_000_000.0)
     source = make_source(clock)
     began_at = clock.monotonic()
     assert source.observed_at == -math.inf
     clock.advance(5)
     assert source.observed_at == began_at
-    source._watches[0].lists += 1
+    source._watches[None].lists += 1
     assert source.observed_at == -math.inf
+    source._apply([ListCompleted(None)])
+    assert source.observed_at == began_at

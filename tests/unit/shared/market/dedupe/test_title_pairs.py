@@ -125,7 +125,8 @@ def test_template_with_another_name_or_number_is_another_story(template: str) ->
 
 
 def _is_harmless(old: str, new: str) -> bool:
-    words = [read_headline(word).words for word in (old, new)]
+    # A/S is a legal form only after a name
+    words = [read_headline(f"Novo {word}").words.removeprefix("novo").strip() for word in (old, new)]
     return words[0] == words[1] or all(BASE_FORM.get(word, word) in HARMLESS | LEGAL_FORMS | {""} for word in words)
 
 

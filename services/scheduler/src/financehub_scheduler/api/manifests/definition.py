@@ -5,9 +5,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from financehub_scheduler.api.status import ScheduledTaskStatus
+from financehub_shared.core.release import release_version
 from financehub_shared.spec.cel import spec as spec_rules
 from financehub_shared.spec.scheduled_task import GROUP, PLURAL, VERSION, ScheduledTaskSpec
 
+#: The release of FinanceHub to which a definition belongs. An older release does not replace a newer definition.
+VERSION_ANNOTATION = f"{GROUP}/version"
 _ANYTHING = {"x-kubernetes-preserve-unknown-fields": True}
 #: JSON schema keywords that a structural schema does not allow or that do not help its readers.
 _DROPPED = {"title", "additionalProperties", "$defs", "propertyNames"}
@@ -40,7 +43,7 @@ def definition() -> dict[str, Any]:
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{PLURAL}.{GROUP}"},
+        "metadata": {"name": f"{PLURAL}.{GROUP}", "annotations": {VERSION_ANNOTATION: release_version()}},
         "spec": {
             "group": GROUP,
             "scope": "Namespaced",

@@ -42,7 +42,7 @@ def _file(task: TaskSpec) -> str:
 
 
 def _values_entry(task: TaskSpec) -> str:
-    lines = f"# {task.summary}\n{schedule_name(task)}:\n  enabled: true\n"
+    lines = f"# -- {task.summary}\n{schedule_name(task)}:\n  enabled: true\n"
     return _indented(lines + _indented(_annotations(task) + _spec(task), 2), 2)
 
 

@@ -1,7 +1,7 @@
 """Requests to the Kubernetes API, and their two kinds of failure: a refusal, or no response."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -17,8 +17,7 @@ JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 #: Objects without spec and status: a fifth of the bytes.
-_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-_PAGE = 500
+METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
 class ApiError(FinanceHubError):
@@ -123,27 +122,6 @@ class KubeApi:
             # ValueError: a proxy's response was not JSON.
             problem = f"{request.method} {request.path}: {type(error).__name__}: {error}"
             raise ApiUnreachableError(problem) from error
-
-    async def metadata(self, namespace: str | None, page: int = _PAGE) -> AsyncIterator[Mapping[str, Any]]:
-        """Yield the metadata of all current ScheduledTasks, fetched page by page.
-
-        Args:
-            namespace: Restricts the result to this namespace; None for all namespaces.
-            page: Number of resources per request.
-
-        Raises:
-            ApiError: The API server refused the request.
-            ApiUnreachableError: No response arrived in time.
-        """
-        params = {"limit": str(page)}
-        while True:
-            answer = await self.send(ApiRequest("GET", path_of(namespace), accept=_METADATA_ONLY, params=params))
-            # The API server sends null instead of an empty list.
-            for item in answer["items"] or ():
-                yield item["metadata"]
-            if not (token := answer["metadata"].get("continue")):
-                return
-            params = {**params, "continue": token}
 
     async def aclose(self) -> None:
         """Close the connections."""

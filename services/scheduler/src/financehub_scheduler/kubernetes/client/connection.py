@@ -64,11 +64,18 @@ class Connection:
             ) from None
         return cls(configuration, context.get("context", {}).get("namespace") or "default")
 
-    def session(self, trace: aiohttp.TraceConfig | None = None, *, reuse: bool = True) -> aiohttp.ClientSession:
+    def session(
+        self,
+        trace: aiohttp.TraceConfig | None = None,
+        response_class: type[aiohttp.ClientResponse] = aiohttp.ClientResponse,
+        *,
+        reuse: bool = True,
+    ) -> aiohttp.ClientSession:
         """Open a session on the running event loop. Each of its requests carries a valid token.
 
         Args:
             trace: Observes every request.
+            response_class: Class of the responses.
             reuse: Whether to keep connections open, at the risk that one half-open connection makes several requests
                 fail.
         """
@@ -77,6 +84,7 @@ class Connection:
             timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS, sock_connect=_CONNECT_SECONDS),
             middlewares=(self._authorize,),
             trace_configs=[trace] if trace else [],
+            response_class=response_class,
         )
 
     def _tls(self) -> ssl.SSLContext:

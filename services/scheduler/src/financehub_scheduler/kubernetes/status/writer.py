@@ -22,6 +22,7 @@ from financehub_scheduler.kubernetes.lease import Lease
 from financehub_scheduler.kubernetes.observed_status import ConditionDigest, ObservedStatus, digest
 from financehub_scheduler.kubernetes.status.build import build_status, to_json
 from financehub_scheduler.kubernetes.status.comparisons import Comparison, Comparisons, ResourceSource
+from financehub_scheduler.kubernetes.status.completeness import must_wait
 from financehub_scheduler.kubernetes.status.delay_queue import DelayQueue
 from financehub_scheduler.kubernetes.status.sender import StatusRefusedError, StatusSender, StatusWriteFailedError
 from financehub_scheduler.kubernetes.status.snapshot import ScheduleSnapshot, read_snapshots
@@ -145,10 +146,10 @@ class StatusWriter(SchedulerListener):
             snapshot = snapshot or ScheduleSnapshot()
         elif state is None or snapshot is None:
             return
-        if self._lacks_last_run(snapshot):
+        observed = self._comparisons.current_status(resource)
+        if must_wait(resource, state, snapshot, observed.conditions, self._clock.now()):
             self._queue.put(uid, now + INTERVAL_SECONDS)
             return
-        observed = self._comparisons.current_status(resource)
         status = to_json(build_status(resource, state, snapshot, observed, self._clock.now()))
         desired, written_at = digest(status), self._comparisons.written_at(uid)
         if not self._is_up_to_date(uid, desired, observed):
@@ -210,14 +211,6 @@ class StatusWriter(SchedulerListener):
         if last is not None:
             return outcome.last_run_id != last.last_run_id
         return (outcome.last_run_at or 0) >= self._comparisons.term_began_unix
-
-    def _lacks_last_run(self, snapshot: ScheduleSnapshot) -> bool:
-        """Whether the run that just ended is missing in the recent runs. Runs are added to them with a delay."""
-        outcome = snapshot.record.outcome
-        if outcome.last_run_at is None or not 0 <= self._clock.now() - outcome.last_run_at < INTERVAL_SECONDS:
-            # A run that ended earlier is listed, or is too old to be listed.
-            return False
-        return all(run.message_id != outcome.last_run_id for run in snapshot.recent)
 
 
 def _backfill_id(resource: WatchedResource) -> str:

@@ -12,12 +12,14 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import kopf
 import structlog
 
 from financehub_scheduler.kubernetes.client.connection import Connection
+from financehub_scheduler.kubernetes.watch.list_pages import ListPages
 from financehub_scheduler.kubernetes.watch.monitor import WatchMonitor
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import ConfigError
@@ -44,7 +46,7 @@ _CHECK_SECONDS = 0.5
 #: credentials are only outdated.
 _LOGIN_SECONDS = (0.0, 0.0, 1.0, 2.0, 4.0, 8.0)
 
-#: Called with the event type (None while listing, ADDED, MODIFIED or DELETED) and the object.
+#: Called with the event type (None for a listed object, ADDED, MODIFIED or DELETED) and the object.
 EventHandler = Callable[[str | None, Mapping[str, Any]], None]
 
 
@@ -54,8 +56,9 @@ class KopfWatch:
     Args:
         clock: Time.
         namespace: The watched namespace, or None for all of them.
-        on_event: Called in the watch's thread. It must neither block nor raise.
-        on_list: Called in the watch's thread when a list is complete and the subsequent watch begins.
+        on_event: Called in the watch's thread. It must not block.
+        on_list: Called in the watch's thread when a list is complete, after `on_event` with each of its resources.
+            Events that follow are newer than the list.
         seconds: Seconds for which the server is requested to keep a watch open.
     """
 
@@ -64,7 +67,7 @@ class KopfWatch:
         clock: Clock,
         namespace: str | None,
         on_event: EventHandler,
-        on_list: Callable[[], None],
+        on_list: Callable[[frozenset[str]], None],
         seconds: int = WATCH_SECONDS,
     ) -> None:
         self._namespace = namespace
@@ -72,7 +75,8 @@ class KopfWatch:
         self._seconds = seconds
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
-        self._monitor = WatchMonitor(clock, namespace, on_list)
+        self._monitor = WatchMonitor(clock, namespace)
+        self._pages = ListPages(partial(on_event, None), on_list)
 
     @property
     def began_at(self) -> float:
@@ -150,12 +154,13 @@ class KopfWatch:
         @kopf.on.login(registry=registry, retries=1)
         async def login(**_: Any) -> kopf.AiohttpSession:
             connection = await self._login()
-            session = connection.session(self._monitor.trace(), reuse=False)
+            session = connection.session(self._monitor.trace(), self._pages.response_class, reuse=False)
             return kopf.AiohttpSession(server=connection.server, aiohttp_session=session)
 
         @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
         async def event(event: Mapping[str, Any], **_: Any) -> None:
-            self._on_event(event["type"], event["object"])
+            if not self._pages.is_outdated(event["object"]):
+                self._on_event(event["type"], event["object"])
 
         return registry
 
@@ -182,6 +187,8 @@ class KopfWatch:
         settings.watching.server_timeout = self._seconds
         settings.watching.inactivity_timeout = _MAX_SILENCE_FACTOR * self._seconds
         settings.watching.chunk_size = _PAGE
+        # ListPages takes the resources out of the answers to lists. A streamed list would pass it by.
+        settings.watching.initial_streaming = False
         return settings
 
 

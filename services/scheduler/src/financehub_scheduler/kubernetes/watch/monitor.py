@@ -3,7 +3,6 @@
 Each outage is logged once, not once per attempt.
 """
 
-from collections.abc import Callable
 from http import HTTPStatus
 from types import SimpleNamespace
 
@@ -32,17 +31,13 @@ class WatchMonitor:
     Args:
         clock: Time.
         namespace: The watched namespace, or None for all of them.
-        on_list: Called after each complete list, when the subsequent watch begins.
     """
 
-    def __init__(self, clock: Clock, namespace: str | None, on_list: Callable[[], None]) -> None:
+    def __init__(self, clock: Clock, namespace: str | None) -> None:
         self._clock = clock
         self._log = log.bind(namespace=namespace or "all")
-        self._on_list = on_list
         #: Monotonic time at which a watch request last began.
         self.began_at = clock.monotonic()
-        #: Whether a list has begun, but not the subsequent watch.
-        self._listing = False
         #: Problems logged during the current outage, and the latest of them. Both are empty if there is no outage.
         self._logged_problems: set[str] = set()
         self.problem = ""
@@ -120,14 +115,9 @@ class WatchMonitor:
         if url.name != PLURAL:
             return
         self._answered_at = self._clock.monotonic()
-        if url.query.get("watch") != "true":
-            self._listing = True
-            return
-        self.began_at = self._answered_at
-        self._report_recovery()
-        if self._listing:
-            self._listing = False
-            self._on_list()
+        if url.query.get("watch") == "true":
+            self.began_at = self._answered_at
+            self._report_recovery()
 
     def _report(self, problem: str, error: Exception | None = None) -> None:
         self.problem = problem

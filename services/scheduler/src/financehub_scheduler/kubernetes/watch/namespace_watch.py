@@ -6,8 +6,17 @@ from http import HTTPStatus
 
 import structlog
 
-from financehub_scheduler.kubernetes.client.api import ApiError, ApiUnreachableError, KubeApi
-from financehub_scheduler.kubernetes.watch.kopf_watch import EventHandler, KopfWatch
+from financehub_scheduler.kubernetes.client.api import (
+    METADATA_ONLY,
+    ApiError,
+    ApiRequest,
+    ApiUnreachableError,
+    KubeApi,
+    path_of,
+)
+from financehub_scheduler.kubernetes.watch.event_reader import EventReader
+from financehub_scheduler.kubernetes.watch.kopf_watch import KopfWatch
+from financehub_scheduler.kubernetes.watch.resource import WatchEvent
 from financehub_shared.core.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -27,8 +36,7 @@ class NamespaceWatch:
         api: Connection to the cluster.
         clock: Time.
         namespace: The namespace, or None for all of them.
-        on_event: Called in the watch's thread with every event.
-        on_list: Called in the watch's thread whenever a list is complete.
+        put: Receives in the watch's thread what changes, in order.
         watch_seconds: Seconds for which the server is requested to keep a watch open.
     """
 
@@ -37,19 +45,17 @@ class NamespaceWatch:
         api: KubeApi,
         clock: Clock,
         namespace: str | None,
-        on_event: EventHandler,
-        on_list: Callable[[], None],
+        put: Callable[[WatchEvent], None],
         watch_seconds: int,
     ) -> None:
         self._api = api
         self._clock = clock
         self.namespace = namespace
-        self._watch = KopfWatch(clock, namespace, on_event, self._count_list, watch_seconds)
-        self._on_list = on_list
+        self._reader = EventReader(namespace, put)
+        self._watch = KopfWatch(clock, namespace, self._reader.on_event, self._on_list, watch_seconds)
         self._max_age_seconds = _MAX_MISSED_LISTS * watch_seconds
-        #: Number of complete lists, and that number at the time when the known resources were last compared with those
-        #: that the API server has. -1 requests another comparison.
-        self.lists = self.compared_lists = 0
+        #: Number of complete lists, and of those that the source has applied.
+        self.lists = self.applied_lists = 0
         #: Monotonic time since which every check has received a response; None if the last one has not.
         self._answering_since: float | None = None
         self._absent_checks = 0
@@ -71,7 +77,7 @@ class NamespaceWatch:
     def observed_at(self) -> float:
         """Monotonic time before which every change in the namespace has been delivered."""
         began_at = self._watch.began_at
-        caught_up = self.lists == self.compared_lists and self._clock.monotonic() > began_at + _CATCH_UP_SECONDS
+        caught_up = self.lists == self.applied_lists and self._clock.monotonic() > began_at + _CATCH_UP_SECONDS
         return began_at if caught_up else -math.inf
 
     @property
@@ -82,8 +88,9 @@ class NamespaceWatch:
     async def check_served(self) -> None:
         """Check that the API server serves ScheduledTasks. Otherwise a silent watch would prove nothing."""
         try:
-            async for _ in self._api.metadata(self.namespace, page=1):
-                break
+            await self._api.send(
+                ApiRequest("GET", path_of(self.namespace), accept=METADATA_ONLY, params={"limit": "1"})
+            )
         except (ApiError, ApiUnreachableError) as error:
             log.debug("served_check_failed", error=str(error))
             self._answering_since = None
@@ -103,24 +110,10 @@ class NamespaceWatch:
             return [f"the watch of ScheduledTasks has not restarted for {age:.0f} s although the API server answers"]
         return []
 
-    async def present(self) -> set[str] | None:
-        """Return the uids that the API server has, or None if it cannot be queried now."""
-        try:
-            return {
-                metadata["uid"]
-                async for metadata in self._api.metadata(self.namespace)
-                if "deletionTimestamp" not in metadata
-            }
-        except (ApiError, ApiUnreachableError) as error:
-            if _is_not_served(error) and self.absent:
-                return set()
-            # The watch encounters the same error and logs it.
-            log.debug("resource_comparison_failed", error=str(error))
-            return None
-
-    def _count_list(self) -> None:
+    def _on_list(self, uids: frozenset[str]) -> None:
+        # Counted first, so that the source never applies more lists than there are.
         self.lists += 1
-        self._on_list()
+        self._reader.on_list(uids)
 
 
 def _is_not_served(error: ApiError | ApiUnreachableError) -> bool:

@@ -62,10 +62,14 @@ class ResourceApplied:
 
 @dataclass(frozen=True, slots=True)
 class StatusChanged:
-    """Watch event: only the status or labels of a known resource changed, if anything."""
+    """Watch event: only the status or labels of a resource changed, if anything."""
 
-    uid: str
-    status: ObservedStatus
+    resource: WatchedResource
+
+    @property
+    def uid(self) -> str:
+        """Uid of the resource."""
+        return self.resource.uid
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,18 @@ class ResourceDeleted:
     uid: str
 
 
-WatchEvent = ResourceApplied | StatusChanged | ResourceDeleted
+@dataclass(frozen=True, slots=True)
+class ListCompleted:
+    """Watch event: all resources that a watch's list contains have been delivered, and all deletions before it.
+
+    Args:
+        namespace: The watched namespace, or None for all of them.
+    """
+
+    namespace: str | None
+
+
+WatchEvent = ResourceApplied | StatusChanged | ResourceDeleted | ListCompleted
 
 
 def parse_resource(body: Mapping[str, Any]) -> WatchedResource:

@@ -10,7 +10,6 @@ local function is_exhausted(schedule, run) return run.max_runs and schedule.runs
 -- active_limit after the first enqueue.
 local function state_of(id, queue)
   if not id then return nil end
-  if fresh[id] then return 'queued' end
   local run = fields_of(run_key(id), run_field.state, run_field.queue, run_field.redis_id, run_field.enqueued_at)
   local state = run[1] or 'queued'
   if not active_states[state] then return nil end
@@ -72,12 +71,15 @@ end
 -- replaces is gone.
 local function admit(schedule, run)
   local state, replaced = nil, nil
-  if run.policy ~= 'Allow' then state = state_of(schedule.last_id, run.queue) end
+  -- The message of a run of this batch may not be written yet.
+  if run.policy ~= 'Allow' then state = schedule.last_is_fresh and 'queued' or state_of(schedule.last_id, run.queue) end
   if state then
     if run.policy ~= 'Replace' or run.kind == 'backfill' then return 'overlap' end
     if state == 'queued' and is_waiting(schedule.last_id, run.queue) then replaced = schedule.last_id end
   end
-  if run.max_depth and depth(run.queue) - (replaced and 1 or 0) > run.max_depth then return 'backlog' end
+  -- Without maxQueueDepth, a backfill also leaves room in its queue. That does not raise the limit of unfinished runs.
+  local max_depth = run.max_depth or (run.kind == 'backfill' and context.backfill_depth)
+  if max_depth and depth(run.queue) - (replaced and 1 or 0) > max_depth then return 'backlog' end
   if is_bounded(run) and not has_room(schedule, run, replaced) then return 'backlog' end
   if replaced then replace(replaced, run) end
   return 'go'

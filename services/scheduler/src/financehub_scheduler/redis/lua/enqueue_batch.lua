@@ -1,18 +1,22 @@
 -- Part of enqueue.lua: the two passes over the batch.
 
-for index, run in ipairs(runs) do
-  run.message = ARGV[index + 2]
-  schedules[run.uid] = schedules[run.uid] or read_schedule(run.uid)
-  if is_bounded(run) and not schedules[run.uid].backlog then
-    schedules[run.uid].backlog = redis.call('llen', backlog_key(run.uid))
+for _, run in ipairs(runs) do
+  local schedule = schedules[run.uid]
+  if not schedule then
+    schedule = read_schedule(run.uid)
+    schedules[run.uid] = schedule
   end
+  if is_bounded(run) and not schedule.backlog then schedule.backlog = redis.call('llen', schedule.backlog_key) end
   if run.policy == 'BufferAll' then redis.call('llen', buffered_key(run.uid)) end
+  if run.kind == 'request' then redis.call('hexists', keys.triggers, run.fence) end
   if not queues[run.queue] then
     redis.call('llen', queue_key(run.queue))
-    queues[run.queue] = {ids = {}, bodies = {}, stored = redis.call('hlen', messages_key(run.queue))}
+    queues[run.queue] = {ids = {}, bodies = {}, count = 0, stored = redis.call('hlen', messages_key(run.queue))}
   end
 end
-check_types()
+-- As in `check_types`, only for the keys that this script writes.
+any_buffered = redis.call('hlen', keys.buffered) > 0
+redis.call('scard', keys.changed)
 for index, mark in ipairs(redis.call('hmget', keys.high_water_marks, unpack(uids))) do
   local schedule = schedules[uids[index]]
   schedule.mark = checked_mark(mark, schedule.last_due, 0, redis_now, context.ahead_limit)
@@ -29,8 +33,8 @@ end
 
 local moved_marks = {}
 for _, uid in ipairs(uids) do
-  if schedules[uid].mark_moved then
-    moved_marks[#moved_marks + 1], moved_marks[#moved_marks + 2] = uid, integer(schedules[uid].mark)
+  if schedules[uid].moved_mark then
+    moved_marks[#moved_marks + 1], moved_marks[#moved_marks + 2] = uid, schedules[uid].moved_mark
   end
 end
 if #moved_marks > 0 then redis.call('hset', keys.high_water_marks, unpack(moved_marks)) end

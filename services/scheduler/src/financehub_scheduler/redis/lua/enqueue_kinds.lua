@@ -3,14 +3,22 @@
 -- Each kind has its own fence: a condition that is true before the enqueue and false after it. Pass 1 has checked the
 -- fence of due runs, the high-water mark.
 local kinds = {}
+-- Whether any run of any schedule is buffered.
+local any_buffered = false
+
+-- A due time in ms as text, in seconds.
+local due_seconds = memoized(function(text) return seconds(number(text)) end)
 
 local function enqueue_scheduled(schedule, run)
   schedule.runs = schedule.runs + 1
   -- Under `Allow`, a due run may be enqueued before one that was buffered under the policy before an edit.
-  local newest = math.floor(number(schedule.last_due) * 1000 + 0.5)
-  if newest > redis_now + context.ahead_limit then newest = 0 end
-  schedule.last_due = seconds(math.max(newest, run.due))
-  return enqueue(schedule, run, field.runs, schedule.runs, field.last_due_at, schedule.last_due)
+  local newest = schedule.last_due
+  if newest <= run.due or newest > redis_now + context.ahead_limit then
+    newest = run.due
+  end
+  schedule.last_due = newest
+  local last_due_at = newest == run.due and due_seconds(run.due_text) or seconds(newest)
+  return enqueue(schedule, run, field.runs, integer(schedule.runs), field.last_due_at, last_due_at)
 end
 
 -- Returns the outcome of a due run that must wait for others, otherwise nil. Runs that wait already come first. Only an
@@ -23,13 +31,13 @@ local function buffer(schedule, run, admission)
   -- Those that wait will be the last ones, unless a change drops them.
   if run.max_runs and schedule.runs + waiting >= run.max_runs then return skip(schedule, 'overlap') end
   buffer_run(run.uid, run.due)
-  schedule.changed = true
+  any_buffered, schedule.changed = true, true
   return 'buffered'
 end
 
 -- Whether a run waits that was buffered under the policy before an edit. A due run does not overtake it.
 local function has_buffered(run)
-  if redis.call('hexists', keys.buffered, run.uid) == 0 then return false end
+  if not any_buffered or redis.call('hexists', keys.buffered, run.uid) == 0 then return false end
   drop_damaged_runs(run.uid, latest_time(redis_now, context.ahead_limit))
   return buffered_runs(run.uid) > 0
 end
@@ -50,7 +58,7 @@ end
 function kinds.buffered(schedule, run)
   -- OnDemandRuns submits a damaged entry with the due time 0, only so that it is dropped.
   drop_damaged_runs(run.uid, latest_time(redis_now, context.ahead_limit))
-  if redis.call('hget', keys.buffered, run.uid) ~= integer(run.due) then return 'already' end
+  if redis.call('hget', keys.buffered, run.uid) ~= run.due_text then return 'already' end
   if is_exhausted(schedule, run) then
     drop_buffered_runs(run.uid)
     schedule.changed = true
@@ -95,7 +103,7 @@ function kinds.backfill(schedule, run)
   if not cursor then return 'deleted' end
   if number(cursor) >= run.due then return 'already' end
   if admit(schedule, run) ~= 'go' then return 'wait' end
-  redis.call('hset', backfill, backfill_field.cursor, integer(run.due))
+  redis.call('hset', backfill, backfill_field.cursor, run.due_text)
   increase(backfill, backfill_field.enqueued, 1)
   increase(schedule.record, field.backfilled, 1)
   return enqueue(schedule, run)

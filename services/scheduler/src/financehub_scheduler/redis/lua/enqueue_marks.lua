@@ -1,8 +1,9 @@
 -- Part of enqueue.lua, pass 1: the schedules and the fence of due runs, the high-water mark.
 
--- Uid → {record (key), fingerprint, last_id (newest message), runs (number of scheduled runs), last_due (s),
--- changed_at (last change or resumption, ms), mark (ms), mark_moved, plan_is_void, backlog (length of
--- its list of runs, if it is bounded), changed (its status must be checked)}
+-- Uid → {record (key), backlog_key, fingerprint, last_id (newest message), last_is_fresh (whether this batch has enqueued
+-- it), runs (number of scheduled runs), last_due (ms), changed_at (last change or resumption, ms), mark (ms),
+-- moved_mark (text; false if the mark has not moved), plan_is_void, backlog (length of its list of runs; false
+-- if it is not bounded), changed (its status must be checked)}
 local schedules, uids, outcomes = {}, {}, {}
 
 local function read_schedule(uid)
@@ -10,8 +11,10 @@ local function read_schedule(uid)
   local known = redis.call('hmget', record, field.fingerprint, field.last_message_id, field.runs, field.last_due_at,
     field.changed_at)
   uids[#uids + 1] = uid
-  return {record = record, fingerprint = known[1], last_id = known[2], runs = number(known[3]), last_due = known[4],
-    changed_at = math.floor(number(known[5]) * 1000 + 0.5)}
+  return {record = record, backlog_key = backlog_key(uid), fingerprint = known[1], last_id = known[2],
+    last_is_fresh = false, runs = number(known[3]), last_due = milliseconds(known[4]),
+    changed_at = milliseconds(known[5]), mark = 0, moved_mark = false, plan_is_void = false, backlog = false,
+    changed = false}
 end
 
 -- Uid → entry of each paused schedule among those of the batch.
@@ -47,7 +50,7 @@ local function check_mark(schedule, run)
     return 'moved:' .. integer(schedule.mark)
   end
   if is_exhausted(schedule, run) then return 'exhausted' end
-  schedule.mark, schedule.mark_moved = run.due, true
+  schedule.mark, schedule.moved_mark = run.due, run.due_text
   if run.missed then
     increase(schedule.record, field.missed, run.missed)
     schedule.changed = true

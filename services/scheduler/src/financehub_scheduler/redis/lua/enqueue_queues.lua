@@ -1,22 +1,21 @@
 -- Part of enqueue.lua: the queues, and the messages that are not written yet.
 
--- Name → {ids, bodies: arguments for the queue's list and its hash; stored: length of the hash, nil before it is read}
+-- Name → {ids, bodies: arguments for the queue's list and its hash; count: number of ids; stored: length of the hash, nil
+-- before it is read}
 local queues = {}
--- Ids enqueued by this batch.
-local fresh = {}
 
 local function flush(name)
   local queue = queues[name]
-  if #queue.ids == 0 then return end
+  if queue.count == 0 then return end
   redis.call('hset', messages_key(name), unpack(queue.bodies))
   redis.call('rpush', queue_key(name), unpack(queue.ids))
-  queue.ids, queue.bodies, queue.stored = {}, {}, nil
+  queue.ids, queue.bodies, queue.count, queue.stored = {}, {}, 0, nil
 end
 
 local function depth(name)
   local queue = queues[name]
   if not queue.stored then queue.stored = redis.call('hlen', messages_key(name)) end
-  return queue.stored + #queue.ids
+  return queue.stored + queue.count
 end
 
 -- Whether the schedule's unfinished runs are counted. Forbid and BufferOne allow one at a time.
@@ -30,13 +29,12 @@ end
 
 -- Stores a message and writes the given fields of the schedule record.
 local function enqueue(schedule, run, ...)
-  local queue = queues[run.queue]
-  queue.ids[#queue.ids + 1] = run.id
-  queue.bodies[#queue.bodies + 1], queue.bodies[#queue.bodies + 2] = run.id, run.message
-  if #queue.ids == 500 then flush(run.queue) end
-  fresh[run.id] = true
-  if is_bounded(run) then schedule.backlog = redis.call('rpush', backlog_key(run.uid), run.id) end
-  redis.call('hset', schedule.record, field.last_message_id, run.id, ...)
-  schedule.last_id, schedule.changed = run.id, true
+  local queue, id = queues[run.queue], run.id
+  local count = queue.count + 1
+  queue.count, queue.ids[count], queue.bodies[2 * count - 1], queue.bodies[2 * count] = count, id, id, run.message
+  if count == 500 then flush(run.queue) end
+  if is_bounded(run) then schedule.backlog = redis.call('rpush', schedule.backlog_key, id) end
+  redis.call('hset', schedule.record, field.last_message_id, id, ...)
+  schedule.last_id, schedule.last_is_fresh, schedule.changed = id, true, true
   return 'enqueued'
 end

@@ -7,7 +7,7 @@
 -- written bytes that JSON cannot represent), dropped (number of older due times that would also have been pending, which
 -- are missed)
 -- Returns for each schedule {result, high-water mark (ms; 0 if there is none), time of the last change or resumption (s),
--- entry of its pause (false if it is not paused), pending due times as text}
+-- entry of its pause (false if it is not paused), pending due times as text, time of its creation (s)}
 --
 -- A due time that only waits for its jitter while its schedule is edited stays due, although the new spec need not yield
 -- it. Lua cannot compute due times. Therefore, the first registration of an edit changes nothing and returns {'edited',
@@ -32,7 +32,7 @@ local uids, names, known = {}, {}, {}
 for index, entry in ipairs(entries) do
   uids[index], names[index] = entry.uid, entry.name
   known[index] = redis.call('hmget', schedule_key(entry.uid), field.fingerprint, field.changed_at, field.last_due_at,
-    field.pending)
+    field.pending, field.created_at)
 end
 if #entries == 0 then return replies end
 local claims = redis.call('zmscore', keys.schedules, unpack(uids))
@@ -60,6 +60,18 @@ local function kept_due_times(entry, changed_at)
   return table.concat(kept, ' ')
 end
 
+-- The due times of an edit without those before the last change (ms), unless that change has kept them. A user may have
+-- resumed the schedule after the first step of the edit, and what was due during a pause does not run.
+local function left_due_times(due_times, stored, changed_at)
+  if is_ahead(changed_at) then return due_times end
+  local is_kept, left = {}, {}
+  for text in string.gmatch(stored, '%S+') do is_kept[text] = true end
+  for _, due in ipairs(due_times or {}) do
+    if due > changed_at or is_kept[integer(due)] then left[#left + 1] = due end
+  end
+  return left
+end
+
 -- The time of the newest success of the schedule that a stored spec runs after, as text; empty if there is none.
 local function newest_success(name, spec)
   local readable, stored = pcall(cjson.decode, spec or '')
@@ -78,7 +90,7 @@ end
 
 local function register(index, entry)
   local record = schedule_key(entry.uid)
-  local fingerprint, changed_at, last_due, stored = unpack(known[index], 1, 4)
+  local fingerprint, changed_at, last_due, stored, created_at = unpack(known[index], 1, 5)
   -- Redis still has the record, but no scheduler has run the schedule lately: it was deleted some time ago and created
   -- again.
   local abandoned = not entry.keep_known_state and number(claims[index]) < now - context.unclaimed
@@ -90,10 +102,15 @@ local function register(index, entry)
   -- Redis may have lost the mark of a known schedule, and another program may have damaged it. The scheduler's own mark
   -- is in `since`, unless due times before it are pending.
   local otherwise = entry.pending and entry.pending[1] and entry.pending[1] - 1 or since
-  local mark = checked_mark(marks[index], last_due, otherwise, redis_now, context.ahead_limit)
+  local mark = checked_mark(marks[index], milliseconds(last_due), otherwise, redis_now, context.ahead_limit)
   if is_new then
+    -- The scheduler may not have noticed a deletion yet. What was settled before the deletion is not settled again.
+    local settled = number(redis.call('hget', record, field.settled))
+    local trigger = redis.call('hget', record, field.trigger)
     redis.call('del', record, recent_runs_key(entry.uid), backlog_key(entry.uid), buffered_key(entry.uid))
     unbuffered[#unbuffered + 1] = entry.uid
+    -- A trigger annotation that was carried out before the deletion is not carried out again.
+    if trigger then redis.call('hset', record, field.trigger, trigger) end
     -- The backfills and the pause belong to the deleted schedule. If only the record is lost, they belong to this one.
     if fingerprint then redis.call('del', schedule_backfills_key(entry.uid)) end
     if fingerprint and pauses[index] then
@@ -107,9 +124,11 @@ local function register(index, entry)
       pauses[index] = entry.paused
     end
     -- Earlier due times are never caught up, except those that a lost record had kept.
-    mark = fingerprint and since or otherwise
+    mark = fingerprint and (is_ahead(settled) and since or math.max(since, settled)) or otherwise
     if fingerprint then entry.pending = nil end
     result, changed = 'created', seconds(since)
+    -- A deletion is compared with this time. For a resource, `since` is a time of the API server, whose clock may be ahead.
+    created_at = seconds(math.min(since, limited(context.now)))
   elseif fingerprint == fingerprints.deactivated and entry.confirmed
     and redis.call('hget', record, field.spec) == entry.spec then
     -- Another scheduler refuses a spec that this one accepts, such as an earlier release a field that it does not know.
@@ -124,7 +143,8 @@ local function register(index, entry)
         newest_success(entry.name, fields[1])}
     end
     -- Everything that stops a schedule drops what was pending, also what the scheduler remembers.
-    if fingerprint == fingerprints.deactivated then entry.pending = nil end
+    entry.pending = fingerprint ~= fingerprints.deactivated
+      and left_due_times(entry.pending, pending, math.floor(changed_at + 0.5)) or nil
     result, changed = 'changed', now
   end
   if result ~= 'known' then
@@ -136,7 +156,7 @@ local function register(index, entry)
     redis.call('hset', record, field.uid, entry.uid, field.name, entry.name, field.fingerprint, entry.fingerprint,
       field.spec, entry.spec, field.task, entry.task, field.queue, entry.queue, field.suspended, entry.suspended,
       field.changed_at, changed, field.pending, pending == '' and '' or changed .. ' ' .. pending)
-    if result == 'created' then redis.call('hset', record, field.created_at, changed) end
+    if result == 'created' then redis.call('hset', record, field.created_at, created_at) end
   end
   -- Redis may have lost the name of a known schedule, another program may have damaged it, and a new schedule may have
   -- the same name.
@@ -147,7 +167,7 @@ local function register(index, entry)
   local mark_text = integer(mark)
   if mark_text ~= marks[index] then add(new_marks, entry.uid, mark_text) end
   add(new_claims, now, entry.uid)
-  return {result, mark_text, changed, pauses[index], pending}
+  return {result, mark_text, changed, pauses[index], pending, seconds(milliseconds(created_at))}
 end
 
 for index, entry in ipairs(entries) do replies[index] = register(index, entry) end

@@ -1,4 +1,4 @@
-"""Tests that the examples in the section "Console" of the chart's README work."""
+"""Tests that the examples in docs/chart-console.md work."""
 
 import itertools
 import os
@@ -18,13 +18,12 @@ from financehub_web.access.users import load_users
 from support.chart import CHART, Manifests, render
 from support.chart_values import merged
 
-_README = (CHART / "README.md").read_text(encoding="utf-8")
-_SECTION = re.search(r"^## Console\n(.*?)^## ", _README, re.MULTILINE | re.DOTALL)
-assert _SECTION is not None
+_PAGE = (CHART.parents[2] / "docs/chart-console.md").read_text(encoding="utf-8")
 _BLOCKS: list[dict[str, Any]] = [
-    yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", _SECTION[1], re.MULTILINE | re.DOTALL)
+    yaml.load(block, Loader=yaml.CSafeLoader)
+    for block in re.findall(r"^```yaml\n(.*?)^```", _PAGE, re.MULTILINE | re.DOTALL)
 ]
-_COMMANDS: list[str] = re.findall(r"^```\n(.*?)^```", _SECTION[1], re.MULTILINE | re.DOTALL)
+_COMMANDS: list[str] = re.findall(r"^```\n(.*?)^```", _PAGE, re.MULTILINE | re.DOTALL)
 _INGRESS, _ROUTE, _CLOUD, _BALANCER, _SCALING = (block for block in _BLOCKS if "web" in block)
 _RESOURCES = {block["kind"]: block for block in _BLOCKS if "web" not in block}
 _MIDDLEWARE = _RESOURCES["Middleware"]
@@ -35,7 +34,7 @@ def _settings(manifests: Manifests) -> Settings:
     return load_settings({name: value if isinstance(value, str) else "s3cret" for name, value in environment.items()})
 
 
-def test_ingress_of_the_readme_asks_its_proxy_for_the_user():
+def test_ingress_of_the_page_asks_its_proxy_for_the_user():
     """The Ingress has a certificate and the middleware, whose header is the one that the console reads."""
     manifests = render(_INGRESS)
     ingress = manifests.one("Ingress", "financehub-web")
@@ -48,7 +47,7 @@ def test_ingress_of_the_readme_asks_its_proxy_for_the_user():
     assert load_users(_settings(manifests)).are_required
 
 
-def test_login_of_the_readme_returns_to_the_host_of_the_console():
+def test_login_of_the_page_returns_to_the_host_of_the_console():
     """The path to which a login returns is published on the console's host, to the Service that the middleware asks."""
     (rule,) = _RESOURCES["Ingress"]["spec"]["rules"]
     (path,) = rule["http"]["paths"]
@@ -58,7 +57,7 @@ def test_login_of_the_readme_returns_to_the_host_of_the_console():
     assert _MIDDLEWARE["spec"]["forwardAuth"]["address"] == f"http://{service}/"
 
 
-def test_route_of_the_readme_publishes_the_prefix():
+def test_route_of_the_page_publishes_the_prefix():
     """The route has the path, the Gateway and the host name of the example, and the console has the prefix."""
     manifests = render(_ROUTE)
     spec = manifests.one("HTTPRoute", "financehub-web")["spec"]
@@ -82,15 +81,15 @@ def test_load_balancers_of_a_cloud_check_the_readiness_of_the_pods():
     assert (check["port"], check["requestPath"]) == (port, probe["path"])
 
 
-def test_load_balancer_of_the_readme_admits_one_network_and_keeps_addresses():
+def test_load_balancer_of_the_page_admits_one_network_and_keeps_addresses():
     """The load balancer admits only the network of the example, and nodes do not replace the addresses of clients."""
     spec = render(_BALANCER).one("Service", "financehub-web")["spec"]
     assert (spec["type"], spec["externalTrafficPolicy"]) == ("LoadBalancer", "Local")
     assert spec["loadBalancerSourceRanges"] == ["203.0.113.0/24"]
 
 
-def test_examples_of_the_readme_can_be_combined():
-    """All values of the section together are valid, and they have the described resources."""
+def test_examples_of_the_page_can_be_combined():
+    """All values of the page together are valid, and they have the described resources."""
     manifests = render(merged(_INGRESS, _ROUTE, _CLOUD, _BALANCER, _SCALING))
     assert {"Ingress", "HTTPRoute"} <= {each["kind"] for each in manifests.documents}
     assert manifests.one("HorizontalPodAutoscaler", "financehub-web")["spec"]["minReplicas"] == 2
@@ -103,7 +102,7 @@ def _stub(folder: Path, name: str, script: str) -> None:
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash"])
-def test_commands_of_the_readme_make_a_token_that_the_console_accepts(tmp_path: Path, shell: str):
+def test_commands_of_the_page_make_a_token_that_the_console_accepts(tmp_path: Path, shell: str):
     """The commands write a tokens file with the hash of the printed token, and Helm gets valid values."""
     programs = tmp_path / "programs"
     programs.mkdir()
@@ -132,7 +131,7 @@ def test_commands_of_the_readme_make_a_token_that_the_console_accepts(tmp_path: 
 
 
 def test_command_after_a_change_of_the_users_restarts_only_the_console():
-    """The README restarts the Deployment whose pods have read the tokens, and no other process."""
+    """The page restarts the Deployment whose pods have read the tokens, and no other process."""
     (commands,) = (block for block in _COMMANDS if "rollout restart" in block)
     *_, kind, name = shlex.split(commands)
     assert kind == "deployment"

@@ -1,0 +1,39 @@
+"""What a consumer needs of its broker."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from dramatiq import Message
+
+from financehub_shared.broker.delivery import EndRecord, PendingMessage
+
+
+class ConsumerBroker(Protocol):
+    """The broker operations that a consumer uses. Each `do_…` method is one round trip to Redis."""
+
+    draining: bool
+    max_message_bytes: int
+    max_entry_bytes: int
+
+    def now(self) -> float: ...
+    def emit_after(self, signal: str, *args: Any) -> None: ...
+    def do_delay(self, queue_name: str, redis_id: str, message: "Message[Any]", delay: int) -> None: ...
+    def do_enqueue(self, queue_name: str, redis_id: str, message: bytes) -> None: ...
+    def do_fetch(self, queue_name: str, count: int) -> list[bytes]: ...
+    def do_keep(self, queue_name: str, redis_id: str) -> str: ...
+    def do_ack(
+        self,
+        queue_name: str,
+        redis_id: str,
+        end: EndRecord | None = None,
+        follow_ups: Sequence[PendingMessage] = (),
+        *,
+        fetch: bool = False,
+    ) -> Sequence[bytes]: ...
+    def do_nack(
+        self, queue_name: str, redis_id: str, letter: bytes, follow_ups: Sequence[PendingMessage] = ()
+    ) -> None: ...
+    def move_of(self, redis_id: str) -> PendingMessage | None: ...
+    def forget_move(self, redis_id: str) -> None: ...
+    def do_requeue(self, queue_name: str, *redis_ids: str) -> None: ...
+    def requeue_unfinished(self, queue_name: str) -> int: ...

@@ -1,0 +1,110 @@
+"""Runs seeds in several processes: `python -m simulation --seeds 1000`, or `--first 17 --seeds 1` to see one again.
+
+A failing seed is shortened, and printed as a scenario that can be pasted into a test.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from typing import Any
+
+from simulation import planted
+
+#: Seconds between two lines of progress, so that a long run that is interrupted has still shown something.
+_PROGRESS_SECONDS = 60.0
+#: The Redis of this process, and whether it draws every kind of event.
+_process: dict[str, Any] = {}
+
+
+def _start(patches: list[tuple[bytes, bytes]], extended: bool) -> None:
+    # The product is imported only now, so that a bug can be planted before.
+    from simulation.scenario import turn_off_logs
+    from simulation.wire import Wire
+
+    turn_off_logs()
+    _process.update(wire=Wire(patches), extended=extended)
+
+
+def _play(seed: int) -> tuple[int, Any]:
+    from simulation.events import draw
+    from simulation.scenario import play
+
+    return seed, play(_process["wire"], draw(seed, extended=_process["extended"]), is_cluster=seed % 2 == 0)
+
+
+def _shorten(seed: int) -> str:
+    from simulation.events import draw
+    from simulation.scenario import play
+    from simulation.shrink import shrink
+
+    is_cluster = seed % 2 == 0
+    drawn = draw(seed, extended=_process["extended"])
+    events = shrink(drawn, lambda events: play(_process["wire"], events, is_cluster=is_cluster).failure)
+    lines = "".join(f"    {event!r},\n" for event in events)
+    failure = play(_process["wire"], events, is_cluster=is_cluster).failure
+    return f"is_cluster={is_cluster}, events=[\n{lines}]\n{failure}"
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m simulation", description=__doc__)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--seeds", type=int, default=1_000, help="number of seeds")
+    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="number of processes")
+    parser.add_argument("--keep-going", action="store_true", help="do not stop at the first failure")
+    parser.add_argument("--short", action="store_true", help="do not shorten failing scenarios")
+    parser.add_argument(
+        "--extended",
+        action="store_true",
+        help="also draw failovers to a replica that is behind, late views of the source, expired tombstones and "
+        "annotations; some scenarios still fail",
+    )
+    parser.add_argument("--bug", choices=planted.BUGS, help="plant this bug first")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run the program."""
+    if os.environ.get("PYTHONHASHSEED") != "0":
+        # The order of sets must not depend on the process.
+        command = [sys.executable, "-m", "simulation", *sys.argv[1:]]
+        os.execve(sys.executable, command, os.environ | {"PYTHONHASHSEED": "0"})  # noqa: S606 - this program again
+    arguments = _arguments()
+    patches = planted.plant(planted.BUGS[arguments.bug]) if arguments.bug else []
+    began, steps, done, failed, seen = time.monotonic(), 0, 0, list[int](), Counter[str]()
+    shown = began
+    # An initializer that fails ends this pool. `multiprocessing.Pool` would start it again and again.
+    with ProcessPoolExecutor(arguments.processes, initializer=_start, initargs=(patches, arguments.extended)) as pool:
+        seeds = range(arguments.first, arguments.first + arguments.seeds)
+        for future in as_completed([pool.submit(_play, seed) for seed in seeds]):
+            seed, result = future.result()
+            steps, done = steps + result.steps, done + 1
+            seen.update(result.seen)
+            if time.monotonic() - shown > _PROGRESS_SECONDS:
+                shown = time.monotonic()
+                _print(f"{done:,} seeds, {steps:,} steps, {len(failed)} failures, {shown - began:.0f} s")
+            if result.failure:
+                failed.append(seed)
+                _print(f"seed {seed} fails: {result.failure[-1500:]}")
+                if not arguments.keep_going:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    break
+    seconds = time.monotonic() - began
+    _print(f"{done:,} seeds, {steps:,} steps, {len(failed)} failures, {seconds:.0f} s")
+    _print(", ".join(f"{name} {count:,}" for name, count in sorted(seen.items())))
+    if failed and not arguments.short:
+        _start(patches, arguments.extended)
+        _print(f"seed {failed[0]}, shortened:\n{_shorten(failed[0])}")
+        _process["wire"].close()
+    return 1 if failed else 0
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""What must be done when all faults are over."""
+
+from simulation.model import Schedule, ViolationError
+from simulation.world import World
+
+#: Everything that was to be done this long ago is done, in milliseconds.
+_SETTLED_AFTER = 3_000
+#: The claims that were renewed after all faults, in milliseconds.
+_CLAIMED_WITHIN = 9_000
+
+
+def check_everything_done(world: World) -> None:
+    """Check that nothing was forgotten.
+
+    Raises:
+        ViolationError: A due time is neither settled nor excused, or a request was not carried out.
+    """
+    oracle = world.oracle
+    oracle.compare()
+    current = set(world.source)
+    # A schedule that was deleted while no scheduler ran stays registered, but nobody claims it any more.
+    claimed = {uid for uid, at in oracle.claims.items() if at > world.redis_milliseconds() - _CLAIMED_WITHIN}
+    registered = {uid for uid in claimed if oracle.schedules[uid].fingerprint != "deleted"}
+    if not current >= registered:
+        raise ViolationError(f"{sorted(registered - current)} were deleted and are registered")
+    for uid, entry in world.source.items():
+        known = oracle.schedules.get(uid)
+        if entry.schedule is None:
+            # Redis may have gone back to a state in which it was valid. Nobody runs it then.
+            if world.is_cluster and known is not None and known.is_live and uid in claimed:
+                raise ViolationError(f"{known.name} is invalid and runs")
+            continue
+        if known is None or known.fingerprint != entry.schedule.fingerprint:
+            raise ViolationError(f"{entry.schedule.name} is not registered as its source has it: {known}")
+        _check_due_times(world, known)
+        if (trigger := entry.schedule.trigger) and known.trigger != trigger and uid not in oracle.lost_triggers:
+            raise ViolationError(f"the trigger annotation {trigger} of {known.name} was not carried out")
+    if waiting := [uid for uid, _ in oracle.requests.values() if uid in current and _accepts(world, uid)]:
+        raise ViolationError(f"triggers of {waiting} were not carried out")
+
+
+def _accepts(world: World, uid: str) -> bool:
+    entry = world.source[uid]
+    return entry.schedule is not None
+
+
+def _check_due_times(world: World, known: Schedule) -> None:
+    now = world.redis_milliseconds()
+    if known.uid in world.oracle.paused or known.spec.get("suspend") or known.is_exhausted:
+        return
+    until = now - _SETTLED_AFTER
+    pending = [due for due in known.pending if due > known.mark and known.enqueue_time(due) <= until]
+    after, times = max(known.mark, known.since), known.due_times
+    if times is not None:
+        forgotten = [*pending, *times.between(after, until - known.offset)]
+    elif _has_predecessor(world, known):
+        namespace = known.name.partition("/")[0]
+        newest = world.oracle.newest_successes.get(f"{namespace}/{known.spec['after']}", 0)
+        forgotten = [*pending, *(due for due in [newest] if after < due <= until - known.offset)]
+    else:
+        forgotten = pending
+    # A scheduler does not settle again what it has settled before Redis went back to an earlier state.
+    forgotten = [due for due in forgotten if due > world.oracle.lost_marks.get(known.uid, 0)]
+    if forgotten:
+        raise ViolationError(
+            f"{known.name} has forgotten {forgotten[:5]}, at {now}, with the mark {known.mark}: {known}"
+        )
+
+
+def _has_predecessor(world: World, known: Schedule) -> bool:
+    namespace = known.name.partition("/")[0]
+    name = f"{namespace}/{known.spec['after']}"
+    return any(each.is_live and each.name == name for each in world.oracle.schedules.values())

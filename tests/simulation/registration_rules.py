@@ -1,0 +1,192 @@
+"""What a registration may do: create a schedule, change it, or leave it as it is. All times are milliseconds."""
+
+import json
+from collections.abc import Mapping, Sequence
+from hashlib import sha1
+from typing import TYPE_CHECKING, Any
+
+from financehub_shared.recurrence.recurrence import jitter_offset
+from simulation.catch_up_rules import IN_TIME, MOST_CAUGHT_UP
+from simulation.model import Schedule, ViolationError
+
+if TYPE_CHECKING:
+    from simulation.oracle import Oracle
+
+_AHEAD, _UNCLAIMED = 60_000, 90_000
+#: Differences between whole and fractional milliseconds.
+_ROUNDING = 2
+
+
+class RegistrationRules:
+    """Checks the replies of register.lua, and follows them.
+
+    Args:
+        oracle: The model.
+    """
+
+    def __init__(self, oracle: "Oracle") -> None:
+        self._oracle = oracle
+
+    def check(
+        self,
+        context: Mapping[str, Any],
+        entries: Sequence[Mapping[str, Any]],
+        replies: Sequence[Any],
+        latest: int,
+        redis_now: int,
+    ) -> None:
+        """Check a batch.
+
+        Args:
+            context: The context of the script.
+            entries: Its entries.
+            replies: Its replies.
+            latest: The latest time that the clock of the scheduler had shown.
+            redis_now: Time of Redis.
+        """
+        if context["now"] > latest + _ROUNDING:
+            raise ViolationError(f"a registration of {latest} at the latest says that it is {context['now']}")
+        now = self._limited(context["now"], redis_now)
+        for entry, reply in zip(entries, replies, strict=True):
+            self._check(entry, reply, now, redis_now)
+            if reply[0] != b"edited":
+                self._oracle.claims[entry["uid"]] = now
+
+    @staticmethod
+    def _limited(time: int, redis_now: int) -> int:
+        return redis_now if time > redis_now + _AHEAD else time
+
+    def _check(self, entry: Mapping[str, Any], reply: Sequence[Any], now: int, redis_now: int) -> None:
+        uid, result = entry["uid"], reply[0].decode()
+        self._oracle.count(f"register {result}")
+        known = self._oracle.schedules.get(uid)
+        expected = self._expected(entry, known, now)
+        if result != expected:
+            raise ViolationError(f"{entry['name']} was {result}, but it had to be {expected}")
+        match result:
+            case "edited":
+                return
+            case "created":
+                self._create(entry, known, now, redis_now)
+            case "changed":
+                assert known is not None
+                self._change(entry, known, now)
+            case _:
+                assert known is not None
+                # A deactivation that the source does not confirm ends as if it had never happened.
+                known.fingerprint = entry["fingerprint"]
+        current = self._oracle.schedules[uid]
+        if int(reply[1]) != current.mark or round(float(reply[2]) * 1000) != current.since:
+            problem = (
+                f"mark {int(reply[1])} and change {float(reply[2])}, but it has {current.mark} and {current.since}"
+            )
+            raise ViolationError(f"the scheduler was told that {current.name} has the {problem}")
+        if (reply[3] is not None) != (uid in self._oracle.paused):
+            raise ViolationError(f"the scheduler was told {reply[3]!r} about a pause of {current.name}")
+
+    def _expected(self, entry: Mapping[str, Any], known: Schedule | None, now: int) -> str:
+        if known is None or known.fingerprint == "deleted":
+            return "created"
+        claim = self._oracle.claims.get(entry["uid"], 0)
+        if not entry["keep_known_state"] and claim < now - _UNCLAIMED:
+            return "created"
+        if known.fingerprint == "deactivated":
+            is_same = known.spec == json.loads(entry["spec"])
+            return "known" if entry.get("confirmed") and is_same else "changed"
+        if known.fingerprint == entry["fingerprint"]:
+            return "known"
+        replaced = sha1(known.fingerprint.encode(), usedforsecurity=False).hexdigest()
+        return "changed" if entry.get("replaces") == replaced else "edited"
+
+    def _create(self, entry: Mapping[str, Any], known: Schedule | None, now: int, redis_now: int) -> None:
+        uid, since = entry["uid"], self._limited(entry["since"], redis_now)
+        self._oracle.tombstones.pop(uid, None)
+        # Without a record, Redis has lost its data. The scheduler knows what was pending.
+        kept = list(entry.get("pending", ())) if known is None else []
+        for run in self._oracle.runs.values():
+            # The runs of the deleted schedule go on, but do not count for this one.
+            run.is_bounded = run.is_bounded and run.uid != uid
+        if known is not None:
+            self._oracle.paused.discard(uid)
+            # It is another schedule with the same uid.
+            self._oracle.incarnations[uid] = self._oracle.incarnations.get(uid, 0) + 1
+            self._oracle.enqueued = {key: kind for key, kind in self._oracle.enqueued.items() if key[0] != uid}
+        elif entry.get("paused"):
+            self._oracle.paused.add(uid)
+        mark = kept[0] - 1 if kept else since
+        if known is not None and known.fingerprint == "deleted" and known.mark <= redis_now + _AHEAD:
+            # The scheduler may not have noticed the deletion yet.
+            mark = max(mark, known.mark)
+        pending = [due for due in kept if due <= since]
+        spec = json.loads(entry["spec"])
+        offset = _offset(uid, spec)
+        self._oracle.schedules[uid] = Schedule(
+            uid,
+            entry["name"],
+            spec,
+            entry["fingerprint"],
+            offset,
+            since,
+            mark,
+            pending,
+            created_at=min(since, now),
+            trigger=known.trigger if known else "",
+        )
+
+    def _change(self, entry: Mapping[str, Any], known: Schedule, now: int) -> None:
+        spec = json.loads(entry["spec"])
+        pending = [] if known.fingerprint == "deactivated" else list(entry.get("pending", ()))
+        # A resumption between the two steps of the edit ends what was due before.
+        pending = [due for due in pending if due > known.since or due in known.pending]
+        if known.fingerprint != "deactivated":
+            self._check_pending(known, pending, now)
+        if spec.get("suspend"):
+            known.buffered = []
+        known.spec, known.fingerprint, known.offset = spec, entry["fingerprint"], _offset(known.uid, spec)
+        known.since, known.failing = now, 0
+        known.pending = [due for due in pending if due <= now]
+        dropped = entry.get("dropped", 0)
+        if known.pending and dropped:
+            known.counters.missed += dropped
+
+    def _check_pending(self, known: Schedule, pending: Sequence[int], now: int) -> None:
+        """An edit keeps what is due: the due times that wait for their jitter, and those that are in time."""
+        may = set(_waiting(known, now, self._candidates(known, now), -_ROUNDING))
+        must = set() if known.due_times is None else set(_waiting(known, now, self._candidates(known, now), _ROUNDING))
+        # Another scheduler may have settled one between the two steps of the edit.
+        kept = {due for due in pending if known.mark < due <= now}
+        if not must <= kept or not kept <= may:
+            raise ViolationError(
+                f"the edit of {known.name} at {now} keeps {pending}, but {sorted(must)} are due ({sorted(may)} may be)"
+            )
+
+    def _candidates(self, known: Schedule, now: int) -> list[int]:
+        pending = [due for due in known.pending if due > known.mark]
+        times = known.due_times
+        if times is not None:
+            return [*pending, *times.between(max(known.mark, known.since), now + _ROUNDING)]
+        return [*pending, *(due for due in self._oracle.successes_before(known) if due > max(known.mark, known.since))]
+
+
+def _waiting(known: Schedule, now: int, candidates: Sequence[int], margin: int) -> list[int]:
+    """Return which of some due times wait.
+
+    Args:
+        known: The schedule.
+        now: Time of the edit.
+        candidates: The due times.
+        margin: How far from each limit they have to be, in milliseconds.
+    """
+    if known.spec.get("suspend") or known.is_exhausted:
+        return []
+    found = [due for due in candidates if due <= now - margin and known.enqueue_time(due) >= now - IN_TIME + margin]
+    newest = found[-MOST_CAUGHT_UP:]
+    return [due for due in newest if known.window is None or now - known.enqueue_time(due) < known.window - margin]
+
+
+def _offset(uid: str, spec: Mapping[str, Any]) -> int:
+    """Return the jitter of a schedule: any constant that does not exceed the limit is right."""
+    offset = round(jitter_offset(uid, spec.get("jitterSeconds", 0)) * 1000)
+    if not 0 <= offset <= spec.get("jitterSeconds", 0) * 1000:
+        raise ViolationError(f"a jitter of {offset} ms exceeds {spec.get('jitterSeconds')} s")
+    return offset

@@ -1,0 +1,1 @@
+"""Builds what a release consists of, from one commit: `make release`. docs/releasing.md explains it."""
