@@ -11,7 +11,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 import redis
+from dramatiq.middleware import CurrentMessage
 
+from financehub_shared.logging.run_context import clear_run, run_fields
 from support.fault_counts import PROPERTY, write_table
 from support.redis_binaries import SERVERS
 from support.redis_server import RedisServer
@@ -156,6 +158,16 @@ def _write_to_disk(url: str) -> None:
     with redis.Redis.from_url(url) as client:
         client.config_set("appendfsync", "no")
         client.config_set("appendonly", "yes")
+
+
+@pytest.fixture(autouse=True)
+def _no_run_is_left_in_the_context() -> Iterator[None]:
+    """Fail a test that leaves its run in the context of this thread, because later messages would inherit its ids."""
+    yield
+    left = [found for found in (CurrentMessage.get_current_message(), run_fields()) if found]
+    CurrentMessage._MESSAGE.set(None)
+    clear_run()
+    assert not left, "run the hooks of dramatiq in a context of their own: contextvars.copy_context().run(…)"
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ The histories of `make history` found a shutdown that arrived while dramatiq log
 never enqueued, and the message was lost.
 """
 
+import contextvars
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -54,10 +55,15 @@ def test_run_whose_hooks_are_interrupted_is_repeated(place: int, broker: Finance
     consumer = broker.consume(_QUEUE, prefetch=1, timeout=10)
     delivery = next(consumer)
     assert delivery is not None
-    broker.emit_before("process_message", delivery)
-    with pytest.raises(Shutdown):
-        broker.emit_after("process_message", delivery, exception=ValueError("expected"))
-    consumer.ack(delivery)
+
+    def end_interrupted() -> None:
+        broker.emit_before("process_message", delivery)
+        with pytest.raises(Shutdown):
+            broker.emit_after("process_message", delivery, exception=ValueError("expected"))
+        consumer.ack(delivery)
+
+    # The interrupted hooks leave their message in the context, as they do in a worker thread that ends.
+    contextvars.copy_context().run(end_interrupted)
     assert broker.client.lrange(keys.ready(_QUEUE), 0, -1) == [redis_id.encode()]
     assert unsettled(broker.client, _QUEUE) == 1
 

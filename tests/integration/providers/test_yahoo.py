@@ -50,7 +50,7 @@ async def build(breaker: RecordingBreaker) -> AsyncIterator[Build]:
     made: list[Yahoo] = []
 
     def one(base_url: str, **limits: float) -> Yahoo:
-        bounds: dict[str, Any] = {"connect_seconds": 1.0, "read_seconds": 5.0, "max_bytes": 8_000_000, **limits}
+        bounds: dict[str, Any] = {"connect_seconds": 1.0, "read_seconds": 30.0, "max_bytes": 8_000_000, **limits}
         guard = UpstreamGuard("yahoo", None, breaker, CLOCK, lambda *_: None)
         made.append(Yahoo(guard, base_url, YahooLimits(**bounds), CLOCK, "simulated/yahoo"))
         return made[-1]
