@@ -22,6 +22,7 @@ from financehub_shared.broker.delivery import Delivery
 from financehub_shared.broker.redis_broker import FinanceHubBroker
 from financehub_shared.core.settings import Settings
 from financehub_shared.redis import queue_keys as keys
+from financehub_shared.redis.key_types import ASIDE
 from financehub_shared.worker.build import build_broker
 
 QUEUE = "q"
@@ -255,3 +256,19 @@ def test_settling_step_writes_nothing_if_a_key_of_a_follow_up_has_a_wrong_type(
         script(keys=[*names, keys.ready("other"), keys.messages("other")], args=[id, "new", "{}"])
     assert redis_client.sismember(names[0], id)
     assert redis_client.hexists(names[1], id)
+
+
+@pytest.mark.parametrize("follow_up", ["retry", "on_retry_exhausted"])
+@pytest.mark.parametrize("key", [keys.ready, keys.messages])
+def test_key_of_a_follow_up_with_a_wrong_type_is_set_aside(
+    redis_url: str, redis_client: "redis.Redis", follow_up: str, key: Callable[[str], str]
+) -> None:
+    """The message is settled, although its own queue has no wrong key. It would otherwise occupy its thread forever."""
+    case = Case(redis_url, follow_up)
+    target = dq_name(QUEUE) if follow_up == "retry" else "elsewhere"
+    case.delivery.pending = [(target, redis_id, data) for _, redis_id, data in case.delivery.pending]
+    redis_client.set(key(target), "foreign")
+    case.settle()
+    assert redis_client.llen(keys.ready(target)) == redis_client.hlen(keys.messages(target)) == 1
+    assert redis_client.get(f"{ASIDE}{key(target)}") == b"foreign"
+    assert redis_client.hlen(keys.messages(QUEUE)) == 0

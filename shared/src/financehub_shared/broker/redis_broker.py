@@ -282,7 +282,7 @@ class FinanceHubBroker(RedisBroker):
                 end.write()
                 require_written(end)
             args = (id, *_contents(follow_ups))
-            self._run(self._replace, [*names, *self._queues(follow_ups)], args, queue_name)
+            self._run(self._replace, [*names, *self._queues(follow_ups)], args, queue_name, follow_ups)
             return ()
         ready = keys.ready(queue_name) if fetch else ""
         acknowledgment = Acknowledgment(names, (id, ready, self.broker_id, self.max_entry_bytes))
@@ -321,7 +321,7 @@ class FinanceHubBroker(RedisBroker):
         """
         names = [*self._held_keys(queue_name), keys.dead(queue_name), keys.dead_messages(queue_name)]
         args = (id_bytes(redis_id), letter, *_contents(follow_ups))
-        self._run(self._nack, [*names, *self._queues(follow_ups)], args, queue_name)
+        self._run(self._nack, [*names, *self._queues(follow_ups)], args, queue_name, follow_ups)
 
     def move_of(self, redis_id: str) -> PendingMessage | None:
         """Return the message that replaces a delayed one in its own queue, or None."""
@@ -348,7 +348,14 @@ class FinanceHubBroker(RedisBroker):
         names += [keys.dead(queue_name), keys.dead_messages(queue_name)]
         self._run(self._purge, names, (), queue_name)
 
-    def _run(self, script: Any, names: Sequence[str | bytes], args: Sequence[Any], queue_name: str) -> Any:
+    def _run(
+        self,
+        script: Any,
+        names: Sequence[str | bytes],
+        args: Sequence[Any],
+        queue_name: str,
+        follow_ups: Sequence[PendingMessage] = (),
+    ) -> Any:
         # The scripts and their argument types are fixed, so every error comes from the state of Redis: unreachable,
         # hung, a replica after a failover, full or loading. All of them are raised as a lost connection, because
         # dramatiq retries a lost connection until it is back, but does not retry other errors.
@@ -358,7 +365,9 @@ class FinanceHubBroker(RedisBroker):
             except redis.ResponseError as error:
                 if not is_wrong_type(error):
                     raise
-                set_aside_wrong_keys(self.client, keys.types(self.broker_id, queue_name))  # or another process did
+                queues = (queue_name, *(queue for queue, _, _ in follow_ups))
+                types = {key: kind for queue in queues for key, kind in keys.types(self.broker_id, queue).items()}
+                set_aside_wrong_keys(self.client, types)  # or another process did
                 return script(keys=names, args=args)
         except redis.RedisError as error:
             raise ConnectionClosed(f"queue {queue_name}: Redis: {type(error).__name__}: {error}") from error
