@@ -1,7 +1,7 @@
 """Reads, writes and compares the values of keys of any type in parts of limited size, in the form of their type.
 
-DUMP and RESTORE are not used: their format depends on the version of the server, so that an older server and Valkey
-refuse what a newer Redis has dumped. Many managed servers and the documented ACL refuse the commands too.
+DUMP and RESTORE are not used: their format depends on the version of the server, so an older server or Valkey refuses
+what a newer Redis has dumped. Many managed servers and the documented ACL refuse the commands too.
 """
 
 from collections.abc import Callable, Mapping
@@ -97,7 +97,7 @@ _KINDS = (
         is_same=lambda reply, part: list(reply) == [value for _, value in part],
         size=lambda client, key: client.hlen(key),
     ),
-    # The sets of FinanceHub are small, and the documented ACL allows no SSCAN.
+    # The sets of FinanceHub are small, so one command reads each of them.
     ValueKind(
         "set",
         ask=lambda client, key, _: client.smembers(key),
