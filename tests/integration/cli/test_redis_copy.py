@@ -148,6 +148,27 @@ def test_copy_of_keys_that_scan_reports_twice_is_complete(servers: Callable[...,
     assert content(new) == content(old.client())
 
 
+def test_copy_of_a_large_value_holds_a_limited_part_of_it(
+    servers: Callable[..., RedisServer], monkeypatch: pytest.MonkeyPatch
+):
+    """A queue with a million messages is written and compared without all of them in memory."""
+    old, new = servers().client(), servers().client()
+    size = 20 * PART_SIZE
+    old.rpush("list", *range(size))
+    old.hset("hash", mapping=dict.fromkeys(map(str, range(size)), "x"))
+    sent: list[int] = []
+    ask = redis_copy._ask
+
+    def count(client: "redis.Redis", commands: Any) -> Any:
+        sent.append(sum(len(part) for command in commands for part in command if isinstance(part, list)))
+        return ask(client, commands)
+
+    monkeypatch.setattr(redis_copy, "_ask", count)
+    assert copy_database(old, new).elements.total() == 2 * size
+    assert sum(sent) >= 4 * size
+    assert max(sent) < redis_copy._ELEMENTS + 2 * PART_SIZE
+
+
 def test_copy_with_a_running_process_is_refused(servers: Callable[..., RedisServer]):
     """A process whose heartbeats go on for longer than those of a killed process count is running."""
     old, new = servers().client(), servers().client()

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +20,16 @@ from financehub_shared.redis.value_parts import VALUE_KINDS, ValueKind
 
 #: Keys per round trip. Most values have less than 1 kB; a blob of bars has 30 kB.
 _BATCH = 200
+#: Number of elements after which a round trip takes no further part of a value. A queue can have a million messages of
+#: 1 kB, and the copy must not hold all of them in memory.
+_ELEMENTS = 2_000
 _START_AGAIN = "empty the target (FLUSHDB on its database) and start again"
 #: Reply of PTTL for a key that has expired.
 _GONE = -2
 
 Entry = tuple[bytes, ValueKind]
+#: A part of a value: its key, kind, elements and position.
+Part = tuple[bytes, ValueKind, list[Any], int]
 #: A function that sends a command, and its arguments after the client.
 Command = tuple[Any, ...]
 
@@ -128,8 +133,8 @@ def _ask(client: "redis.Redis", commands: Sequence[Command]) -> list[Any]:
         return list(pipe.execute())
 
 
-def _parts(client: "redis.Redis", batch: Sequence[Entry]) -> Iterator[tuple[bytes, ValueKind, list[Any], int]]:
-    """Yield the parts of all values: key, kind, elements and position. The first parts need one round trip in all."""
+def _parts(client: "redis.Redis", batch: Sequence[Entry]) -> Iterator[Part]:
+    """Yield the parts of all values. The first parts need one round trip in all."""
     replies = _ask(client, [(kind.ask, key, 0) for key, kind in batch])
     for (key, kind), first in zip(batch, replies, strict=True):
         position: int | None = 0
@@ -142,12 +147,25 @@ def _parts(client: "redis.Redis", batch: Sequence[Entry]) -> Iterator[tuple[byte
             reply = None if position is None else kind.ask(client, key, position)
 
 
+def _groups(parts: Iterable[Part]) -> Iterator[list[Part]]:
+    """Yield the parts in groups, each for one round trip."""
+    group: list[Part] = []
+    elements = 0
+    for part in parts:
+        group.append(part)
+        elements += len(part[2])
+        if len(group) >= _BATCH or elements >= _ELEMENTS:
+            yield group
+            group, elements = [], 0
+    if group:
+        yield group
+
+
 def _copy(source: "redis.Redis", target: "redis.Redis", batch: Sequence[Entry]) -> None:
     lifetimes = _ask(source, [(redis.Redis.pttl, key) for key, _ in batch])
-    parts = _parts(source, batch)
-    while some := [each for each, _ in zip(parts, range(_BATCH), strict=False)]:
+    for group in _groups(_parts(source, batch)):
         with _explained(_START_AGAIN):
-            _ask(target, [(kind.write, key, part) for key, kind, part, _ in some])
+            _ask(target, [(kind.write, key, part) for key, kind, part, _ in group])
     with _explained(_START_AGAIN):
         # A key that has just expired in the source expires at once in the target too.
         _ask(
@@ -170,16 +188,19 @@ def _compare(source: "redis.Redis", target: "redis.Redis") -> CopiedKeys:
     differing: set[bytes] = set()
     seen: set[bytes] = set()
     for batch in _batches(source):
-        parts = list(_parts(source, batch))
+        wrong: set[bytes] = set()
+        counted = Counter[bytes]()
+        for group in _groups(_parts(source, batch)):
+            with _explained(_START_AGAIN):
+                replies = _ask(target, [(kind.ask_same, key, part, position) for key, kind, part, position in group])
+            for (key, kind, part, _), reply in zip(group, replies, strict=True):
+                counted[key] += len(part)
+                if not kind.is_same(reply, part):
+                    wrong.add(key)
         facts = [(kind.size, key) for key, kind in batch] + [(redis.Redis.pttl, key) for key, _ in batch]
         with _explained(_START_AGAIN):
-            replies = _ask(target, [(kind.ask_same, key, part, position) for key, kind, part, position in parts])
             its = _ask(target, facts)
         mine = _ask(source, facts)
-        wrong = {each[0] for each, reply in zip(parts, replies, strict=True) if not each[1].is_same(reply, each[2])}
-        counted = Counter[bytes]()
-        for key, _, part, _ in parts:
-            counted[key] += len(part)
         count = len(batch)
         for number, (key, kind) in enumerate(batch):
             lifetime = mine[count + number]
