@@ -173,8 +173,9 @@ class RecordWriter:
     def flush(self) -> None:
         """Write all waiting events."""
         if self._write_ends():
-            # Each start is removed in one step, because its end may be recorded meanwhile.
-            for id in tuple(self._starts):
+            # Each start is removed in one step, because its end may be recorded meanwhile. A list, because to create a
+            # tuple, Python may collect garbage after it has begun to read the dictionary, and another thread may run.
+            for id in list(self._starts):
                 event = self._starts.pop(id, None)
                 if event is not None and (encoded := self._encode(event)):
                     self._append(encoded)

@@ -1,5 +1,6 @@
 """The record writer when its client fails in a way that nobody foresaw, and when the process stops in an outage."""
 
+import gc
 import json
 import threading
 import time
@@ -345,3 +346,36 @@ def test_threads_that_wait_for_their_records_share_one_call_to_a_redis_that_hang
     assert calls.count == 1
     assert not writer.write_waiting()
     assert calls.count == 2  # a later acknowledgment tries again, although the outage goes on
+
+
+class _AddsStart:
+    """An object that only the garbage collector finds, and that then records a start, as another thread could."""
+
+    def __init__(self, writer: RecordWriter, over: threading.Event) -> None:
+        self.writer, self.over = writer, over
+        self.cycle = self
+
+    def __del__(self) -> None:
+        if not self.over.is_set():
+            self.writer.record_start(start_event(f"r-{len(self.writer._starts)}"))
+            _AddsStart(self.writer, self.over)
+
+
+def test_flush_during_which_starts_are_recorded_goes_on() -> None:
+    """The thread of the writer would end otherwise, wherever the garbage collector runs in it."""
+    written: list[str] = []
+    writer = writer_of(written.extend, EventLosses(time.monotonic))
+    thresholds = gc.get_threshold()
+    over = threading.Event()
+    _AddsStart(writer, over)
+    try:
+        for allocations in range(1, 60):
+            for number in range(30):
+                writer.record_start(start_event(f"s-{allocations}-{number}"))
+            gc.set_threshold(allocations, 0, 0)
+            writer.flush()
+            gc.set_threshold(0)
+    finally:
+        over.set()
+        gc.set_threshold(*thresholds)
+    assert len(written) >= 59 * 30
