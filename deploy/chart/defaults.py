@@ -1,4 +1,4 @@
-"""Writes files/defaults.json: the defaults that a template of the chart puts in the place of missing values."""
+"""Writes files/defaults.json: the defaults that a template of the chart uses in place of missing values."""
 
 import json
 from typing import Any

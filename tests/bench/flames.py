@@ -1,8 +1,8 @@
 """Records where a process spends its time with py-spy, and draws flame graphs.
 
-py-spy is not a dependency; install it for this purpose (`pip install py-spy`) where PATH finds it. It looks 500 times a
-second which thread holds the lock of the interpreter, and where this thread is. Waiting is therefore not shown, and the
-load of other processes does not matter. A frame is as wide as its share of the samples. Very narrow frames are left
+py-spy is not a dependency; install it for this purpose (`pip install py-spy`) where PATH finds it. It records 500 times
+a second which thread holds the lock of the interpreter, and where this thread is. Waiting is therefore not shown, and
+the load of other processes does not matter. A frame is as wide as its share of the samples. Very narrow frames are left
 out.
 """
 

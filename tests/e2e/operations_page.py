@@ -1,4 +1,4 @@
-"""Runs the commands of docs/operations.md on a release, as an operator does who replaces the names of the page."""
+"""Runs the commands of docs/operations.md on a release, like an operator who replaces the names on the page."""
 
 import os
 import re

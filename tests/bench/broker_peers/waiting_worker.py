@@ -1,4 +1,4 @@
-"""A worker with all observers, whose task waits as a task does that calls an upstream."""
+"""A worker with all observers, whose task waits like one that calls an upstream."""
 
 import os
 import time

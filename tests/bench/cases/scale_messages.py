@@ -1,7 +1,7 @@
 """Measures 1 to 16 worker processes, and 1,000 to 1,000,000 waiting messages.
 
 The machine of a benchmark has few cores, so tasks without work would show how fast those are. The tasks therefore wait,
-as tasks do that call an upstream. The limit that Redis sets is what one core of it could do: one second, divided by the
+like tasks that call an upstream. The limit that Redis sets is what one core of it could do: one second, divided by the
 CPU time that it used for a message, from the fetch to the acknowledgment.
 
 `PROCESSES=1,2` and `WAITING=1000,10000` in the environment measure fewer sizes.

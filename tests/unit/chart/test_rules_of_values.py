@@ -1,4 +1,4 @@
-"""Tests that keys which Kubernetes refuses together, or misses, are refused before anything is installed."""
+"""Tests that keys that exclude or require each other in Kubernetes are refused before anything is installed."""
 
 from typing import Any
 

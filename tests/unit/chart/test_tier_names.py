@@ -1,4 +1,4 @@
-"""Tests of the names that a tier cannot have, because its pods and objects would have the labels of other ones."""
+"""Tests of the names that a tier cannot have, because its objects would have the labels of another component."""
 
 import json
 import re

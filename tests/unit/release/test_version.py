@@ -1,4 +1,4 @@
-"""Tests that the version is in one place, and that everything which repeats it follows."""
+"""Tests that the version is in one place, and that everything that repeats it follows."""
 
 import re
 import shutil

@@ -36,9 +36,9 @@ def copy_(target: Target, as_json: AsJson = False) -> None:
     """Copy all keys of the Redis of REDIS_URL, with their lifetimes, into an empty database on another server.
 
     Stop the fleet first. If a process stays alive for 20 seconds, or if the target has keys, nothing is copied.
-    Afterwards, all values are compared, and the numbers of keys and of their elements are printed. The source is not
-    changed. The versions of the servers may differ, also Redis and Valkey. docs/operations.md has the steps before and
-    after the copy.
+    Afterward, all values are compared, and the numbers of keys and of their elements are printed. The source is not
+    changed. The servers may have different versions, and either may be Redis or Valkey. docs/operations.md has the
+    steps before and after the copy.
 
     JSON: {source, target, keys, expiring, types}. expiring is the number of keys that expire, and types is a list of
     {type, keys, elements}.

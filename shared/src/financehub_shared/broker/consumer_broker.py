@@ -1,4 +1,4 @@
-"""What a consumer needs of its broker."""
+"""What a consumer needs from its broker."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol

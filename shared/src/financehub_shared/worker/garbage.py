@@ -1,4 +1,4 @@
-"""Sets how often a worker looks for unused cycles of objects."""
+"""Sets how often a worker looks for unreachable cycles of objects."""
 
 import gc
 from typing import Final

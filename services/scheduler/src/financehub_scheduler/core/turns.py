@@ -1,7 +1,8 @@
-"""Decides when a scheduler does work that every scheduler sees, such as a request: the owner of the schedule at once.
+"""Decides when a scheduler does work that every scheduler sees, such as a request.
 
-The others wait a moment, and try again rarely. They cannot know whether the owner has the schedule and works, and the
-work may be impossible at the moment for everyone, such as a buffered run whose previous run has not ended.
+The owner of the schedule does it at once. The others wait a moment, and try again rarely. They cannot know whether the
+owner has the schedule and works, and the work may be impossible at the moment for everyone, such as a buffered run
+whose previous run has not ended.
 """
 
 from collections.abc import Hashable

@@ -1,4 +1,4 @@
-"""Sends and receives messages over a Unix socket whose other end has another process of the same container."""
+"""Sends and receives messages over a Unix socket whose other end belongs to another process of the same container."""
 
 import asyncio
 import contextlib

@@ -1,7 +1,6 @@
 """Collects in the engine process what is to be sent to the companion, without ever waiting for it.
 
-States are told as they are when they are sent, so that a companion that is slow gets fewer of them. Events are kept up
-to a limit.
+A state is sent as it is at the time of sending, so a slow companion gets fewer of them. Events are kept up to a limit.
 """
 
 from collections import deque

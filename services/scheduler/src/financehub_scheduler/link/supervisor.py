@@ -1,8 +1,8 @@
 """Keeps one companion process running: starts it, notices that it died or hangs, and starts the next one.
 
-The engine fires on meanwhile, with the schedules that it has. Nobody answers probes then, and the kubelet restarts the
-pod with the sixth failure in a row, which comes 50 s after the first one. All times below are so short that the next
-companion answers before, whether its predecessor has died at once, even for the tenth time, or hangs.
+Meanwhile, the engine keeps firing, with the schedules that it has. Nobody answers probes then, and the kubelet restarts
+the container with the sixth failure in a row, 50 s after the first one. All times below are short enough that the next
+companion answers earlier, whether its predecessor died at once, even for the tenth time in a row, or hangs.
 """
 
 import asyncio

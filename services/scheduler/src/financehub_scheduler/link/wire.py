@@ -1,7 +1,7 @@
 """The messages between the engine process and the companion process, and their encoding.
 
-Both processes are of one release and one container, so the encoding has no version. Schedules travel in their compiled
-form, because compiling them takes five times as long as copying them.
+Both processes belong to one release and one container, so the encoding has no version. Schedules travel in their
+compiled form, because compiling them takes five times as long as copying them.
 """
 
 import copyreg

@@ -1,4 +1,4 @@
-"""Quick checks of headlines, which save the search for patterns that most headlines do not contain. Pure."""
+"""Quick checks of headlines, which avoid the search for patterns that most headlines do not contain. Pure."""
 
 import re
 
