@@ -187,6 +187,22 @@ def test_copy_with_a_running_process_is_refused(servers: Callable[..., RedisServ
     assert new.dbsize() == 0
 
 
+def test_copy_of_the_data_redis_with_a_running_process_is_refused(
+    invoke: Any, servers: Callable[..., RedisServer], monkeypatch: pytest.MonkeyPatch
+):
+    """If the queues are in another Redis, the processes sign in there. What they wrote after the copy would be lost."""
+    queues, old, new = servers(), servers(), servers()
+    write_values_of_all_sizes(old.client())
+    ProcessRegistry(queues.client()).write_heartbeat(PROCESS)
+    monkeypatch.setattr(redis_copy, "EXPIRY_SECONDS", 0)
+    monkeypatch.setenv("REDIS_URL", old.url)
+    monkeypatch.setenv("DRAMATIQ_BROKER_URL", queues.url)
+    result = invoke("redis", "copy", new.url)
+    assert result.exit_code == 1
+    assert "processes use the source: high on pod-1" in result.stderr
+    assert new.client().dbsize() == 0
+
+
 def test_copy_waits_for_the_heartbeat_of_a_killed_process_to_expire(servers: Callable[..., RedisServer]):
     """A process that was killed, and so did not sign off, only delays the copy."""
     old, new = servers().client(), servers().client()

@@ -56,7 +56,8 @@ def copy_(target: Target, as_json: AsJson = False) -> None:
     if password := os.environ.get(PASSWORD_VARIABLE):
         url = url.with_password(password)
     settings = session.reader_settings
-    copied = copy_database(session.store_client, connect(url, retries=0, timeout=_TIMEOUT_SECONDS))
+    new = connect(url, retries=0, timeout=_TIMEOUT_SECONDS)
+    copied = copy_database(session.store_client, new, queues=session.broker_client)
     view = redis_copy_view(str(settings.store_url), str(url), copied.keys, copied.elements, copied.expiring)
     notes = []
     if settings.broker_url != settings.store_url:

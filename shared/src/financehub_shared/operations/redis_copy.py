@@ -54,21 +54,26 @@ class CopiedKeys:
 
 
 def copy_database(
-    source: "redis.Redis", target: "redis.Redis", *, pause: Callable[[float], None] = time.sleep
+    source: "redis.Redis",
+    target: "redis.Redis",
+    *,
+    queues: "redis.Redis | None" = None,
+    pause: Callable[[float], None] = time.sleep,
 ) -> CopiedKeys:
     """Copy all keys with their remaining lifetimes into an empty database, and compare all values afterwards.
 
     Args:
         source: The database to read.
         target: The database to write.
+        queues: The queue Redis, which knows the live processes of the fleet, if it is not the source.
         pause: Waits for a number of seconds.
 
     Raises:
         CopyError: A process of the fleet stays alive, a database is not suitable, the target refused something, or the
             databases differ afterwards, also if only the target has a key.
-        redis.RedisError: The source does not answer, or refused a command.
+        redis.RedisError: The source or the queue Redis does not answer, or refused a command.
     """
-    _await_stop(source, pause)
+    _await_stop(source if queues is None else queues, pause)
     if not _has_keys(source):
         raise CopyError("the source has no keys; check its address and the number of its database")
     with _explained(""):
@@ -89,13 +94,13 @@ def copy_database(
     return copied
 
 
-def _await_stop(source: "redis.Redis", pause: Callable[[float], None]) -> None:
+def _await_stop(queues: "redis.Redis", pause: Callable[[float], None]) -> None:
     """Wait until no process of the fleet is alive. One that was killed counts as alive for EXPIRY_SECONDS.
 
     Raises:
         CopyError: A process is still alive after this time, so it is running.
     """
-    registry = ProcessRegistry(source)
+    registry = ProcessRegistry(queues)
     for _ in range(EXPIRY_SECONDS + 1):
         if not registry.live():
             return
