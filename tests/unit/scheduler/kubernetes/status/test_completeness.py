@@ -21,7 +21,7 @@ _BODY = resource("demo", schedule="@every 1m")
 RESOURCE = parse_resource({**_BODY, "metadata": {**_BODY["metadata"], **_SERVER}})
 
 
-def waits(age: float, *, listed: bool, next_due: float | None, transition: bool = False) -> bool:
+def waits(age: float, *, listed: bool, next_due: float | None, transition: bool = False, waited: float = 0.0) -> bool:
     """Whether a write waits for a run that was due at T and ended some seconds ago.
 
     Args:
@@ -29,6 +29,7 @@ def waits(age: float, *, listed: bool, next_due: float | None, transition: bool 
         listed: Whether it is in the recent runs.
         next_due: The next due time that our engine knows.
         transition: Whether a condition transitions.
+        waited: Seconds for which the write has been waiting.
     """
     assert RESOURCE.schedule
     state = ScheduleState(RESOURCE.schedule, T - 60)
@@ -40,7 +41,7 @@ def waits(age: float, *, listed: bool, next_due: float | None, transition: bool 
         ConditionDigest(value.type, "Unknown" if transition else value.status, 1, datetime.fromtimestamp(T, UTC))
         for value in evaluate(RESOURCE, state, record)
     ]
-    return must_wait(RESOURCE, state, ScheduleSnapshot(record, runs), before, T + age)
+    return must_wait(RESOURCE, state, ScheduleSnapshot(record, runs), before, T + age, waited)
 
 
 @pytest.mark.parametrize("transition", [False, True])
@@ -58,3 +59,11 @@ def test_write_of_incomplete_status_waits_ten_seconds_or_one_for_a_transition(ne
     assert [waits(age, listed=listed, next_due=next_due) for age in ages] == [True] * 4 + [False] * 3
     transitions = [waits(age, listed=listed, next_due=next_due, transition=True) for age in ages]
     assert transitions == [True] * 2 + [False] * 5
+
+
+def test_further_end_of_a_run_does_not_start_the_wait_again() -> None:
+    """A write that has waited 10 s is made, or 1 s with a transition, although another run has just ended."""
+    waited = [0.0, 0.9, 1.0, 9.9, 10.0]
+    assert [waits(0.0, listed=False, next_due=T, waited=each) for each in waited] == [True] * 4 + [False]
+    transitions = [waits(0.0, listed=False, next_due=T, transition=True, waited=each) for each in waited]
+    assert transitions == [True] * 2 + [False] * 3

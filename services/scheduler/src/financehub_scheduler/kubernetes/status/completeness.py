@@ -14,7 +14,8 @@ from financehub_scheduler.kubernetes.status.snapshot import ScheduleSnapshot
 from financehub_scheduler.kubernetes.watch.resource import WatchedResource
 
 #: Seconds after the end of a run for which a write waits. The shorter time is for a write with a condition transition.
-#: What is not known by then may never be, such as the record of a run that its scheduler did not live to write.
+#: What is not known by then may never be, such as the record of a run that its scheduler did not live to write. A run
+#: that waited in its queue for long may not be listed any more, because the list has only the ten newest runs.
 WAIT_SECONDS = 10.0
 TRANSITION_WAIT_SECONDS = 1.0
 
@@ -25,6 +26,7 @@ def must_wait(
     snapshot: ScheduleSnapshot,
     before: Sequence[ConditionDigest],
     now: float,
+    waited: float = 0.0,
 ) -> bool:
     """Whether the write of a status waits, because what the last run changes is not completely known.
 
@@ -34,13 +36,16 @@ def must_wait(
         snapshot: Its record and runs in Redis.
         before: The conditions in the API server.
         now: Unix seconds.
+        waited: Seconds for which this write has been waiting. A further run that ends meanwhile does not start the wait
+            again, because a schedule with frequent runs would then never have a current status.
     """
     ended_at = snapshot.record.outcome.last_run_at
-    if ended_at is None or not 0 <= now - ended_at < WAIT_SECONDS:
+    if ended_at is None or now < ended_at:
         return False
-    if _is_listed(snapshot) and not _is_behind(state, snapshot):
+    waited = max(waited, now - ended_at)
+    if waited >= WAIT_SECONDS or (_is_listed(snapshot) and not _is_behind(state, snapshot)):
         return False
-    if now - ended_at < TRANSITION_WAIT_SECONDS:
+    if waited < TRANSITION_WAIT_SECONDS:
         return True
     return not must_be_written_now(evaluate(resource, state, snapshot.record), resource.generation, before)
 

@@ -89,6 +89,8 @@ class StatusWriter(SchedulerListener):
         self._queue = DelayQueue()
         self._comparisons = Comparisons(clock, source, states)
         self._planner = StatusPlanner(clock, source, self._comparisons, self._queue, client)
+        #: uid → monotonic time since which its write waits for the rest of what the last run changes. It is queued.
+        self._waits_since: dict[str, float] = {}
 
     def next_run_changed(self, uid: str) -> None:
         self._planner.next_run_changed(uid)
@@ -110,6 +112,7 @@ class StatusWriter(SchedulerListener):
     def _begin_term(self) -> None:
         self._term = self._lease.term
         self._queue.clear()
+        self._waits_since.clear()
         self._comparisons.begin_term()
         self._planner.begin_term()
 
@@ -128,6 +131,9 @@ class StatusWriter(SchedulerListener):
 
     async def _update_all(self, uids: Sequence[str]) -> None:
         resources = [resource for uid in uids if (resource := self._source.resources.get(uid))]
+        for uid in uids:
+            if uid not in self._source.resources:
+                self._waits_since.pop(uid, None)
         backfills = {resource.uid: _backfill_id(resource) for resource in resources}
         snapshots = await read_snapshots(self._client, backfills)
         updates = []
@@ -141,13 +147,15 @@ class StatusWriter(SchedulerListener):
     async def _update(self, resource: WatchedResource, snapshot: ScheduleSnapshot | None) -> None:
         """Compare one resource's status, and write it if it differs."""
         uid, now = resource.uid, self._clock.monotonic()
+        waits_since = self._waits_since.pop(uid, now)
         state = self._comparisons.active_state(resource)
         if resource.schedule is None:
             snapshot = snapshot or ScheduleSnapshot()
         elif state is None or snapshot is None:
             return
         observed = self._comparisons.current_status(resource)
-        if must_wait(resource, state, snapshot, observed.conditions, self._clock.now()):
+        if must_wait(resource, state, snapshot, observed.conditions, self._clock.now(), now - waits_since):
+            self._waits_since[uid] = waits_since
             self._queue.put(uid, now + INTERVAL_SECONDS)
             return
         status = to_json(build_status(resource, state, snapshot, observed, self._clock.now()))
