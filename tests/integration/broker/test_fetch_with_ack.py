@@ -175,6 +175,25 @@ def test_check_for_lost_replies_waits_for_a_fetch_in_progress(case: Case, servin
     assert first != second
 
 
+def test_skipped_messages_are_acknowledged_without_checks(case: Case, serving: Serve, monkeypatch: pytest.MonkeyPatch):
+    """The end of a skipped run is recorded before the acknowledgment, so no reply to a fetch is missing."""
+    checks: list[str] = []
+    check = case.broker.requeue_unfinished
+
+    def count(queue_name: str, **options: Any) -> int:
+        checks.append(queue_name)
+        return check(queue_name, **options)
+
+    monkeypatch.setattr(case.broker, "requeue_unfinished", count)
+    for number in range(50):
+        case.actor.send_with_options(args=(number,), max_age=1)
+    with serving(case.broker, threads=1):
+        eventually(case.is_settled)
+        assert checks.count(QUEUE) == 1  # when the consumer begins
+    assert not case.runs
+    assert len(case.fetched) > 30
+
+
 def test_no_fetch_begins_during_a_check(case: Case, serving: Serve):
     """An acknowledgment during a check does not fetch. The consumer fetches afterwards."""
     case.actor.send(0, blocks=True)

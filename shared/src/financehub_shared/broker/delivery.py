@@ -33,6 +33,11 @@ class Acknowledgment:
 class EndRecord(Protocol):
     """The end of an attempt, which is recorded before its message leaves the queue. No method raises."""
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether neither `write` nor `write_and_acknowledge` was called."""
+        ...
+
     def write(self) -> None:
         """Record the end now, or keep it in memory until Redis accepts it. Has no effect after the first call."""
 

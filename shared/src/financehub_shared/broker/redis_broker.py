@@ -286,12 +286,14 @@ class FinanceHubBroker(RedisBroker):
             return ()
         ready = keys.ready(queue_name) if fetch else ""
         acknowledgment = Acknowledgment(names, (id, ready, self.broker_id, self.max_entry_bytes))
-        if end is None or not end.write_and_acknowledge(acknowledgment):
-            if fetch and end is not None:
+        if end is not None and end.is_pending:
+            if end.write_and_acknowledge(acknowledgment):
+                return acknowledgment.fetched
+            if fetch:
                 self._in_flight[queue_name].doubt()  # Redis may have executed a step whose reply was lost
-            require_written(end)
-            acknowledgment.fetched = self._run(self._ack, names, acknowledgment.arguments, queue_name)[1:]
-        return acknowledgment.fetched
+        require_written(end)
+        fetched: list[bytes] = self._run(self._ack, names, acknowledgment.arguments, queue_name)
+        return fetched[1:]
 
     def do_delay(self, queue_name: str, redis_id: str, message: "dramatiq.Message[Any]", delay: int) -> None:
         """Move a message that this process holds to its delay queue, in one step. The middleware sees an enqueue.

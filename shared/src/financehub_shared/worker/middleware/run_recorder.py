@@ -116,6 +116,10 @@ class _End:
         self._event: run_events.RunEvent | None = event
         self._is_written = False
 
+    @property
+    def is_pending(self) -> bool:
+        return self._event is not None
+
     def write(self) -> None:
         if self._event is not None:
             event, self._event = self._event, None
