@@ -93,6 +93,22 @@ def test_observed_time_ends_with_the_companion() -> None:
     assert intake.observed_at == -math.inf
 
 
+def test_observed_time_of_the_next_companion_counts_when_it_has_reported_what_the_engine_has() -> None:
+    """A schedule of a namespace that it has not listed yet is not confirmed, so it is not registered again."""
+    intake = Intake()
+    intake.begin()
+    report(intake, A, B, complete=False)
+    intake.watching(Watching(12.0, absent=False))
+    assert intake.observed_at == 12.0
+    intake.begin()
+    found = []
+    for changes in (Changes([A], complete=False), Changes([B_EDITED], complete=False), Changes([C], complete=True)):
+        intake.reported(Reported(changes))
+        intake.watching(Watching(20.0, absent=False))
+        found.append(intake.observed_at)
+    assert found == [-math.inf, 20.0, 20.0]
+
+
 def test_definition_that_was_deleted_without_a_companion_removes_all() -> None:
     """The next companion never gets a list, but knows that ScheduledTasks are not served any more."""
     intake = Intake()

@@ -21,7 +21,7 @@ class Intake:
         #: Uids that the current companion has reported before its first complete report.
         self._seen: set[str] = set()
         self._is_complete = False
-        #: Monotonic time before which every change has been told, in seconds.
+        #: Monotonic time before which every change of the schedules that the engine has was told, in seconds.
         self.observed_at = -math.inf
         #: `namespace/name` → problem of every resource that is refused. It stays until the next complete report.
         self.refused: Mapping[str, str] = {}
@@ -34,7 +34,10 @@ class Intake:
 
     def watching(self, message: Watching) -> Changes | None:
         """Adopt the progress of the watch, and return the deletions that it implies, if there are any."""
-        self.observed_at = message.observed_at
+        # The companion does not know what its predecessor has reported, such as the schedules of a namespace that it
+        # has not listed yet.
+        is_confirmed = self._is_complete or self._told.keys() <= self._seen
+        self.observed_at = message.observed_at if is_confirmed else -math.inf
         if not message.absent or self._is_complete or not self._told:
             return None
         # The definition was deleted while there was no companion, and all resources with it.
