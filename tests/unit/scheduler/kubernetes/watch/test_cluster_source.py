@@ -1,5 +1,6 @@
 """ClusterSource: handling of watch events that arrive together. The watch itself needs a real API server."""
 
+import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,11 +10,13 @@ import pytest
 from kubernetes.aio.client import Configuration
 from redis.asyncio import Redis
 
+from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.core.registration import PendingRegistrations
 from financehub_scheduler.kubernetes.client.api import KubeApi
 from financehub_scheduler.kubernetes.client.connection import Connection
 from financehub_scheduler.kubernetes.observed_status import observe
 from financehub_scheduler.kubernetes.watch.cluster_source import ClusterSource
+from financehub_scheduler.kubernetes.watch.namespace_watch import NamespaceWatch
 from financehub_scheduler.kubernetes.watch.resource import (
     ListCompleted,
     ResourceApplied,
@@ -128,3 +131,41 @@ def test_source_observed_at_needs_time_and_each_list_to_be_applied() -> None:
     assert source.observed_at == -math.inf
     source._apply([ListCompleted(None)])
     assert source.observed_at == began_at
+
+
+async def test_source_observed_at_waits_for_the_consumer_of_the_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the consumer sends changes on, or while some wait for it, nothing later counts as delivered."""
+    monkeypatch.setattr(NamespaceWatch, "start", lambda _watch: None)
+    clock = ManualClock(1_800_000_000.0)
+    source = make_source(clock)
+    monitor, changes = source._watches[None]._watch._monitor, source.changes()
+
+    async def until_idle() -> asyncio.Task[Changes]:
+        """Let the consumer take the next changes, and return when it waits for them."""
+        taking = asyncio.ensure_future(anext(changes))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return taking
+
+    waiting = await until_idle()
+    first = clock.monotonic()
+    clock.advance(5)
+    assert source.observed_at == first
+    monitor.began_at = second = clock.monotonic()
+    source._put(applied())
+    clock.advance(5)
+    assert source.observed_at == -math.inf
+    await waiting
+    assert source.observed_at == -math.inf
+    waiting = await until_idle()
+    assert source.observed_at == second
+    monitor.began_at = third = clock.monotonic()
+    source._put(applied())
+    await waiting
+    clock.advance(5)
+    assert source.observed_at == second
+    waiting = await until_idle()
+    assert source.observed_at == third
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    await changes.aclose()

@@ -1,6 +1,7 @@
 """The source for schedules that are a cluster's ScheduledTask resources."""
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 
@@ -60,6 +61,9 @@ class ClusterSource:
         self._refused: dict[str, WatchedResource] = {}
         #: Uids of resources that were added or changed since the status writer last cleared this set.
         self.changed: set[str] = set()
+        #: Whether the consumer of `changes` is busy with some, and `observed_at` when it had taken all of them.
+        self._is_delivering = False
+        self._delivered_until = -math.inf
 
     @property
     def refused(self) -> dict[str, str]:
@@ -79,16 +83,23 @@ class ClusterSource:
                 await asyncio.sleep(_GATHER_SECONDS)
                 self._arrived.clear()
                 self._woken = False
+                self._is_delivering = True
                 while self._events:
                     yield self._apply([self._events.popleft() for _ in range(min(_BATCH, len(self._events)))])
                     await asyncio.sleep(0)
+                self._is_delivering = False
+                self._delivered_until = self._watched_until()
         finally:
             for watch in self._watches.values():
                 watch.stop()
 
     @property
     def observed_at(self) -> float:
-        """Monotonic time before which every change has been delivered."""
+        """Monotonic time before which every change has been delivered to the consumer of `changes`."""
+        # A consumer that sends the changes on may take seconds. A later time must not overtake what it has not sent.
+        return self._delivered_until if self._events or self._is_delivering else self._watched_until()
+
+    def _watched_until(self) -> float:
         watches = self._watches.values()
         # A namespace that has never been listed has not delivered anything that could be outdated.
         return min(watch.observed_at for watch in [watch for watch in watches if watch.lists] or watches)
