@@ -1,4 +1,4 @@
-"""Measures the memory and CPU time of a process together with its children, because a component may be several."""
+"""Measures the memory and CPU time of a process together with its children, which may be one component."""
 
 import re
 from collections.abc import Iterator

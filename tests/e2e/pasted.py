@@ -1,4 +1,4 @@
-"""Runs documented commands outside the network of the cluster, as people do, without using what they use.
+"""Runs documented commands outside the network of the cluster, as people do, in another namespace and on free ports.
 
 A developer may have a release in the namespace of the documents, and `make run` listens on their port.
 """

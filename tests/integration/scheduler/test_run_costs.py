@@ -1,4 +1,4 @@
-"""Tests of what a run costs Redis in commands, and that runs of one batch share what is equal among them only."""
+"""Tests of what a run costs Redis in commands, and that runs of one batch share only what is equal among them."""
 
 import asyncio
 from typing import Any
