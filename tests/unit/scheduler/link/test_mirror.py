@@ -194,6 +194,31 @@ def test_runs_without_a_companion_are_told_when_the_next_one_knows_the_schedule(
     assert len(pair.heard.events) == 2
 
 
+def test_backfill_without_a_companion_is_told_when_the_next_one_knows_the_schedule() -> None:
+    """Its Event needs the resource, which the next companion has only when it has listed it."""
+    pair = Pair()
+    item, refused = schedule("a", UIDS[0]), schedule("b", UIDS[1])
+    pair.register(item)
+    pair.register(refused)
+    pair.sync()
+    pair.reports.backfill_changed(item.uid, "finished", "")
+    pair.reports.backfill_changed(refused.uid, "finished", "")
+    pair.start_companion()
+    pair.sync()
+    assert pair.heard.events == []
+    assert pair.mirror.compiled(item)
+    pair.relay.state_changed(item.uid)
+    assert pair.heard.events == [(item.uid, "finished", "")]
+    del pair.states[refused.uid]
+    pair.reports.schedule_removed(refused)
+    pair.sync()
+    assert pair.heard.events[1:] == [(refused.uid, "finished", "")]
+    pair.reports.backfill_changed(refused.uid, "refused", "why")
+    pair.sync()
+    assert pair.heard.events[2:] == [(refused.uid, "refused", "why")]
+    assert pair.relay.held == 0
+
+
 def test_runs_of_a_schedule_that_no_companion_will_know_are_forgotten() -> None:
     """The reply for a last run may arrive after the deletion, and nothing is kept of it."""
     pair = Pair()

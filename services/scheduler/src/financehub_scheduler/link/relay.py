@@ -9,7 +9,7 @@ from financehub_scheduler.core.health_probe import LoopHealth
 from financehub_scheduler.core.listener import SchedulerListener
 from financehub_scheduler.core.next_runs import NextRunObserver
 from financehub_scheduler.link.mirror import Mirror
-from financehub_scheduler.link.wire import BackfillRow, EventRow, Happened, RunRow, TakeoverRow, Vitals
+from financehub_scheduler.link.wire import BackfillRow, EventRow, Happened, TakeoverRow, Vitals
 from financehub_scheduler.redis.enqueuer import EnqueueOutcome, RunSubmission
 from financehub_shared.redis.server_clock import ServerClock
 
@@ -45,7 +45,7 @@ class Relay:
         self._max_held = max_held
         #: uid of a schedule whose state is not known yet → what has happened to it. A run may follow its registration
         #: at once, and a companion that has just started gets what has happened while there was none.
-        self._held: dict[str, list[RunRow | TakeoverRow]] = {}
+        self._held: dict[str, list[EventRow]] = {}
         #: Number of events that wait.
         self.held = 0
         self._is_full = False
@@ -61,7 +61,10 @@ class Relay:
             if state := self._mirror.states.get(uid):
                 self._listener.schedule_registered(state.schedule)
         for uid in message.removed:
-            self._release(uid)
+            for event in self._release(uid):
+                if isinstance(event, BackfillRow):
+                    # Its resource may exist, although it is refused.
+                    self._listener.backfill_changed(*event)
             if schedule := self._mirror.remove(uid):
                 self._listener.schedule_removed(schedule)
 
@@ -74,9 +77,6 @@ class Relay:
         self._listener.next_run_changed(uid)
 
     def _tell(self, event: EventRow) -> None:
-        if isinstance(event, BackfillRow):
-            self._listener.backfill_changed(*event)
-            return
         if isinstance(event, TakeoverRow):
             known = [state.schedule for uid in event.uids if (state := self._mirror.states.get(uid))]
             if known:
@@ -87,6 +87,9 @@ class Relay:
             return
         if (state := self._mirror.states.get(event.uid)) is None:
             self._hold(event.uid, event)
+            return
+        if isinstance(event, BackfillRow):
+            self._listener.backfill_changed(*event)
             return
         run = RunSubmission(
             state.schedule,
@@ -99,7 +102,7 @@ class Relay:
         )
         self._listener.run_answered(run, EnqueueOutcome(event.outcome), event.at)
 
-    def _hold(self, uid: str, event: RunRow | TakeoverRow) -> None:
+    def _hold(self, uid: str, event: EventRow) -> None:
         if self.held < self._max_held:
             self._held.setdefault(uid, []).append(event)
             self.held += 1
@@ -108,7 +111,7 @@ class Relay:
             consequence = "metrics and Events do not contain the next ones; the log does"
             log.warning("companion_events_held", count=self.held, consequence=consequence)
 
-    def _release(self, uid: str) -> Sequence[RunRow | TakeoverRow]:
+    def _release(self, uid: str) -> Sequence[EventRow]:
         events = self._held.pop(uid, [])
         self.held -= len(events)
         self._is_full = self._is_full and not events

@@ -65,15 +65,19 @@ class Reports(SchedulerListener):
         if outcome is not EnqueueOutcome.ALREADY:
             uid, kind, due, fence = run.schedule.uid, run.kind, run.due, run.fence
             self._add(RunRow(uid, kind, due, fence, run.missed, run.enqueue_at, run.refused, outcome.value, at))
-            if uid not in self._states:
-                # Deleted meanwhile. The companion, which may not know it, must not wait for its state.
-                self._changed[uid] = None
+            self._end_wait(uid)
 
     def runs_taken_over(self, schedules: Sequence[Schedule]) -> None:
         self._add(TakeoverRow(tuple(schedule.uid for schedule in schedules)))
 
     def backfill_changed(self, uid: str, state: str, message: str) -> None:
         self._add(BackfillRow(uid, state, message))
+        self._end_wait(uid)
+
+    def _end_wait(self, uid: str) -> None:
+        """If a schedule was deleted meanwhile, let the companion, which may not know it, not wait for its state."""
+        if uid not in self._states:
+            self._changed[uid] = None
 
     def _add(self, event: EventRow) -> None:
         if len(self._events) >= self._max_events:
