@@ -214,7 +214,12 @@ def main() -> None:
     """Run a companion that is not a fork of the engine process, but a new program."""
     arguments = _arguments()
     origin = ClusterOrigin(tuple(arguments.namespace), arguments.lease, arguments.identity)
-    run(load_settings(os.environ), origin, socket.socket(fileno=arguments.link), arguments.engine)
+    try:
+        settings = load_settings(os.environ)
+    except ConfigError as error:
+        # A file of a mounted Secret may be missing for a moment.
+        exit_on_config_error(error)
+    run(settings, origin, socket.socket(fileno=arguments.link), arguments.engine)
 
 
 if __name__ == "__main__":

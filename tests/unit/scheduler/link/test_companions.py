@@ -353,3 +353,46 @@ def test_become_companion_of_a_dead_engine_ends_at_once() -> None:
     code = "import os; from financehub_scheduler.link.spawn import become_companion; become_companion(os.getppid() + 1)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.strip()) == (1, "the engine process has ended")
+
+
+def test_forked_child_of_an_engine_that_ignores_ended_children_has_an_exit_code() -> None:
+    """Whoever starts the scheduler may leave SIGCHLD ignored, and a companion that ends must not end the engine."""
+    code = """
+import os, signal, time
+from financehub_scheduler.link.spawn import fork
+
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+child = fork(lambda _link, _engine: os._exit(2)).child
+while (code := child.poll()) is None:
+    time.sleep(0.01)
+print(code)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("2\n", "")
+
+
+def _run_companion(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int | None, str]:
+    """Start a companion as a new program in a folder, and return its exit code and what it prints to stderr."""
+    monkeypatch.chdir(folder)
+    with (folder / "stderr").open("w+b") as stderr:
+        popen = subprocess.Popen
+        monkeypatch.setattr(subprocess, "Popen", lambda *args, **kwargs: popen(*args, **kwargs, stderr=stderr))
+        started = execute(["--lease=lease", "--identity=identity"])
+        started.link.close()
+        eventually(lambda: started.child.poll() is not None, "it has ended", within=60)
+    return started.child.poll(), (folder / "stderr").read_text(encoding="utf-8")
+
+
+def test_companion_whose_settings_are_refused_prints_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mounted Secret may be missing for a moment, and a log needs no traceback for that."""
+    monkeypatch.setenv("FINANCEHUB_SECRETS_DIR", "/nowhere")
+    code, text = _run_companion(tmp_path, monkeypatch)
+    assert (code, text.count("\n"), "no such directory" in text) == (2, 1, True)
+
+
+def test_companion_imports_nothing_from_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first companion imports nothing from there either, and a later one must not differ."""
+    monkeypatch.setenv("FINANCEHUB_SECRETS_DIR", "/nowhere")
+    (tmp_path / "kopf.py").write_text("raise RuntimeError('this is not kopf')", encoding="utf-8")
+    code, text = _run_companion(tmp_path, monkeypatch)
+    assert (code, "this is not kopf" in text) == (2, False)

@@ -75,6 +75,8 @@ def fork(run: Callable[[socket.socket, int], None]) -> Started:
     # What is buffered would be written by both.
     sys.stdout.flush()
     sys.stderr.flush()
+    # Whoever started this process may have ignored this signal, and then the kernel would keep no exit code.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     pid = os.fork()
     if pid == 0:
         ours.close()
@@ -97,7 +99,8 @@ def execute(arguments: Sequence[str]) -> Started:
     """
     ours, theirs = socket.socketpair()
     link = theirs.fileno()
-    command = [sys.executable, "-m", _MODULE, f"--link={link}", f"--engine={os.getpid()}", *arguments]
+    # Without -P, a file in the working directory, such as `kopf.py`, would be imported instead of the package.
+    command = [sys.executable, "-P", "-m", _MODULE, f"--link={link}", f"--engine={os.getpid()}", *arguments]
     with contextlib.ExitStack() as on_error, theirs:
         on_error.callback(ours.close)
         # The arguments are ours, and not from outside.
