@@ -14,7 +14,7 @@ import structlog
 from financehub_scheduler.core.engine import Engine
 from financehub_scheduler.core.next_runs import NextRunPublisher
 from financehub_scheduler.core.shares import Shares
-from financehub_scheduler.core.state import ScheduleState
+from financehub_scheduler.core.state import ScheduleState, in_slices
 from financehub_scheduler.redis.registry import CLAIM_INTERVAL_SECONDS, Registry
 from financehub_shared.core.clock import Clock
 from financehub_shared.redis.text import decode, read_time
@@ -68,8 +68,11 @@ class Claims:
         """
         now, turn = self._clock.now(), self._round % ROUNDS
         self._round += 1
-        own = [uid for uid in self._states if self._shares.owns(uid)]
-        others = [uid for uid in self._states if not self._shares.owns(uid)]
+        own, others = list[str](), list[str]()
+        # After a change of the members, the owners of all schedules are computed again.
+        async for states in in_slices(self._states):
+            for uid in [state.schedule.uid for state in states]:
+                (own if self._shares.owns(uid) else others).append(uid)
         compared = others[turn::ROUNDS]
         del others[turn::ROUNDS]
         late = await self._registry.claimed_before(others, now - _LATE_SECONDS)
