@@ -1,7 +1,7 @@
 {{/*
   Jobs that run before or after a release's resources change. Helm sorts a hook's resources by their weights: accounts,
-  roles and policies (-2), bindings (-1), Jobs (0 and more). Argo CD runs them in the phase PreSync or PostDelete and reads the weights
-  as waves.
+  roles and policies (-2), bindings (-1), Jobs (0 and more). Argo CD runs them in the phase PreSync or PostDelete and
+  reads the weights as waves.
 */}}
 
 {{/* The annotations of a hook's resource. Takes (dict "hook" "pre-install" "weight" "0"). */}}
