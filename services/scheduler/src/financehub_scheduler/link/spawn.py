@@ -75,7 +75,7 @@ def fork(run: Callable[[socket.socket, int], None]) -> Started:
     # What is buffered would be written by both.
     sys.stdout.flush()
     sys.stderr.flush()
-    # Whoever started this process may have ignored this signal, and then the kernel would keep no exit code.
+    # The program that started this one may have ignored this signal, and then the kernel would keep no exit code.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     pid = os.fork()
     if pid == 0:
