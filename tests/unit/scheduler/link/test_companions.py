@@ -356,7 +356,7 @@ def test_become_companion_of_a_dead_engine_ends_at_once() -> None:
 
 
 def test_forked_child_of_an_engine_that_ignores_ended_children_has_an_exit_code() -> None:
-    """Whoever starts the scheduler may leave SIGCHLD ignored, and a companion that ends must not end the engine."""
+    """The program that starts the scheduler may ignore SIGCHLD, and a companion that ends must not end the engine."""
     code = """
 import os, signal, time
 from financehub_scheduler.link.spawn import fork
