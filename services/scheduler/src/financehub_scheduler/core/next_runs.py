@@ -117,7 +117,12 @@ class NextRunPublisher(SchedulerListener):
                 self._comparisons.pop(uid, None)
             pairs = ((self._states.get(uid), entry) for uid, entry in zip(uids, published, strict=True))
             different = [state for state, entry in pairs if state and not _is_current(entry, state)]
-            await self._publish(await self._unsettled(different))
+            try:
+                await self._publish(await self._unsettled(different))
+            except RedisError:
+                # In front, because the entries are in the order of their times.
+                self._comparisons = {**dict.fromkeys(uids, self._clock.monotonic()), **self._comparisons}
+                raise
             await asyncio.sleep(0)
 
     async def _unsettled(self, states: Sequence[ScheduleState]) -> list[ScheduleState]:
