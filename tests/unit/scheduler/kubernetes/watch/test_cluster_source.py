@@ -120,7 +120,7 @@ def test_source_of_two_namespaces_is_complete_after_both_lists() -> None:
 
 
 def test_source_observed_at_needs_time_and_each_list_to_be_applied() -> None:
-    """`observed_at` is the watch's start once missed changes had time to arrive and each list was applied."""
+    """`observed_at` is the watch's start once missed changes had time to arrive and each list has been applied."""
     clock = ManualClock(1_800_000_000.0)
     source = make_source(clock)
     began_at = clock.monotonic()
@@ -131,6 +131,8 @@ def test_source_observed_at_needs_time_and_each_list_to_be_applied() -> None:
     assert source.observed_at == -math.inf
     source._apply([ListCompleted(None)])
     assert source.observed_at == began_at
+    source._watches[None]._watch._pages.is_listing = True
+    assert source.observed_at == -math.inf
 
 
 async def test_source_observed_at_waits_for_the_consumer_of_the_changes(monkeypatch: pytest.MonkeyPatch) -> None:

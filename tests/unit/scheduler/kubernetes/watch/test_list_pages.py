@@ -221,3 +221,13 @@ async def test_session_with_response_class_empties_only_successful_lists() -> No
     await runner.cleanup()
     await asyncio.sleep(0)
     assert set(watched.known) == {uid_of("a")}
+
+
+def test_list_is_in_progress_from_its_first_page_to_its_last_one() -> None:
+    """What changed before a list is known only when the list is complete, also if it is broken off and repeated."""
+    watched, found = Watched(), []
+    steps = [(LIST, "t"), (LIST, "t"), (NEXT_PAGE, "t"), (NEXT_PAGE, ""), (LIST, "")]
+    for url, token in steps:
+        watched.pages.take(url, page(body(uid_of("a"), 1), token=token))
+        found.append(watched.pages.is_listing)
+    assert found == [True, True, True, False, False]

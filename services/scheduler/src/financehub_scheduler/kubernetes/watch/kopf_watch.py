@@ -84,6 +84,11 @@ class KopfWatch:
         return self._monitor.began_at
 
     @property
+    def is_listing(self) -> bool:
+        """Whether a list is in progress, which may have begun after that: the server may end a watch at once."""
+        return self._pages.is_listing
+
+    @property
     def problem(self) -> str:
         """Why no watch request has begun since then; empty if there is no problem."""
         return self._monitor.problem

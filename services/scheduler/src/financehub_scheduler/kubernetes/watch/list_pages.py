@@ -32,6 +32,8 @@ class ListPages:
         self._on_list = on_list
         #: Uids on the pages of the current list.
         self._uids: set[str] = set()
+        #: Whether a list has begun whose last page has not arrived. No watch follows before that, even after a failure.
+        self.is_listing = False
         #: Resource version of the last complete list; None if there is none.
         self._version: int | None = None
         #: Class of the responses in kopf's session.
@@ -47,7 +49,7 @@ class ListPages:
         if url.name != PLURAL or "items" not in answer:
             return
         if "continue" not in url.query:
-            self._uids = set()
+            self._uids, self.is_listing = set(), True
         # The API server sends null instead of an empty list.
         resources, answer["items"] = answer["items"] or (), []
         for resource in resources:
@@ -59,7 +61,7 @@ class ListPages:
         if not answer["metadata"].get("continue"):
             self._version = _number(answer["metadata"].get("resourceVersion"))
             self._on_list(frozenset(self._uids))
-            self._uids = set()
+            self._uids, self.is_listing = set(), False
 
     def is_outdated(self, resource: Mapping[str, Any]) -> bool:
         """Whether the last list contains this state of a resource, or a newer one, or shows its deletion.

@@ -77,8 +77,8 @@ class NamespaceWatch:
     def observed_at(self) -> float:
         """Monotonic time before which every change in the namespace has been delivered."""
         began_at = self._watch.began_at
-        caught_up = self.lists == self.applied_lists and self._clock.monotonic() > began_at + _CATCH_UP_SECONDS
-        return began_at if caught_up else -math.inf
+        is_applied = self.lists == self.applied_lists and not self._watch.is_listing
+        return began_at if is_applied and self._clock.monotonic() > began_at + _CATCH_UP_SECONDS else -math.inf
 
     @property
     def absent(self) -> bool:
