@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 import redis
+from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.core.claims import ROUNDS
+from financehub_scheduler.redis.members import MAX_MEMBERS, Members
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.redis import keys
 from financehub_shared.schedules import show_schedule
@@ -515,3 +517,13 @@ async def test_follower_is_not_delayed_by_an_owner_that_finds_the_success_later(
     await owner.followers.step()
     await owner.step_until_idle()
     assert len(second.due()) == 1
+
+
+async def test_members_beyond_the_limit_are_not_returned(redis_url: str, redis_client: "redis.Redis") -> None:
+    """Another program that adds members cannot make each decision of a scheduler expensive."""
+    seconds = redis_client.time()[0]
+    redis_client.zadd(keys.SCHEDULERS, {f"other-{number}": seconds - 1 for number in range(2 * MAX_MEMBERS)})
+    async with Redis.from_url(redis_url) as client:
+        found = await Members(client, "own").refresh(is_member=True)
+    assert len(found) == MAX_MEMBERS
+    assert b"own" in found

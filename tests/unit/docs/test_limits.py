@@ -9,6 +9,7 @@ import pytest
 from financehub_scheduler.catch_up import MAX_CATCH_UP
 from financehub_scheduler.core.reporter import MAX_LABELS
 from financehub_scheduler.link.reports import MAX_EVENTS
+from financehub_scheduler.redis.members import MAX_MEMBERS
 from financehub_scheduler.sources.file_content import MAX_REFUSED
 from financehub_shared.broker.consumer import HELD_BYTES
 from financehub_shared.broker.dead_letter_queue import MOST_SEARCHED as MOST_LETTERS_SEARCHED
@@ -70,6 +71,7 @@ NUMBERS: Mapping[str, str] = {
     "Q21": f"{MAX_NODES:,} values, {MAX_DEPTH} levels",
     "Q22": f"{MAX_REFUSED}, of which {MAX_MISTAKES} of one document",
     "Q24": f"{MAX_STEPS:,}",
+    "Q25": f"{MAX_MEMBERS}",
     "R1": f"{DEFAULTS.max_dead_letters:,}",
     "R2": f"{DEFAULTS.dead_letter_retention_days} days",
     "R3": f"{RUNS_KEPT:,}",
@@ -118,6 +120,7 @@ TESTS: Mapping[str, tuple[str, str]] = {
         "unit/shared/recurrence/test_search.py",
         "test_search_that_ends_at_its_limit_says_so_and_until_when_nothing_is_due",
     ),
+    "Q25": ("integration/scheduler/test_sharing.py", "test_members_beyond_the_limit_are_not_returned"),
     "Q4": ("integration/scheduler/test_enqueuer.py", "test_submit_with_full_queue_skips_the_run"),
     "Q5": ("unit/shared/broker/test_door.py", "test_size_limit_counts_everything_but_the_history"),
     "Q6": ("integration/operator/test_invalid_specs.py", "test_api_server_with_invalid_spec_names_field_and_fix"),

@@ -14,7 +14,7 @@ REFRESH_SECONDS = 1.0
 LIFETIME_SECONDS = 3.0
 #: Maximum number of members that are read. More schedulers than this gain nothing, and another program must not make
 #: each decision expensive by adding members.
-_MAX_MEMBERS = 50
+MAX_MEMBERS = 50
 
 
 class Members:
@@ -39,6 +39,6 @@ class Members:
         Raises:
             redis.RedisError: Redis did not reply or returned an error. A membership that is not refreshed ends itself.
         """
-        args: list[str | int] = [self.id, int(is_member), round(LIFETIME_SECONDS * 1000), _MAX_MEMBERS]
+        args: list[str | int] = [self.id, int(is_member), round(LIFETIME_SECONDS * 1000), MAX_MEMBERS]
         members: Collection[bytes] = await arepaired(self._client, schedule_types, lambda: self._refresh(args=args))
         return members
