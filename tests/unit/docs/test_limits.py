@@ -8,6 +8,7 @@ import pytest
 
 from financehub_scheduler.catch_up import MAX_CATCH_UP
 from financehub_scheduler.core.reporter import MAX_LABELS
+from financehub_scheduler.kubernetes.watch.resource import MAX_PROBLEM_CHARACTERS
 from financehub_scheduler.link.reports import MAX_EVENTS
 from financehub_scheduler.redis.members import MAX_MEMBERS
 from financehub_scheduler.sources.file_content import MAX_REFUSED
@@ -104,6 +105,7 @@ NUMBERS: Mapping[str, str] = {
     "P17": f"newest {MOST_LETTERS_SEARCHED:,}",
     "P18": str(MOST_CONNECTIONS),
     "P19": f"{MAX_EVENTS:,}",
+    "P20": f"{MAX_PROBLEM_CHARACTERS:,}",
 }
 
 #: Row → the test that hits the limit: file below `tests/` and name.
@@ -197,6 +199,10 @@ TESTS: Mapping[str, tuple[str, str]] = {
     "P15": ("integration/web/test_deadline.py", "test_connection_without_a_complete_request_is_closed"),
     "P18": ("integration/web/test_deadline.py", "test_connections_beyond_the_limit_get_503"),
     "P19": ("unit/scheduler/link/test_mirror.py", "test_events_beyond_the_limit_are_dropped_and_counted"),
+    "P20": (
+        "unit/scheduler/kubernetes/watch/test_resource.py",
+        "test_parse_resource_with_a_long_mistake_has_a_short_problem",
+    ),
 }
 
 

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.kubernetes.watch.resource import parse_resource
+from financehub_scheduler.link.wire import Reported, encode
 from support.schedules import UID
 
 FIELDS = ["task", "queue", "schedule", "schedules", "timeZone", "args", "kwargs", "calendar", "startTime", "maxRuns"]
@@ -33,3 +36,25 @@ def test_parse_resource_with_any_json_never_raises(spec: Any, status: Any, annot
     resource = parse_resource({**body, "spec": spec, "status": status})
     assert (resource.schedule is None) == bool(resource.problem)
     assert len(resource.problem) < 1000
+
+
+@pytest.mark.parametrize(
+    ("spec", "annotations"),
+    [
+        ({"task": "fetch_crypto_prices_task", "schedule": "@daily", "kwargs": {"x" * 1_000_000: 1}}, {}),
+        ({"task": "t", "queue": "q", "schedule": "@daily", "x" * 1_000_000: 1}, {}),
+        ({"task": "t", "queue": "q", "schedule": "@daily"}, {"financehub.io/backfill": "x" * 200_000}),
+    ],
+    ids=["argument", "field", "annotation"],
+)
+def test_parse_resource_with_a_long_mistake_has_a_short_problem(
+    spec: dict[str, Any], annotations: dict[str, str]
+) -> None:
+    """A page of such resources fits into one message to the engine process, so nobody can stop it with mistakes."""
+    metadata = {"uid": UID, "namespace": "default", "name": "demo", "generation": 1, "creationTimestamp": None}
+    body = {"apiVersion": "financehub.io/v1alpha1", "kind": "ScheduledTask", "spec": spec}
+    problem = parse_resource({**body, "metadata": {**metadata, "annotations": annotations}}).problem
+    assert 5_000 < len(problem) <= 10_000
+    changes = Changes(deactivated={str(number): f"{number}{problem}" for number in range(500)})
+    message = Reported(changes, {f"default/s{number}": f"{number}{problem}" for number in range(500)})
+    assert len(encode(message)) < 32 * 1024 * 1024

@@ -8,6 +8,10 @@ from financehub_scheduler.api.schedule import Schedule, compile_schedule
 from financehub_scheduler.kubernetes.observed_status import ObservedStatus, observe, unix_seconds
 from financehub_shared.spec.scheduled_task import BACKFILL, TRIGGER, from_resource
 
+#: Maximum number of characters of a problem. It may quote a field or an annotation, which may have 1 MB, and a message
+#: to the engine process has the problems of hundreds of resources. Statuses and Events show less.
+MAX_PROBLEM_CHARACTERS = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class WatchedResource:
@@ -105,6 +109,8 @@ def parse_resource(body: Mapping[str, Any]) -> WatchedResource:
         schedule = compile_schedule(from_resource(body), metadata["uid"])
     except ValueError as error:
         problem = str(error)
+    if len(problem) > MAX_PROBLEM_CHARACTERS:
+        problem = f"{problem[: MAX_PROBLEM_CHARACTERS - 1]}…"
     return WatchedResource(
         uid=metadata["uid"],
         namespace=metadata["namespace"],
