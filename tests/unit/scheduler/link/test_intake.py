@@ -112,12 +112,13 @@ def test_observed_time_of_the_next_companion_counts_when_it_has_reported_what_th
 def test_definition_that_was_deleted_without_a_companion_removes_all() -> None:
     """The next companion never gets a list, but knows that ScheduledTasks are not served any more."""
     intake = Intake()
-    report(intake, A, B)
+    intake.reported(Reported(Changes([A], deactivated={B.uid: "why"}), {B.name: "why"}))
     intake.begin()
     assert intake.watching(Watching(-math.inf, absent=False)) is None
     changes = intake.watching(Watching(-math.inf, absent=True))
     assert changes is not None
     assert (sorted(changes.removed), changes.complete) == ([A.uid, B.uid], False)
+    assert intake.refused == {}
     assert intake.watching(Watching(-math.inf, absent=True)) is None
 
 

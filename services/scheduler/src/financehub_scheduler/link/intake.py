@@ -43,6 +43,7 @@ class Intake:
         # The definition was deleted while there was no companion, and all resources with it.
         gone = list(self._told)
         self._told.clear()
+        self.refused = {}
         return Changes(removed=gone, keep_known_state=True, complete=False)
 
     def reported(self, message: Reported) -> Changes:
