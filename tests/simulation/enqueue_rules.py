@@ -30,7 +30,7 @@ class EnqueueRules:
 
     def __init__(self, oracle: "Oracle") -> None:
         self._oracle = oracle
-        self._now = self._redis_now = 0
+        self._now = self._redis_now = self._latest = 0
         self._settled: Mapping[str, int] = {}
         #: Schedules whose plan was found to be void in this batch.
         self._void: set[str] = set()
@@ -58,7 +58,7 @@ class EnqueueRules:
         """
         if context["now"] > latest + _ROUNDING:
             raise ViolationError(f"runs were submitted at {latest} at the latest and say that it is {context['now']}")
-        self._now, self._redis_now = context["now"], redis_now
+        self._now, self._redis_now, self._latest = context["now"], redis_now, latest
         self._void, self._settled = set(), settled
         # The script decides about all marks before it enqueues the first run.
         passed = [self._passes(entry, message) for entry, message in zip(entries, messages, strict=True)]
@@ -119,7 +119,11 @@ class EnqueueRules:
             raise ViolationError(f"{name} is suspended, and {due} was submitted")
         late = [now - known.enqueue_time(each) for each in waiting]
         catch_up = known.spec.get("catchUp", "Latest")
-        allowed = [runs(waiting, [each + margin for each in late], catch_up, known.window) for margin in (-2, 0, 2)]
+        allowed = []
+        for margin in (-_ROUNDING, 0, _ROUNDING):
+            # The newest one may have come only after the scheduler had decided.
+            passed = {at: each + margin for at, each in zip(waiting, late, strict=True) if each + margin >= 0}
+            allowed.append(runs([*passed], [*passed.values()], catch_up, known.window))
         may, must = set.union(*allowed), set.intersection(*allowed)
         if has_message and due not in may:
             raise ViolationError(f"{name} runs the due time {due} at {now}, which is missed; {sorted(may)} run")
@@ -309,8 +313,9 @@ class EnqueueRules:
         ready = options["ready_at"]
         if message["message_id"] != entry["id"] or options["due_at"] != entry["due"]:
             raise ViolationError(f"the message {message} does not belong to the run {entry}")
-        if ready > self._now + _ROUNDING:
-            raise ViolationError(f"the message of {known.name} is ready at {ready}, which is later than {self._now}")
+        # The clock may have been set back since the message was encoded.
+        if ready > max(self._now, self._latest) + _ROUNDING:
+            raise ViolationError(f"the message of {known.name} is ready at {ready}, which is later than {self._latest}")
         window = known.window
         if window is None:
             if options.get("max_age") is not None:

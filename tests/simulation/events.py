@@ -136,13 +136,15 @@ def _draw_one(
         (2, lambda: [("pause", schedule)]),
         (3, lambda: [("resume", schedule)]),
         (1.5, lambda: _pause_of_a_moment(rng, process, schedule)),
+        (1.5, lambda: _late_deletion(rng, process, schedule, specs)),
         (3, lambda: [("trigger", schedule)]),
         (1.5, lambda: [("backfill", schedule, rng.choice((5, 30, 120)))]),
     ]
     if extended:
         kinds += [
             # Of two values within the seconds by which the views of schedulers differ, one may run again.
-            (1.5, lambda: [("trigger annotation", schedule, "once")]),
+            (1, lambda: [("trigger annotation", schedule, "once")]),
+            (1.5, lambda: _annotation_before_an_outage(rng, schedule)),
             (1, lambda: [("backfill annotation", schedule, rng.choice((5, 30, 120)))]),
             (1, lambda: [("lag", process, rng.choice((0, 0, 5_000, 20_000, 60_000)))]),
             (0.7, lambda: [("list", process)]),
@@ -181,6 +183,23 @@ def _pause_of_a_moment(rng: random.Random, process: int, schedule: int) -> list[
     """A pause that one scheduler does not notice, because it is cut off meanwhile."""
     run = ("run", rng.choice((1_500, 4_000)), "calm", rng.randrange(1_000_000))
     return [("cut", process), ("pause", schedule), run, ("resume", schedule), ("connect", process)]
+
+
+def _late_deletion(rng: random.Random, process: int, schedule: int, specs: dict[int, dict[str, Any]]) -> list[Event]:
+    """A deletion that one scheduler brings to Redis after another one has created the schedule again."""
+    begin, end = rng.choice((("freeze", "thaw"), ("cut", "connect")))
+    first, second = (("run", rng.choice((1_500, 4_000)), "calm", rng.randrange(1_000_000)) for _ in range(2))
+    write = ("write", schedule, specs[schedule])
+    return [(begin, process), ("delete", schedule), first, write, second, (end, process)]
+
+
+def _annotation_before_an_outage(rng: random.Random, schedule: int) -> list[Event]:
+    """An annotation that is registered before Redis fails, and has to be carried out after that."""
+    # A scheduler reads a change after 1 ms, 200 ms or more, and carries annotations out each second.
+    first, second = (
+        ("run", rng.choice(lengths), "calm", rng.randrange(1_000_000)) for lengths in ((250, 500), (2_000,))
+    )
+    return [("trigger annotation", schedule, "once"), first, ("redis down",), second, ("redis up",)]
 
 
 def _edit(rng: random.Random, specs: dict[int, dict[str, Any]], schedule: int, now: float) -> list[Event]:

@@ -70,6 +70,7 @@ class Schedule:
         counters: The counters.
         failing: Number of its runs that failed in a row.
         created_at: Time of its creation.
+        created_in: Number of the command that has created it.
         trigger: Value of the trigger annotation that was carried out last.
     """
 
@@ -86,6 +87,7 @@ class Schedule:
     counters: Counters = field(default_factory=Counters)
     failing: int = 0
     created_at: int = 0
+    created_in: int = 0
     trigger: str = ""
 
     @property

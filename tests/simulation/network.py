@@ -50,6 +50,7 @@ class Command:
         answer: Gets the replies, or the error that the client sees.
         latest: The latest time that the clock of the process had shown, in Unix microseconds.
         settled: Incarnation → newest due time that the replies show as settled, in Unix milliseconds.
+        created: The creations that the replies show: uid and time in Unix milliseconds.
     """
 
     process: "Process"
@@ -57,6 +58,7 @@ class Command:
     answer: asyncio.Future[Any]
     latest: int
     settled: dict[str, int] = field(default_factory=dict)
+    created: set[tuple[str, int]] = field(default_factory=set)
 
 
 class Network:
@@ -124,7 +126,7 @@ class Network:
     @staticmethod
     def _finish(command: Command, replies: Any) -> None:
         if not command.answer.done():
-            command.process.learn(command.settled)
+            command.process.learn(command.settled, command.created)
             command.answer.set_result(replies)
 
     def _fail(self, command: Command, *, hung: bool) -> None:

@@ -2,9 +2,9 @@
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from financehub_scheduler.redis.lua_scripts import load_script
 from financehub_shared.redis import keys, queue_keys
@@ -13,6 +13,9 @@ from simulation.model import QUEUE, Counters, Run, Schedule, ViolationError
 from simulation.network import Command
 from simulation.registration_rules import RegistrationRules
 from simulation.wire import Request, Wire
+
+if TYPE_CHECKING:
+    from simulation.process import Process
 
 #: Outcomes that show a due time as settled.
 _SETTLED = {"enqueued", "missed", "overlap", "backlog", "buffered"}
@@ -68,6 +71,8 @@ class Oracle:
         self.newest_successes: dict[str, int] = {}
         #: Name → due times that its successes give its followers. Schedulers may know those of lost records.
         self.successes: dict[str, list[int]] = {}
+        #: Number of commands of schedulers that Redis has executed.
+        self.commands = 0
         #: Number of each outcome, to see what the scenarios reach.
         self.seen: dict[str, int] = {}
         self._registration = RegistrationRules(self)
@@ -83,6 +88,7 @@ class Oracle:
             redis_now: Time of Redis in milliseconds.
         """
         is_checked = False
+        self.commands += 1
         for request, reply in zip(command.requests, replies, strict=True):
             if isinstance(reply, Exception):
                 if "NOSCRIPT" not in str(reply) and "No matching script" not in str(reply):
@@ -127,10 +133,10 @@ class Oracle:
                     if run["kind"] == "due" and outcome in _SETTLED:
                         command.settled[self.incarnation(run["uid"])] = run["due"]
             case "register":
-                self._registration.check(arguments[0], arguments[1], reply, latest, redis_now)
+                self._registration.check(arguments[0], arguments[1], reply, latest, redis_now, command)
             case "unregister":
-                for uid, at, created_at in arguments[0]:
-                    self._forget(uid, at, created_at, redis_now)
+                for uid, until, *created in arguments[0]:
+                    self._forget(uid, until, created, redis_now, command.process)
             case "deactivate":
                 for uid, _ in arguments[0]:
                     if (known := self.schedules.get(uid)) and known.fingerprint != "deleted":
@@ -150,16 +156,30 @@ class Oracle:
         end = round(float(record["end"]) * 1000)
         self.backfills.setdefault(id, [record["uid"], int(record["cursor"]), end])
 
-    def _forget(self, uid: str, at: int, created_at: int, redis_now: int) -> None:
+    def _forget(self, uid: str, until: int, created: Sequence[int], redis_now: int, process: "Process") -> None:
         known = self.schedules.get(uid)
-        if known is not None and known.created_at > at and known.created_at != created_at:
+        if known is not None and known.created_at > until and known.created_at not in created:
             # Another scheduler has created it again since.
+            self.count("unregister newer")
             return
+        # A cluster never uses a uid again.
+        if known is not None and known.fingerprint != "deleted" and not process.world.is_cluster:
+            self._check_deletion(known, process)
         mark, trigger = (known.mark, known.trigger) if known else (0, "")
         self.schedules[uid] = Schedule(uid, known.name if known else "", {}, "deleted", 0, 0, mark, trigger=trigger)
         self.tombstones[uid] = redis_now + _TOMBSTONE
         self.paused.discard(uid)
         self.claims.pop(uid, None)
+
+    @staticmethod
+    def _check_deletion(known: Schedule, process: "Process") -> None:
+        """A deletion removes what was created before it, or what its scheduler knows, but nothing newer."""
+        deleted_in = process.deletions.get(known.uid, 0)
+        if known.created_in > deleted_in and (known.uid, known.created_at) not in process.created:
+            raise ViolationError(
+                f"a late deletion, before the command {deleted_in}, removes {known.name}, which was created in the "
+                f"command {known.created_in}"
+            )
 
     def expire(self, redis_now: int) -> list[str]:
         """Forget the schedules whose tombstones expire, and return their uids."""
@@ -294,7 +314,7 @@ class Oracle:
         for field in fields(Counters):
             expected = getattr(known.counters, field.name)
             self._same(f"{field.name} of {known.name}", int(record.get(field.name, "0")), expected)
-        self._same(f"changed_at of {known.name}", round(float(record["changed_at"]) * 1000), known.since)
+        self._same(f"changed_at of {known.name}", round(float(record.get("changed_at", "0")) * 1000), known.since)
 
     @staticmethod
     def _same(what: str, found: Any, expected: Any) -> None:

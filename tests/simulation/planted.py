@@ -153,8 +153,8 @@ BUGS = {
     "deletion": Bug(
         "A late deletion removes a schedule that was created again since.",
         "redis/lua/unregister.lua",
-        "if created_at == entry[3] or created_at <= entry[2] then remove(entry[1], record) end",
-        "remove(entry[1], record)",
+        "if created_at == entry[3] or created_at == entry[4] or created_at <= entry[2] then",
+        "if true then",
     ),
     "failover": Bug(
         "After a failover to a replica that was behind, a scheduler adopts the older mark.",

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError
@@ -100,6 +100,10 @@ class Process:
         self.version = 0
         #: Incarnation of a schedule → newest due time that it knows to be settled, in Unix milliseconds.
         self.settled: dict[str, int] = {}
+        #: The creations of schedules that it has requested or knows: uid and time in Unix milliseconds.
+        self.created: set[tuple[str, int]] = set()
+        #: uid → number of commands that Redis had executed when the newest deletion that it knows had happened.
+        self.deletions: dict[str, int] = {}
         self._is_first = True
         client = connect(network, self)
         states: dict[str, ScheduleState] = {}
@@ -153,8 +157,9 @@ class Process:
         return run
 
     # called by the network ----------------------------------------------------------------------------
-    def learn(self, settled: Mapping[str, int]) -> None:
-        """Note due times that replies have shown as settled."""
+    def learn(self, settled: Mapping[str, int], created: Iterable[tuple[str, int]]) -> None:
+        """Note what replies have shown: settled due times, and the creations of schedules."""
+        self.created.update(created)
         for uid, due in settled.items():
             self.settled[uid] = max(due, self.settled.get(uid, 0))
 

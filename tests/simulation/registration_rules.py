@@ -10,6 +10,7 @@ from simulation.catch_up_rules import IN_TIME, MOST_CAUGHT_UP
 from simulation.model import Schedule, ViolationError
 
 if TYPE_CHECKING:
+    from simulation.network import Command
     from simulation.oracle import Oracle
 
 _AHEAD, _UNCLAIMED = 60_000, 90_000
@@ -34,6 +35,7 @@ class RegistrationRules:
         replies: Sequence[Any],
         latest: int,
         redis_now: int,
+        command: "Command",
     ) -> None:
         """Check a batch.
 
@@ -43,6 +45,7 @@ class RegistrationRules:
             replies: Its replies.
             latest: The latest time that the clock of the scheduler had shown.
             redis_now: Time of Redis.
+            command: The command. It gets the creations that the replies show.
         """
         if context["now"] > latest + _ROUNDING:
             raise ViolationError(f"a registration of {latest} at the latest says that it is {context['now']}")
@@ -51,6 +54,11 @@ class RegistrationRules:
             self._check(entry, reply, now, redis_now)
             if reply[0] != b"edited":
                 self._oracle.claims[entry["uid"]] = now
+                created = entry["uid"], self._oracle.schedules[entry["uid"]].created_at
+                command.created.add(created)
+                if reply[0] == b"created":
+                    # The scheduler has requested it, also if the reply does not arrive.
+                    command.process.created.add(created)
 
     @staticmethod
     def _limited(time: int, redis_now: int) -> int:
@@ -81,6 +89,10 @@ class RegistrationRules:
                 f"mark {int(reply[1])} and change {float(reply[2])}, but it has {current.mark} and {current.since}"
             )
             raise ViolationError(f"the scheduler was told that {current.name} has the {problem}")
+        if round(float(reply[5]) * 1000) != current.created_at:
+            raise ViolationError(
+                f"the scheduler was told that {current.name} was created at {reply[5]!r}, not at {current.created_at}"
+            )
         if (reply[3] is not None) != (uid in self._oracle.paused):
             raise ViolationError(f"the scheduler was told {reply[3]!r} about a pause of {current.name}")
 
@@ -130,6 +142,7 @@ class RegistrationRules:
             mark,
             pending,
             created_at=min(since, now),
+            created_in=self._oracle.commands,
             trigger=known.trigger if known else "",
         )
 

@@ -98,9 +98,12 @@ class World:
         self._rng = random.Random(0)
         #: Probabilities of the worker: to fetch a run, and of a failure and a retry; and its longest run in seconds.
         self.worker = (0.0, 0.0, 0.0, 1.0)
-        #: Number of commands that Redis has executed for schedulers.
-        self.steps = 0
         self.at(self.time() + _WORK_TICK, self._work)
+
+    @property
+    def steps(self) -> int:
+        """Number of commands that Redis has executed for schedulers."""
+        return self.oracle.commands
 
     # time ---------------------------------------------------------------------------------------------
     def time(self) -> int:
@@ -145,7 +148,6 @@ class World:
 
     # Redis --------------------------------------------------------------------------------------------
     def _execute(self, command: Command) -> Any:
-        self.steps += 1
         for uid in self.oracle.expire(self.redis_milliseconds()):
             self._wire.execute([[b"DEL", keys.schedule(uid).encode()]])
         self._wire.set_time(self._now + self.redis_skew)
@@ -309,15 +311,30 @@ class World:
 
     def _notify_later(self, process: Process) -> None:
         delay = self._rng.choice((1_000, 200_000, 1_500_000, 4_000_000)) + self._lags.get(process.number, 0)
-        version, view = self._version, dict(self.source)
-        self.at(self._now + delay, lambda: process.deliver(lambda: self._notify(process, version, view)))
+        version, view, commands = self._version, dict(self.source), self.steps
+
+        def notify() -> None:
+            # A process that is stopped now has already read the source.
+            seen = process.clock.now()
+            process.deliver(lambda: self._notify(process, version, view, commands, seen))
+
+        self.at(self._now + delay, notify)
 
     def notify(self, process: Process) -> None:
         """Report everything that has changed in the source since the last report."""
-        self._notify(process, self._version, self.source)
+        self._notify(process, self._version, self.source, self.steps, process.clock.now())
 
     @staticmethod
-    def _notify(process: Process, version: int, view: Mapping[str, SourceEntry]) -> None:
+    def _notify(process: Process, version: int, view: Mapping[str, SourceEntry], commands: int, seen: float) -> None:
+        """Report a view of the source.
+
+        Args:
+            process: The process.
+            version: Number of changes of the source that the view has.
+            view: The view.
+            commands: Number of commands that Redis had executed when the source was like this.
+            seen: Time at which the process has read it, by its clock, in Unix seconds.
+        """
         if version < process.version:
             # A source may be late, but it never goes back.
             return
@@ -329,7 +346,8 @@ class World:
         is_cluster = process.world.is_cluster
         invalid = {uid: "invalid" for uid, entry in changed.items() if entry.schedule is None and is_cluster}
         removed = sorted(known.keys() - current.keys())
-        process.apply(current, upserts, removed=removed, deactivated=invalid)
+        process.deletions.update(dict.fromkeys(removed, commands))
+        process.apply(current, upserts, removed=removed, deactivated=invalid, observed_at=seen)
 
     # users --------------------------------------------------------------------------------------------
     def pause(self, number: int) -> None:

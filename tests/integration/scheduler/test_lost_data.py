@@ -218,13 +218,17 @@ async def test_claim_after_a_deletion_by_another_scheduler_restores_nothing(sche
     assert await scheduler.registry.claim([UID], scheduler.clock.now()) == []
 
 
+@pytest.mark.parametrize("has_run_the_earlier_spec", [True, False])
 @pytest.mark.parametrize("spec", [{"schedule": "0 0 1 1 *"}, {"suspend": True}], ids=["rarely due", "suspended"])
 async def test_claim_after_a_failover_that_lost_an_edit_registers_it_again(
-    scheduler: Scheduler, spec: dict[str, object]
+    scheduler: Scheduler, second: Scheduler, spec: dict[str, object], has_run_the_earlier_spec: bool
 ) -> None:
-    """A schedule that is not due soon shows the lost edit within half a minute, and not at its next due time."""
+    """A schedule that is not due soon shows the lost edit within half a minute, and not at its next due time.
+
+    A scheduler that has just started has not run the earlier spec, but has replaced it.
+    """
     client = scheduler.client
-    await scheduler.load(schedule(**spec))
+    await (scheduler if has_run_the_earlier_spec else second).load(schedule(**spec))
     before = {key: client.dump(key) for key in client.keys("*")}
     await scheduler.load(schedule(**spec, retries=1), keep_known_state=False)
     await scheduler.load(schedule(**spec, retries=2), keep_known_state=False)
@@ -239,6 +243,25 @@ async def test_claim_after_a_failover_that_lost_an_edit_registers_it_again(
     assert [(line["event"], line["count"]) for line in logs] == [("edits_lost", 1)]
     await scheduler.step_until_idle()
     assert scheduler.field(UID, "fingerprint") == newest
+
+
+async def test_claim_after_a_failover_that_lost_a_creation_registers_it_again(
+    scheduler: Scheduler, second: Scheduler
+) -> None:
+    """Redis then has an older record with the same uid, which nobody had claimed for long before the creation."""
+    client = scheduler.client
+    await scheduler.load(schedule(schedule="0 0 1 1 *"))
+    before = {key: client.dump(key) for key in client.keys("*")}
+    scheduler.clock.advance(200.0)
+    await second.load(schedule(schedule="0 0 1 1 *", retries=1), keep_known_state=False)
+    newest = second.field(UID, "fingerprint")
+    client.flushall()
+    for key, value in before.items():
+        client.restore(key, 0, value)
+    assert second.field(UID, "fingerprint") != newest
+    await Claims(second.registry, second.engine, second.publisher, second.engine.states, second.clock).renew()
+    await second.step_until_idle()
+    assert second.field(UID, "fingerprint") == newest
 
 
 async def test_claim_of_a_scheduler_without_its_source_does_not_undo_a_return_to_an_earlier_spec(

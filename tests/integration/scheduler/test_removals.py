@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import redis
@@ -12,6 +13,7 @@ from financehub_scheduler.redis.lua_scripts import load_script
 from financehub_scheduler.redis.registry import Registration, Removal
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.redis import keys
+from financehub_shared.schedules.pauses import Pause, add_pauses
 from support.hand_driven import Scheduler, build
 from support.schedules import UID, schedule
 
@@ -112,6 +114,97 @@ async def test_late_deletion_of_a_schedule_that_was_created_again_leaves_the_new
     await second.step_until_idle()
     assert scheduler.client.hgetall(keys.schedule(UID)) == before
     assert scheduler.client.hexists(keys.HIGH_WATER_MARKS, UID)
+
+
+async def create_again(scheduler: Scheduler) -> None:
+    """Delete the schedule, create it again a second later, and give it a run and a pause."""
+    await remove(scheduler)
+    scheduler.clock.advance(1.0)
+    await create(scheduler)
+    scheduler.client.hset(keys.schedule(UID), "runs", 1)
+    add_pauses(scheduler.client, [UID], Pause("ann", "a test", scheduler.clock.now()))
+
+
+def data_of(client: "redis.Redis") -> list[dict[bytes, bytes]]:
+    """Return the record, the mark and the pause, which a deletion removes."""
+    return [client.hgetall(key) for key in (keys.schedule(UID), keys.HIGH_WATER_MARKS, keys.SCHEDULES_PAUSED)]
+
+
+@pytest.mark.parametrize("stopped", [5.0, 3_600.0])
+async def test_deletion_by_a_scheduler_that_was_stopped_leaves_the_schedule_that_was_created_again(
+    scheduler: Scheduler, second: Scheduler, stopped: float
+) -> None:
+    """A scheduler that is stopped after its look at the folder applies the deletion later than the new creation.
+
+    The new schedule keeps its counters and its pause.
+    """
+    await create(scheduler)
+    await create(second)
+    observed_at = second.clock.now()
+    await create_again(scheduler)
+    before = data_of(scheduler.client)
+    second.clock.advance(stopped)
+    second.engine.apply(Changes(removed=[UID], observed_at=observed_at))
+    await second.step_until_idle()
+    assert data_of(scheduler.client) == before
+    second.engine.apply(Changes([schedule()]))
+    await second.step_until_idle()
+    assert data_of(scheduler.client) == before
+    assert second.engine.states[UID].paused
+
+
+async def lose_reply(scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Redis execute a registration of the schedule, and lose its reply."""
+    registry = scheduler.registry
+    register = registry.register
+
+    async def register_without_a_reply(*args: Any) -> None:
+        await register(*args)
+        raise redis.ConnectionError("the reply is lost")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(registry, "register", register_without_a_reply)
+        scheduler.engine.apply(Changes([schedule()]))
+        await scheduler.engine.step()
+    scheduler.clock.advance(3.0)
+
+
+async def test_deletion_after_the_reply_of_the_registration_was_lost_removes_the_schedule(
+    second: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scheduler knows what it may have created, although Redis has not told it."""
+    await lose_reply(second, monkeypatch)
+    assert second.field(UID, "fingerprint") == schedule().fingerprint
+    await remove(second)
+    assert_removed(second.client)
+
+
+async def test_deletion_after_the_reply_of_the_registration_was_lost_leaves_a_newer_schedule(
+    scheduler: Scheduler, second: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same, if another scheduler has created the schedule again since."""
+    await lose_reply(second, monkeypatch)
+    await create(scheduler)
+    await create_again(scheduler)
+    before = data_of(scheduler.client)
+    second.clock.advance(60.0)
+    await remove(second)
+    assert data_of(scheduler.client) == before
+
+
+@pytest.mark.parametrize("knows_an_older_one", [True, False])
+@pytest.mark.parametrize(("seconds", "is_removed"), [(180.0, True), (60.0, False)])
+async def test_deletion_of_a_schedule_that_the_scheduler_does_not_know_removes_it_if_it_is_old(
+    scheduler: Scheduler, second: Scheduler, seconds: float, is_removed: bool, knows_an_older_one: bool
+) -> None:
+    """A scheduler that has missed a deletion and a creation, or has never got a reply, removes what is surely older."""
+    await create(scheduler)
+    if knows_an_older_one:
+        await create(second)
+    await create_again(scheduler)
+    second.clock.advance(seconds)
+    await remove(second)
+    assert (scheduler.field(UID, "fingerprint") == "deleted") is is_removed
 
 
 @pytest.mark.parametrize(("seconds", "is_removed"), [(0.0, True), (-1.0, False)])

@@ -15,6 +15,7 @@ from financehub_scheduler.core.engine import Engine
 from financehub_scheduler.core.next_runs import NextRunPublisher
 from financehub_scheduler.core.shares import Shares
 from financehub_scheduler.core.state import ScheduleState, in_slices
+from financehub_scheduler.redis.edits import fingerprint_hash
 from financehub_scheduler.redis.registry import CLAIM_INTERVAL_SECONDS, Registry
 from financehub_shared.core.clock import Clock
 from financehub_shared.redis.text import decode, read_time
@@ -25,6 +26,8 @@ log = structlog.get_logger(__name__)
 _LATE_SECONDS = 1.5 * CLAIM_INTERVAL_SECONDS
 #: The clocks of two schedulers that have changed a schedule differ by less than this.
 _SKEW_SECONDS = 10.0
+#: A change that is older than ours by more than this was made before it, also if clocks were set back in between.
+_OLDER_SECONDS = 60.0
 #: Number of renewals, 10 minutes, in which each schedule of other schedulers' shares is compared once.
 ROUNDS = 20
 
@@ -97,10 +100,13 @@ class Claims:
         """
         if state := self._states.get(uid):
             state.is_outdated = fingerprint != state.schedule.fingerprint.encode()
-            if state.is_outdated and fingerprint.decode(errors="replace") in state.replaced:
-                changed = read_time(decode(changed_at or b""))
-                if changed is not None and changed < state.since + _SKEW_SECONDS:
-                    undone.append(uid)
+            changed = read_time(decode(changed_at or b"")) if state.is_outdated else None
+            if changed is None:
+                return
+            # A schedule that was created again may have replaced a record that nobody has claimed for long.
+            is_replaced = fingerprint_hash(fingerprint) in state.replaced
+            if changed < state.since + (_SKEW_SECONDS if is_replaced else -_OLDER_SECONDS):
+                undone.append(uid)
 
     async def find_loss(self) -> None:
         """Renew all claims if Redis has fewer schedules than before, such as a server that came back empty.

@@ -11,6 +11,7 @@ from financehub_scheduler.core.due_runs import due_runs
 from financehub_scheduler.core.listener import SchedulerListener
 from financehub_scheduler.core.shares import Shares
 from financehub_scheduler.core.state import NO_DUE_TIME, ScheduleState
+from financehub_scheduler.redis.edits import fingerprint_hash
 from financehub_scheduler.redis.enqueuer import AHEAD_LIMIT_SECONDS, EncodedRun, encode
 from financehub_scheduler.successes import with_success
 from financehub_shared.core.clock import Clock
@@ -259,13 +260,13 @@ def _remember(before: ScheduleState, state: ScheduleState, latest: float) -> Non
         latest: A mark of a schedule that was created again is right up to this time, Unix seconds. A later one would
             stop the schedule until then.
     """
-    fingerprint = state.schedule.fingerprint
-    if before.schedule.fingerprint == fingerprint:
+    if before.schedule.fingerprint == state.schedule.fingerprint:
         # Redis has only the newest success.
-        state.successes, state.predecessor, state.replaced = before.successes, before.predecessor, before.replaced
-    else:
-        replaced = [each for each in (*before.replaced, before.schedule.fingerprint) if each != fingerprint]
-        state.replaced = tuple(replaced[-_MAX_REPLACED:])
+        state.successes, state.predecessor = before.successes, before.predecessor
+    # Without repetitions, in their order.
+    replaced = dict.fromkeys((*before.replaced, fingerprint_hash(before.schedule.fingerprint), *state.replaced))
+    replaced.pop(fingerprint_hash(state.schedule.fingerprint), None)
+    state.replaced = tuple(replaced)[-_MAX_REPLACED:]
     if before.created_at == state.created_at or before.high_water_mark <= latest:
         # A replica that became the master may not know what was settled a moment before. After a loss of data, another
         # scheduler may have created the schedule again first, with an older mark.

@@ -11,6 +11,9 @@ from financehub_scheduler.redis.registry import Registration, RegistrationResult
 
 #: Maximum number of schedules registered per step, small enough that a thousand edits do not delay due runs.
 _BATCH = 250
+#: The views that two schedulers have of a folder differ by less than this, the difference of their clocks included.
+#: The kubelets of two nodes update a mounted ConfigMap up to a minute or more apart.
+_VIEWS_DIFFER_SECONDS = 120.0
 
 
 class PendingRegistrations:
@@ -25,6 +28,8 @@ class PendingRegistrations:
         self._upserts: dict[str, Registration] = {}
         self._removed: dict[str, Removal] = {}
         self._deactivated: dict[str, str] = {}
+        #: uid → time of the creation that the newest registration may have caused, Unix seconds, until its reply comes.
+        self._requested: dict[str, float] = {}
         self._source_complete = False
 
     def add(self, changes: Changes, now: float, states: Mapping[str, ScheduleState]) -> None:
@@ -39,9 +44,14 @@ class PendingRegistrations:
         self._source_complete = self._source_complete or changes.complete
         for uid in (*changes.removed, *changes.deactivated):
             self._upserts.pop(uid, None)
+        # Kubernetes never uses a uid again. In a folder, another scheduler may have created the schedule again before
+        # this one notices the deletion, so only what this scheduler knows is deleted, and what is surely older.
+        until = now if changes.keep_known_state else min(now, changes.observed_at) - _VIEWS_DIFFER_SECONDS
         for uid in changes.removed:
             self._deactivated.pop(uid, None)
-            self._removed[uid] = Removal(now, states[uid].created_at if uid in states else 0.0)
+            before = self._removed.get(uid)
+            requested_at = self._requested.pop(uid, before.requested_at if before else 0.0)
+            self._removed[uid] = Removal(until, states[uid].created_at if uid in states else 0.0, requested_at)
         self._deactivated |= changes.deactivated
         for schedule in changes.upserts:
             self._deactivated.pop(schedule.uid, None)
@@ -117,9 +127,12 @@ class PendingRegistrations:
             redis.RedisError: Redis did not reply or returned an error.
         """
         registrations = list(islice(self._upserts.values(), _BATCH))
-        results = await self._registry.register([_with_memory(each, states) for each in registrations], now)
+        complete = [_with_memory(each, states) for each in registrations]
+        self._requested |= {each.schedule.uid: min(each.since, now) for each in complete}
+        results = await self._registry.register(complete, now)
         settled = [(each, result) for each, result in zip(registrations, results, strict=True) if result]
         for registration, _ in settled:
+            self._requested.pop(registration.schedule.uid, None)
             # A newer state that arrived in the meantime stays pending.
             if self._upserts.get(registration.schedule.uid) is registration:
                 del self._upserts[registration.schedule.uid]

@@ -37,7 +37,7 @@ class ScheduleState:
         pending: Due times up to `since` that still run; see `Timeline`.
         exhausted: Whether Redis has found that `maxRuns` is reached.
         is_outdated: Whether Redis had another spec when the claim was last renewed.
-        replaced: Fingerprints of the newest specs that this scheduler ran before this one.
+        replaced: SHA-1 of the fingerprints of the newest specs before this one that this scheduler has run or replaced.
         predecessor: What a follower knows about its predecessor; None until it was looked for.
         successes: The due times of a follower that are not settled, ascending, in Unix seconds.
         created_at: Time of its creation in Redis, Unix seconds; 0 if it is unknown.
@@ -66,7 +66,15 @@ class ScheduleState:
         # An edit never acts retroactively: of the due times before it, only the pending ones run.
         left = tuple(due for due in result.pending if mark < due <= since)
         after = mark if left else max(mark, since)
-        return cls(schedule, after, paused=result.paused, since=since, pending=left, created_at=result.created_at)
+        return cls(
+            schedule,
+            after,
+            paused=result.paused,
+            since=since,
+            pending=left,
+            replaced=(result.replaced,) if result.replaced else (),
+            created_at=result.created_at,
+        )
 
     @property
     def timeline(self) -> Timeline:

@@ -1,5 +1,6 @@
 """Computes which due times of a stored spec stay due when the schedule is edited. `register.lua` has the protocol."""
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -54,6 +55,12 @@ class StoredSchedule:
         count = int(runs) if runs.isdecimal() and len(runs) < 16 else 0
         due_times, newest = parse_pending(pending), read_time(success)
         return cls(uid, int(mark) / 1000, float(changed_at), due_times, fingerprint_hash, spec, count, newest)
+
+
+def fingerprint_hash(fingerprint: str | bytes) -> str:
+    """Return the SHA-1 of a fingerprint, as register.lua computes it."""
+    text = fingerprint.encode() if isinstance(fingerprint, str) else fingerprint
+    return hashlib.sha1(text, usedforsecurity=False).hexdigest()
 
 
 def parse_pending(text: str) -> tuple[float, ...]:

@@ -89,6 +89,7 @@ class RegistrationResult:
         paused: Who paused it, why and when; None if it is not paused.
         pending: Due times up to `changed_at` that still run, ascending, in Unix seconds; see `Timeline`.
         created_at: Time of the creation, Unix seconds; 0 if it is unknown.
+        replaced: SHA-1 of the fingerprint that the edit has replaced; empty if it was no edit.
     """
 
     outcome: Literal["created", "changed", "known"]
@@ -97,14 +98,18 @@ class RegistrationResult:
     paused: Pause | None
     pending: tuple[float, ...] = ()
     created_at: float = 0.0
+    replaced: str = ""
 
     @classmethod
-    def parse(cls, reply: Sequence[Any]) -> Self:
-        """Parse a reply of register.lua."""
+    def parse(cls, entry: Mapping[str, Any], reply: Sequence[Any]) -> Self:
+        """Parse the reply of register.lua to an entry."""
         outcome, mark, changed_at, pause, pending, created_at = reply
         paused = None if pause is None else Pause.from_json(pause)
         due_times = parse_pending(decode(pending))
-        return cls(outcome.decode(), int(mark) / 1000, float(changed_at), paused, due_times, float(created_at))
+        replaced = entry.get("replaces", "") if outcome == b"changed" else ""
+        return cls(
+            outcome.decode(), int(mark) / 1000, float(changed_at), paused, due_times, float(created_at), replaced
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,17 +117,21 @@ class Removal:
     """The deletion of a schedule.
 
     Args:
-        at: Time at which the source no longer had the schedule, Unix seconds.
+        until: Every schedule with this uid that was created up to this time is deleted, Unix seconds.
         created_at: Time of the creation of the schedule that this scheduler knew, Unix seconds; 0 if it knew none.
-            Unlike `at`, it identifies the schedule whatever the clocks show.
+            Unlike `until`, it identifies the schedule whatever the clocks show.
+        requested_at: Time of the creation of the schedule that a registration may have created whose reply this
+            scheduler has not received, Unix seconds; 0 if there is none.
     """
 
-    at: float
+    until: float
     created_at: float = 0.0
+    requested_at: float = 0.0
 
-    def encode(self, uid: str) -> tuple[str, int, int]:
+    def encode(self, uid: str) -> tuple[str, int, int, int]:
         """Return the entry of the script."""
-        return uid, int(self.at * 1000), round(self.created_at * 1000)
+        # Cut off like `since` and the time of a registration, from which Redis has the creation.
+        return uid, int(self.until * 1000), round(self.created_at * 1000), int(self.requested_at * 1000)
 
 
 class Registry:
@@ -168,8 +177,12 @@ class Registry:
             answers = await self._repaired([entry["uid"] for entry in entries.values()], call)
             replies = dict(zip(entries, answers, strict=True))
             # An edit is registered in two steps, and again if another scheduler edits the schedule in between.
-            entries = with_edits(entries, replies, now)
-            results |= {number: RegistrationResult.parse(replies[number]) for number in replies.keys() - entries.keys()}
+            edits = with_edits(entries, replies, now)
+            results |= {
+                number: RegistrationResult.parse(entries[number], replies[number])
+                for number in replies.keys() - edits.keys()
+            }
+            entries = edits
         return [results.get(number) for number in range(len(registrations))]
 
     async def unregister(self, removed: Mapping[str, Removal]) -> None:

@@ -53,10 +53,10 @@ class FileSource:
         try:
             while True:
                 # In a thread, because reading thousands of schedules takes seconds and due runs must not wait for it.
-                refused = self.refused
+                refused, began = self.refused, self._clock.now()
                 found = await asyncio.to_thread(self.scan)
                 if is_first or found or self.refused != refused:
-                    yield replace(found or Changes(), keep_known_state=is_first)
+                    yield replace(found or Changes(), keep_known_state=is_first, observed_at=began)
                 is_first = False
                 await self._clock.sleep(QUIET_SECONDS if self._folder.is_changing else POLL_SECONDS)
         finally:

@@ -1,7 +1,7 @@
 -- Remove deleted schedules. For an hour, a tombstone lets slower schedulers see that the schedule was deleted and that
 -- Redis has not lost its data.
--- ARGV[1]: JSON list of {uid, time at which the source no longer had the schedule (ms), time of creation (ms) of the
--- schedule that the scheduler knew; 0 if it knew none}
+-- ARGV[1]: JSON list of {uid, time (ms) up to which every schedule that was created is deleted, time of creation (ms) of
+-- the schedule that the scheduler knew, time of creation (ms) that it has requested without a reply}; 0 if there is none
 
 local function remove(uid, record)
   local name = redis.call('hget', record, schedule_field.name)
@@ -31,10 +31,11 @@ check_types()
 for _, entry in ipairs(entries) do redis.call('hlen', schedule_key(entry[1])) end
 for _, entry in ipairs(entries) do
   local record = schedule_key(entry[1])
-  -- Another scheduler may have noticed the deletion earlier, and created the schedule again since. Without its mark, the
-  -- runs that it has enqueued since would be enqueued a second time. A schedule that the scheduler knew is recognized by
-  -- its creation, because clocks can be wrong. An earlier release does not send the creation.
+  -- Another scheduler may have noticed the deletion earlier, and created the schedule again since. The counters, the mark,
+  -- the pause and the buffered runs of the new one must stay. A schedule that the scheduler knew is recognized by its
+  -- creation, because clocks can be wrong. One that it does not know is deleted only if it is surely older than the
+  -- deletion: the scheduler may have missed that it was created again, or Redis may have lost its data since.
   local created_at = milliseconds(redis.call('hget', record, schedule_field.created_at))
-  if created_at == entry[3] or created_at <= entry[2] then remove(entry[1], record) end
+  if created_at == entry[3] or created_at == entry[4] or created_at <= entry[2] then remove(entry[1], record) end
 end
 return redis.status_reply('OK')
