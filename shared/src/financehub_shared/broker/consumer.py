@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from dramatiq import Message
@@ -37,6 +37,9 @@ FAR_BATCH = 100
 #: A consumer without room does not fetch, but it still sends a heartbeat at this interval, in seconds.
 HEARTBEAT_SECONDS = 1.0
 
+#: A fetched message: its id in Redis, the queue entry, and the number of workers that died while they held it.
+Fetched = tuple[str, bytes, int]
+
 
 class FinanceHubConsumer(Consumer):
     """Iterates over one queue's deliveries, and yields None after a poll that finds no message.
@@ -69,7 +72,7 @@ class FinanceHubConsumer(Consumer):
         self._in_flight = in_flight
         self._deliver = deliver
         self._is_paused = is_paused
-        self._fetched: deque[tuple[str, bytes, int]] = deque()
+        self._fetched: deque[Fetched] = deque()
         self._misses = 0
         self._heartbeat_at = self._reconciled_at = time.monotonic()
         self._is_full_logged = False
@@ -156,37 +159,67 @@ class FinanceHubConsumer(Consumer):
             self._enqueue_pending(message)
             self.requeue([message])
             return
-        redis_id = message.options["redis_message_id"]
-        end = message.end if isinstance(message, Delivery) else None
-        follow_ups = self._follow_ups(message)
-        fetch = not follow_ups and self._may_fetch_with_ack() and self._in_flight.begin_fetch()
+        redis_id, follow_ups = message.options["redis_message_id"], self._follow_ups(message)
+        if follow_ups or not self._may_fetch_with_ack() or not self._in_flight.begin_fetch():
+            self._acknowledge(message, follow_ups)
+            self._in_flight.remove(redis_id)
+            return
         try:
-            fetched = self._broker.do_ack(self._queue_name, redis_id, end, follow_ups, fetch=fetch)
-            self._broker.forget_move(redis_id)
-            # The acknowledgment of a delayed message moves it to its own queue. A failover may undo both.
-            if isinstance(message, Delivery) and not message.has_follow_ups and not self._is_delay_queue:
-                self._in_flight.finish(redis_id, message.attempt_id)
-            if not fetched:
-                self._in_flight.remove(redis_id)
-                return
-            successor = id_text(fetched[0])
-            is_finished = self._is_finished(successor, fetched[1])
-            if is_finished or successor in self._in_flight:
-                # A failover has undone the first fetch of that one, or the janitor has taken it back. Its run goes on,
-                # or it has ended, and the consumer deletes the message or gives it back.
-                self._in_flight.remove(redis_id)
-                if is_finished or successor == redis_id:
-                    self._in_flight.doubt()
-                return
-            self._in_flight.replace(redis_id, successor, len(fetched[1]))
+            fetched = self._note_successor(redis_id, self._acknowledge(message, fetch=True))
         except BaseException:
-            if fetch:
-                self._in_flight.doubt()
+            self._in_flight.doubt()
             raise
         finally:
-            if fetch:
-                self._in_flight.end_fetch()
-        self._hand_over(successor, fetched[1], _losses(fetched[2]))
+            self._in_flight.end_fetch()
+        if fetched is not None:
+            self._hand_over(*fetched)
+
+    def _acknowledge(
+        self, message: MessageProxy, follow_ups: Sequence[PendingMessage] = (), *, fetch: bool = False
+    ) -> Sequence[bytes]:
+        """Acknowledge a message in Redis, and return the one that was fetched in the same step.
+
+        Args:
+            message: The message.
+            follow_ups: Messages that follow it.
+            fetch: Whether to fetch the next message of the queue.
+
+        Returns:
+            Id, message and losses, or nothing.
+        """
+        redis_id = message.options["redis_message_id"]
+        end = message.end if isinstance(message, Delivery) else None
+        fetched = self._broker.do_ack(self._queue_name, redis_id, end, follow_ups, fetch=fetch)
+        self._broker.forget_move(redis_id)
+        # The acknowledgment of a delayed message moves it to its own queue. A failover may undo both.
+        if isinstance(message, Delivery) and not message.has_follow_ups and not self._is_delay_queue:
+            self._in_flight.finish(redis_id, message.attempt_id)
+        return fetched
+
+    def _note_successor(self, redis_id: str, fetched: Sequence[bytes]) -> Fetched | None:
+        """Note that a message has left this process, and which one was fetched in its place.
+
+        Args:
+            redis_id: Id of the acknowledged message.
+            fetched: Id, message and losses of the fetched one, or nothing.
+
+        Returns:
+            The fetched message, if it is to be delivered.
+        """
+        if not fetched:
+            self._in_flight.remove(redis_id)
+            return None
+        successor, data, losses = id_text(fetched[0]), fetched[1], _losses(fetched[2])
+        is_finished = self._is_finished(successor, data)
+        if not is_finished and successor not in self._in_flight:
+            self._in_flight.replace(redis_id, successor, len(data))
+            return successor, data, losses
+        # A failover has undone the first fetch of that one, or the janitor has taken it back. Its run goes on, or it
+        # has ended, and the consumer deletes the message or gives it back.
+        self._in_flight.remove(redis_id)
+        if is_finished or successor == redis_id:
+            self._in_flight.doubt()
+        return None
 
     def _may_fetch_with_ack(self) -> bool:
         """Whether the next message of the queue may take the place of one that is acknowledged."""
