@@ -13,6 +13,7 @@ import dramatiq
 import pytest
 from dramatiq.middleware import Shutdown
 
+from financehub_shared.broker.delivery import Delivery
 from financehub_shared.broker.redis_broker import FinanceHubBroker
 from financehub_shared.core.settings import Settings
 from financehub_shared.redis import queue_keys as keys
@@ -66,6 +67,38 @@ def test_run_whose_hooks_are_interrupted_is_repeated(place: int, broker: Finance
     contextvars.copy_context().run(end_interrupted)
     assert broker.client.lrange(keys.ready(_QUEUE), 0, -1) == [redis_id.encode()]
     assert unsettled(broker.client, _QUEUE) == 1
+
+
+@pytest.mark.parametrize("fetches", ["consumer", "acknowledgment"])
+def test_message_that_is_fetched_again_before_it_is_forgotten_is_delivered_soon(
+    fetches: str, broker: FinanceHubBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message that a thread gives back may be fetched by another one before the first thread knows the reply. The
+    consumer delivers it as soon as it looks for such messages, and not only with its check every 30 s.
+    """
+    actor = dramatiq.actor(lambda: None, actor_name="task", queue_name=_QUEUE, broker=broker)
+    broker.deliver_with(_QUEUE, lambda _: pytest.fail("it is held"))
+    sent = [actor.send().options["redis_message_id"] for _ in range(2)]
+    consumer = broker.consume(_QUEUE, prefetch=2, timeout=10)
+    held, other = next(consumer), next(consumer)
+    assert isinstance(held, Delivery)
+    assert other is not None
+    requeue = broker.do_requeue
+
+    def fetch_before_the_reply(queue: str, *ids: str) -> None:
+        requeue(queue, *ids)
+        if fetches == "consumer":
+            consumer._fetch(1)
+        else:
+            consumer.ack(other)
+        assert broker.client.llen(keys.ready(_QUEUE)) == 0
+
+    monkeypatch.setattr(broker, "do_requeue", fetch_before_the_reply)
+    held.is_running = True
+    consumer.ack(held)
+    again = next(consumer)
+    assert again is not None
+    assert again.options["redis_message_id"] == sent[0]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

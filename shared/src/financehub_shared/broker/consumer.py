@@ -211,13 +211,13 @@ class FinanceHubConsumer(Consumer):
             return None
         successor, data, losses = id_text(fetched[0]), fetched[1], _losses(fetched[2])
         is_finished = self._is_finished(successor, data)
-        if not is_finished and successor not in self._in_flight:
+        if not is_finished and not self._in_flight.fetch_again(successor):
             self._in_flight.replace(redis_id, successor, len(data))
             return successor, data, losses
         # A failover has undone the first fetch of that one, or the janitor has taken it back. Its run goes on, or it
         # has ended, and the consumer deletes the message or gives it back.
         self._in_flight.remove(redis_id)
-        if is_finished or successor == redis_id:
+        if is_finished:
             self._in_flight.doubt()
         return None
 
@@ -314,7 +314,7 @@ class FinanceHubConsumer(Consumer):
         self._heartbeat_at = time.monotonic()
         for redis_id, data, losses in zip(reply[::3], reply[1::3], reply[2::3], strict=True):
             text = id_text(redis_id)
-            if text in self._in_flight:
+            if self._in_flight.fetch_again(text):
                 continue  # a failover has undone its first fetch, and its run goes on
             if self._is_finished(text, data):
                 self._broker.do_ack(self._queue_name, text)  # a failover has undone its first fetch

@@ -23,6 +23,8 @@ class InFlightMessages:
         self._lock = threading.Lock()
         #: Id of each message that is fetched and not yet acknowledged or given back → its size in bytes.
         self._sizes: dict[str, int] = {}
+        #: Those of them that were fetched again, because their first fetch was undone or they were given back.
+        self._fetched_again: set[str] = set()
         #: Size of all of them in bytes.
         self.bytes = 0
         #: Set whenever a message is removed, for a consumer that waits for room.
@@ -31,8 +33,8 @@ class InFlightMessages:
         self._finished: dict[str, str] = {}
         #: Messages that worker threads have fetched for the consumer: id, message, losses. They are in flight.
         self.handed_over: deque[tuple[str, bytes, int]] = deque()
-        #: Whether the reply to a fetch of a worker thread was lost, so that Redis may assign an unknown message to this
-        #: process.
+        #: Whether Redis may assign a message to this process that it does not know: the reply to a fetch of a worker
+        #: thread was lost, or a message that this process gave back was fetched again before it was forgotten.
         self.is_doubtful = False
         self._fetching = 0
         self._comparing = 0
@@ -40,6 +42,18 @@ class InFlightMessages:
 
     def __contains__(self, redis_id: object) -> bool:
         return redis_id in self._sizes
+
+    def fetch_again(self, redis_id: str) -> bool:
+        """Whether a fetched message is held already, so that it must not be delivered again.
+
+        This process may be about to forget it, because it has given it back or acknowledged it. Redis then assigns a
+        message to it that it does not know.
+        """
+        with self._lock:
+            if redis_id not in self._sizes:
+                return False
+            self._fetched_again.add(redis_id)
+            return True
 
     def __len__(self) -> int:
         return len(self._sizes)
@@ -80,7 +94,7 @@ class InFlightMessages:
     def remove(self, redis_id: str) -> None:
         """Forget a message that Redis no longer assigns to this process."""
         with self._lock:
-            self.bytes -= self._sizes.pop(redis_id, 0)
+            self.bytes -= self._pop(redis_id)
         self.freed.set()
 
     def replace(self, redis_id: str, successor: str, size: int) -> None:
@@ -92,8 +106,15 @@ class InFlightMessages:
             size: Size of the fetched message in bytes.
         """
         with self._lock:
-            self.bytes += size - self._sizes.pop(redis_id, 0) - self._sizes.get(successor, 0)
+            self.bytes += size - self._pop(redis_id) - self._sizes.get(successor, 0)
             self._sizes[successor] = size
+
+    def _pop(self, redis_id: str) -> int:
+        """Forget a message and return its size. The caller holds the lock."""
+        if redis_id in self._fetched_again:
+            self._fetched_again.remove(redis_id)
+            self.is_doubtful = True
+        return self._sizes.pop(redis_id, 0)
 
     def begin_fetch(self) -> bool:
         """Begin the fetch of a worker thread, or return False if none may begin now."""
@@ -132,5 +153,6 @@ class InFlightMessages:
         """Forget all messages, because the consumer that held them has ended."""
         with self._lock:
             self._sizes.clear()
+            self._fetched_again.clear()
             self.handed_over.clear()
             self.bytes = 0
