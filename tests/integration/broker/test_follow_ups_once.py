@@ -19,6 +19,7 @@ from dramatiq.rate_limits.backends import StubBackend
 from financehub_shared.broker import queue_scripts
 from financehub_shared.broker.consumer import FinanceHubConsumer
 from financehub_shared.broker.delivery import Delivery
+from financehub_shared.broker.encoding import LONGEST_PIPELINE
 from financehub_shared.broker.redis_broker import FinanceHubBroker
 from financehub_shared.core.settings import Settings
 from financehub_shared.redis import queue_keys as keys
@@ -208,18 +209,22 @@ def test_message_that_is_not_due_is_moved_to_the_delay_queue_once(
     assert redis_client.hlen(keys.messages(QUEUE)) == 0
 
 
+@pytest.mark.parametrize("is_refused", [False, True])
 @pytest.mark.parametrize("hook", ["before_enqueue", "after_enqueue"])
 def test_message_that_middleware_sends_during_a_move_replaces_nothing(
-    redis_url: str, redis_client: "redis.Redis", hook: str
+    redis_url: str, redis_client: "redis.Redis", hook: str, is_refused: bool
 ) -> None:
-    """Middleware that sends a message for each delayed one adds it, and the delayed one still moves."""
+    """Middleware that sends a message for each delayed one adds it unless it is refused, and the delayed one moves."""
 
     class Copies(dramatiq.Middleware):
         pass
 
     def send(_self: Any, broker: FinanceHubBroker, message: Any, _delay: int | None) -> None:
         if message.actor_name == "task":
-            broker.enqueue(dramatiq.Message("other", "copy", (), {}, {}))
+            target: dict[str, Any] = {"actor_name": "next", "options": {}}
+            for _ in range(LONGEST_PIPELINE if is_refused else 0):
+                target = {"actor_name": "next", "options": {"pipe_target": target}}
+            broker.enqueue(dramatiq.Message("other", "copy", (), {}, {"pipe_target": target}))
 
     setattr(Copies, hook, send)
     broker = build_broker(Settings(redis_url=redis_url))
@@ -230,7 +235,7 @@ def test_message_that_middleware_sends_during_a_move_replaces_nothing(
     assert next(broker.consume(QUEUE, prefetch=1, timeout=10)) is None
     queues = {queue: redis_client.hvals(keys.messages(queue)) for queue in (QUEUE, dq_name(QUEUE), "other")}
     names = {queue: [dramatiq.Message.decode(data).actor_name for data in found] for queue, found in queues.items()}
-    assert names == {QUEUE: [], dq_name(QUEUE): ["task"], "other": ["copy"]}
+    assert names == {QUEUE: [], dq_name(QUEUE): ["task"], "other": [] if is_refused else ["copy"]}
 
 
 def test_message_that_a_task_sends_again_is_enqueued_at_once(redis_url: str, redis_client: "redis.Redis") -> None:

@@ -200,12 +200,12 @@ class FinanceHubBroker(RedisBroker):
         self._sending.moves = self._id_of_moved(message, delay)
         # A message from Redis, such as a retry, was checked when it was read. It has grown since, and must not be lost.
         self._sending.is_new = "redis_message_id" not in message.options
-        if self._sending.is_new:
-            # The rest of a pipeline that a worker has read is shorter than the part that it has read.
-            if not self._run_end.is_current:
-                require_short_pipeline(message)
-            message = self._in_server_time(message)
         try:
+            if self._sending.is_new:
+                # The rest of a pipeline that a worker has read is shorter than the part that it has read.
+                if not self._run_end.is_current:
+                    require_short_pipeline(message)
+                message = self._in_server_time(message)
             return super().enqueue(message, delay=delay)
         finally:
             self._sending.is_new = before.get("is_new", False)
