@@ -11,9 +11,9 @@ from dramatiq.common import current_millis
 
 from financehub_shared.broker import dead_letter_queue, options
 from financehub_shared.broker.dead_letter_queue import READ_BATCH, DeadLetterFilter, DeadLetterQueue
+from financehub_shared.broker.dead_letter_scripts import READ_FIELDS
 from financehub_shared.broker.door import MAX_READ_BYTES
 from financehub_shared.broker.janitor import Janitor
-from financehub_shared.broker.queue_scripts import READ_FIELDS
 from financehub_shared.core.settings import Settings
 from financehub_shared.redis import queue_keys as keys
 from financehub_shared.worker.build import build_broker

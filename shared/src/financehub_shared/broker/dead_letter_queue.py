@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import redis
 
-from financehub_shared.broker import queue_scripts
+from financehub_shared.broker import dead_letter_scripts
 from financehub_shared.broker.dead_letter import DeadLetter, parse_dead_letter, requeued_message
 from financehub_shared.broker.dead_letter_ids import stored_ids
 from financehub_shared.broker.dead_letter_reason import MessageRefusedError
@@ -99,10 +99,10 @@ class DeadLetterQueue:
     def __init__(self, client: "redis.Redis", max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
         self._client = client
         self._max_message_bytes = max_message_bytes
-        self._requeue = client.register_script(queue_scripts.REQUEUE_DEAD_LETTER)
-        self._delete = client.register_script(queue_scripts.DELETE_DEAD_LETTERS)
-        self._delete_old = client.register_script(queue_scripts.DELETE_OLD_DEAD_LETTERS)
-        self._delete_beyond = client.register_script(queue_scripts.DELETE_DEAD_LETTERS_BEYOND)
+        self._requeue = client.register_script(dead_letter_scripts.REQUEUE_DEAD_LETTER)
+        self._delete = client.register_script(dead_letter_scripts.DELETE_DEAD_LETTERS)
+        self._delete_old = client.register_script(dead_letter_scripts.DELETE_OLD_DEAD_LETTERS)
+        self._delete_beyond = client.register_script(dead_letter_scripts.DELETE_DEAD_LETTERS_BEYOND)
 
     def find(self, wanted: DeadLetterFilter = MATCH_ALL, *, limit: int | None = 100) -> list[DeadLetter]:
         """Return up to `limit` matching letters (all of them if None), newest first."""
@@ -287,7 +287,7 @@ class DeadLetterQueue:
         """Return the contents of letters, or of the first ones if they are large."""
         name = keys.dead_messages(queue)
         try:
-            stored: Any = self._client.eval(queue_scripts.READ_FIELDS, 1, name, MAX_READ_BYTES, *ids)
+            stored: Any = self._client.eval(dead_letter_scripts.READ_FIELDS, 1, name, MAX_READ_BYTES, *ids)
         except redis.ResponseError as error:
             self._skip_wrong_keys(queue, error)
             return [None] * len(ids)

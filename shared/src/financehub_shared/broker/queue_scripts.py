@@ -1,4 +1,4 @@
-"""The broker's Lua scripts: one atomic script per step in a message's life.
+"""The Lua scripts of the queues: one atomic script per step in a message's life.
 
 They implement the steps of stock `dispatch.lua` on the same keys, with these differences: only consumers send
 heartbeats (a process that only enqueues is not a worker), times come from Redis (one clock for all pods), a dead letter
@@ -20,7 +20,8 @@ from financehub_shared.redis.scripts import REDIS_NOW
 REPLY_BYTES = 8_000_000
 #: Bytes of the longest id that a script returns. The door accepts ids of 512 characters, each of up to 4 bytes.
 ID_BYTES = 2_048
-_LONGEST_ID = f"local longest_id = {ID_BYTES}\n"
+#: Sets `longest_id` to this number.
+LUA_LONGEST_ID = f"local longest_id = {ID_BYTES}\n"
 _READY_AT = f"local ready_at = '{options.READY_AT}'\n"
 
 #: Appends a message. KEYS: ready, messages. ARGV: id, message. Does not append it again if a process repeats an enqueue
@@ -40,7 +41,7 @@ end
 #: off after one byte more. An entry whose message this worker already holds is dropped. A message whose id is too long
 #: gets a short one, because the id could have hundreds of MB.
 _LUA_TAKE = (
-    _LONGEST_ID
+    LUA_LONGEST_ID
     + """
 local function take(ready, messages, acks, losses, longest)
   local id = redis.call("lpop", ready)
@@ -94,21 +95,6 @@ HEAD = """
 local id = redis.pcall("lindex", KEYS[1], 0)
 local message = type(id) == "string" and redis.pcall("hget", KEYS[2], id)
 return type(message) == "string" and string.sub(message, 1, ARGV[1])
-"""
-
-#: Returns fields of a hash, each cut off after a number of bytes. KEYS: the hash. ARGV: number of bytes, the fields.
-#: Returns at least one field, and no more after 16 MB in total, so that the reply fits into memory. The caller asks for
-#: the others again.
-READ_FIELDS = """
-local fields, size = {}, 0
-for i = 2, #ARGV do
-  local field = redis.call("hget", KEYS[1], ARGV[i])
-  field = field and string.sub(field, 1, ARGV[1])
-  size = size + (field and #field or 0)
-  if i > 2 and size > 16000000 then break end
-  fields[i - 1] = field
-end
-return fields
 """
 
 #: Copies a message to a separate key. KEYS: messages, the key. ARGV: id, TTL of the key (s).
@@ -327,132 +313,3 @@ end
 return reclaimed
 """
 )
-
-#: Returns the number of messages of a queue that neither wait nor are held by a worker, or less, because an entry of
-#: the queue may have no message. No script of ours leaves one, but another program may replace or change the keys.
-#: KEYS: ready, messages, then the acks of each worker.
-COUNT_STRANDED = """
-local stranded = redis.call("hlen", KEYS[2]) - redis.call("llen", KEYS[1])
-for i = 3, #KEYS do stranded = stranded - redis.call("scard", KEYS[i]) end
-return stranded
-"""
-
-#: Returns some ids that wait in a queue. KEYS: ready. ARGV: first and last index. In the place of an id that is too
-#: long to be returned, there is the id that `MESSAGE_IDS` would give the message.
-WAITING_IDS = (
-    _LONGEST_ID
-    + """
-local ids = {}
-for _, id in ipairs(redis.call("lrange", KEYS[1], ARGV[1], ARGV[2])) do
-  ids[#ids + 1] = #id <= longest_id and id or redis.sha1hex(id)
-end
-return ids
-"""
-)
-
-#: A Lua function that gives a message another id and appends it to its queue. If its old id waits after all, the entry
-#: with that id has no message any more, and a fetch drops it.
-_LUA_RESTORE = """
-local function restore(ready, messages, id)
-  local message, short = redis.call("hget", messages, id), redis.sha1hex(id)
-  if not message or redis.call("hsetnx", messages, short, message) == 0 then return 0 end
-  redis.call("hdel", messages, id)
-  redis.call("rpush", ready, short)
-  return 1
-end
-"""
-
-#: Returns a cursor, the number of messages that were put back, and some ids of messages. KEYS: ready, messages. ARGV:
-#: the last cursor, number of ids, more or less, and ids that other messages would get. In the place of an id that is
-#: too long to be returned, there is the id that the message would get. If it is one of those in ARGV, the message is
-#: appended to the queue with it, and left out here: no worker holds an id that is too long.
-MESSAGE_IDS = (
-    _LONGEST_ID
-    + _LUA_RESTORE
-    + """
-redis.call("llen", KEYS[1])
-local wanted = {}
-for i = 3, #ARGV do wanted[ARGV[i]] = true end
-local reply = redis.call("hscan", KEYS[2], ARGV[1], "COUNT", ARGV[2])
-local ids, restored = {}, 0
-for i = 1, #reply[2], 2 do
-  local id = reply[2][i]
-  local short = #id > longest_id and redis.sha1hex(id) or id
-  if short ~= id and wanted[short] then
-    restored = restored + restore(KEYS[1], KEYS[2], id)
-  else
-    ids[#ids + 1] = short
-  end
-end
-return {reply[1], restored, ids}
-"""
-)
-
-#: Puts messages back in their queue that no worker holds. KEYS: ready, messages, then the acks of each worker. ARGV:
-#: ids. Returns their number.
-RESTORE = (
-    _LUA_RESTORE
-    + """
-redis.call("llen", KEYS[1])
-local function is_held(id)
-  for i = 3, #KEYS do
-    if redis.call("sismember", KEYS[i], id) == 1 then return true end
-  end
-end
-local restored = 0
-for _, id in ipairs(ARGV) do
-  if not is_held(id) then restored = restored + restore(KEYS[1], KEYS[2], id) end
-end
-return restored
-"""
-)
-
-#: Moves a dead letter back to its queue. KEYS: dead, dead messages, ready, messages. ARGV: id, message. Returns 1, or 0
-#: if the letter no longer exists.
-REQUEUE_DEAD_LETTER = """
-redis.call("hlen", KEYS[2])
-redis.call("llen", KEYS[3])
-redis.call("hlen", KEYS[4])
-if redis.call("zrem", KEYS[1], ARGV[1]) == 0 then return 0 end
-redis.call("hdel", KEYS[2], ARGV[1])
-redis.call("hset", KEYS[4], ARGV[1], ARGV[2])
-redis.call("rpush", KEYS[3], ARGV[1])
-return 1
-"""
-
-#: Deletes dead letters by id. KEYS: dead, dead messages. ARGV: ids. Returns the number of deleted letters.
-DELETE_DEAD_LETTERS = """
-redis.call("hlen", KEYS[2])
-local deleted = 0
-for _, id in ipairs(ARGV) do
-  deleted = deleted + redis.call("zrem", KEYS[1], id)
-  redis.call("hdel", KEYS[2], id)
-end
-return deleted
-"""
-
-#: Deletes dead letters by age. KEYS: dead, dead messages. ARGV: time (ms) before which they died, maximum number.
-#: Returns the number of deleted letters.
-DELETE_OLD_DEAD_LETTERS = """
-redis.call("hlen", KEYS[2])
-local ids = redis.call("zrangebyscore", KEYS[1], "-inf", "(" .. ARGV[1], "LIMIT", 0, ARGV[2])
-for _, id in ipairs(ids) do
-  redis.call("zrem", KEYS[1], id)
-  redis.call("hdel", KEYS[2], id)
-end
-return #ids
-"""
-
-#: Deletes the oldest dead letters. KEYS: dead, dead messages. ARGV: number of letters to keep, maximum number of
-#: deleted ones. Returns the number of deleted letters.
-DELETE_DEAD_LETTERS_BEYOND = """
-redis.call("hlen", KEYS[2])
-local excess = math.min(redis.call("zcard", KEYS[1]) - ARGV[1], ARGV[2])
-if excess <= 0 then return 0 end
-local ids = redis.call("zrange", KEYS[1], 0, excess - 1)
-for _, id in ipairs(ids) do
-  redis.call("zrem", KEYS[1], id)
-  redis.call("hdel", KEYS[2], id)
-end
-return #ids
-"""

@@ -9,7 +9,7 @@ from typing import Any
 
 import redis
 
-from financehub_shared.broker import queue_scripts
+from financehub_shared.broker import stranded_scripts
 from financehub_shared.broker.queues import scan_names
 from financehub_shared.redis import queue_keys as keys
 from financehub_shared.redis.key_types import wrong_keys
@@ -46,10 +46,10 @@ class StrandedMessages:
 
     def __init__(self, client: "redis.Redis") -> None:
         self._client = client
-        self._count = client.register_script(queue_scripts.COUNT_STRANDED)
-        self._waiting_ids = client.register_script(queue_scripts.WAITING_IDS)
-        self._message_ids = client.register_script(queue_scripts.MESSAGE_IDS)
-        self._restore = client.register_script(queue_scripts.RESTORE)
+        self._count = client.register_script(stranded_scripts.COUNT_STRANDED)
+        self._waiting_ids = client.register_script(stranded_scripts.WAITING_IDS)
+        self._message_ids = client.register_script(stranded_scripts.MESSAGE_IDS)
+        self._restore = client.register_script(stranded_scripts.RESTORE)
         #: Queue → ids of the messages that the last round found.
         self.found: dict[str, set[bytes]] = {}
         self._round = 1
