@@ -14,7 +14,7 @@ from financehub_shared.broker.dead_letter import refused_letter
 from financehub_shared.broker.dead_letter_reason import MessageRefusedError
 from financehub_shared.broker.delivery import Delivery, PendingMessage, require_written
 from financehub_shared.broker.door import read_message
-from financehub_shared.broker.in_flight import InFlightMessages
+from financehub_shared.broker.in_flight import Fetched, InFlightMessages
 from financehub_shared.broker.message import attempt_id
 from financehub_shared.core.log import get_logger
 from financehub_shared.redis.text import decode, id_text
@@ -36,9 +36,6 @@ FAR_SECONDS = 600.0
 FAR_BATCH = 100
 #: A consumer without room does not fetch, but it still sends a heartbeat at this interval, in seconds.
 HEARTBEAT_SECONDS = 1.0
-
-#: A fetched message: its id in Redis, the queue entry, and the number of workers that died while they held it.
-Fetched = tuple[str, bytes, int]
 
 
 class FinanceHubConsumer(Consumer):
@@ -211,7 +208,7 @@ class FinanceHubConsumer(Consumer):
             return None
         successor, data, losses = id_text(fetched[0]), fetched[1], _losses(fetched[2])
         is_finished = self._is_finished(successor, data)
-        if not is_finished and not self._in_flight.fetch_again(successor):
+        if not is_finished and not self._in_flight.note_repeated_fetch(successor):
             self._in_flight.replace(redis_id, successor, len(data))
             return successor, data, losses
         # A failover has undone the first fetch of that one, or the janitor has taken it back. Its run goes on, or it
@@ -314,7 +311,7 @@ class FinanceHubConsumer(Consumer):
         self._heartbeat_at = time.monotonic()
         for redis_id, data, losses in zip(reply[::3], reply[1::3], reply[2::3], strict=True):
             text = id_text(redis_id)
-            if self._in_flight.fetch_again(text):
+            if self._in_flight.note_repeated_fetch(text):
                 continue  # a failover has undone its first fetch, and its run goes on
             if self._is_finished(text, data):
                 self._broker.do_ack(self._queue_name, text)  # a failover has undone its first fetch

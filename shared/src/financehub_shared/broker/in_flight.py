@@ -10,6 +10,9 @@ from financehub_shared.core.wake_up import WakeUp
 #: Redis sends a write to its replicas within milliseconds, so a failover can only undo the latest steps of a process.
 FINISHED_KEPT = 1_000
 
+#: A fetched message: its id in Redis, the queue entry, and the number of workers that died while they held it.
+Fetched = tuple[str, bytes, int]
+
 
 class InFlightMessages:
     """The messages of one queue that this process holds; the object outlives the queue's consumers.
@@ -31,8 +34,8 @@ class InFlightMessages:
         self.freed = WakeUp()
         #: Id of each finished message → id of its last attempt (see `message.attempt_id`), the oldest first.
         self._finished: dict[str, str] = {}
-        #: Messages that worker threads have fetched for the consumer: id, message, losses. They are in flight.
-        self.handed_over: deque[tuple[str, bytes, int]] = deque()
+        #: Messages that worker threads have fetched for the consumer. They are in flight.
+        self.handed_over: deque[Fetched] = deque()
         #: Whether Redis may assign a message to this process that it does not know: the reply to a fetch of a worker
         #: thread was lost, or a message that this process gave back was fetched again before it was forgotten.
         self.is_doubtful = False
@@ -43,11 +46,11 @@ class InFlightMessages:
     def __contains__(self, redis_id: object) -> bool:
         return redis_id in self._sizes
 
-    def fetch_again(self, redis_id: str) -> bool:
-        """Whether a fetched message is held already, so that it must not be delivered again.
+    def note_repeated_fetch(self, redis_id: str) -> bool:
+        """Return whether a fetched message is held already, and note it, because it must not be delivered again.
 
         This process may be about to forget it, because it has given it back or acknowledged it. Redis then assigns a
-        message to it that it does not know.
+        message to this process that it does not know.
         """
         with self._lock:
             if redis_id not in self._sizes:
