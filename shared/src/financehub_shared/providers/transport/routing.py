@@ -5,6 +5,8 @@ import httpx
 from financehub_shared.providers.transport.egress import Egress
 from financehub_shared.providers.transport.proxies import Proxy
 
+_LAST_PORT = 65_535
+
 
 class RoutedTransport(httpx.AsyncBaseTransport):
     """Has a connection pool for direct requests and one for each proxy.
@@ -20,7 +22,14 @@ class RoutedTransport(httpx.AsyncBaseTransport):
         self._transports: dict[Proxy | None, httpx.AsyncHTTPTransport] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request."""
+        """Send a request.
+
+        Raises:
+            httpx.InvalidURL: The URL contains a port that does not exist, to which another server may have redirected.
+                httpx does not check it, and the errors of the code that uses it are none of httpx's.
+        """
+        if request.url.port is not None and request.url.port > _LAST_PORT:
+            raise httpx.InvalidURL("the port does not exist")
         proxy = self._egress.proxy_for(str(request.url))
         if proxy not in self._transports:
             self._transports[proxy] = self._build(proxy)

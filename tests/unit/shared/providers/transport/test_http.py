@@ -15,12 +15,14 @@ from financehub_shared.core.errors import (
     BlockedError,
     MalformedError,
     NotFoundError,
+    NotSentError,
     ProviderError,
     ProviderTimeoutError,
     RateLimitedError,
     UpstreamError,
 )
 from financehub_shared.core.settings import Settings
+from financehub_shared.providers.transport.egress import Egress
 from financehub_shared.providers.transport.http import HttpClient
 from support.upstream import FakeUpstream
 
@@ -254,3 +256,15 @@ def test_client_in_a_second_event_loop_works():
             await http.aclose()
 
     assert [asyncio.run(call()), asyncio.run(call())] == [204, 204]
+
+
+@pytest.mark.parametrize("environment", [{}, {"HTTPS_PROXY": "http://127.0.0.1:1"}])
+async def test_request_to_a_port_that_does_not_exist_is_not_sent(environment: dict[str, str]) -> None:
+    """A feed that redirects to such a URL fails alone. Another error would cost all feeds of the provider."""
+    settings = Settings()
+    client = HttpClient(settings, SystemClock(), egress=Egress.from_environment(settings, environment))
+    with pytest.raises(NotSentError, match="InvalidURL"):
+        await client.get("rss", "https://127.0.0.2:65536/", deadline=soon())
+    with pytest.raises(NotSentError, match="InvalidURL"):
+        await client.get("rss", "https://upstream.test:99999/", deadline=soon())
+    await client.aclose()
