@@ -13,6 +13,7 @@ from financehub_shared.operations import redis_copy
 from financehub_shared.operations.redis_copy import CopyError, copy_database
 from financehub_shared.redis import keys
 from financehub_shared.redis.value_parts import PART_SIZE, VALUE_KINDS
+from integration.fleet.test_acl import documented_rules
 from support.full_redis import fill
 from support.redis_binaries import SERVERS
 from support.redis_server import RedisServer
@@ -106,6 +107,19 @@ def test_copy_of_everything_that_finance_hub_stores_is_complete(
     assert result["keys"] == redis_client.dbsize() == new.client().dbsize()
     assert {each["type"] for each in result["types"]} <= VALUE_KINDS.keys()
     assert content(new.client()) == content(redis_client)
+
+
+def test_copy_needs_no_right_beyond_the_documented_acl(servers: Callable[..., RedisServer]):
+    """A user with the ACL of docs/redis.md on both servers can copy values of all types and sizes."""
+    old, new = servers(), servers()
+    write_values_of_all_sizes(old.client())
+    for key in old.client().scan_iter():
+        old.client().rename(key, b"financehub:" + key)
+    for server in (old, new):
+        server.client().execute_command(*documented_rules())
+    clients = [redis.Redis(port=server.port, username="financehub", password="secret") for server in (old, new)]
+    copy_database(*clients)
+    assert content(new.client()) == content(old.client())
 
 
 @pytest.mark.parametrize(
