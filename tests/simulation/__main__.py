@@ -89,7 +89,8 @@ def main() -> int:
                 failed.append(seed)
                 _print(f"seed {seed} fails: {result.failure[-1500:]}")
                 if not arguments.keep_going:
-                    pool.shutdown(wait=False, cancel_futures=True)
+                    # Waits for the seeds that have begun. The end of `with` would undo a cancellation that has not.
+                    pool.shutdown(cancel_futures=True)
                     break
     seconds = time.monotonic() - began
     _print(f"{done:,} seeds, {steps:,} steps, {len(failed)} failures, {seconds:.0f} s")

@@ -313,12 +313,14 @@ class World:
         delay = self._rng.choice((1_000, 200_000, 1_500_000, 4_000_000)) + self._lags.get(process.number, 0)
         version, view, commands = self._version, dict(self.source), self.steps
 
+        read_at = self._now + delay
+
         def notify() -> None:
-            # A process that is stopped now has already read the source.
-            seen = process.clock.now()
+            # A process that is stopped now, or whose machine has slept since, has already read the source.
+            seen = process.clock.now() - (self._now - read_at) / _SECOND
             process.deliver(lambda: self._notify(process, version, view, commands, seen))
 
-        self.at(self._now + delay, notify)
+        self.at(read_at, notify)
 
     def notify(self, process: Process) -> None:
         """Report everything that has changed in the source since the last report."""

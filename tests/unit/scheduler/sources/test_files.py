@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.sources.files import FileSource
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.errors import ConfigError
@@ -130,6 +131,22 @@ async def test_changes_keeps_known_state_for_the_first_read_only(tmp_path: Path)
     write(tmp_path, resource("a"))
     second = await anext(changes)
     assert (second.keep_known_state, len(second.upserts)) == (False, 1)
+
+
+async def test_changes_after_a_slow_look_have_the_time_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another scheduler creates while this one looks, or is stopped, is newer than the deletions in the change."""
+    clock = ManualClock()
+    source, began = FileSource(tmp_path, clock), clock.now()
+    scan = source.scan
+
+    def slow_scan() -> Changes | None:
+        clock.advance(3_600.0)
+        return scan()
+
+    monkeypatch.setattr(source, "scan", slow_scan)
+    assert (await anext(source.changes())).observed_at == began
 
 
 async def test_changes_includes_changes_of_refused_documents(folder: WatchedFolder, tmp_path: Path) -> None:
