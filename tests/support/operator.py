@@ -22,7 +22,7 @@ from test_cluster.control_plane.tokens import User
 _RBAC = Path(__file__).parents[2] / "deploy/operator/rbac.yaml"
 _PATH = "/apis/financehub.io/v1alpha1/namespaces/{}/scheduledtasks"
 #: On a busy machine, a dozen processes that start together take half a minute to import their modules.
-_START_SECONDS = 40
+_START_SECONDS = 120
 
 
 def _nested(levels: int) -> list[Any]:

@@ -10,7 +10,7 @@ import httpx
 from test_cluster.control_plane.cluster import Cluster
 
 _MANIFESTS = Path(__file__).parents[4] / "deploy/operator"
-_LIMIT_SECONDS = 30
+_LIMIT_SECONDS = 120
 
 _NAME = "in-effect.test.financehub.io"
 _ADMISSION: dict[str, Any] = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": _NAME}}

@@ -89,7 +89,7 @@ class RegistrationResult:
         paused: Who paused it, why and when; None if it is not paused.
         pending: Due times up to `changed_at` that still run, ascending, in Unix seconds; see `Timeline`.
         created_at: Time of the creation, Unix seconds; 0 if it is unknown.
-        replaced: SHA-1 of the fingerprint that the edit has replaced; empty if it was no edit.
+        replaced: SHA-1 of the fingerprint that the edit has replaced; empty if it was not an edit.
     """
 
     outcome: Literal["created", "changed", "known"]
