@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,7 @@ class Command:
         answer: Gets the replies, or the error that the client sees.
         latest: The latest time that the clock of the process had shown, in Unix microseconds.
         settled: Incarnation → newest due time that the replies show as settled, in Unix milliseconds.
+        known: Incarnation → newest due time that the process knew to be settled when it sent them.
         created: The creations that the replies show: uid and time in Unix milliseconds.
     """
 
@@ -58,6 +59,7 @@ class Command:
     answer: asyncio.Future[Any]
     latest: int
     settled: dict[str, int] = field(default_factory=dict)
+    known: Mapping[str, int] = field(default_factory=dict)
     created: set[tuple[str, int]] = field(default_factory=set)
 
 
@@ -83,7 +85,8 @@ class Network:
         """Accept commands from a process."""
         if process.is_disposed:
             raise redis.ConnectionError("the process has ended")
-        command = Command(process, requests, process.loop.create_future(), process.clock.latest)
+        answer, known = process.loop.create_future(), dict(process.settled)
+        command = Command(process, requests, answer, process.clock.latest, known=known)
         rng, profile, now = self.rng, self.profile, self._now()
         out, back = rng.randint(50, profile.slowest), rng.randint(50, profile.slowest)
         if self.is_down:

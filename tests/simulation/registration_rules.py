@@ -57,6 +57,7 @@ class RegistrationRules:
                 created = entry["uid"], self._oracle.schedules[entry["uid"]].created_at
                 command.created.add(created)
                 if reply[0] == b"created":
+                    self._check_known(entry, command)
                     # The scheduler has requested it, also if the reply does not arrive.
                     command.process.created.add(created)
 
@@ -145,6 +146,15 @@ class RegistrationRules:
             created_in=self._oracle.commands,
             trigger=known.trigger if known else "",
         )
+
+    def _check_known(self, entry: Mapping[str, Any], command: "Command") -> None:
+        """After a loss of data, a scheduler restores the due times that it knows to be settled."""
+        created = self._oracle.schedules[entry["uid"]]
+        settled = command.known.get(self._oracle.incarnation(created.uid), 0)
+        if created.mark < settled:
+            raise ViolationError(
+                f"a scheduler that knows {settled} to be settled creates {created.name} with the mark {created.mark}"
+            )
 
     def _change(self, entry: Mapping[str, Any], known: Schedule, now: int) -> None:
         spec = json.loads(entry["spec"])
