@@ -64,8 +64,8 @@ TEST_PATH := tests:tools/test-cluster
 PROVIDE_BINARIES = PYTHONPATH=$(TEST_PATH) $(BIN)/python -m test_cluster.binaries
 
 .PHONY: binaries
-binaries: install ## Build the Kubernetes API server for the operator's tests, once per version (5 minutes; needs Go)
-	@$(PROVIDE_BINARIES) control-plane
+binaries: install ## Build the API server and Helm for the tests, once per version (6 minutes; needs Go)
+	@$(PROVIDE_BINARIES) tests
 
 # Six processes on any machine, because most of these tests wait for real processes and not for the CPU. A process that
 # has finished takes over tests from the others, because slow tests are next to each other.
@@ -74,12 +74,12 @@ PARALLEL := --numprocesses 6 --dist worksteal
 .PHONY: test
 test: install ## Run all tests without those of faults and releases (a part: ARGS=tests/unit/shared)
 	@# This prints what cannot be built. The tests that need it are skipped, or fail if CI is set.
-	@$(if $(ARGS),,$(PROVIDE_BINARIES) control-plane || true)
+	@$(if $(ARGS),,$(PROVIDE_BINARIES) tests || true)
 	$(BIN)/pytest $(or $(ARGS),$(PARALLEL) -m "not faults and not release")
 
 .PHONY: test-faults
 test-faults: install ## Kill, hang, fill and cut off real servers and processes under load (a part: ARGS=…; 12 minutes)
-	@$(if $(ARGS),,$(PROVIDE_BINARIES) control-plane || true)
+	@$(if $(ARGS),,$(PROVIDE_BINARIES) tests || true)
 	$(if $(ARGS),$(BIN)/pytest $(ARGS),$(BIN)/pytest $(PARALLEL) -m "faults and not alone" && $(BIN)/pytest -m alone -s)
 
 MINUTES ?= 5

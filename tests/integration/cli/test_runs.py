@@ -9,7 +9,6 @@ import redis
 
 from financehub_shared.redis import keys
 
-NOW = time.time()
 #: Short name → id, task, queue, state, schedule, and seconds since the end.
 RUNS = {
     "news": ("11112222-0000-4000-8000-000000000001", "fetch_news_task", "medium", "succeeded", "default/news", 30),
@@ -29,8 +28,10 @@ RUNS = {
 @pytest.fixture
 def recorded(redis_client: redis.Redis) -> redis.Redis:
     """A Redis with four ended runs, one run that waits, and two schedules."""
+    # Not the time of the import, which may be half an hour ago when the tests run.
+    now = time.time()
     for id, task, queue, state, schedule, age in RUNS.values():
-        at = NOW - age
+        at = now - age
         fields = {"state": state, "task": task, "queue": queue, "finished_at": at, "started_at": at - 1, "duration": 1}
         redis_client.hset(keys.run(id), mapping=fields | ({"schedule": schedule} if schedule else {}))
         redis_client.zadd(keys.task_recent(task), {id: at})

@@ -1,13 +1,19 @@
-"""Builds the missing programs that the tests need, for `make binaries` and `make cluster`."""
+"""Builds the missing programs that tests need, for `make binaries`, `make test` and `make cluster`."""
 
 import sys
 
 from test_cluster.binaries.builder import BuildError, build
 from test_cluster.binaries.finder import describe_missing, find, go
-from test_cluster.binaries.programs import CONTROL_PLANE, NODE, TOOLS
+from test_cluster.binaries.programs import CONTROL_PLANE, HELM, NODE, TOOLS
 
 #: `python -m test_cluster.binaries NAME` → the programs that it builds.
-_GROUPS = {"control-plane": CONTROL_PLANE, "tools": TOOLS, "node": (*CONTROL_PLANE, *NODE, *TOOLS)}
+_GROUPS = {
+    "control-plane": CONTROL_PLANE,
+    # What `make test` needs. The node's programs begin with it, because the tests may wait for it.
+    "tests": (*CONTROL_PLANE, HELM),
+    "tools": TOOLS,
+    "node": (*CONTROL_PLANE, HELM, *NODE, *TOOLS),
+}
 
 
 def _main(name: str) -> str | None:

@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 #: for seconds on a machine without free processors.
 SILENCE_SECONDS = 20.0
 #: Time in which a companion becomes ready, which takes 4 s of CPU time, most of it for imports.
-START_SECONDS = 28.0
+START_SECONDS = 26.0
 #: The same for one that starts together with the engine, often while a whole fleet starts. The startup probe waits
 #: 120 s for it, which leaves time for a second one.
 FIRST_START_SECONDS = 80.0
@@ -36,7 +36,8 @@ STABLE_SECONDS = SILENCE_SECONDS
 #: Interval at which a process is asked whether it has ended.
 _POLL_SECONDS = 0.02
 #: Time in which a companion ends by itself after it has closed its end of the link.
-EXIT_SECONDS = 1.0
+#: Its interpreter is destroyed meanwhile, which takes a second on a busy machine.
+EXIT_SECONDS = 3.0
 #: Exit code for an invalid configuration. The companion has printed the reason.
 _CONFIG_ERROR = 2
 
