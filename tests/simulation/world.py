@@ -349,7 +349,7 @@ class World:
         invalid = {uid: "invalid" for uid, entry in changed.items() if entry.schedule is None and is_cluster}
         removed = sorted(known.keys() - current.keys())
         process.deletions.update(dict.fromkeys(removed, commands))
-        process.apply(current, upserts, removed=removed, deactivated=invalid, observed_at=seen)
+        process.apply(current, upserts, removed=removed, deactivated=invalid, looked_at=seen)
 
     # users --------------------------------------------------------------------------------------------
     def pause(self, number: int) -> None:

@@ -140,11 +140,11 @@ async def test_deletion_by_a_scheduler_that_was_stopped_leaves_the_schedule_that
     """
     await create(scheduler)
     await create(second)
-    observed_at = second.clock.now()
+    looked_at = second.clock.now()
     await create_again(scheduler)
     before = data_of(scheduler.client)
     second.clock.advance(stopped)
-    second.engine.apply(Changes(removed=[UID], observed_at=observed_at))
+    second.engine.apply(Changes(removed=[UID], looked_at=looked_at))
     await second.step_until_idle()
     assert data_of(scheduler.client) == before
     second.engine.apply(Changes([schedule()]))

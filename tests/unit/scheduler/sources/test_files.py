@@ -146,7 +146,7 @@ async def test_changes_after_a_slow_look_have_the_time_before_it(
         return scan()
 
     monkeypatch.setattr(source, "scan", slow_scan)
-    assert (await anext(source.changes())).observed_at == began
+    assert (await anext(source.changes())).looked_at == began
 
 
 async def test_changes_includes_changes_of_refused_documents(folder: WatchedFolder, tmp_path: Path) -> None:

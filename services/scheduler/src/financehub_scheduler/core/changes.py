@@ -22,7 +22,7 @@ class Changes:
             watch, because Kubernetes never reuses a uid. It is false for later changes in a folder: a record that no
             scheduler has claimed lately belongs to a deleted schedule with the same name, so the new one starts without
             its state, unless this scheduler runs it.
-        observed_at: Time at which the source began to look for these changes, Unix seconds. What it found to be deleted
+        looked_at: Time at which the source began to look for these changes, Unix seconds. What it found to be deleted
             had been deleted by then. The default is the time at which the changes are applied.
         complete: Whether the source has now reported all of its schedules.
     """
@@ -32,5 +32,5 @@ class Changes:
     deactivated: Mapping[str, str] = field(default_factory=dict)
     since: Mapping[str, float] = field(default_factory=dict)
     keep_known_state: bool = False
-    observed_at: float = math.inf
+    looked_at: float = math.inf
     complete: bool = True

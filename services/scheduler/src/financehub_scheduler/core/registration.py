@@ -46,7 +46,7 @@ class PendingRegistrations:
             self._upserts.pop(uid, None)
         # Kubernetes never uses a uid again. In a folder, another scheduler may have created the schedule again before
         # this one notices the deletion, so only what this scheduler knows is deleted, and what is surely older.
-        until = now if changes.keep_known_state else min(now, changes.observed_at) - _VIEWS_DIFFER_SECONDS
+        until = now if changes.keep_known_state else min(now, changes.looked_at) - _VIEWS_DIFFER_SECONDS
         for uid in changes.removed:
             self._deactivated.pop(uid, None)
             before = self._removed.get(uid)

@@ -56,7 +56,7 @@ class FileSource:
                 refused, began = self.refused, self._clock.now()
                 found = await asyncio.to_thread(self.scan)
                 if is_first or found or self.refused != refused:
-                    yield replace(found or Changes(), keep_known_state=is_first, observed_at=began)
+                    yield replace(found or Changes(), keep_known_state=is_first, looked_at=began)
                 is_first = False
                 await self._clock.sleep(QUIET_SECONDS if self._folder.is_changing else POLL_SECONDS)
         finally:
