@@ -79,7 +79,7 @@ class RegistrationRules:
                 self._create(entry, known, now, redis_now)
             case "changed":
                 assert known is not None
-                self._change(entry, known, now)
+                self._change(entry, known, now, redis_now)
             case _:
                 assert known is not None
                 # A deactivation that the source does not confirm ends as if it had never happened.
@@ -156,8 +156,10 @@ class RegistrationRules:
                 f"a scheduler that knows {settled} to be settled creates {created.name} with the mark {created.mark}"
             )
 
-    def _change(self, entry: Mapping[str, Any], known: Schedule, now: int) -> None:
+    def _change(self, entry: Mapping[str, Any], known: Schedule, now: int, redis_now: int) -> None:
         spec = json.loads(entry["spec"])
+        # A resumption by a clock that is ahead of this one stays the newest change.
+        now = max(now, known.since) if known.since <= redis_now + _AHEAD else now
         pending = [] if known.fingerprint == "deactivated" else list(entry.get("pending", ()))
         # A resumption between the two steps of the edit ends what was due before.
         pending = [due for due in pending if due > known.since or due in known.pending]

@@ -205,6 +205,25 @@ async def test_resumption_between_the_two_steps_of_an_edit_drops_what_was_due_be
     assert len(runs_of(scheduler.client, 120)) == 1
 
 
+async def test_edit_by_a_clock_that_is_behind_a_resumption_runs_nothing_of_the_pause(
+    scheduler: Scheduler, second: Scheduler
+) -> None:
+    """The resumption stays the newest change for all schedulers, although the scheduler's clock shows an earlier time."""
+    edited = schedule(concurrencyPolicy="Allow", catchUp="All", args=[1])
+    await scheduler.load(schedule(concurrencyPolicy="Allow", catchUp="All"))
+    await step_until(scheduler, 57)
+    pause_schedules(scheduler.client, ["demo"], "maintenance", "alice")
+    await scheduler.pauses.step()
+    resume_schedules(scheduler.client, ["demo"])
+    scheduler.client.hset(keys.schedule(UID), "changed_at", f"{T + 61:.3f}")
+    await scheduler.pauses.step()
+    await edit(scheduler, edited)
+    await second.load(edited)
+    for each in (second, scheduler):
+        await step_until(each, 121)
+    assert due_times(scheduler.client) == [T + 120]
+
+
 async def test_waiting_runs_survive_a_loss_of_redis(scheduler: Scheduler) -> None:
     """A scheduler that registers its schedules again has the pending due times in its memory."""
     await scheduler.load(jittered(50))

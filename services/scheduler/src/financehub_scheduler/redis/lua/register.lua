@@ -145,7 +145,9 @@ local function register(index, entry)
     -- Everything that stops a schedule drops what was pending, also what the scheduler remembers.
     entry.pending = fingerprint ~= fingerprints.deactivated
       and left_due_times(entry.pending, pending, math.floor(changed_at + 0.5)) or nil
-    result, changed = 'changed', now
+    -- The clock of this scheduler may be behind that of a user who has just resumed the schedule. What was due during the
+    -- pause stays settled.
+    result, changed = 'changed', is_ahead(changed_at) and now or seconds(math.max(limited(context.now), changed_at))
   end
   if result ~= 'known' then
     -- The failures in a row belong to the old spec. Buffered runs are due, so they run with the new one.
