@@ -16,6 +16,7 @@ from financehub_shared.redis import keys
 from financehub_shared.schedules.pauses import Pause, add_pauses
 from support.hand_driven import Scheduler, build
 from support.schedules import UID, schedule
+from support.shared_fleet import many
 
 
 @pytest.fixture
@@ -270,3 +271,20 @@ async def test_registration_after_a_damaged_tombstone_starts_at_its_own_time(
     now = scheduler.clock.now()
     await create(scheduler)
     assert abs(int(marks(scheduler.client)[UID.encode()]) - now * 1000) < 2
+
+
+async def test_many_removals_and_deactivations_leave_time_for_due_runs_between_their_batches(
+    scheduler: Scheduler,
+) -> None:
+    """A folder that is emptied delays no run, and a new schedule waits until the one that had its name is removed."""
+    removed, deactivated = many(1_000)[:600], many(1_000)[600:]
+    await scheduler.load(*removed, *deactivated)
+    successor = schedule("s599")
+    ended = {each.uid: "invalid" for each in deactivated}
+    scheduler.engine.apply(Changes([successor], removed=[each.uid for each in removed], deactivated=ended))
+    left = []
+    while await scheduler.engine.step() == 0.0:
+        left.append(len(scheduler.engine.states))
+    assert left[:2] == [500, 100]
+    assert list(scheduler.engine.states) == [UID]
+    assert scheduler.client.hget(keys.SCHEDULE_NAMES, successor.name) == UID.encode()

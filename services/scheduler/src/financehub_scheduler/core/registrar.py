@@ -95,6 +95,10 @@ class Registrar:
                 log.info("schedule_removed", schedule=state.schedule.name)
         for uid in await self._pending.deactivate():
             self._planner.remove(uid)
+        if self._pending.ends_pending:
+            # The next step goes on. A new schedule must not be registered before one with the same name is removed.
+            self._on_reply()
+            return
         # A registration replaces the state, and restores its mark if Redis has lost it. If a command of `Firing.fire`
         # failed, the answers to the others still wait.
         answers.process_of(self._pending.next_uids)

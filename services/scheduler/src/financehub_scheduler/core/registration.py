@@ -9,7 +9,8 @@ from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.redis.registry import Registration, RegistrationResult, Registry, Removal
 
-#: Maximum number of schedules registered per step, small enough that a thousand edits do not delay due runs.
+#: Maximum number of schedules that are registered, removed or deactivated per step, small enough that thousands of
+#: changes do not delay due runs.
 _BATCH = 250
 #: The views that two schedulers have of a folder differ by less than this, the difference of their clocks included.
 #: The kubelets of two nodes update a mounted ConfigMap up to a minute or more apart.
@@ -76,6 +77,11 @@ class PendingRegistrations:
         return bool(self._upserts or self._removed or self._deactivated)
 
     @property
+    def ends_pending(self) -> bool:
+        """Whether schedules are still to be removed or deactivated."""
+        return bool(self._removed or self._deactivated)
+
+    @property
     def next_uids(self) -> frozenset[str]:
         """The uids of the schedules that `register` sends next."""
         return frozenset(islice(self._upserts, _BATCH))
@@ -86,12 +92,12 @@ class PendingRegistrations:
         return self._source_complete and not self.pending
 
     async def unregister(self) -> list[str]:
-        """Remove the deleted schedules from Redis, and return their uids.
+        """Remove one batch of the deleted schedules from Redis, and return their uids.
 
         Raises:
             redis.RedisError: Redis did not reply or returned an error.
         """
-        removed = dict(self._removed)
+        removed = dict(islice(self._removed.items(), _BATCH))
         await self._registry.unregister(removed)
         for uid, removal in removed.items():
             # A newer deletion that arrived in the meantime stays pending.
@@ -100,12 +106,12 @@ class PendingRegistrations:
         return list(removed)
 
     async def deactivate(self) -> list[str]:
-        """Deactivate the schedules in Redis that currently do not run, and return their uids.
+        """Deactivate in Redis one batch of the schedules that currently do not run, and return their uids.
 
         Raises:
             redis.RedisError: Redis did not reply or returned an error.
         """
-        deactivated = dict(self._deactivated)
+        deactivated = dict(islice(self._deactivated.items(), _BATCH))
         await self._registry.deactivate(deactivated)
         for uid, problem in deactivated.items():
             # A newer state that arrived in the meantime stays pending.
