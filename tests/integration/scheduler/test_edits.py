@@ -208,7 +208,7 @@ async def test_resumption_between_the_two_steps_of_an_edit_drops_what_was_due_be
 async def test_edit_by_a_clock_that_is_behind_a_resumption_runs_nothing_of_the_pause(
     scheduler: Scheduler, second: Scheduler
 ) -> None:
-    """The resumption stays the newest change for all schedulers, although the scheduler's clock shows an earlier time."""
+    """The resumption stays the newest change for all schedulers, although the time of the edit is earlier."""
     edited = schedule(concurrencyPolicy="Allow", catchUp="All", args=[1])
     await scheduler.load(schedule(concurrencyPolicy="Allow", catchUp="All"))
     await step_until(scheduler, 57)
