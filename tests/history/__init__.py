@@ -2,7 +2,7 @@
 
     make history MINUTES=30
 
-`run.py` starts Redis, workers, producers and a scheduler, each in its own network namespace, and damages them. Every
+`run.py` starts Redis, workers, producers and two schedulers, each in its own network namespace, and damages them. Every
 process appends what it does to its own file (`events.py`). Afterwards, `checker` decides on these files alone whether
 each promise of docs/correctness.md was kept. It imports nothing of FinanceHub.
 """
