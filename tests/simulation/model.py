@@ -70,7 +70,7 @@ class Schedule:
         counters: The counters.
         failing: Number of its runs that failed in a row.
         created_at: Time of its creation.
-        created_in: Number of the command that has created it.
+        created_in: Number of changes of the source that the scheduler knew that has created it.
         trigger: Value of the trigger annotation that was carried out last.
     """
 

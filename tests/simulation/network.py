@@ -52,6 +52,7 @@ class Command:
         settled: Incarnation → newest due time that the replies show as settled, in Unix milliseconds.
         known: Incarnation → newest due time that the process knew to be settled when it sent them.
         created: The creations that the replies show: uid and time in Unix milliseconds.
+        version: Number of changes of the source that the process knew when it sent these for the first time.
     """
 
     process: "Process"
@@ -61,6 +62,7 @@ class Command:
     settled: dict[str, int] = field(default_factory=dict)
     known: Mapping[str, int] = field(default_factory=dict)
     created: set[tuple[str, int]] = field(default_factory=set)
+    version: int = 0
 
 
 class Network:
@@ -86,7 +88,8 @@ class Network:
         if process.is_disposed:
             raise redis.ConnectionError("the process has ended")
         answer, known = process.loop.create_future(), dict(process.settled)
-        command = Command(process, requests, answer, process.clock.latest, known=known)
+        version = process.sent.setdefault(tuple(map(tuple, requests)), process.version)
+        command = Command(process, requests, answer, process.clock.latest, known=known, version=version)
         rng, profile, now = self.rng, self.profile, self._now()
         out, back = rng.randint(50, profile.slowest), rng.randint(50, profile.slowest)
         if self.is_down:

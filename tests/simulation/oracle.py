@@ -177,8 +177,8 @@ class Oracle:
         deleted_in = process.deletions.get(known.uid, 0)
         if known.created_in > deleted_in and (known.uid, known.created_at) not in process.created:
             raise ViolationError(
-                f"a late deletion, before the command {deleted_in}, removes {known.name}, which was created in the "
-                f"command {known.created_in}"
+                f"a late deletion, after {deleted_in} changes of the source, removes {known.name}, which was created "
+                f"after {known.created_in}"
             )
 
     def expire(self, redis_now: int) -> list[str]:

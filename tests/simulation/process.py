@@ -102,8 +102,10 @@ class Process:
         self.settled: dict[str, int] = {}
         #: The creations of schedules that it has requested or knows: uid and time in Unix milliseconds.
         self.created: set[tuple[str, int]] = set()
-        #: uid → number of commands that Redis had executed when the newest deletion that it knows had happened.
+        #: uid → number of changes of the source after which it has found the newest deletion that it knows.
         self.deletions: dict[str, int] = {}
+        #: Commands → number of changes of the source that it knew when it sent them for the first time.
+        self.sent: dict[tuple[tuple[bytes, ...], ...], int] = {}
         self._is_first = True
         client = connect(network, self)
         states: dict[str, ScheduleState] = {}

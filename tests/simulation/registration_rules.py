@@ -51,7 +51,7 @@ class RegistrationRules:
             raise ViolationError(f"a registration of {latest} at the latest says that it is {context['now']}")
         now = self._limited(context["now"], redis_now)
         for entry, reply in zip(entries, replies, strict=True):
-            self._check(entry, reply, now, redis_now)
+            self._check(entry, reply, now, redis_now, command)
             if reply[0] != b"edited":
                 self._oracle.claims[entry["uid"]] = now
                 created = entry["uid"], self._oracle.schedules[entry["uid"]].created_at
@@ -65,7 +65,9 @@ class RegistrationRules:
     def _limited(time: int, redis_now: int) -> int:
         return redis_now if time > redis_now + _AHEAD else time
 
-    def _check(self, entry: Mapping[str, Any], reply: Sequence[Any], now: int, redis_now: int) -> None:
+    def _check(
+        self, entry: Mapping[str, Any], reply: Sequence[Any], now: int, redis_now: int, command: "Command"
+    ) -> None:
         uid, result = entry["uid"], reply[0].decode()
         self._oracle.count(f"register {result}")
         known = self._oracle.schedules.get(uid)
@@ -76,7 +78,7 @@ class RegistrationRules:
             case "edited":
                 return
             case "created":
-                self._create(entry, known, now, redis_now)
+                self._create(entry, known, now, redis_now, command)
             case "changed":
                 assert known is not None
                 self._change(entry, known, now, redis_now)
@@ -111,7 +113,9 @@ class RegistrationRules:
         replaced = sha1(known.fingerprint.encode(), usedforsecurity=False).hexdigest()
         return "changed" if entry.get("replaces") == replaced else "edited"
 
-    def _create(self, entry: Mapping[str, Any], known: Schedule | None, now: int, redis_now: int) -> None:
+    def _create(
+        self, entry: Mapping[str, Any], known: Schedule | None, now: int, redis_now: int, command: "Command"
+    ) -> None:
         uid, since = entry["uid"], self._limited(entry["since"], redis_now)
         self._oracle.tombstones.pop(uid, None)
         # Without a record, Redis has lost its data. The scheduler knows what was pending.
@@ -143,7 +147,7 @@ class RegistrationRules:
             mark,
             pending,
             created_at=min(since, now),
-            created_in=self._oracle.commands,
+            created_in=command.version,
             trigger=known.trigger if known else "",
         )
 

@@ -311,30 +311,29 @@ class World:
 
     def _notify_later(self, process: Process) -> None:
         delay = self._rng.choice((1_000, 200_000, 1_500_000, 4_000_000)) + self._lags.get(process.number, 0)
-        version, view, commands = self._version, dict(self.source), self.steps
+        version, view = self._version, dict(self.source)
 
         read_at = self._now + delay
 
         def notify() -> None:
             # A process that is stopped now, or whose machine has slept since, has already read the source.
             seen = process.clock.now() - (self._now - read_at) / _SECOND
-            process.deliver(lambda: self._notify(process, version, view, commands, seen))
+            process.deliver(lambda: self._notify(process, version, view, seen))
 
         self.at(read_at, notify)
 
     def notify(self, process: Process) -> None:
         """Report everything that has changed in the source since the last report."""
-        self._notify(process, self._version, self.source, self.steps, process.clock.now())
+        self._notify(process, self._version, self.source, process.clock.now())
 
     @staticmethod
-    def _notify(process: Process, version: int, view: Mapping[str, SourceEntry], commands: int, seen: float) -> None:
+    def _notify(process: Process, version: int, view: Mapping[str, SourceEntry], seen: float) -> None:
         """Report a view of the source.
 
         Args:
             process: The process.
             version: Number of changes of the source that the view has.
             view: The view.
-            commands: Number of commands that Redis had executed when the source was like this.
             seen: Time at which the process has read it, by its clock, in Unix seconds.
         """
         if version < process.version:
@@ -348,7 +347,7 @@ class World:
         is_cluster = process.world.is_cluster
         invalid = {uid: "invalid" for uid, entry in changed.items() if entry.schedule is None and is_cluster}
         removed = sorted(known.keys() - current.keys())
-        process.deletions.update(dict.fromkeys(removed, commands))
+        process.deletions.update(dict.fromkeys(removed, version))
         process.apply(current, upserts, removed=removed, deactivated=invalid, looked_at=seen)
 
     # users --------------------------------------------------------------------------------------------
