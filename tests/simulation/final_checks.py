@@ -18,8 +18,10 @@ def check_everything_done(world: World) -> None:
     oracle = world.oracle
     oracle.compare()
     current = set(world.source)
-    # A schedule that was deleted while no scheduler ran stays registered, but nobody claims it any more.
-    claimed = {uid for uid, at in oracle.claims.items() if at > world.redis_milliseconds() - _CLAIMED_WITHIN}
+    # A schedule that was deleted while no scheduler ran stays registered, but nobody claims it any more. A claim of the
+    # future is older than a jump of the clock of Redis.
+    now = world.redis_milliseconds()
+    claimed = {uid for uid, at in oracle.claims.items() if abs(at - now) < _CLAIMED_WITHIN}
     registered = {uid for uid in claimed if oracle.schedules[uid].fingerprint != "deleted"}
     if not current >= registered:
         raise ViolationError(f"{sorted(registered - current)} were deleted and are registered")
