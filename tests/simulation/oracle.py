@@ -57,6 +57,8 @@ class Oracle:
         self.lost_marks: dict[str, int] = {}
         #: uid → time of the newest claim.
         self.claims: dict[str, int] = {}
+        #: The uids that were claimed since the world has forgotten them.
+        self.claimed: set[str] = set()
         #: uid → time at which the tombstone of a deleted schedule expires.
         self.tombstones: dict[str, int] = {}
         #: Uids of schedules whose trigger annotation was carried out before Redis went back to an earlier state.
@@ -109,6 +111,7 @@ class Oracle:
             case b"ZADD" if request[1] == keys.SCHEDULES.encode():
                 for score, member in zip(request[3::2], request[4::2], strict=True):
                     self.claims[member.decode()] = round(float(score) * 1000)
+                    self.claimed.add(member.decode())
             case b"HSETNX" if request[1] == keys.SCHEDULES_PAUSED.encode() and reply:
                 self.paused.add(request[2].decode())
             case b"HSETNX" if request[1].startswith(_BACKFILL):

@@ -54,6 +54,7 @@ class RegistrationRules:
             self._check(entry, reply, now, redis_now, command)
             if reply[0] != b"edited":
                 self._oracle.claims[entry["uid"]] = now
+                self._oracle.claimed.add(entry["uid"])
                 created = entry["uid"], self._oracle.schedules[entry["uid"]].created_at
                 command.created.add(created)
                 if reply[0] == b"created":

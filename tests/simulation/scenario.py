@@ -93,6 +93,7 @@ def heal(world: World) -> None:
         world.lag_behind(process.number, 0)
     # The network may hold commands back for ten seconds.
     for milliseconds in (7_000, 4_000, 6_000):
+        world.oracle.claimed.clear()
         world.run(milliseconds * 1_000, "calm", 0)
         for process in world.living():
             # A watch confirms what it has reported again and again.
