@@ -24,7 +24,7 @@ _PRODUCT = re.compile(r"[Ff]inance[Hh]ub/v?\d[\w.]*")
 #: Versions of examples, which no release has.
 _EXAMPLES = {"0.0.0", "1.2.3", "9.9.9"}
 #: A statement about the history, which stays true: "since 1.2.3", "upgrade from 1.2.3".
-_HISTORY = r"\b(?:since|before|until|from|to)(?: release)? `?"
+_HISTORY = r"\b(?i:since|before|until|from|to)(?: release)? `?"
 
 
 def _tracked_texts() -> dict[str, str]:
