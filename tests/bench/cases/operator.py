@@ -109,6 +109,8 @@ def _spread(cluster: OperatorCluster) -> list[Row]:
     user = cluster.user("spread")
     spec = {"schedule": f"@every {MINUTE}s", "jitterSeconds": MINUTE, "concurrencyPolicy": "Allow"}
     cluster.create(SCHEDULED_TASKS.format("spread"), _tasks(COUNT, **spec))
+    # A schedule runs only what is due after its creation, so each must exist at the full minute from which it counts.
+    time.sleep(MINUTE - time.time() % MINUTE)
     with cluster.scheduler(user, COUNT) as (pid, _):
         # At once, because the first statuses are written now.
         engine, everything, begin = arrivals.cpu_seconds(pid), cpu_seconds(pid), time.time()
