@@ -32,35 +32,35 @@ def burst_lateness(client: Any, queue: str, due: float, count: int) -> float:
 
 
 def lateness(client: Any, queue: str, begin: float, end: float, jitter: int = 0) -> list[float]:
-    """Return the lateness in seconds, ascending, of the runs that arrive between two times, and remove the runs.
+    """Return the lateness in seconds, ascending, of the runs that are due between two times, and remove all runs.
 
     Args:
         client: Redis client.
         queue: Name of the list.
-        begin: Start of the range in Unix seconds. Runs that arrive earlier are not measured.
-        end: End of the range in Unix seconds.
+        begin: Start of the range in Unix seconds. Runs that should have arrived earlier are not measured: a scheduler
+            that has just started catches up on them.
+        end: End of the range in Unix seconds. Runs that arrive later are not measured.
         jitter: `jitterSeconds` of the schedules. The jitter offset of each schedule does not count as lateness.
     """
     lateness_seconds = []
-    for arrived_at, messages in tuple(_arrivals(client, queue, begin, end)):
+    for arrived_at, messages in tuple(_arrivals(client, queue, end)):
         for message in messages:
             options = json.loads(message)["options"]
-            lateness_seconds.append(
-                arrived_at - options["due_at"] / 1000 - jitter_offset(options["schedule_uid"], jitter)
-            )
+            expected_at = options["due_at"] / 1000 + jitter_offset(options["schedule_uid"], jitter)
+            if expected_at >= begin:
+                lateness_seconds.append(arrived_at - expected_at)
     return sorted(lateness_seconds)
 
 
-def _arrivals(client: Any, queue: str, begin: float, end: float) -> Iterator[tuple[float, list[bytes]]]:
+def _arrivals(client: Any, queue: str, end: float) -> Iterator[tuple[float, list[bytes]]]:
     """Yield the messages that arrive, with their time of arrival, and remove them."""
-    while (now := time.time()) < end:
+    while time.time() < end:
         if ids := client.lpop(queue, 10_000):
             arrived_at = time.time()
             messages = client.hmget(f"{queue}.msgs", ids)
             # The janitor would return a message without an entry in the queue, and it would arrive a second time.
             client.hdel(f"{queue}.msgs", *ids)
-            if now > begin:
-                yield arrived_at, messages
+            yield arrived_at, messages
         time.sleep(0.001)
 
 
