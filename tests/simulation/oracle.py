@@ -210,14 +210,16 @@ class Oracle:
         """
         self._remember(remembered)
         triggers = {uid: known.trigger for uid, known in self.schedules.items() if known.trigger}
+        deleted = [uid for uid, known in self.schedules.items() if known.fingerprint == "deleted"]
         for name, value in copy.deepcopy(dict(snapshot)).items():
             setattr(self, name, value)
         for uid, trigger in triggers.items():
             if uid not in self.schedules or self.schedules[uid].trigger != trigger:
                 self.lost_triggers.add(uid)
-        for uid in self.incarnations:
-            # What a scheduler knows about a schedule that was created since does not apply to the next one.
-            self.incarnations[uid] += 1
+        for uid in {*self.incarnations, *deleted}:
+            # What a scheduler knows about a schedule that was created since does not apply to the next one, and
+            # schedulers have forgotten what they knew of one whose deletion is lost.
+            self.incarnations[uid] = self.incarnations.get(uid, 0) + 1
 
     def _remember(self, remembered: Mapping[str, int]) -> None:
         for uid in {*self.schedules, *remembered}:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from soak.accounts import Attempt, balance, check_repeats
 from soak.journal import Recorded, read_journal
-from soak.load import PERIOD_SECONDS, offset_of
+from soak.load import LEAST_RATE, PERIOD_SECONDS, offset_of
 from soak.patience import guarded
 from soak.recorder import ATTEMPTS_FILE, read_attempts
 from soak.report import Outcome, write_report
@@ -26,7 +26,8 @@ def make_report(folder: Path) -> Outcome:
     outcome.findings += [each.problem for each in recorded.inflicted if each.problem]
     outcome.findings += recorded.findings
     guarded("balance", lambda: _balance(recorded, attempts, outcome), outcome.findings.append)
-    rules = Rules(judged_minutes(recorded, samples))
+    schedules = len(recorded.before or ())
+    rules = Rules(judged_minutes(recorded, samples), schedules / PERIOD_SECONDS or LEAST_RATE)
     outcome.rows = guarded("growth", lambda: rules.judge(samples), outcome.findings.append) or []
     guarded("report", lambda: write_report(outcome, samples, attempts, folder), outcome.findings.append)
     return outcome

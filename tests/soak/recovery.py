@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
-from soak.accounts import due_times, run_id
+from soak.accounts import ScheduleCounts, due_times, run_id
 from soak.load import PERIOD_SECONDS, offset_of
 from soak.recorder import Recorder
 from soak.site import Site
@@ -16,19 +16,19 @@ class Expected:
     """Knows which runs should have been recorded by now.
 
     Args:
-        uids: Uids of the schedules.
-        since: Time after which due times count, in Unix seconds.
+        before: What Redis knows about the schedules. Only due times that are not settled yet are expected, because a
+            schedule does not run a due time from before its creation, even if its jitter is not over.
     """
 
-    def __init__(self, uids: Sequence[str], since: float) -> None:
-        self._offsets = {uid: offset_of(uid) for uid in uids}
-        self._until = since
+    def __init__(self, before: Sequence[ScheduleCounts]) -> None:
+        self._schedules = [(each.uid, each.mark, offset_of(each.uid)) for each in before]
+        self._until = 0.0
 
     def next(self, until: float) -> set[str]:
         """Return the ids of the runs that are to be enqueued after the last call, up to a Unix time in seconds."""
         found = set()
-        for uid, offset in self._offsets.items():
-            for due in due_times(self._until - offset, until - offset, PERIOD_SECONDS):
+        for uid, mark, offset in self._schedules:
+            for due in due_times(max(mark, self._until - offset), until - offset, PERIOD_SECONDS):
                 found.add(run_id(uid, due))
         self._until = max(self._until, until)
         return found

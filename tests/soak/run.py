@@ -135,10 +135,10 @@ class _Soak:
 
     def _work(self) -> None:
         uids = self._create()
-        expected = Expected(uids, time.time())
-        self._journal.baseline(self._patience.read(lambda: self._counts(uids), _COUNTS_SECONDS))
+        before = self._patience.read(lambda: self._counts(uids), _COUNTS_SECONDS)
+        self._journal.baseline(before)
         self._uids = uids
-        recovery = ReleaseRecovery(self._site, self._recorder, expected)
+        recovery = ReleaseRecovery(self._site, self._recorder, Expected(before))
         self._wait_until_steady(recovery)
         self._since = time.time()
         self._journal.begin()

@@ -88,25 +88,33 @@ Lifetimes = dict[tuple[str, str], list[list[Point]]]
 _Life = tuple[str, int, int] | None
 
 
+#: The figures of Redis that rise until as many runs as are kept have run.
+_WITH_RECORDS = ("keys", "financehub:run:*")
+
+
 @dataclass(frozen=True, slots=True)
 class WarmUp:
     """Seconds that do not count.
 
     Args:
         process: After the first sample of a process.
-        data: After the first sample, for the number of keys and messages in Redis.
+        data: After the first sample, for the number of keys of a kind and of messages in Redis.
+        records: After the first sample, for the number of records of runs and of all keys.
         memory: After the first sample, for the memory of Redis.
     """
 
     process: float
     data: float
+    records: float
     memory: float
 
     def of(self, life: "_Life", figure: str) -> float:
         """Return the warm-up of a figure."""
         if life is not None:
             return self.process
-        return self.memory if figure == "used_memory" else self.data
+        if figure == "used_memory":
+            return self.memory
+        return self.records if figure in _WITH_RECORDS else self.data
 
 
 def lifetimes(samples: Iterable[Sample], warm_up: WarmUp) -> Lifetimes:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from financehub_shared.monitor.record_writer import RUNS_KEPT
 from soak.load import KEPT_RUNS, PERIOD_SECONDS
 from soak.samples import Sample, WarmUp, lifetimes
 from soak.trend import BLOCK_SECONDS, Trend, trend
@@ -25,7 +26,7 @@ _OF_PROCESSES: Mapping[str, float] = {
 #: 12 bytes for each price, and news items are kept for a month.
 _OF_DATA: Mapping[str, float] = {"used_memory": 4 * _MIB, "keys": 400.0, "clients": 2.0}
 #: Kind of keys → growth per hour by design. The tasks of the product have about 130 runs per hour, whose records are
-#: kept for a week; those of the load are limited to 10,080.
+#: kept for a week; those of the load are limited to `RUNS_KEPT`.
 _OF_KINDS: Sequence[tuple[re.Pattern[str], float]] = (
     (re.compile(r"^financehub:run:"), 200.0),
     (re.compile(r"^financehub:(news|history|bars|indicators|quarantine|validators)"), 200.0),
@@ -97,9 +98,11 @@ class Rules:
 
     Args:
         minutes: Its length.
+        rate: Its messages per second.
     """
 
     minutes: float
+    rate: float
 
     @property
     def is_short(self) -> bool:
@@ -110,9 +113,9 @@ class Rules:
     def warm_up(self) -> WarmUp:
         """What does not count."""
         # A process: imports, first connections, the first use of each code path. Keys: until each schedule has run
-        # once. Memory of Redis: until each schedule has filled its lists.
-        process = 60.0 if self.is_short else 180.0
-        return WarmUp(process, PERIOD_SECONDS + 40, (KEPT_RUNS + 1) * PERIOD_SECONDS)
+        # once. Records: until there are as many as are kept. Memory of Redis: until each schedule has filled its lists.
+        process, data = 60.0 if self.is_short else 180.0, PERIOD_SECONDS + 40.0
+        return WarmUp(process, data, data + RUNS_KEPT / self.rate, (KEPT_RUNS + 1) * PERIOD_SECONDS)
 
     @property
     def block_seconds(self) -> float:

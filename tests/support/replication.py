@@ -48,8 +48,8 @@ def _offset(master: "redis.Redis") -> int:
 def _with_writes_until(master: "redis.Redis", offset: int) -> list[dict[str, Any]]:
     """Return the entries of the replicas that have acknowledged an offset.
 
-    A master counts its writes from its first replica on. Until then its offset is 0, which is also what INFO shows for a
-    replica that has not acknowledged anything.
+    A master counts its writes from its first replica on. Until then its offset is 0, which is also what INFO shows for
+    a replica that has not acknowledged anything.
     """
     if not offset:
         return []

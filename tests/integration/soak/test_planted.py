@@ -79,7 +79,7 @@ def test_planted_bugs_show_in_the_figures(planted: Planted, redis_client: Any) -
     """
     before, series_before, _ = planted.strike(1)
     after, series_after, recorded = planted.strike(_STRIKES)
-    rules, per_hour = Rules(6), 60
+    rules, per_hour = Rules(6, 50), 60
     for figure in ("rss", "pss", "descriptors", "sockets", "threads"):
         growth = getattr(after, figure) - getattr(before, figure)
         assert growth > rules.tolerance("research child", figure) / per_hour * 2, figure

@@ -35,7 +35,7 @@ def test_samples_survive_their_file(tmp_path: Path) -> None:
 
 def test_restarted_process_begins_another_lifetime_after_its_warm_up() -> None:
     """Each process loses its own warm-up, and points of two processes are never in one lifetime."""
-    found = lifetimes(_samples(20, restart_at=8), WarmUp(15, 0, 0))
+    found = lifetimes(_samples(20, restart_at=8), WarmUp(15, 0, 0, 0))
     first, second = found["high main", "rss"]
     assert [at for at, _ in first] == [1_000 + 5 * number for number in range(3, 8)]
     assert [at for at, _ in second] == [1_000 + 5 * number for number in range(8 + 3, 20)]
@@ -46,7 +46,7 @@ def test_restarted_process_begins_another_lifetime_after_its_warm_up() -> None:
 
 def test_data_of_redis_has_one_lifetime() -> None:
     """The keys outlive every process."""
-    (life,) = lifetimes(_samples(20, restart_at=8), WarmUp(15, 50, 80))["Redis data", "keys"]
+    (life,) = lifetimes(_samples(20, restart_at=8), WarmUp(15, 30, 50, 80))["Redis data", "keys"]
     assert [value for _, value in life] == list(range(10, 20))
 
 

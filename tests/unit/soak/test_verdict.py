@@ -19,6 +19,7 @@ from soak.trend import Trend
 from soak.verdict import Row, Rules
 
 _MIB = 1_048_576
+_RATE = 50.0
 _BEGIN = 1_700_000_000.0
 _MAIN = ProcessSample("research", "main", "research-a", 10, 5, 60 * _MIB, 30 * _MIB, 12, 4, 3)
 _CHILD = replace(_MAIN, role="child", pid=11, rss=90 * _MIB, pss=60 * _MIB, descriptors=30, sockets=12, threads=11)
@@ -58,7 +59,7 @@ def grown(rows: list[Row]) -> set[tuple[str, str]]:
 @pytest.mark.parametrize("minutes", [6, 60])
 def test_steady_soak_has_no_growth(minutes: float) -> None:
     """Noise, connections that come and go, and short queues are not growth."""
-    rows = Rules(minutes).judge(soak(minutes))
+    rows = Rules(minutes, _RATE).judge(soak(minutes))
     assert rows
     assert grown(rows) == set()
 
@@ -69,7 +70,7 @@ def test_steady_soak_has_no_growth(minutes: float) -> None:
 )
 def test_leak_of_a_process_is_found_in_an_hour(figure: str, per_hour: float) -> None:
     """A slow leak of each figure is found, and no other figure is blamed."""
-    assert grown(Rules(60).judge(soak(60, leak(figure, per_hour)))) == {("research child", figure)}
+    assert grown(Rules(60, _RATE).judge(soak(60, leak(figure, per_hour)))) == {("research child", figure)}
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,7 @@ def test_leak_of_a_process_is_found_in_an_hour(figure: str, per_hour: float) -> 
 )
 def test_fast_leak_of_a_process_is_found_in_a_short_soak(figure: str, per_hour: float) -> None:
     """The soak of CI finds a leak of two MiB, or of some descriptors, a minute."""
-    assert grown(Rules(6).judge(soak(6, leak(figure, per_hour)))) == {("research child", figure)}
+    assert grown(Rules(6, _RATE).judge(soak(6, leak(figure, per_hour)))) == {("research child", figure)}
 
 
 def test_growing_series_and_keys_and_queues_are_found() -> None:
@@ -89,7 +90,7 @@ def test_growing_series_and_keys_and_queues_are_found() -> None:
         kinds = {**_KINDS, "financehub:new:*": 5 + more}
         return replace(sample, series={"research-a": 170 + more}, kinds=kinds, queues=queues)
 
-    assert grown(Rules(60).judge(soak(60, change))) == {
+    assert grown(Rules(60, _RATE).judge(soak(60, change))) == {
         ("research main", "series"),
         ("Redis keys", "financehub:new:*"),
         ("queue research", "ready"),
@@ -102,8 +103,19 @@ def test_growth_by_design_is_within_tolerance() -> None:
     def change(sample: Sample, hours: float) -> Sample:
         return replace(sample, kinds={**_KINDS, "financehub:run:*": 10_080 + int(130 * hours)})
 
-    (row,) = [row for row in Rules(60).judge(soak(60, change)) if row.figure == "financehub:run:*"]
+    (row,) = [row for row in Rules(60, _RATE).judge(soak(60, change)) if row.figure == "financehub:run:*"]
     assert row.verdict == "within tolerance"
+
+
+@pytest.mark.parametrize("minutes", [5, 40])
+def test_records_of_runs_do_not_grow_until_as_many_as_are_kept_exist(minutes: float) -> None:
+    """With 8 messages per second, 21 minutes of runs are kept, so a short soak does not judge their number."""
+
+    def change(sample: Sample, hours: float) -> Sample:
+        runs = min(10_080, int(8 * 3600 * hours))
+        return replace(sample, kinds={**_KINDS, "financehub:run:*": runs}, redis={**sample.redis, "keys": 2_000 + runs})
+
+    assert grown(Rules(minutes, 8).judge(soak(minutes, change))) == set()
 
 
 def test_process_that_restarts_with_each_leak_is_found() -> None:
@@ -115,7 +127,7 @@ def test_process_that_restarts_with_each_leak_is_found() -> None:
         leaking = replace(child, pid=100 + life, pss=child.pss + int(40 * _MIB * (hours - life / 10)))
         return replace(sample, processes=(main, leaking))
 
-    assert ("research child", "pss") in grown(Rules(60).judge(soak(60, change)))
+    assert ("research child", "pss") in grown(Rules(60, _RATE).judge(soak(60, change)))
 
 
 @pytest.mark.parametrize("bug", BUGS)
@@ -132,7 +144,7 @@ def test_planted_bug_is_reported_unless_it_shows(bug: str) -> None:
         kinds = {**_KINDS, "research:leak:*": 10 + int(4_000 * hours) * (bug != "keys")}
         return replace(sample, processes=(main, replace(child, **leaks)), series=series, kinds=kinds)
 
-    rows = Rules(10).judge(soak(10, change))
+    rows = Rules(10, _RATE).judge(soak(10, change))
     outcome = Outcome("", _BEGIN, rows=rows, findings=[] if bug == "lost-run" else ["lost: 3 runs"])
     assert not_found(outcome) == [bug]
 
@@ -146,7 +158,8 @@ def inflicted() -> Inflicted:
 def test_report_contains_findings_faults_and_growth(tmp_path: Path) -> None:
     """The summary names what grows, the JSON can be read, and both charts are drawn."""
     samples = soak(60, leak("descriptors", 60))
-    outcome = Outcome("60 minutes", _BEGIN, [inflicted()], rows=Rules(60).judge(samples), findings=["lost: one run"])
+    rows = Rules(60, _RATE).judge(samples)
+    outcome = Outcome("60 minutes", _BEGIN, [inflicted()], rows=rows, findings=["lost: one run"])
     outcome.counts["runs"] = 1_234
     attempts = [Attempt(f"r{number}", _BEGIN + number / 50, "research-a") for number in range(5_000)]
     write_report(outcome, samples, attempts, tmp_path)
@@ -198,6 +211,6 @@ def test_cache_that_is_filled_once_levels_off() -> None:
     def change(sample: Sample, hours: float) -> Sample:
         return replace(sample, series={"research-a": 170 + int(800 * (1 - 0.5 ** (hours * 12)))})
 
-    (row,) = [row for row in Rules(60).judge(soak(60, change)) if row.figure == "series"]
+    (row,) = [row for row in Rules(60, _RATE).judge(soak(60, change)) if row.figure == "series"]
     assert not row.grows
     assert row.verdict == "levels off"
