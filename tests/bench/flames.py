@@ -20,6 +20,8 @@ from pathlib import Path
 
 from bench.points import ROOT
 
+#: If this variable is set, benchmarks draw flame graphs. Its value, such as `after`, ends the names of the files.
+VARIABLE = "FLAMES"
 #: function of the outermost frame, …, function of the innermost frame, each with its file.
 Stack = tuple[str, ...]
 
@@ -47,8 +49,11 @@ _COLORS = {
 
 
 @contextmanager
-def recorded() -> Iterator[Counter[Stack]]:
-    """Record the stacks of this process. The counter has all samples at the end.
+def recorded(pid: int | None = None) -> Iterator[Counter[Stack]]:
+    """Record the stacks of a process. The counter has all samples at the end.
+
+    Args:
+        pid: Its id, to record it and the processes that it has started (default: only this process).
 
     Raises:
         FileNotFoundError: py-spy is not installed.
@@ -67,10 +72,9 @@ def recorded() -> Iterator[Counter[Stack]]:
             "raw",
             "--output",
             str(path),
+            *(["--pid", str(os.getpid())] if pid is None else ["--pid", str(pid), "--subprocesses"]),
         ]
-        with subprocess.Popen(
-            [*command, "--pid", str(os.getpid())], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ) as spy:
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as spy:
             time.sleep(1)  # py-spy reads the symbols of the interpreter first
             yield samples
             spy.send_signal(signal.SIGINT)
@@ -147,7 +151,19 @@ def _draw_level(parts: list[str], tree: dict[str, list[object]], left: float, le
     return deepest
 
 
-def save(samples: Counter[Stack], name: str, title: str) -> None:
-    """Write a flame graph to docs/images."""
-    path: Path = ROOT / "docs" / "images" / f"{name}.svg"
+@contextmanager
+def drawn(part: str, title: str, pid: int | None = None) -> Iterator[None]:
+    """Record a process, and write docs/images/flames-<part>-<value of FLAMES>.svg.
+
+    Args:
+        part: What is measured, in one or two words.
+        title: Title of the graph.
+        pid: Id of the process, to record it and the processes that it has started (default: only this process).
+
+    Raises:
+        FileNotFoundError: py-spy is not installed.
+    """
+    with recorded(pid) as samples:
+        yield
+    path: Path = ROOT / "docs" / "images" / f"flames-{part}-{os.environ[VARIABLE]}.svg"
     path.write_text(draw(samples, title), encoding="utf-8")

@@ -88,6 +88,8 @@ Lifetimes = dict[tuple[str, str], list[list[Point]]]
 _Life = tuple[str, int, int] | None
 
 
+#: The process whose memory is that of the data.
+_REDIS, _MEMORY = "redis main", ("rss", "pss")
 #: The figures of Redis that rise until as many runs as are kept have run.
 _WITH_RECORDS = ("keys", "financehub:run:*")
 
@@ -98,9 +100,9 @@ class WarmUp:
 
     Args:
         process: After the first sample of a process.
-        data: After the first sample, for the number of keys of a kind and of messages in Redis.
-        records: After the first sample, for the number of records of runs and of all keys.
-        memory: After the first sample, for the memory of Redis.
+        data: After the first sample of the soak, for the number of keys of a kind and of messages in Redis.
+        records: After the first sample of the soak, for the number of records of runs and of all keys.
+        memory: After the first sample of the soak, for the memory of the data in Redis and of its process.
     """
 
     process: float
@@ -108,13 +110,22 @@ class WarmUp:
     records: float
     memory: float
 
-    def of(self, life: "_Life", figure: str) -> float:
-        """Return the warm-up of a figure."""
+    def end(self, subject: str, figure: str, life: "_Life", born: float, begin: float) -> float:
+        """Return the time in Unix seconds from which on a figure counts.
+
+        Args:
+            subject: What it belongs to.
+            figure: Its name.
+            life: What lives.
+            born: Time of its first sample.
+            begin: Time of the first sample of the soak.
+        """
+        own = born + (0.0 if life is None else self.process)
+        if figure == "used_memory" or (subject == _REDIS and figure in _MEMORY):
+            return max(own, begin + self.memory)
         if life is not None:
-            return self.process
-        if figure == "used_memory":
-            return self.memory
-        return self.records if figure in _WITH_RECORDS else self.data
+            return own
+        return begin + (self.records if figure in _WITH_RECORDS else self.data)
 
 
 def lifetimes(samples: Iterable[Sample], warm_up: WarmUp) -> Lifetimes:
@@ -124,12 +135,14 @@ def lifetimes(samples: Iterable[Sample], warm_up: WarmUp) -> Lifetimes:
         samples: The samples in order of time.
         warm_up: What does not count.
     """
+    begin = 0.0
     first: dict[tuple[str, _Life], float] = {}
     points: dict[tuple[str, str], dict[_Life, list[Point]]] = {}
     for sample in samples:
+        begin = begin or sample.at
         for subject, life, figure, value in (*_of_processes(sample), *_of_redis(sample)):
-            begin = first.setdefault((subject, life), sample.at)
-            if sample.at - begin >= warm_up.of(life, figure):
+            born = first.setdefault((subject, life), sample.at)
+            if sample.at >= warm_up.end(subject, figure, life, born, begin):
                 points.setdefault((subject, figure), {}).setdefault(life, []).append((sample.at, float(value)))
     return {key: list(lives.values()) for key, lives in points.items()}
 

@@ -1,4 +1,8 @@
-"""Compares the broker with bare dramatiq and Celery: messages enqueued and processed per second, on one Redis."""
+"""Compares the broker with bare dramatiq and Celery: messages enqueued and processed per second, on one Redis.
+
+`FLAMES=after` also draws a flame graph of a worker with everything on, docs/images/flames-message-after.svg; this needs
+py-spy.
+"""
 
 import importlib
 import os
@@ -16,6 +20,7 @@ import dramatiq
 import redis
 from dramatiq.brokers.redis import RedisBroker
 
+from bench import flames
 from bench.rows import Row
 from financehub_shared.core.settings import Settings
 from financehub_shared.worker.actors import enqueue
@@ -26,6 +31,8 @@ MESSAGES = 4_000
 WARM_UP = 500
 ENQUEUE_SECONDS = 1.5
 ROUNDS = 3
+#: Messages of the flame graph.
+_DRAWN = 12_000
 TESTS = Path(__file__).parents[2]
 THREADS = "4"
 
@@ -74,6 +81,8 @@ def _rows(server: RedisServer) -> list[Row]:
                 enqueuers[enqueuer]()
             with _worker(command, environment):
                 processed[name].append(_processing_rate(client))
+    if flames.VARIABLE in os.environ:
+        _draw(client, dramatiq_worker, enqueuers["ours"])
     return [
         _row("broker.process", processed, "all middleware", "bare", 1.5, "bare dramatiq"),
         _row("broker.process", processed, "all middleware", "celery", 1, "Celery, threads, events"),
@@ -81,6 +90,17 @@ def _rows(server: RedisServer) -> list[Row]:
         _row("broker.enqueue", enqueued, "ours", "celery", 2, "Celery"),
         _row("broker.enqueue", enqueued, "ours", "bare", None, "bare dramatiq"),
     ]
+
+
+def _draw(client: "redis.Redis", worker: tuple[str, ...], send: Callable[[], object]) -> None:
+    """Draw a flame graph of a worker with everything on."""
+    client.flushall()
+    for _ in range(_DRAWN):
+        send()
+    with _worker(worker, {"BENCH_KIND": "all"}) as pid:
+        _wait_for(client, WARM_UP)
+        with flames.drawn("message", f"A worker that processes {_DRAWN - WARM_UP:,} messages", pid):
+            _wait_for(client, _DRAWN)
 
 
 def _row(prefix: str, rates: dict[str, list[float]], name: str, peer: str, factor: float | None, peer_name: str) -> Row:
@@ -100,7 +120,7 @@ def _enqueue_rate(send: Callable[[], object]) -> float:
 
 
 @contextmanager
-def _worker(command: tuple[str, ...], environment: dict[str, str]) -> Iterator[None]:
+def _worker(command: tuple[str, ...], environment: dict[str, str]) -> Iterator[int]:
     process = subprocess.Popen(
         [sys.executable, "-m", *command],
         env=os.environ | {"PYTHONPATH": str(TESTS)} | environment,
@@ -109,7 +129,7 @@ def _worker(command: tuple[str, ...], environment: dict[str, str]) -> Iterator[N
         start_new_session=True,
     )
     try:
-        yield
+        yield process.pid
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

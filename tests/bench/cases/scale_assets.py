@@ -150,8 +150,8 @@ def _cycle_rows(size: int) -> list[Row]:
         asyncio.run(_cycles(bench, assets, 1))  # the upstream records the answers
         first, following = asyncio.run(_cycles(bench, assets, 2))
         name = f"{size:,} assets"
-        if size == SIZES[-1] and "FLAMES" in os.environ:
-            with _flames("cycle", f"Fetch cycles of {name}"):
+        if size == SIZES[-1] and flames.VARIABLE in os.environ:
+            with flames.drawn("cycle", f"Fetch cycles of {name}"):
                 asyncio.run(_cycles(bench, assets, 5))
         addresses = bench.upstream.addresses()
         with bench.measured() as wire:
@@ -200,8 +200,8 @@ def _bar_rows(size: int) -> list[Row]:
         asyncio.run(_cold_bars(bench, assets))
         simulator = _simulator_cpu(bench) - simulator
         cold = asyncio.run(_cold_bars(bench, assets))
-        if size == BAR_SIZES[-1] and "FLAMES" in os.environ:
-            with _flames("bars", f"Cold daily bars of {size:,} coins"):
+        if size == BAR_SIZES[-1] and flames.VARIABLE in os.environ:
+            with flames.drawn("bars", f"Cold daily bars of {size:,} coins"):
                 asyncio.run(_cold_bars(bench, assets))
         addresses = [address for address in bench.upstream.addresses() if "klines" in address]
         with bench.measured() as wire:
@@ -284,13 +284,6 @@ def _news_rows(size: int) -> list[Row]:
         _row("news_cpu", size, cpu, "s"),
         _row("news_redis", size, redis, "s"),
     ]
-
-
-@contextmanager
-def _flames(part: str, title: str) -> Iterator[None]:
-    with flames.recorded() as samples:
-        yield
-    flames.save(samples, f"flames-{part}-{os.environ['FLAMES']}", title)
 
 
 def _redis_cpu(client: Any) -> float:

@@ -1,7 +1,8 @@
 """Measures one scheduler with 1,000 to 100,000 schedules from a folder: start, memory, lateness and CPU time.
 
 `SIZES=1000,10000` in the environment measures fewer sizes. CPU times and ratios are comparable on a busy machine, but
-lateness is not.
+lateness is not. `FLAMES=after` also draws a flame graph of 10,000 runs in time,
+docs/images/flames-scheduled-run-after.svg; this needs py-spy.
 """
 
 import os
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import flames
 from bench.arrivals import burst_lateness, lateness, quantile
 from bench.cases.scheduler import HEAD
 from bench.charts import Chart
@@ -26,6 +28,8 @@ from support.redis_server import PATIENT_SECONDS, RedisServer
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)
 #: The goals are for this size.
 _LARGEST = 100_000
+#: The flame graph is for this size.
+_DRAWN = 10_000
 _BURSTS = 3
 #: Seconds between two bursts, in which everything about a burst must be finished, also on a busy machine.
 _INTERVAL, _LONG_INTERVAL, _MANY = 30, 60, 50_000
@@ -170,6 +174,9 @@ def _spread(server: RedisServer, folder: Path, size: int) -> tuple[float, _Cost]
         _client(server).delete(_QUEUE, f"{_QUEUE}.msgs")
         with _cost(_client(server), pid, size) as costs:
             late = lateness(_client(server), _QUEUE, begin, begin + _SPREAD, _SPREAD)
+        if size == _DRAWN and flames.VARIABLE in os.environ:
+            with flames.drawn("scheduled-run", f"{size:,} runs in time", pid):
+                time.sleep(_SPREAD)
     # Runs that did not arrive within the minute are at least late by an unknown time, which the longest one stands for.
     late += [float(_SPREAD)] * (size - len(late))
     return quantile(late, 99) * 1000, costs[0]

@@ -50,6 +50,19 @@ def test_data_of_redis_has_one_lifetime() -> None:
     assert [value for _, value in life] == list(range(10, 20))
 
 
+def test_memory_of_redis_counts_once_its_data_is_complete_also_after_a_restart() -> None:
+    """Its process contains the data, which still grows when another process is warm. A restart does not empty it."""
+    samples = [
+        replace(each, processes=tuple(replace(process, component="redis") for process in each.processes))
+        for each in _samples(20, restart_at=8)
+    ]
+    found = lifetimes(samples, WarmUp(15, 0, 0, 60))
+    assert [[at for at, _ in life] for life in found["redis main", "rss"]] == [
+        [1_000 + 5 * number for number in range(12, 20)]
+    ]
+    assert len(found["redis main", "threads"]) == 2
+
+
 @pytest.mark.parametrize(
     ("key", "kind"),
     [
