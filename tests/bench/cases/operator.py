@@ -28,7 +28,7 @@ MINUTE = 60
 #: Number of measured bursts. The goal applies to the last one, and the first is shown too.
 BURSTS = 3
 BURST_INTERVAL = 20
-#: First statuses that must be written in the minute in which the spread is measured. 100 are written per second.
+#: First statuses that must be written in the minute in which the spread is measured. A second has time for 130.
 FIRST_STATUSES = 5_000
 #: Seconds during which a new scheduler must not write.
 QUIET_SECONDS = 20
