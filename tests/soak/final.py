@@ -56,8 +56,9 @@ def outdated_statuses(items: Sequence[dict[str, Any]], now: float) -> list[str]:
     outdated = []
     for item in items:
         reached = int(now - STATUS_SECONDS - offset_of(item["metadata"]["uid"])) // PERIOD_SECONDS * PERIOD_SECONDS
-        shown = item.get("status", {}).get("lastScheduleTime")
-        if shown is None or datetime.fromisoformat(shown).timestamp() < reached:
+        # Due times from before the creation do not run.
+        shown = item.get("status", {}).get("lastScheduleTime") or item["metadata"]["creationTimestamp"]
+        if datetime.fromisoformat(shown).timestamp() < reached:
             outdated.append(item["metadata"]["name"])
     return outdated
 

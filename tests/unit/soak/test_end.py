@@ -41,9 +41,13 @@ def test_load_is_spread_over_the_period() -> None:
     assert [len([each for each in assets if each["type"] == kind]) for kind in ("crypto", "stock")] == [200, 800]
 
 
-def _task(uid: str, last: float | None) -> dict[str, Any]:
-    status = {} if last is None else {"lastScheduleTime": datetime.fromtimestamp(last, UTC).isoformat()}
-    return {"metadata": {"name": uid, "uid": uid}, "status": status}
+def _task(uid: str, last: float | None, created: float = 0.0) -> dict[str, Any]:
+    status = {} if last is None else {"lastScheduleTime": _text(last)}
+    return {"metadata": {"name": uid, "uid": uid, "creationTimestamp": _text(created)}, "status": status}
+
+
+def _text(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def test_status_is_outdated_if_it_misses_a_due_time() -> None:
@@ -53,6 +57,15 @@ def test_status_is_outdated_if_it_misses_a_due_time() -> None:
     newest = due_times(over - PERIOD_SECONDS, over, PERIOD_SECONDS)[-1]
     assert outdated_statuses([_task(uid, newest), _task(uid, newest + PERIOD_SECONDS)], _NOW) == []
     assert outdated_statuses([_task(uid, newest - PERIOD_SECONDS), _task(uid, None)], _NOW) == [uid, uid]
+
+
+def test_status_without_a_run_is_outdated_only_if_one_was_due_since_the_creation() -> None:
+    """A schedule that was created after its newest due time has not run it, even if its jitter was not over."""
+    uid = _UIDS[0]
+    over = _NOW - STATUS_SECONDS - offset_of(uid)
+    newest = due_times(over - PERIOD_SECONDS, over, PERIOD_SECONDS)[-1]
+    tasks = [_task(uid, None, created=newest + seconds) for seconds in (-1, 0, 1)]
+    assert [bool(outdated_statuses([task], _NOW)) for task in tasks] == [True, False, False]
 
 
 @pytest.mark.parametrize(
