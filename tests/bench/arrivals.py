@@ -14,17 +14,18 @@ from financehub_shared.recurrence.recurrence import jitter_offset
 BURST_TIMEOUT = 30.0
 
 
-def burst_lateness(client: Any, queue: str, due: float, count: int) -> float:
-    """Return the seconds from a due time until 99 % of the messages are in the queue.
+def burst_lateness(client: Any, queue: str, due: float, count: int, share: float = 0.99) -> float:
+    """Return the seconds from a due time until a share of the messages is in the queue.
 
     Args:
         client: Redis client.
         queue: Name of the list.
         due: Due time in Unix seconds.
         count: Number of expected messages.
+        share: The share (default: the p99).
     """
     time.sleep(max(0.0, due - time.time() - 0.1))
-    while client.llen(queue) < count * 0.99:
+    while client.llen(queue) < count * share:
         if time.time() > due + BURST_TIMEOUT:
             return BURST_TIMEOUT
         time.sleep(0.002)
@@ -34,6 +35,14 @@ def burst_lateness(client: Any, queue: str, due: float, count: int) -> float:
 def lateness(client: Any, queue: str, begin: float, end: float, jitter: int = 0) -> list[float]:
     """Return the lateness in seconds, ascending, of the runs that are due between two times, and remove all runs.
 
+    The arguments are those of `due_and_late`.
+    """
+    return sorted(late for _, late in due_and_late(client, queue, begin, end, jitter))
+
+
+def due_and_late(client: Any, queue: str, begin: float, end: float, jitter: int = 0) -> list[tuple[float, float]]:
+    """Return the time at which each run was due, and its lateness, both in seconds, and remove all runs.
+
     Args:
         client: Redis client.
         queue: Name of the list.
@@ -42,14 +51,14 @@ def lateness(client: Any, queue: str, begin: float, end: float, jitter: int = 0)
         end: End of the range in Unix seconds. Runs that arrive later are not measured.
         jitter: `jitterSeconds` of the schedules. The jitter offset of each schedule does not count as lateness.
     """
-    lateness_seconds = []
+    found = []
     for arrived_at, messages in tuple(_arrivals(client, queue, end)):
         for message in messages:
             options = json.loads(message)["options"]
             expected_at = options["due_at"] / 1000 + jitter_offset(options["schedule_uid"], jitter)
             if expected_at >= begin:
-                lateness_seconds.append(arrived_at - expected_at)
-    return sorted(lateness_seconds)
+                found.append((expected_at, arrived_at - expected_at))
+    return found
 
 
 def _arrivals(client: Any, queue: str, end: float) -> Iterator[tuple[float, list[bytes]]]:

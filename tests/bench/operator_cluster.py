@@ -105,6 +105,15 @@ class OperatorCluster:
         finally:
             process.end()
 
+    def first_writes(self, user: User, begin: float) -> dict[str, float]:
+        """Return the Unix time at which a user wrote each ScheduledTask for the first time since another one."""
+        found: dict[str, float] = {}
+        for record in self.plane.audit(user.name):
+            at, target = unix_seconds(record["requestReceivedTimestamp"]), record["objectRef"]
+            if record["verb"] in _WRITES and target["resource"] == "scheduledtasks" and at >= begin:
+                found[target["name"]] = min(at, found.get(target["name"], at))
+        return found
+
     def writes(self, user: User, begin: float, end: float) -> Counter[tuple[str, str]]:
         """Count a user's writes between two Unix times, by resource and name, without writes to the Lease."""
         return Counter(

@@ -79,10 +79,9 @@ CHARTS = (
 def run() -> list[Row]:
     """Measure the worker processes, and then each number of waiting messages with its own Redis."""
     rows: list[Row] = []
-    single: float | None = None
+    rates: dict[int, float] = {}
     for number in _sizes("PROCESSES", PROCESSES):
-        found, rate = _with_server(partial(_processes, number, single))
-        single = single or rate
+        found, rates[number] = _with_server(partial(_processes, number, dict(rates)))
         rows += found
     for number in _sizes("WAITING", WAITING):
         rows += _with_server(partial(_waiting, number))
@@ -102,12 +101,12 @@ def _with_server(measure: Callable[[RedisServer, Path], Any]) -> Any:
             server.stop()
 
 
-def _processes(number: int, single: float | None, server: RedisServer, _folder: Path) -> tuple[list[Row], float]:
+def _processes(number: int, rates: dict[int, float], server: RedisServer, _folder: Path) -> tuple[list[Row], float]:
     """Measure some worker processes for a while with more messages than they can process.
 
     Args:
         number: Number of processes.
-        single: Messages per second of one process, if it is known.
+        rates: Smaller numbers of processes, ascending → messages per second.
         server: The Redis server.
     """
     client = server.client()
@@ -124,8 +123,10 @@ def _processes(number: int, single: float | None, server: RedisServer, _folder: 
     count, seconds, cpu, redis_cpu = (later - earlier for earlier, later in zip(before, after, strict=True))
     rate = count / seconds
     goal: dict[str, Any] = {}
-    if single and number > 1:
-        goal = {"goal": f">= {GROWTH:g} x {number} x one process", "ok": rate >= GROWTH * number * single}
+    if rates:
+        fewer = max(rates)
+        added = (rate - rates[fewer]) / (number - fewer) / (rates[min(rates)] / min(rates))
+        goal = {"goal": f">= {GROWTH:g} x one process for each added one", "ok": added >= GROWTH}
     return [
         Row(f"scale.messages.processed.{number}", rate, "msg/s", **goal),
         Row(f"scale.messages.redis_limit.{number}", count / redis_cpu, "msg/s"),
