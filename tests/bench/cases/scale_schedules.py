@@ -1,8 +1,8 @@
 """Measures one scheduler with 1,000 to 100,000 schedules from a folder: start, memory, lateness and CPU time.
 
-`SIZES=1000,10000` in the environment measures fewer sizes. CPU times and ratios are comparable on a busy machine, but
-lateness is not. `FLAMES=after` also draws a flame graph of 10,000 runs in time,
-docs/images/flames-scheduled-run-after.svg; this needs py-spy.
+`SIZES=1000,10000` in the environment measures fewer sizes, and `AOF=yes` a Redis with the append-only file of the
+chart. CPU times and ratios are comparable on a busy machine, but lateness is not. `FLAMES=after` also draws a flame
+graph of 10,000 runs in time, docs/images/flames-scheduled-run-after.svg; this needs py-spy.
 """
 
 import os
@@ -37,6 +37,8 @@ _SPREAD = 60
 #: Documents per file, because a file has a limit of 16 MB.
 _PER_FILE = 10_000
 _QUEUE = "dramatiq:bench"
+#: As the chart configures Redis.
+_AOF = ("--appendonly", "yes", "--appendfsync", "everysec")
 
 CHARTS = (
     Chart("Start from a folder (s)", "schedules", {"all registered": "start", "CPU": "start_cpu"}, goal=15),
@@ -74,7 +76,7 @@ class _Cost:
 
 def _measure(size: int) -> list[Row]:
     with tempfile.TemporaryDirectory() as directory:
-        server = RedisServer(Path(directory), aof=False).start()
+        server = RedisServer(Path(directory), *(_AOF if "AOF" in os.environ else ()), aof=False).start()
         try:
             start, start_cpu, memory, bursts, burst_cost = _bursts(server, Path(directory), size)
             spread, spread_cost = _spread(server, Path(directory), size)
