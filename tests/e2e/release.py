@@ -83,6 +83,10 @@ class Release:
         pods = [pod for pod in found if include_terminating or "deletionTimestamp" not in pod["metadata"]]
         return sorted(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
 
+    def pod_names(self, component: str) -> list[str]:
+        """Return the names of a component's pods, whether they are ready or not."""
+        return [pod["metadata"]["name"] for pod in self.pods(component)]
+
     def ready_pods(self, component: str) -> list[str]:
         """Return the names of a component's ready pods."""
         return [pod["metadata"]["name"] for pod in self.pods(component) if _is_ready(pod)]
@@ -134,8 +138,8 @@ print(json.dumps([answer.status, answer.read().decode()]))
         return output.splitlines()
 
     def logs(self, component: str) -> list[str]:
-        """Return the lines of a Deployment's logs."""
-        output: str = self.kubectl("logs", f"deploy/{NAME}-{component}", "--tail=-1").stdout
+        """Return the lines of the logs of all pods of a component, which may have been scaled up."""
+        output: str = self.kubectl("logs", f"--selector=app.kubernetes.io/component={component}", "--tail=-1").stdout
         return output.splitlines()
 
     def apply(self, name: str, *, annotations: Mapping[str, str] | None = None, **spec: Any) -> dict[str, Any]:

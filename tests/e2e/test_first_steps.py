@@ -67,7 +67,7 @@ def test_pasted_first_steps_install_the_chart_and_show_the_console(
         terminal.stdin.write(f"{typed}{last}\n")
         terminal.stdin.flush()
         try:
-            eventually(ended_or_answers, "the console answers on this machine", 420)
+            eventually(ended_or_answers, "the console answers on this machine", 720)
         finally:
             os.killpg(terminal.pid, signal.SIGINT)
             terminal.stdin.close()

@@ -35,7 +35,6 @@ def test_added_tier_with_a_schedule_runs_it_and_reports_outcomes(release: Releas
     assert columns[1:4] == ["@every", "5s", "research"]
 
     def is_logged() -> bool:
-        # These are the logs of one of the two pods, which may not have had a run yet.
         return any('"task_succeeded"' in line and '"record_run"' in line for line in release.logs("research"))
 
     eventually(is_logged, "the log contains a run", 60)

@@ -148,9 +148,9 @@ def test_second_comparison_finds_no_difference(application: Application) -> None
 def test_second_synchronization_keeps_the_password_and_the_pods(application: Application) -> None:
     """A second synchronization runs the hooks again. The password and all pods stay, and nothing differs afterward."""
     release = application.release
-    password, pods = _password(release), {component: release.ready_pods(component) for component in ("redis", "web")}
+    password, pods = _password(release), {component: release.pod_names(component) for component in ("redis", "web")}
     application.synchronize()
     assert _password(release) == password
-    assert {component: release.ready_pods(component) for component in pods} == pods
+    assert {component: release.pod_names(component) for component in pods} == pods
     release.wait_until_healthy()
     assert application.difference() == ""

@@ -216,7 +216,7 @@ def test_restricted_container_becomes_ready_and_stops_on_sigterm(
     docker.run("run", "--detach", "--name", name, f"--user={user}", network, *_RESTRICTED, *command)
     script = f"import urllib.request as r; print({{r.urlopen('http://127.0.0.1:' + page).status for page in {pages}}})"
     try:
-        eventually(lambda: _run_python(docker, name, script) == "{200}\n", f"{image.name} is ready", 60)
+        eventually(lambda: _run_python(docker, name, script) == "{200}\n", f"{image.name} is ready", 120)
         who = _run_python(docker, name, "import os; print(os.getuid(), os.getgid(), os.environ['HOME'])")
         assert who == f"{user.replace(':', ' ')} /\n"
         docker.run("stop", "--time=30", name)

@@ -101,7 +101,7 @@ def test_console_of_an_install_refuses_every_action(release: Release) -> None:
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_log_of_a_tier_contains_only_its_tasks(release: Release, tier: str) -> None:
-    """`kubectl logs deploy/financehub-<tier>` shows JSON lines for all of that tier's tasks and for no other tier's."""
+    """`kubectl logs` of a tier's pods shows JSON lines for all of that tier's tasks and for no other tier's."""
     lines = [json.loads(line) for line in release.logs(tier)]
     assert {line["tier"] for line in lines} == {tier}
     logged = {line["task"] for line in lines if "task" in line}
@@ -134,19 +134,19 @@ def test_applied_schedule_runs_on_time_until_deleted(release: Release) -> None:
         entry = schedule()
         return entry["last_due_at"] if entry.get("runs", 0) >= 3 else None
 
-    last = datetime.fromisoformat(eventually(last_due_at, "three runs", 40))
+    last = datetime.fromisoformat(eventually(last_due_at, "three runs", 90))
     assert applied_at - timedelta(seconds=5) < last <= datetime.now(UTC)
     assert last.second % 5 == 0
 
     release.kubectl("patch", "st", "two-coins", "--type=merge", "-p", '{"spec":{"suspend":true}}')
-    eventually(lambda: schedule()["suspended"], "the schedule is suspended", 10)
+    eventually(lambda: schedule()["suspended"], "the schedule is suspended", 60)
     runs = schedule()["runs"]
     release.kubectl("annotate", "st", "two-coins", "financehub.io/trigger=by-hand")
-    eventually(lambda: schedule()["triggered"] == 1, "the trigger has run", 20)
+    eventually(lambda: schedule()["triggered"] == 1, "the trigger has run", 60)
     assert schedule()["runs"] - schedule()["triggered"] <= runs
 
     release.kubectl("delete", "st", "two-coins")
-    eventually(lambda: not schedule(), "the schedule is gone", 20)
+    eventually(lambda: not schedule(), "the schedule is gone", 60)
 
 
 def test_memory_of_each_pod_is_below_half_of_its_limit(release: Release) -> None:

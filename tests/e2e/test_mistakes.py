@@ -43,14 +43,14 @@ def release(mistaken: Release) -> Any:
 def test_missing_image_is_named_by_kubectl_describe(release: Release) -> None:
     """`kubectl describe` names the image that cannot be pulled."""
     release.install(_NO_WAIT, tiers={"low": {"image": {"repository": "financehub/nowhere", "tag": "0.0.0"}}})
-    eventually(lambda: "financehub/nowhere:0.0.0" in " ".join(event_messages(release, "pull")), "the event", 60)
+    eventually(lambda: "financehub/nowhere:0.0.0" in " ".join(event_messages(release, "pull")), "the event", 180)
     assert "financehub/nowhere:0.0.0" in describe_pods(release, "low")
 
 
 def test_missing_secret_is_named_by_kubectl_describe(release: Release) -> None:
     """`kubectl describe` names the Secret that does not exist."""
     release.install(_NO_WAIT, providerKeys={"existingSecret": "keys-of-nobody"})
-    eventually(lambda: event_messages(release, '"keys-of-nobody" not found'), "the event", 60)
+    eventually(lambda: event_messages(release, '"keys-of-nobody" not found'), "the event", 180)
     # The kubelet words the error differently until it has queried the API server.
     eventually(
         lambda: 'secret "keys-of-nobody" not found' in describe_pods(release, "high"),
@@ -75,7 +75,7 @@ def test_wrong_redis_password_is_logged(release: Release) -> None:
         def new_pods(component: str = component) -> list[str]:
             return [name for pod in release.pods(component) if (name := pod["metadata"]["name"]) not in before]
 
-        (newest, *_) = eventually(new_pods, f"a new pod of {component}", 60)
+        (newest, *_) = eventually(new_pods, f"a new pod of {component}", 120)
 
         def refusals(pod: str = newest) -> list[dict[str, Any]]:
             output = release.kubectl("logs", pod, check=False).stdout.splitlines()
@@ -83,7 +83,7 @@ def test_wrong_redis_password_is_logged(release: Release) -> None:
                 json.loads(line) for line in output if "invalid username-password pair" in line or "WRONGPASS" in line
             ]
 
-        assert eventually(refusals, f"the reason in the log of {component}", 60)
+        assert eventually(refusals, f"the reason in the log of {component}", 120)
         assert "redis_available_again" not in release.kubectl("logs", newest).stdout
         assert newest not in release.ready_pods(component)
 
@@ -91,7 +91,7 @@ def test_wrong_redis_password_is_logged(release: Release) -> None:
             found = release.get("events", f"--field-selector=involvedObject.name={pod}")["items"]
             return any("statuscode: 503" in event["message"] for event in found)
 
-        eventually(probed, f"the failed readiness probe of {newest} in kubectl describe", 60)
+        eventually(probed, f"the failed readiness probe of {newest} in kubectl describe", 120)
 
 
 def test_unreachable_redis_is_named_in_the_logs(release: Release) -> None:
@@ -104,7 +104,7 @@ def test_unreachable_redis_is_named_in_the_logs(release: Release) -> None:
         def logged(deployment: str = f"deploy/{NAME}-{component}") -> bool:
             return "nowhere.e2e-mistakes.svc:6379" in release.kubectl("logs", deployment, check=False).stdout
 
-        eventually(logged, f"the address in the log of {component}", 90)
+        eventually(logged, f"the address in the log of {component}", 120)
         assert not release.ready_pods(component)
 
 
@@ -112,6 +112,6 @@ def test_upgrade_corrects_a_wrong_redis_image(release: Release) -> None:
     """With a nonexistent tag the Redis pod does not start. It starts after an upgrade with a valid tag."""
     image = VALUES.get("redis", {}).get("image", {})
     release.install(_NO_WAIT, redis={"image": {**image, "tag": "none-such"}})
-    eventually(lambda: "none-such" in " ".join(event_messages(release, "pull")), "the event", 60)
+    eventually(lambda: "none-such" in " ".join(event_messages(release, "pull")), "the event", 180)
     release.upgrade()
     assert release.ready_pods("redis") == [f"{NAME}-redis-0"]

@@ -134,12 +134,15 @@ def test_scrape_job_finds_exactly_the_pods_with_metrics(release: Release, monito
 
     def targets() -> list[dict[str, Any]]:
         active = monitoring.prometheus("targets")["activeTargets"]
-        found = [target for target in active if target["scrapePool"] == job]
-        scraped = [target for target in found if target["health"] != "unknown"]
-        return found if len(scraped) == len(found) >= len(expected) else []
+        return [target for target in active if target["scrapePool"] == job]
 
-    found = eventually(targets, f"{len(expected)} targets of {job} are scraped", 60)
-    assert {target["labels"]["pod"]: target["lastError"] for target in found if target["health"] != "up"} == {}
+    def problems() -> dict[str, str]:
+        return {target["labels"]["pod"]: target["lastError"] for target in targets() if target["health"] != "up"}
+
+    eventually(lambda: len(targets()) >= len(expected), f"{len(expected)} targets of {job} are found", 120)
+    # A busy machine may answer one scrape too late.
+    eventually(lambda: not problems(), f"all targets of {job} are scraped; the first problems are {problems()}", 120)
+    found = targets()
     assert sorted(target["labels"]["pod"] for target in found) == sorted(expected)
     assert {target["labels"]["namespace"] for target in found} == {release.namespace}
     longest = max(target["lastScrapeDuration"] for target in found)
@@ -155,7 +158,7 @@ def test_scraped_series_have_release_and_component_labels(release: Release, moni
         counts = monitoring.query(expression)
         return counts if len(counts) >= len(components_of_pods(release)) else {}
 
-    counts = eventually(found, "series of every pod", 60)
+    counts = eventually(found, "series of every pod", 120)
     labels = {
         (("component", component), ("pod", pod), ("release", NAME))
         for pod, component in components_of_pods(release).items()
@@ -242,7 +245,7 @@ def test_tier_without_pods_fires_one_alert_until_they_are_back(release: Release,
     deployment = f"deployment/{NAME}-{_TIER}"
     release.kubectl("scale", deployment, "--replicas=0")
     with timed("tier scaled to zero → its alert in Alertmanager (`for` 10 s, a due time each 10 s)"):
-        (alert,) = eventually(monitoring.active_alerts, "an alert in Alertmanager", 90)
+        (alert,) = eventually(monitoring.active_alerts, "an alert in Alertmanager", 180)
     expected = {"alertname": _ALERT, "queue": _TIER, "release": NAME, "namespace": release.namespace}
     assert expected | {"severity": "critical"} == alert["labels"]
     assert alert["annotations"]["runbook_url"] == f"{_RUNBOOKS}/{_ALERT}.md"

@@ -116,13 +116,15 @@ def wait_until_finished(release: Release, names: set[str]) -> None:
     """Wait until all work is done, each item once, and count it in the statistics."""
     command = ("exec", "-i", f"deploy/{NAME}-scheduler", "--", "python", "-")
 
-    def finished() -> Counter[str]:
-        return Counter(release.kubectl(*command, stdin=_FINISHED, check=False).stdout.split())
+    def finished() -> Counter[str] | None:
+        # A pod that a previous operation replaces may answer one of the questions and not the next one.
+        found = Counter(release.kubectl(*command, stdin=_FINISHED, check=False).stdout.split())
+        return found if names <= found.keys() else None
 
-    eventually(lambda: names <= finished().keys(), "no message is lost", 120)
-    done = finished()
+    done = eventually(finished, "no message is lost", 120)
+    assert done is not None
     assert {name for name in names if done[name] != 1} == set()
-    eventually(lambda: stats(release)["work"]["succeeded"] == done.total(), "the counter is equal to the work", 30)
+    eventually(lambda: stats(release)["work"]["succeeded"] == done.total(), "the counter is equal to the work", 60)
     assert release.cli("dead-letters", "list") == []
 
 

@@ -47,8 +47,11 @@ def test_install_without_the_limits_of_a_quota_shows_what_to_set(release_in: Cal
     document = json.dumps({"simulator": {"enabled": True}})
     done = refused.helm("install", NAME, str(CHART), "-f", "-", "--timeout", "10s", stdin=document, check=False)
     assert done.returncode != 0
-    events = refused.kubectl("get", "events", "--field-selector", "reason=FailedCreate").stdout
-    assert "must specify limits.cpu" in events
+
+    def events() -> str:
+        return str(refused.kubectl("get", "events", "--field-selector", "reason=FailedCreate").stdout)
+
+    eventually(lambda: "must specify limits.cpu" in events(), "the event names the limit", 60)
 
 
 def test_pods_under_a_quota_run_with_the_ids_of_the_cluster(release: Release) -> None:
@@ -86,7 +89,7 @@ def test_redis_with_the_ids_of_the_cluster_writes_its_files(release: Release) ->
         return {*release.redis_cli("info", "persistence")}
 
     expected = {"aof_last_write_status:ok", "aof_last_bgrewrite_status:ok", "aof_rewrites:1"}
-    eventually(lambda: expected <= persistence(), "the append-only file was rewritten", 30)
+    eventually(lambda: expected <= persistence(), "the append-only file was rewritten", 60)
 
 
 def test_helm_test_under_a_quota_succeeds(release: Release) -> None:
@@ -120,8 +123,13 @@ def test_upgrade_of_an_older_release_keeps_the_newer_definition(
     found = release.cluster.get("crd", _CRD)
     assert found["spec"] == newer_definition["spec"]
     assert found["metadata"]["annotations"][VERSION_ANNOTATION] == "99.0.0"
-    images = {pod["spec"]["containers"][0]["image"] for pod in release.pods("scheduler")}
-    assert {image.rpartition(":")[2] for image in images} == {NEXT_TAG}
+
+    def tags() -> set[str]:
+        images = [pod["spec"]["containers"][0]["image"] for pod in release.pods("scheduler")]
+        return {image.rpartition(":")[2] for image in images}
+
+    # Kubernetes deletes the last old pod after the new ones have become ready, for which Helm waits.
+    eventually(lambda: tags() == {NEXT_TAG}, "the schedulers have the new image", 60)
     assert NEXT_TAG != TAG
 
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from e2e import access, namespaces, pasted
-from e2e.cluster import CHART, Cluster
+from e2e.cluster import CHART, Cluster, eventually
 from e2e.conftest import VALUES, skip_on_external_cluster
 from test_cluster.binaries.finder import program
 from test_cluster.binaries.programs import HELM
@@ -99,19 +99,28 @@ def test_added_asset_is_declared_along_with_the_others(shell: Shell) -> None:
     assert "BTC-USD" in shell(listing)
 
 
-def test_status_and_metrics_can_be_reached_from_outside(shell: Shell) -> None:
+@pytest.fixture
+def healthy_shell(shell: Shell, cluster: Cluster) -> Shell:
+    """The same after the fleet has become healthy, because an earlier test upgrades the release without waiting."""
+    status = ("exec", "--namespace", _NAMESPACE, "deploy/financehub-scheduler", "--", "financehub", "status")
+    eventually(lambda: cluster.kubectl(*status, check=False).returncode == 0, "the fleet is healthy", 180)
+    return shell
+
+
+def test_status_and_metrics_can_be_reached_from_outside(healthy_shell: Shell) -> None:
     """The commands print the health report and the metrics of a process on this machine."""
+    shell = healthy_shell
     (status,) = _blocks("How to reach the status from outside")
     report, forward, request = status.splitlines()
     assert shell(report)
     answer = shell(
-        f"{forward} >&2 & trap 'kill $!' EXIT; for try in $(seq 50); do {request} && exit; sleep 0.2; done; false"
+        f"{forward} >&2 & trap 'kill $!' EXIT; for try in $(seq 300); do {request} && exit; sleep 0.2; done; false"
     )
     assert json.loads(answer)["status"] == "ok"
     (metrics,) = _blocks("How to reach the metrics from outside")
     forward, request = metrics.splitlines()
     answer = shell(
-        f"{forward} >&2 & trap 'kill $!' EXIT; for try in $(seq 50); do {request} && exit; sleep 0.2; done; false"
+        f"{forward} >&2 & trap 'kill $!' EXIT; for try in $(seq 300); do {request} && exit; sleep 0.2; done; false"
     )
     assert "financehub_" in answer
 
@@ -139,11 +148,19 @@ def test_secrets_of_the_table_can_be_created(shell: Shell, tmp_path: Path) -> No
     assert "created" in shell(f"{command} --dry-run=server")
 
 
-def test_sizes_and_events_are_shown(shell: Shell) -> None:
+def test_sizes_and_events_are_shown(healthy_shell: Shell) -> None:
     """The commands that look at the use of memory and at refused pods work."""
+    shell = healthy_shell
     (block,) = _blocks("How large must it be")
     usage, report = block.splitlines()
-    assert "financehub-scheduler-" in shell(usage)
+
+    def is_measured() -> bool:
+        try:
+            return "financehub-scheduler-" in shell(usage)
+        except AssertionError:  # the pods are so new that nothing has measured them yet
+            return False
+
+    eventually(is_measured, "the use of memory of the scheduler is shown", 120)
     assert json.loads(shell(f"{report} --json"))["status"] == "ok"
     (command,) = re.findall(r"`(kubectl get events .*?)`", " ".join(_README.split()))
     shell(command)
