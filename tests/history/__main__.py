@@ -27,6 +27,7 @@ _PLANTED: dict[str, tuple[set[str], tuple[str, ...]]] = {
     ),
     "no-recovery-pause": ({"run twice", "run after the end"}, ("Redis stopped", "Redis cut off")),
     "janitor-sleeps": ({"lost", "left"}, ("worker killed",)),
+    "janitor-is-slow": ({"late round"}, ("worker killed",)),
     "losses-not-counted": ({"attempts"}, ("worker killed",)),
     "nack-without-letter": ({"dead letter"}, ("worker killed",)),
     "lost-fetch-stays": ({"lost", "left", "late redelivery"}, ("worker gets no replies", "connections reset")),
@@ -66,6 +67,8 @@ def _report(outcome: Outcome) -> None:
     if verdict.redeliveries:
         longest = max(verdict.redeliveries)
         lines.append(f"  redelivered after a death: {len(verdict.redeliveries)}, at most {longest:.1f} s later")
+    if verdict.pauses:
+        lines.append(f"  pauses between two rounds of a janitor: at most {max(verdict.pauses):.1f} s")
     if verdict.excused:
         lines.append(f"  lost by design: {summary(verdict.excused)}")
     rules = Counter(violation.rule for violation in verdict.violations)

@@ -30,7 +30,9 @@ CALL_EVENTS = (
     "requeue",  # delivery: it was given back
     "released",  # queue: everything that the process holds of a queue was given back
     "dies",  # the process kills itself
-    "round",  # called: the janitor has completed a round
+    "janitor",  # the process has built its janitor, and lets it run from now on
+    "round_begins",  # of the janitor
+    "round_ends",  # result: ok or failed
 )
 #: Events that the controller of the faults records.
 FAULT_EVENTS = (

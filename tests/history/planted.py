@@ -78,6 +78,19 @@ def _janitor_sleeps() -> None:
     Janitor._may_reclaim = lambda *_: False  # type: ignore[method-assign]
 
 
+def _janitor_is_slow() -> None:
+    """The janitor waits 30 times as long between two rounds as its setting says."""
+    from financehub_scheduler import serving
+
+    original = serving.janitor_step
+
+    def janitor_step(*arguments: Any) -> Any:
+        seconds, step = original(*arguments)
+        return 30 * seconds, step
+
+    serving.janitor_step = janitor_step
+
+
 def _lost_fetch_stays() -> None:
     """The messages of a fetch without a reply stay with their worker (dramatiq#527), also when it ends."""
     from financehub_shared.broker.redis_broker import FinanceHubBroker
@@ -166,6 +179,7 @@ BUGS: dict[str, Callable[[], None]] = {
     "reclaim-too-early": _reclaim_too_early,
     "no-recovery-pause": _no_recovery_pause,
     "janitor-sleeps": _janitor_sleeps,
+    "janitor-is-slow": _janitor_is_slow,
     "losses-not-counted": _in_script("RECLAIM", 'string.format("%d", losses + 1)', 'string.format("%d", losses)'),
     "nack-without-letter": _in_script("NACK", 'redis.call("hset", KEYS[5], ARGV[1], ARGV[2])\n', ""),
     "lost-fetch-stays": _lost_fetch_stays,

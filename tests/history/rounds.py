@@ -1,8 +1,8 @@
-"""Records each completed round of the janitor, so that the checker knows when messages can be taken back."""
+"""Records when a process has a janitor, and the begin and end of each of its rounds, for the limits of the checker."""
 
 import os
-import time
 from pathlib import Path
+from typing import Any
 
 from financehub_shared.broker.janitor import Janitor
 from history.events import Recorder
@@ -11,12 +11,21 @@ from history.events import Recorder
 def record_rounds() -> None:
     """Let the janitor of this process record its rounds."""
     recorder = Recorder(Path(os.environ["HISTORY_FOLDER"]), os.environ["HISTORY_NODE"])
-    original = Janitor.run
+    init, original = Janitor.__init__, Janitor.run
+
+    def begin(self: Janitor, *arguments: Any, **options: Any) -> None:
+        init(self, *arguments, **options)
+        recorder.record("janitor")
 
     def run(self: Janitor) -> dict[str, int]:
-        called = time.monotonic()
-        reclaimed = original(self)
-        recorder.record("round", called=f"{called:.6f}")
+        recorder.record("round_begins")
+        result = "failed"
+        try:
+            reclaimed = original(self)
+            result = "ok"
+        finally:
+            recorder.record("round_ends", result=result)
         return reclaimed
 
+    Janitor.__init__ = begin  # type: ignore[method-assign]
     Janitor.run = run  # type: ignore[method-assign]

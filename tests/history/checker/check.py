@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from history.checker import counters, deaths, fates, letters, runs
+from history.checker import counters, deaths, fates, janitor, letters, runs
 from history.checker.index import index
 from history.checker.verdict import Promises, Verdict
 from history.events import Event
@@ -25,7 +25,7 @@ def check(events: Sequence[Event], state: Mapping[str, Any], promises: Promises 
         verdict.violate(
             "phantom", event.fields.get("delivery", event.fields.get("ids", "")), f"{event.kind} without an enqueue"
         )
-    for rules in (fates, letters, runs, deaths, counters):
+    for rules in (fates, letters, runs, deaths, janitor, counters):
         rules.check(found, state, promises, verdict)
     _count(found.deliveries.values(), state, verdict)
     return verdict

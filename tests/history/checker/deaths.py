@@ -8,18 +8,17 @@ from itertools import pairwise
 from typing import Any
 
 from history.checker.index import Delivery, Index, Process, Window
+from history.checker.janitor import extension, round_began, unattended
 from history.checker.possession import TOLERANCE_SECONDS
+from history.checker.times import available, gaps, merge, uncut
 from history.checker.verdict import Promises, Verdict
 
 
 def check(found: Index, state: Mapping[str, Any], promises: Promises, verdict: Verdict) -> None:
     """Check the deadline of each redelivery, and that each process of a node had ended before the next one began."""
-    outages = (
-        Window(window.begin, window.end + promises.reconnect_seconds + promises.recovery_seconds, window.reason)
-        for window in found.outages
-    )
-    unavailable = _merge([*outages, *_unserved(found)])
-    limit = promises.heartbeat_seconds + promises.janitor_seconds + promises.slack_seconds
+    outages = (Window(each.begin, each.end + promises.outage_seconds, each.reason) for each in found.outages)
+    unavailable = merge([*outages, *_unserved(found), *unattended(found, promises)])
+    limit = promises.redelivery_seconds
     held, heads, deaths = _held_by_dead(found), _enqueued_before(found), _deaths(found)
     for process in found.processes.values():
         if process.dead_at is None:
@@ -30,16 +29,13 @@ def check(found: Index, state: Mapping[str, Any], promises: Promises, verdict: V
                 continue  # it was lost, or its end had arrived although its reply had not
             # It goes to the end of the queue, where it may wait for a long time.
             seen = _enqueued_after(heads[delivery.queue], min(each.begin for each in later))
-            begin = _reclaimable(found, promises, process.dead_at)
-            # Other workers may have fetched it meanwhile and died before they could record it.
-            while others := [
-                at
-                for at in deaths
-                if begin + promises.heartbeat_seconds - TOLERANCE_SECONDS <= at < seen
-                and _available(begin, at, unavailable) <= limit
-            ]:
-                begin = _reclaimable(found, promises, max(others))
-            waited = max(0.0, _available(begin, seen, unavailable))
+            begin = process.dead_at
+            if _waited(found, promises, begin, seen, unavailable) > limit:
+                earlier = [at for at in deaths if at < seen]
+                begin = _last_death(found, promises, begin, earlier, unavailable)
+                if begin > process.dead_at:
+                    verdict.counts["redeliveries counted from a later death"] += 1
+            waited = _waited(found, promises, begin, seen, unavailable)
             verdict.redeliveries.append(waited)
             if waited > limit and not found.loss(*(each.end for each in delivery.fetches)):
                 text = f"{process.name} held it at its death, and it returned {waited:.1f} s later; limit {limit:.1f} s"
@@ -47,31 +43,50 @@ def check(found: Index, state: Mapping[str, Any], promises: Promises, verdict: V
     _check_causes(found, verdict)
 
 
-def _reclaimable(found: Index, promises: Promises, dead_at: float) -> float:
+def _waited(found: Index, promises: Promises, begin: float, seen: float, unavailable: list[Window]) -> float:
+    """Return the seconds of a redelivery that count."""
+    rounds = extension(found, promises, begin, unavailable)
+    return max(0.0, available(begin, seen, merge([*unavailable, *rounds])))
+
+
+def _last_death(
+    found: Index, promises: Promises, dead_at: float, deaths: list[float], unavailable: list[Window]
+) -> float:
     """Return the time from which the deadline of a redelivery counts.
 
-    That is the death of the worker, or later if the first round of the janitor after the timeout ended late. A round
-    has a hundred commands, which take long on a busy machine.
+    That is the death of the worker. Another one may have fetched the message meanwhile, and died before it could record
+    this, but only if a round has begun that may have returned it. No message survives more deaths than its limit.
+
+    Args:
+        found: The history.
+        promises: The limits.
+        dead_at: Time of the death.
+        deaths: Times at which workers died before the message was seen again.
+        unavailable: Times that do not count.
     """
-    silent_at = dead_at + promises.heartbeat_seconds
-    end = min((window.end for window in found.rounds if window.begin >= silent_at), default=dead_at)
-    return max(dead_at, end - promises.heartbeat_seconds - promises.janitor_seconds)
+    begin, limit = dead_at, promises.redelivery_seconds
+    for _ in range(promises.max_deliveries):
+        silent_at = begin + promises.heartbeat_seconds - TOLERANCE_SECONDS
+        others = [
+            at
+            for at in deaths
+            if silent_at <= at and round_began(found, silent_at, at) and available(begin, at, unavailable) <= limit
+        ]
+        if not others:
+            break
+        begin = max(others)
+    return begin
 
 
 def _unserved(found: Index) -> list[Window]:
     """Return the times in which no worker lived that was not stopped or cut off. On a busy machine, a start is slow."""
     served = []
     for process in found.processes.values():
-        if not process.heartbeats:
-            continue
-        begin = process.heartbeats[0][1]  # Redis has answered it
-        cuts = sorted(found.cuts.get(process.node, ()), key=lambda window: window.begin)
-        for cut in (each for each in cuts if each.reason != "slow"):
-            served.append(Window(begin, cut.begin, "served"))
-            begin = max(begin, cut.end)
-        served.append(Window(begin, math.inf if process.dead_since is None else process.dead_since, "served"))
-    times = _merge(window for window in served if window.begin < window.end)
-    return [Window(earlier.end, later.begin, "no worker") for earlier, later in pairwise(times)]
+        if process.heartbeats:
+            end = math.inf if process.dead_since is None else process.dead_since
+            # Redis has answered the first one.
+            served += uncut(process.heartbeats[0][1], end, found.cuts.get(process.node, ()))
+    return gaps(served, "no worker")
 
 
 def _deaths(found: Index) -> list[float]:
@@ -132,19 +147,3 @@ def _enqueued_after(heads: list[tuple[float, float]], called: float) -> float:
     """Return the earliest time at which a message may have been enqueued that a fetch has found."""
     index = bisect_left(heads, (called,)) - 1
     return heads[index][1] if index >= 0 else 0.0
-
-
-def _merge(windows: Any) -> list[Window]:
-    """Return windows that do not overlap."""
-    merged: list[Window] = []
-    for window in sorted(windows, key=lambda each: each.begin):
-        if merged and window.begin <= merged[-1].end:
-            merged[-1] = Window(merged[-1].begin, max(merged[-1].end, window.end), "several")
-        else:
-            merged.append(window)
-    return merged
-
-
-def _available(begin: float, end: float, unavailable: list[Window]) -> float:
-    """Return the seconds of a time in which Redis was available and the janitor could reclaim."""
-    return (end - begin) - sum(max(0.0, min(end, window.end) - max(begin, window.begin)) for window in unavailable)

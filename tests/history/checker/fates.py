@@ -5,6 +5,10 @@ from typing import Any
 
 from history.checker.index import Delivery, Index
 from history.checker.verdict import Promises, Verdict
+from history.plan import KINDS
+
+#: A busy machine may delay a producer by this time in seconds between the creation of a message and its enqueue.
+_CREATION_SECONDS = 1.0
 
 
 def check(found: Index, state: Mapping[str, Any], promises: Promises, verdict: Verdict) -> None:
@@ -21,6 +25,7 @@ def check(found: Index, state: Mapping[str, Any], promises: Promises, verdict: V
     for delivery in found.deliveries.values():
         if delivery.exists and not _has_ended(delivery, state, promises):
             _report_lost(found, delivery, verdict)
+        _check_skips(delivery, verdict)
 
 
 def _has_ended(delivery: Delivery, state: Mapping[str, Any], promises: Promises) -> bool:
@@ -37,6 +42,19 @@ def _has_ended(delivery: Delivery, state: Mapping[str, Any], promises: Promises)
         return delivery.task != "chained" or any(child.exists for child in delivery.followers("callback"))
     failed = any(run.result == "error" for run in delivery.runs)
     return failed and any(child.exists for child in delivery.followers("retry"))
+
+
+def _check_skips(delivery: Delivery, verdict: Verdict) -> None:
+    """Check that a message that was skipped had an age limit, and was too old."""
+    kind = KINDS.get(delivery.task)
+    limit = kind.max_age if kind else 0.0
+    for skip in delivery.skips:
+        # A message that killed too many workers is refused in the same way, and then dead-lettered.
+        ended = [each for each in delivery.acks if each.process == skip.process and each.begin >= skip.begin]
+        age = skip.begin - delivery.sends[0].begin
+        if ended and (not limit or age < limit - _CREATION_SECONDS):
+            text = f"{delivery.task} was skipped at an age of {age:.1f} s; limit {limit:.1f} s"
+            verdict.violate("skipped early", delivery.id, text)
 
 
 def _report_lost(found: Index, delivery: Delivery, verdict: Verdict) -> None:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from history.events import Event
+from history.events import FAULT_EVENTS, Event
 
 _DELAY_SUFFIX = ".DQ"
 
@@ -16,7 +16,7 @@ class Span:
     Args:
         process: The process.
         begin, end: Times of call and reply. The end is None if there is none.
-        result: Result of a run.
+        result: Result of a run, or of a round of the janitor.
     """
 
     process: str
@@ -91,6 +91,8 @@ class Process:
         released: Queue → times at which it gave back everything that it held.
         dead_since, dead_at: Times between which it has ended, or None if it has not.
         by: The signal that ended it.
+        janitor_since: Time from which it runs the janitor, or None if it does not.
+        rounds: Rounds of its janitor. The last one has no end if the process died in it.
     """
 
     name: str
@@ -100,6 +102,8 @@ class Process:
     dead_since: float | None = None
     dead_at: float | None = None
     by: str = ""
+    janitor_since: float | None = None
+    rounds: list[Span] = field(default_factory=list)
 
     @property
     def node(self) -> str:
@@ -132,8 +136,9 @@ class Index:
         lossy: Times in which confirmed writes may be lost by design.
         unknown: Events of deliveries that nobody has enqueued.
         empty: Queue → fetches that found no message.
-        rounds: Completed rounds of the janitor.
+        workers: Nodes of workers, which are those that fetch.
         unseen: Times of the deaths of workers that have recorded nothing.
+        end: Time of the last event.
     """
 
     deliveries: dict[str, Delivery] = field(default_factory=dict)
@@ -143,8 +148,9 @@ class Index:
     lossy: list[Window] = field(default_factory=list)
     unknown: list[Event] = field(default_factory=list)
     empty: dict[str, list[Window]] = field(default_factory=lambda: defaultdict(list))
-    rounds: list[Window] = field(default_factory=list)
+    workers: set[str] = field(default_factory=set)
     unseen: list[Window] = field(default_factory=list)
+    end: float = 0.0
 
     def loss(self, *times: float | None) -> Window | None:
         """Return the window of losses by design that contains one of the times, or None."""
@@ -161,24 +167,11 @@ _REPLIES = {"sent": "sends", "end": "runs", "acked": "acks", "nacked": "nacks"}
 
 def index(events: Sequence[Event]) -> Index:
     """Return the index of events that are in the order of their times."""
-    found = Index()
+    found = Index(end=events[-1].at if events else 0.0)
     _add_faults(found, events)
     for event in events:
-        if event.kind in {"died", "cut", "outage", "lossy", "round"}:
-            continue
-        process = found.processes.setdefault(event.process, Process(event.process, event.at))
-        if event.kind == "dies":
-            process.dead_since, process.dead_at, process.by = event.at, event.at, "itself"
-        elif event.kind == "released":
-            process.released[event.fields["queue"]].append(event.at)
-        elif event.kind == "empty":
-            found.empty[event.fields["queue"]].append(Window(float(event.fields["called"]), event.at, "empty"))
-        elif event.kind == "fetched":
-            _add_fetch(found, process, event)
-        elif event.kind == "send":
-            _add_send(found, event)
-        else:
-            _add_step(found, event)
+        if event.kind not in FAULT_EVENTS:
+            _add_call(found, event)
     for delivery in found.deliveries.values():
         if (parent := found.deliveries.get(delivery.parent)) is not None:
             parent.children.append(delivery)
@@ -193,11 +186,36 @@ def _add_faults(found: Index, events: Iterable[Event]) -> None:
             found.cuts[event.fields["target"]].append(window)
         elif event.kind == "outage":
             found.outages.append(Window(event.at, float(event.fields["until"]), event.fields["kind"]))
-        elif event.kind == "round":
-            found.rounds.append(Window(float(event.fields["called"]), event.at, "round"))
         elif event.kind == "lossy":
             begin, end = float(event.fields["begin"]), float(event.fields["end"])
             found.lossy.append(Window(begin, end, event.fields["reason"]))
+
+
+def _add_call(found: Index, event: Event) -> None:
+    process = found.processes.setdefault(event.process, Process(event.process, event.at))
+    if event.kind == "dies":
+        process.dead_since, process.dead_at, process.by = event.at, event.at, "itself"
+    elif event.kind == "released":
+        process.released[event.fields["queue"]].append(event.at)
+    elif event.kind in {"janitor", "round_begins", "round_ends"}:
+        _add_round(process, event)
+    elif event.kind == "empty":
+        found.empty[event.fields["queue"]].append(Window(float(event.fields["called"]), event.at, "empty"))
+    elif event.kind == "fetched":
+        _add_fetch(found, process, event)
+    elif event.kind == "send":
+        _add_send(found, event)
+    else:
+        _add_step(found, event)
+
+
+def _add_round(process: Process, event: Event) -> None:
+    if event.kind == "janitor":
+        process.janitor_since = event.at
+    elif event.kind == "round_begins":
+        process.rounds.append(Span(process.name, event.at))
+    else:
+        process.rounds[-1].end, process.rounds[-1].result = event.at, event.fields["result"]
 
 
 def _add_fetch(found: Index, process: Process, event: Event) -> None:
@@ -245,8 +263,8 @@ def _add_deaths(found: Index, events: Iterable[Event]) -> None:
         if process.dead_at is None:
             process.dead_since, process.dead_at = float(death.fields["since"]), death.at
             process.by = death.fields["by"]
-    workers = {process.node for process in found.processes.values() if process.heartbeats}
-    unseen = [death for death in deaths if death.fields["target"] in workers]
+    found.workers = {process.node for process in found.processes.values() if process.heartbeats}
+    unseen = [death for death in deaths if death.fields["target"] in found.workers]
     found.unseen = [Window(float(death.fields["since"]), death.at, "death") for death in unseen]
 
 

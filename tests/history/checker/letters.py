@@ -57,6 +57,10 @@ def _most_losses(found: Index, promises: Promises, delivery: Delivery) -> int:
     fetched the message without a record, and a worker that continues may lose it again. No failover adds a loss.
     """
     begin, end = delivery.sends[0].begin, delivery.nacks[-1].begin
-    causes = sum(times_dead(found, promises, process, begin, end) for process in found.processes.values())
+    causes = sum(
+        times_dead(found, promises, process, begin, end)
+        for process in found.processes.values()
+        if process.node in found.workers
+    )
     causes += sum(window.touches(begin, end) for window in found.unseen)
     return min(causes, int((end - begin) / (promises.heartbeat_seconds - TOLERANCE_SECONDS)))

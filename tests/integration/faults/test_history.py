@@ -20,6 +20,7 @@ def test_history_under_faults_keeps_every_promise(seed: int, sentinel: bool, fau
     outcome = run_history(Setup(seed, seconds=12, sentinel=sentinel, workers=3, pause=2.0))
     assert outcome.verdict.counts["messages confirmed"] >= 300, outcome
     assert outcome.faults[fault] >= 1, outcome.faults
+    assert outcome.verdict.counts["rounds of the janitor"] >= 20, outcome  # two schedulers, one round a second each
     assert outcome.verdict.violations == [], outcome.folder
 
 
