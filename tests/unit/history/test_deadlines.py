@@ -115,7 +115,7 @@ def test_round_that_is_in_progress_at_the_timeout_extends_the_deadline_by_its_re
 
 
 def test_round_that_begins_after_the_deadline_extends_nothing() -> None:
-    """Its duration is no excuse for its late begin."""
+    """Its duration does not excuse its late begin."""
     late = rounds(*before(11.4), DEADLINE + 0.1, DEADLINE + 9)
     assert "late redelivery" in judge(DEADLINE + 9.1, late).rules()
 
