@@ -76,7 +76,7 @@ def browser(console: Console) -> Iterator[Browser]:
     """Debian's chromium without a window."""
     arguments = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments, timeout=180_000)
         yield running
         running.close()
 

@@ -41,9 +41,14 @@ def _count_candles(page: Page) -> int:
 def _open(open_tab: OpenTab, path: str = "/quotes/AAPL", **options: object) -> Page:
     page = open_tab(is_paused=True, **options).page
     page.goto(path)
+    wait_until_drawn(page)
+    return page
+
+
+def wait_until_drawn(page: Page) -> None:
+    """Wait until the chart shows its candles and does not move."""
     page.wait_for_selector("#chart[data-drawn]")
     eventually(lambda: _is_still(page), "the chart is drawn", poll_seconds=0.1)
-    return page
 
 
 def _is_still(page: Page) -> bool:
@@ -65,7 +70,7 @@ def test_chart_follows_the_theme(open_tab: OpenTab) -> None:
     page = _open(open_tab)
     page.select_option("#theme", "dark")
     eventually(lambda: _count_pixels(page, _UP_DARK) > 500, "the candles are those of the dark theme")
-    assert _count_pixels(page, _UP) == 0
+    eventually(lambda: _count_pixels(page, _UP) == 0, "no candle is one of the light theme")
 
 
 def test_legend_shows_the_values_of_the_api(open_tab: OpenTab, console: Console) -> None:

@@ -6,6 +6,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from browser.test_chart import wait_until_drawn
 from support.tabs import PAGES, OpenTab
 
 
@@ -80,11 +81,10 @@ def test_legend_shows_indicators_of_the_same_day(open_tab: OpenTab) -> None:
     own = ["2026-01-01", "2026-01-02", *days[6:]]
     indicators = {"days": own, "series": {"sma_20": [100.0 + float(day[-2:]) for day in own]}}
     answer = json.dumps({"bars": bars, "indicators": indicators})
-    page = open_tab().page
+    page = open_tab(is_paused=True).page
     page.route("**/chart.json*", lambda route: route.fulfill(status=200, content_type="application/json", body=answer))
     page.goto("/quotes/AAPL?range=all&line=sma_20")
-    page.wait_for_selector("#chart[data-drawn]")
-    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    wait_until_drawn(page)
     box = page.locator("#chart").bounding_box()
     assert box is not None
     values = page.locator("#legend b")

@@ -2,7 +2,6 @@
 
 import time
 
-import pytest
 import redis
 
 from financehub_shared.redis import keys
@@ -16,8 +15,6 @@ def _assert_no_rule_fails(monitored: MonitoredFleet) -> None:
     assert monitored.prometheus.rule_problems() == []
 
 
-# The test waits for two minutes on an idle machine.
-@pytest.mark.timeout(240)
 def test_alerts_with_faulty_providers_and_data_are_exactly_theirs(start_fleet: StartFleet) -> None:
     """Normal work does not raise an alert, and wrong prices raise the quarantine alert. While all crypto providers are
     down, the breakers, the dead letters, the failing schedule, the error budgets and finally the stale dataset raise

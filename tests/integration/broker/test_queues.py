@@ -38,7 +38,7 @@ def test_queue_stats_count_every_message_in_one_state(broker: FinanceHubBroker, 
     broker.do_nack("q", fetched[0].decode(), fetched[1])
     [stats, empty] = queue_stats(redis_client, ["q", "empty"])
     assert stats == QueueStats("q", 3, 1, 1, 1, mock.ANY, 0)
-    assert 0 <= stats.oldest_age_seconds < 5
+    assert 0 <= stats.oldest_age_seconds < 30
     assert empty == QueueStats("empty", 0, 0, 0, 0, 0.0, 0)
 
     silence(redis_client, broker, 61)
@@ -50,7 +50,7 @@ def test_oldest_age_counts_from_readiness(broker: FinanceHubBroker, redis_client
     """The age of a delayed message counts from its ready time, not from its first enqueue."""
     ready_at = round((time.time() - 100) * 1000)
     broker.do_enqueue("q", "x", dramatiq.Message("q", "noop", (), {}, {"ready_at": ready_at}).encode())
-    assert queue_stats(redis_client, ["q"])[0].oldest_age_seconds == pytest.approx(100, abs=5)
+    assert queue_stats(redis_client, ["q"])[0].oldest_age_seconds == pytest.approx(100, abs=30)
 
 
 @pytest.mark.parametrize("data", [b"\x00", b'{"options": 3}', b""])
@@ -195,7 +195,7 @@ def test_consumer_without_room_sends_heartbeats(
     assert next(consumer) is not None
     silence(redis_client, broker, 61)
     assert next(consumer) is None
-    assert redis_client.zscore(keys.HEARTBEATS, broker.broker_id) / 1000 == pytest.approx(time.time(), abs=5)
+    assert redis_client.zscore(keys.HEARTBEATS, broker.broker_id) / 1000 == pytest.approx(time.time(), abs=30)
 
 
 def test_consumer_requeues_what_a_late_command_fetched(

@@ -134,9 +134,10 @@ def test_run_of_a_killed_worker_is_counted_once_after_redelivery(
     first.kill()
     started_by = monitor.get_run(message.message_id)
     start().wait_until_ready()
-    # The second worker sends a heartbeat each second, and must not be taken for dead on a busy machine.
     janitor = Janitor(redis_client, heartbeat_timeout_seconds=5, dead_letter_retention_days=7, recovery_seconds=0)
-    eventually(lambda: janitor.run() and redis_client.llen("began") == 2)
+    # The janitor does not run again, because the second worker may send its heartbeats late on a busy machine.
+    eventually(lambda: janitor.run().get("high") or redis_client.llen("began") == 2)
+    eventually(lambda: redis_client.llen("began") == 2)
     redis_client.set("go", 1)
     eventually(lambda: counts(monitor, "wait") == {"succeeded": 1})
     run = monitor.get_run(message.message_id)

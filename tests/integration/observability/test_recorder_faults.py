@@ -39,7 +39,9 @@ class Worker:
 
     def lines(self, event: str) -> list[dict[str, Any]]:
         """Return the log lines of an event."""
-        found = [json.loads(line) for line in self.output.read_text().splitlines() if line.startswith("{")]
+        # The process may be writing the last line.
+        complete = self.output.read_text().rpartition("\n")[0]
+        found = [json.loads(line) for line in complete.splitlines() if line.startswith("{")]
         return [line for line in found if line["event"] == event]
 
 

@@ -46,7 +46,7 @@ def heartbeat(redis_url: str) -> Iterator[Heartbeat]:
 
 def get(observability: SchedulerObservability, path: str) -> str:
     """Return the body of a response."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{observability.server.port}{path}", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{observability.server.port}{path}", timeout=30) as answer:
         return str(answer.read().decode())
 
 

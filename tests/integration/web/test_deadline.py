@@ -91,6 +91,7 @@ def test_connections_beyond_the_limit_get_503(redis_url: str, monkeypatch: pytes
             with server.client() as client:
                 return client.get("/static/console.css").status_code
 
-        assert status() == 503
+        # The end of a refused connection may arrive before the answer has been read.
+        eventually(lambda: status() == 503, "others are refused", ignored=httpx.TransportError)
         streams.close()
         eventually(lambda: status() == 200, "others are served again", ignored=httpx.TransportError)

@@ -1,11 +1,13 @@
 """What every route of the API does with mistakes of a client. The routes come from the application."""
 
 import re
+import time
 
 import httpx
 import pytest
 import redis
 
+from financehub_shared.core.clock import ManualClock
 from support.routes import routes_of
 from support.web_server import WebServer, serving
 
@@ -75,7 +77,8 @@ def test_other_method_is_405_on_every_route(filled: redis.Redis, redis_url: str,
 def test_too_many_requests_are_429_on_every_route(filled: redis.Redis, redis_url: str) -> None:
     """A client that has used up its requests is refused everywhere, also on paths that do not exist."""
     assert filled.ping()
-    with serving(redis_url, web_requests_per_second=0.1) as server, server.client() as client:
+    clock = ManualClock(time.time())  # no request becomes allowed while the test runs
+    with serving(redis_url, clock=clock, web_requests_per_second=0.1) as server, server.client() as client:
         assert client.get("/api/v1/queues").status_code == 200
         for template in [*templates_of(server), "/api/v1/unknown"]:
             response = client.get(path_of(template))
