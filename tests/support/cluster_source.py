@@ -37,7 +37,7 @@ async def following(source: ClusterSource, apply: Callable[[Changes], None] = la
 
     task = asyncio.create_task(follow())
     try:
-        await asyncio.wait_for(complete.wait(), 20)
+        await asyncio.wait_for(complete.wait(), 60)
         yield
     finally:
         task.cancel()

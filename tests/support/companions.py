@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from support.redis_server import PATIENT_SECONDS
 from support.schedules import SchedulerProcess
 from support.waiting import eventually
 
@@ -36,7 +37,7 @@ def http_get(scheduler: SchedulerProcess, path: str) -> tuple[int, str]:
     """Send a request to the newest companion of a scheduler, and return the HTTP status and the body."""
     started = eventually(lambda: scheduler.events("health_server_started"), "the server listens")
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{started[-1]['port']}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{started[-1]['port']}{path}", timeout=PATIENT_SECONDS) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()

@@ -48,6 +48,8 @@ WORKERS, THREADS = 2, 4
 _SEND_SECONDS, _WORK_SECONDS = 0.03, 0.1
 #: Age in milliseconds from which a worker skips a message. It is longer than every fault, and shorter than an hour.
 _MAX_AGE_MS = 300_000
+#: On a busy machine, the processes of several fleets that start together take half a minute to import their modules.
+_START_SECONDS = 120.0
 #: Everything that was accepted must have run after this time in seconds. Usually, it takes a few seconds.
 _SETTLE_SECONDS = 90.0
 
@@ -129,7 +131,7 @@ class FaultRig(Started):
             tags, due = self._runs()
             return len(tags) >= 20 and len({name for name, _ in due}) == len(SCHEDULES)
 
-        eventually(runs_everywhere, "messages and due runs run", 60)
+        eventually(runs_everywhere, "messages and due runs run", _START_SECONDS)
         return self
 
     def pause_sending(self) -> None:

@@ -15,7 +15,7 @@ import redis
 
 from financehub_simulator.client_settings import settings_for
 from support.processes import end, launch
-from support.redis_server import RedisServer, free_port
+from support.redis_server import PATIENT_SECONDS, RedisServer, free_port
 from support.simulator import RunningSimulator
 
 BIN = Path(sys.executable).parent
@@ -169,7 +169,9 @@ class Fleet:
     def get(self, name: str, path: str) -> dict[str, Any]:
         """Return the JSON that a process serves under a path, or an empty object if it does not respond."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[name]}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{self.ports[name]}{path}", timeout=PATIENT_SECONDS
+            ) as answer:
                 return dict(json.load(answer))
         except urllib.error.HTTPError as error:
             return dict(json.load(error))

@@ -14,6 +14,7 @@ from kubernetes.aio.config import load_kube_config
 from financehub_scheduler.kubernetes.client.api import KubeApi
 from financehub_scheduler.kubernetes.client.connection import Connection
 from financehub_shared.broker.door import MAX_DEPTH
+from support.redis_server import PATIENT_SECONDS
 from support.schedules import SchedulerProcess, resource
 from support.waiting import eventually
 from test_cluster.control_plane.cluster import Cluster
@@ -107,9 +108,9 @@ class Tasks:
 def http_get(process: SchedulerProcess, path: str) -> tuple[int, Any]:
     """Send a request to a scheduler's HTTP server, and return the HTTP status and the JSON response."""
     started = eventually(lambda: process.events("health_server_started"), "the server listens", within=_START_SECONDS)
-    port = started[0]["port"]
+    port = started[-1]["port"]  # of the newest companion
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENT_SECONDS) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)
@@ -117,7 +118,9 @@ def http_get(process: SchedulerProcess, path: str) -> tuple[int, Any]:
 
 def wait_until_ready(process: SchedulerProcess) -> SchedulerProcess:
     """Wait until a scheduler has registered all existing schedules, and return it."""
-    eventually(lambda: http_get(process, "/readyz")[0] == 200, "the scheduler is ready", within=_START_SECONDS)
+    eventually(
+        lambda: http_get(process, "/readyz")[0] == 200, "the scheduler is ready", within=_START_SECONDS, ignored=OSError
+    )
     return process
 
 

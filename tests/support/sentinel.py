@@ -23,8 +23,9 @@ from support.waiting import eventually
 SERVICE = "financehub"
 _QUORUM = 2
 _SENTINELS = 3
-#: A failover and the synchronization of a replica take a second or two on an idle machine.
-_PATIENT_SECONDS = 60.0
+#: A failover and the synchronization of a replica take a second or two on an idle machine. A sentinel that was not
+#: executed for two seconds begins no failover for half a minute.
+_PATIENT_SECONDS = 150.0
 
 
 class SentinelSet(Started):
@@ -81,7 +82,11 @@ class SentinelSet(Started):
             self._follow(replica, master)
         for port in self.ports:
             self.start_sentinel(port)
-        eventually(lambda: all(self._is_complete(port) for port in self.ports), "the sentinels know each other", 60)
+        eventually(
+            lambda: all(self._is_complete(port) for port in self.ports),
+            "the sentinels know each other",
+            _PATIENT_SECONDS,
+        )
         for replica in replicas:
             self._wait_in_sync(replica)
         return self

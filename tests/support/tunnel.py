@@ -30,7 +30,8 @@ from test_cluster.control_plane.kubeconfig import kubeconfig_for_server
 T = TypeVar("T")
 
 _CHUNK = 65_536
-_SECONDS = 10
+#: Longest time for a step of the event loop in the thread of the tunnel.
+_SECONDS = 60
 #: Option that closes a socket immediately, with a reset.
 _RESET = struct.pack("ii", 1, 0)
 

@@ -13,12 +13,15 @@ _POLL_SECONDS = 0.02
 def eventually(
     condition: Callable[[], T],
     description: str = "the condition holds",
-    within: float = 40.0,
+    within: float = 90.0,
     *,
     poll_seconds: float = _POLL_SECONDS,
     ignored: type[Exception] | tuple[type[Exception], ...] = (),
 ) -> T:
-    """Wait until a condition holds, and return its value. The default timeout also covers the start of a process.
+    """Wait until a condition holds, and return its value.
+
+    The default timeout also covers the start of a process. On a busy machine, a dozen processes that start together
+    take half a minute to import their modules.
 
     Args:
         condition: Returns a true value if it holds.
@@ -43,7 +46,7 @@ def eventually(
 
 
 async def eventually_async(
-    condition: Callable[[], object], description: str = "the condition holds", within: float = 20.0
+    condition: Callable[[], object], description: str = "the condition holds", within: float = 60.0
 ) -> None:
     """Wait until a condition holds without blocking the event loop.
 

@@ -55,7 +55,7 @@ class WorkerProcess:
 
     def wait_ready(self) -> "WorkerProcess":
         """Wait until the worker consumes, and return self."""
-        eventually(lambda: "ready for action" in self.log.read_text(), "the worker is ready", within=60)
+        eventually(lambda: "ready for action" in self.log.read_text(), "the worker is ready")
         return self
 
     def kill(self) -> None:
@@ -77,7 +77,7 @@ class WorkerProcess:
         end(self._process)
 
 
-def eventually_despite_outage(condition: Callable[[], T], within: float = 40.0) -> T:
+def eventually_despite_outage(condition: Callable[[], T], within: float = 90.0) -> T:
     """Wait like `eventually`. While Redis is unavailable, the condition does not hold."""
     return eventually(condition, within=within, ignored=redis.RedisError)
 
