@@ -320,6 +320,47 @@ async def test_backfill_with_two_schedulers_reports_start_and_end_once(
     assert recorder.changes == [(UID, "started", "due times of its range to be enqueued: 6"), (UID, "finished", "")]
 
 
+async def test_backfill_with_a_clock_that_is_behind_runs_its_whole_range(scheduler: Scheduler, now: float) -> None:
+    """A scheduler whose clock has not reached the end of the range waits for it, and does not end the backfill."""
+    scheduler.clock.set_wall(now - 50)
+    await scheduler.load(schedule(concurrencyPolicy="Allow"))
+    id = request_backfill(scheduler.client, "demo", now - 300.5, now - 0.5)
+    assert await run_backfill(scheduler, id) == "pending"
+    scheduler.clock.set_wall(now)
+    assert await run_backfill(scheduler, id) == "finished"
+    found = show_backfill(scheduler.client, id)
+    assert (found.total, found.enqueued) == (6, 6)
+
+
+async def test_backfill_of_a_deleted_schedule_is_refused(scheduler: Scheduler, second: Scheduler, now: float) -> None:
+    """Otherwise, it would count for the limit of backfills forever. A schedule that is not registered yet keeps it."""
+    scheduler.clock.set_wall(now)
+    await scheduler.load(schedule(concurrencyPolicy="Allow", maxQueueDepth=0))
+    id = request_backfill(scheduler.client, "demo", now - 600, now - 300)
+    assert await run_backfill(second, id, 3) == "pending"
+    assert await run_backfill(scheduler, id, 3) == "running"
+    scheduler.engine.apply(Changes(removed=[UID]))
+    await scheduler.step_until_idle()
+    assert await run_backfill(scheduler, id, 2) == "refused"
+    assert show_backfill(scheduler.client, id).message == "its schedule was deleted"
+    assert scheduler.client.scard(keys.SCHEDULE_BACKFILLS) == 0
+
+
+@pytest.mark.parametrize("spec", [{"schedule": "@every 1h"}, {"after": "other"}], ids=["nothing-left", "follower"])
+async def test_backfill_by_a_scheduler_that_does_not_know_an_edit_goes_on(
+    scheduler: Scheduler, second: Scheduler, now: float, spec: dict[str, Any]
+) -> None:
+    """Only the spec that is registered decides whether a backfill is finished or refused."""
+    scheduler.clock.set_wall(now)
+    await second.load(schedule(concurrencyPolicy="Allow", **spec))
+    await scheduler.load(schedule(concurrencyPolicy="Allow", schedule="@every 60s"))
+    start = now // 3_600 * 3_600 + 60 if now % 3_600 > 400 else now // 3_600 * 3_600 - 1_200
+    id = request_backfill(scheduler.client, "demo", start, start + 240)
+    assert await run_backfill(second, id, 3) in {"pending", "running"}
+    assert await run_backfill(scheduler, id) == "finished"
+    assert show_backfill(scheduler.client, id).enqueued == 5
+
+
 async def test_backfill_with_full_queue_waits(scheduler: Scheduler, now: float) -> None:
     """A backfill keeps at most `maxQueueDepth` + 1 messages in the queue, skips no due time and shows its progress."""
     scheduler.clock.set_wall(now)

@@ -18,7 +18,7 @@ from financehub_scheduler.core.listener import SchedulerListener
 from financehub_scheduler.core.shares import Shares
 from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.core.turns import Turns
-from financehub_scheduler.redis.enqueuer import EnqueueOutcome, Enqueuer, RunSubmission, encode
+from financehub_scheduler.redis.enqueuer import AHEAD_LIMIT_SECONDS, EnqueueOutcome, Enqueuer, RunSubmission, encode
 from financehub_shared.core.chunks import chunks
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.damage import DAMAGED
@@ -27,7 +27,7 @@ from financehub_shared.recurrence.calendar import CalendarHorizonError
 from financehub_shared.redis import keys
 from financehub_shared.redis.key_types import arepaired, report_wrong_key
 from financehub_shared.redis.schedule_keys import schedule_types
-from financehub_shared.redis.schedule_record import BackfillField, ScheduleField, new_backfill
+from financehub_shared.redis.schedule_record import DELETED, BackfillField, ScheduleField, new_backfill
 from financehub_shared.redis.text import decode, decode_hash, read_time
 from financehub_shared.schedules import BACKFILL_TTL_SECONDS
 from financehub_shared.schedules.backfill_list import remember_backfill
@@ -267,37 +267,60 @@ class OnDemandRuns(SchedulerListener):
             return
         uid = record.get(BackfillField.UID, "")
         is_left = self._is_left(member, uid, record.get(BackfillField.CURSOR, ""))
-        if not is_left or not (state := self._states.get(uid)):
+        if not is_left:
+            return
+        if not (state := self._states.get(uid)):
+            if await self._fingerprint(uid) == DELETED:
+                # Nothing would ever end it, and it would count for the limit of backfills forever.
+                await self._end_backfill(uid, id, "refused", "its schedule was deleted")
             return
         cursor = read_time(record.get(BackfillField.CURSOR), unit=1000)
         end = read_time(record.get(BackfillField.END))
         if cursor is None or end is None:
             await self._end_backfill(uid, id, "refused", "its record is damaged; request the backfill again")
             return
-        after = state.schedule.after.partition("/")[2]
+        now = self._clock.now()
+        if not now < end <= now + AHEAD_LIMIT_SECONDS:
+            await self._run_backfill(state, id, cursor, min(end, now), is_started=BackfillField.TOTAL in record)
+        # Otherwise, the clock of this scheduler is behind the one with which the end was compared.
+
+    async def _run_backfill(
+        self, state: ScheduleState, id: str, cursor: float, until: float, *, is_started: bool
+    ) -> None:
+        schedule, recurrence = state.schedule, state.schedule.recurrence
+        after = schedule.after.partition("/")[2]
         if refused := state.refused or (after and follower_problem(after)):
-            await self._end_backfill(uid, id, "refused", refused)
+            await self._end_by_spec(schedule, id, "refused", refused)
             return
-        recurrence, until = state.schedule.recurrence, min(end, self._clock.now())
         try:
-            if BackfillField.TOTAL not in record:
+            if not is_started:
                 # In a thread, because counting ten thousand due times takes longer than a due run may wait.
                 total = await asyncio.to_thread(recurrence.count, cursor, until, MAX_BACKFILL_RUNS + 1)
                 if total > MAX_BACKFILL_RUNS:
                     problem = f"the range has more than {MAX_BACKFILL_RUNS} due times; request a shorter range"
-                    await self._end_backfill(uid, id, "refused", problem)
+                    await self._end_by_spec(schedule, id, "refused", problem)
                     return
-                await self._start_backfill(uid, id, total)
+                await self._start_backfill(schedule.uid, id, total)
             due_times = list(islice(recurrence.due_times(cursor, until), _BACKFILL_BATCH))
         except CalendarHorizonError as error:
             # Also after the start, because an edit may have added a calendar. It must not hold up other backfills.
-            await self._end_backfill(uid, id, "refused", str(error))
+            await self._end_by_spec(schedule, id, "refused", str(error))
             return
-        runs = [RunSubmission(state.schedule, "backfill", due, fence=id) for due in due_times]
+        runs = [RunSubmission(schedule, "backfill", due, fence=id) for due in due_times]
         if runs:
             await self._submit(runs)
         else:
-            await self._end_backfill(uid, id, "finished", "")
+            await self._end_by_spec(schedule, id, "finished", "")
+
+    async def _end_by_spec(self, schedule: Schedule, id: str, state: str, message: str) -> None:
+        """End a backfill, unless Redis has another spec: another scheduler knows an edit and goes on with it."""
+        if await self._fingerprint(schedule.uid) == schedule.fingerprint:
+            await self._end_backfill(schedule.uid, id, state, message)
+
+    async def _fingerprint(self, uid: str) -> str:
+        """Return the fingerprint of the registered spec of a schedule; empty if Redis does not know the schedule."""
+        read = partial(self._client.hget, keys.schedule(uid), ScheduleField.FINGERPRINT)
+        return decode(await arepaired(self._client, lambda: schedule_types([uid]), read) or b"")
 
     def _is_left(self, member: bytes, uid: str, cursor: str) -> bool:
         """Whether a backfill belongs to this scheduler, or has not moved since the last look."""
