@@ -15,6 +15,8 @@ from support.waiting import eventually
 pytestmark = pytest.mark.faults
 
 _HOUR = 3_600
+#: A process knows the time of Redis to half of the duration of a round trip, which is long on a busy machine.
+_PRECISION_SECONDS = 1.0
 
 
 def _sees_shift(rig: FaultRig, process: str) -> bool:
@@ -34,7 +36,7 @@ def test_clock_that_is_set_forward_and_back_neither_loses_nor_doubles(
         time.sleep(4)
         rig.wait_for_runs()
     early = rig.latest_due_time() - time.time()
-    assert early <= 0, f"a due time was enqueued {early:.0f} s early"
+    assert early <= _PRECISION_SECONDS, f"a due time was enqueued {early:.0f} s early"
     assert_exactly_once(count(rig, f"clock of the {process.partition('-')[0]} +1 h, -1 h", None))
 
 
@@ -49,5 +51,5 @@ def test_processes_that_start_with_a_wrong_clock_work_by_the_time_of_redis(
     rig.wait_for_runs()
     for process in ("worker-0", "scheduler"):
         eventually(lambda process=process: _sees_shift(rig, process), f"{process} has a wrong time")
-    assert rig.latest_due_time() <= time.time()
+    assert rig.latest_due_time() <= time.time() + _PRECISION_SECONDS
     assert_exactly_once(count(rig, f"clocks wrong from the start, {shift // _HOUR:+d} h", None))

@@ -15,7 +15,8 @@ from support.waiting import eventually
 
 pytestmark = pytest.mark.faults
 
-_MEGABYTES = 24
+#: Enough for the append-only file of a test that takes minutes.
+_MEGABYTES = 64
 
 
 @pytest.fixture
