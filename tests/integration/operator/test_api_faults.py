@@ -24,7 +24,8 @@ pytestmark = pytest.mark.faults
 
 CRD = Path(__file__).parents[3] / "deploy/operator/crd.yaml"
 DEFINITION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/scheduledtasks.financehub.io"
-EACH_SECOND = {"schedule": "@every 1s", "concurrencyPolicy": "Allow", "catchUp": "All"}
+#: No worker takes the messages, so the schedules may have more unfinished runs than by default.
+EACH_SECOND = {"schedule": "@every 1s", "concurrencyPolicy": "Allow", "catchUp": "All", "maxQueueDepth": 5_000}
 OUTAGE_SECONDS = 60
 #: Maximum number of log lines about one outage, however long it is.
 MAX_OUTAGE_LINES = 12
@@ -57,7 +58,6 @@ def log_lines(process: SchedulerProcess) -> list[str]:
     return [line for line in process.log.read_text(encoding="utf-8").splitlines() if "run_enqueued" not in line]
 
 
-@pytest.mark.timeout(240)
 def test_scheduler_during_api_outage_keeps_running_and_catches_up(
     own_control_plane: Callable[..., ControlPlane], start: Start, redis_client: "redis.Redis"
 ) -> None:
@@ -79,7 +79,7 @@ def test_scheduler_during_api_outage_keeps_running_and_catches_up(
 
         plane.kill_api_server()
         after_a_minute = len(messages(redis_client)) + OUTAGE_SECONDS
-        eventually(lambda: len(messages(redis_client)) >= after_a_minute, "it runs without an API server", within=90)
+        eventually(lambda: len(messages(redis_client)) >= after_a_minute, "it runs without an API server", within=150)
         assert http_get(process, "/livez")[0] == 200
         plane.start_api_server()
         tasks.apply("later", schedule="@yearly")
@@ -106,14 +106,15 @@ def test_scheduler_during_api_outage_keeps_running_and_catches_up(
 def delete_definition(plane: ControlPlane) -> None:
     """Delete the CRD of ScheduledTasks, and thereby all ScheduledTasks."""
     plane.request("DELETE", DEFINITION)
-    plane.kubectl("wait", "--for=delete", "crd/scheduledtasks.financehub.io", "--timeout=30s")
+    plane.kubectl("wait", "--for=delete", "crd/scheduledtasks.financehub.io", "--timeout=50s")
 
 
 def create_definition(plane: ControlPlane) -> None:
     """Create the CRD of ScheduledTasks and wait until they are served."""
     plane.kubectl("apply", "--server-side", "-f", str(CRD))
-    plane.kubectl("wait", "--for=condition=Established", "crd/scheduledtasks.financehub.io", "--timeout=30s")
-    plane.kubectl("get", "scheduledtasks", "-A")
+    plane.kubectl("wait", "--for=condition=Established", "crd/scheduledtasks.financehub.io", "--timeout=50s")
+    # An established resource is discoverable a moment later.
+    eventually(lambda: plane.kubectl("get", "scheduledtasks", "-A", check=False).returncode == 0, "they are served")
 
 
 def test_scheduler_follows_the_definition_without_a_restart(
@@ -140,7 +141,7 @@ def test_scheduler_follows_the_definition_without_a_restart(
         Tasks(plane, namespace_all).apply("a", **EACH_SECOND, queue=f"all{number}")
         Tasks(plane, namespace_one).apply("o", **EACH_SECOND, queue=f"one{number}")
         for queue in (f"all{number}", f"one{number}"):
-            eventually(lambda queue=queue: len(messages(redis_client, queue)) >= 2, f"{queue} runs", within=90)
+            eventually(lambda queue=queue: len(messages(redis_client, queue)) >= 2, f"{queue} runs", within=150)
         if number == 0:
             eventually(
                 lambda: all(process.events("watch_available_again") for process in (of_all, of_one)),
@@ -187,7 +188,7 @@ def test_scheduler_with_invalid_resources_of_older_crd_runs_the_valid_one(
     for version in lax["spec"]["versions"]:
         version["schema"]["openAPIV3Schema"] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     plane.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(lax))
-    plane.kubectl("wait", "--for=condition=Established", "crd/scheduledtasks.financehub.io", "--timeout=30s")
+    plane.kubectl("wait", "--for=condition=Established", "crd/scheduledtasks.financehub.io", "--timeout=50s")
     path = f"/apis/financehub.io/v1alpha1/namespaces/{namespace}/scheduledtasks"
 
     def store(name: str, spec: Any) -> None:

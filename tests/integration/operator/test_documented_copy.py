@@ -111,6 +111,6 @@ def _bash(cluster: Cluster, home: Path, script: str, *, check: bool = True) -> "
         "HOME": str(home),
     }
     command = ["bash", "-eu", "-o", "pipefail", "-c", script]
-    done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert not check or done.returncode == 0, f"{script}\n{done.stdout}{done.stderr}"
     return done

@@ -67,7 +67,11 @@ async def test_liveness_distinguishes_silent_watch_from_unavailable_api_server(
         api = await connect_with(monkeypatch, probe_tunnel.kubeconfig(kubeconfig))
         monkeypatch.setenv("KUBECONFIG", str(tunnel.kubeconfig(kubeconfig)))
         source = ClusterSource(api, clock, [tasks.namespace])
+        (watch,) = source._watches.values()
+        clock.advance(1)
         async with following(source):
+            # It begins a moment after the list is complete. In a frozen tunnel, it would begin at a later time.
+            await eventually_async(lambda: watch._watch.began_at == clock.monotonic(), "the watch has begun")
             await source.check_served()
             tunnel.freeze(new=True)
             clock.advance(149)
@@ -179,7 +183,7 @@ def livez(scheduler: Scheduler, server: RedisServer, clock: ManualClock) -> Iter
 
     def get() -> tuple[int, str]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{observability.server.port}/livez", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{observability.server.port}/livez", timeout=30) as answer:
                 return answer.status, json.dumps(json.load(answer))
         except urllib.error.HTTPError as error:
             return error.code, json.dumps(json.load(error))

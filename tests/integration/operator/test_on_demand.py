@@ -35,7 +35,7 @@ def command_line(redis_url: str) -> CommandLine:
 
     def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
         env = clean | {"REDIS_URL": redis_url}
-        return subprocess.run([command, *arguments], env=env, capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run([command, *arguments], env=env, capture_output=True, text=True, check=False, timeout=120)
 
     return run
 

@@ -18,7 +18,7 @@ from test_cluster.control_plane.manifests import install
 ROOT = Path(__file__).parents[3]
 LIMITS = ROOT / "docs/limits.md"
 RESOURCE = "count/scheduledtasks.financehub.io"
-EACH_SECOND = {"schedule": "@every 1s", "catchUp": "All", "concurrencyPolicy": "Allow"}
+EACH_SECOND = {"schedule": "@every 1s", "catchUp": "All", "concurrencyPolicy": "Allow", "maxQueueDepth": 5_000}
 #: The controller manager looks for new kinds of resources every 30 s.
 DISCOVERY_SECONDS = 120.0
 

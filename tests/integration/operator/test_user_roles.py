@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import helm_python
-import pytest
 
 from support.chart import CHART, RELEASE, Document, render
 from support.chart_values import merged
@@ -72,7 +71,6 @@ def _kubectl(plane: ControlPlane, user: User, *arguments: str, task: bool = Fals
     return "ok" if done.returncode == 0 else done.stderr
 
 
-@pytest.mark.timeout(240)
 def test_users_of_a_namespace_have_exactly_the_rights_of_their_role(
     own_control_plane: Callable[..., ControlPlane],
 ) -> None:
@@ -91,7 +89,7 @@ def test_users_of_a_namespace_have_exactly_the_rights_of_their_role(
     # Without FinanceHub's roles, nobody but an administrator of the cluster has a right.
     assert rights() == dict.fromkeys(_RIGHTS, nothing)
     install(plane)
-    eventually(lambda: rights() == _RIGHTS, "the roles of deploy/operator are aggregated", within=60)
+    eventually(lambda: rights() == _RIGHTS, "the roles of deploy/operator are aggregated", within=120)
     assert [_rights(plane, user, other) for user in users.values()] == [nothing] * 3
 
     view, edit, admin = users.values()
@@ -106,13 +104,12 @@ def test_users_of_a_namespace_have_exactly_the_rights_of_their_role(
     assert _kubectl(plane, edit, "delete", "st", "mine") == "ok"
 
     plane.kubectl("delete", "clusterroles", "financehub-view", "financehub-edit", "financehub-admin")
-    eventually(lambda: rights() == dict.fromkeys(_RIGHTS, nothing), "the roles are gone", within=60)
+    eventually(lambda: rights() == dict.fromkeys(_RIGHTS, nothing), "the roles are gone", within=120)
     roles = json.dumps({"apiVersion": "v1", "kind": "List", "items": _roles_of_the_chart()})
     plane.kubectl("apply", "-f", "-", stdin=roles)
-    eventually(lambda: rights() == _RIGHTS, "the roles of the chart are aggregated", within=60)
+    eventually(lambda: rights() == _RIGHTS, "the roles of the chart are aggregated", within=120)
 
 
-@pytest.mark.timeout(240)
 def test_administrator_of_a_namespace_installs_and_removes_a_release(
     own_control_plane: Callable[..., ControlPlane], tmp_path: Path
 ) -> None:
@@ -124,7 +121,7 @@ def test_administrator_of_a_namespace_installs_and_removes_a_release(
     install(plane)
     namespace = plane.create_namespace()
     admin = _bind(plane, namespace, "admin")
-    eventually(lambda: _rights(plane, admin, namespace) == _RIGHTS["admin"], "the roles are aggregated", within=60)
+    eventually(lambda: _rights(plane, admin, namespace) == _RIGHTS["admin"], "the roles are aggregated", within=120)
     values = merged(OF_ONE_NAMESPACE, {"scheduler": {"namespaces": [namespace]}})
 
     chart = _without_crds(tmp_path)
