@@ -19,8 +19,9 @@ _PROGRESS_SECONDS = 60.0
 _process: dict[str, Any] = {}
 
 
-def _start(patches: list[tuple[bytes, bytes]], extended: bool) -> None:
-    # The product is imported only now, so that a bug can be planted before.
+def _start(bug: str | None, extended: bool) -> None:
+    patches = planted.plant(planted.BUGS[bug]) if bug else []
+    # The product is imported only now, after a bug was planted.
     from simulation.scenario import turn_off_logs
     from simulation.wire import Wire
 
@@ -59,10 +60,38 @@ def _arguments() -> argparse.Namespace:
         "--extended",
         action="store_true",
         help="also draw failovers to a replica that is behind, late views of the source, expired tombstones and "
-        "annotations; some scenarios still fail",
+        "annotations",
     )
     parser.add_argument("--bug", choices=planted.BUGS, help="plant this bug first")
+    parser.add_argument(
+        "--all-planted",
+        action="store_true",
+        help="instead, look for each planted bug in up to so many seeds, with --extended where it needs that, and "
+        "print the table of docs/correctness.md; fails if one is not found",
+    )
     return parser.parse_args()
+
+
+def _seeds(arguments: argparse.Namespace) -> range:
+    return range(arguments.first, arguments.first + arguments.seeds)
+
+
+def _find_planted(arguments: argparse.Namespace) -> int:
+    """Look for each planted bug, and print how many seeds that takes."""
+    missing = []
+    _print("| planted bug | seeds |\n|---|---|")
+    for name, bug in planted.BUGS.items():
+        # Each bug needs processes that have not imported the product.
+        with ProcessPoolExecutor(arguments.processes, initializer=_start, initargs=(name, bug.is_extended)) as pool:
+            played = enumerate(pool.map(_play, _seeds(arguments)), start=1)
+            found = next((number for number, (_, result) in played if result.failure), None)
+            pool.shutdown(cancel_futures=True)
+        if found is None:
+            missing.append(name)
+        _print(f"| {bug.what[0].lower()}{bug.what[1:-1]} (`{name}`) | {found or 'not found'} |")
+    if missing:
+        _print(f"not found: {', '.join(missing)}")
+    return 1 if missing else 0
 
 
 def main() -> int:
@@ -72,13 +101,15 @@ def main() -> int:
         command = [sys.executable, "-m", "simulation", *sys.argv[1:]]
         os.execve(sys.executable, command, os.environ | {"PYTHONHASHSEED": "0"})  # noqa: S606 - this program again
     arguments = _arguments()
-    patches = planted.plant(planted.BUGS[arguments.bug]) if arguments.bug else []
+    if arguments.all_planted:
+        return _find_planted(arguments)
     began, steps, done, failed, seen = time.monotonic(), 0, 0, list[int](), Counter[str]()
     shown = began
     # An initializer that fails ends this pool. `multiprocessing.Pool` would start it again and again.
-    with ProcessPoolExecutor(arguments.processes, initializer=_start, initargs=(patches, arguments.extended)) as pool:
-        seeds = range(arguments.first, arguments.first + arguments.seeds)
-        for future in as_completed([pool.submit(_play, seed) for seed in seeds]):
+    with ProcessPoolExecutor(
+        arguments.processes, initializer=_start, initargs=(arguments.bug, arguments.extended)
+    ) as pool:
+        for future in as_completed([pool.submit(_play, seed) for seed in _seeds(arguments)]):
             seed, result = future.result()
             steps, done = steps + result.steps, done + 1
             seen.update(result.seen)
@@ -96,7 +127,7 @@ def main() -> int:
     _print(f"{done:,} seeds, {steps:,} steps, {len(failed)} failures, {seconds:.0f} s")
     _print(", ".join(f"{name} {count:,}" for name, count in sorted(seen.items())))
     if failed and not arguments.short:
-        _start(patches, arguments.extended)
+        _start(arguments.bug, arguments.extended)
         _print(f"seed {failed[0]}, shortened:\n{_shorten(failed[0])}")
         _process["wire"].close()
     return 1 if failed else 0

@@ -16,10 +16,11 @@ def runs(waiting: Sequence[int], lateness: Sequence[int], catch_up: str, window:
         catch_up: `spec.catchUp`.
         window: `spec.startingDeadlineSeconds` in milliseconds.
     """
-    in_time = {due for due, late in zip(waiting, lateness, strict=True) if late <= IN_TIME}
+    newest = set(waiting[-MOST_CAUGHT_UP:])
+    in_time = {due for due, late in zip(waiting, lateness, strict=True) if late <= IN_TIME} & newest
     match catch_up:
         case "All":
-            chosen = set(waiting[-MOST_CAUGHT_UP:])
+            chosen = newest
         case "Latest":
             chosen = in_time or set(waiting[-1:])
         case "None":

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from simulation.oracle import Oracle
 
 _AHEAD, _ROUNDING = 60_000, 2
+#: The first due time that is not later than this runs, however many wait.
+_ON_TIME = 1_000
 _MOST_WITH_DEPTH, _BACKFILL_DEPTH = 1_000, 100
 
 Entry = Mapping[str, Any]
@@ -128,6 +130,9 @@ class EnqueueRules:
             passed = {at: each + margin for at, each in zip(waiting, late, strict=True) if each + margin >= 0}
             allowed.append(runs([*passed], [*passed.values()], catch_up, known.window))
         may, must = set.union(*allowed), set.intersection(*allowed)
+        if late[0] < _ON_TIME and (known.window is None or late[0] < known.window):
+            # Nothing has to be caught up. After an edit, more due times than one catch-up starts may have this time.
+            may.add(waiting[0])
         if has_message and due not in may:
             raise ViolationError(f"{name} runs the due time {due} at {now}, which is missed; {sorted(may)} run")
         passed_over = [each for each in waiting if each < due or (each == due and not has_message)]
@@ -242,17 +247,17 @@ class EnqueueRules:
         backfill, due = self._oracle.backfills.get(entry["fence"]), entry["due"]
         if backfill is None:
             return "deleted"
-        if backfill[1] >= due:
+        if backfill.cursor >= due:
             return "already"
         if self._admit(known, entry) != "go":
             return "wait"
         times = known.due_times
-        found = list(times.between(backfill[1], due)) if times else []
-        if found != [due] or due > backfill[2]:
+        found = list(times.between(backfill.cursor, due)) if times else []
+        if found != [due] or due > backfill.end:
             raise ViolationError(
-                f"the backfill of {known.name} continues with {due} after {backfill[1]}, not with {found[:2]}"
+                f"the backfill of {known.name} continues with {due} after {backfill.cursor}, not with {found[:2]}"
             )
-        backfill[1] = due
+        backfill.cursor = due
         known.counters.backfilled += 1
         self._enqueue(known, entry, message)
         return "enqueued"

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from financehub_scheduler.core import firing
 from financehub_shared.spec.scheduled_task import TRIGGER
 from simulation.network import PROFILES
 from simulation.specs import edited, random_spec
@@ -37,6 +38,12 @@ def _skew(world: World, process: int, milliseconds: int) -> None:
 
 def _move_redis_clock(world: World, milliseconds: int) -> None:
     world.redis_skew += milliseconds * _MILLISECOND
+
+
+def _choose_batch(world: World, schedules: int) -> None:
+    """Let each script have so many schedules at most."""
+    del world
+    firing.BATCH = schedules
 
 
 def _choose_worker(world: World, name: str) -> None:
@@ -72,6 +79,7 @@ _ACTIONS: dict[str, Callable[..., None]] = {
     "trigger": World.trigger,
     "backfill": World.backfill,
     "work": _choose_worker,
+    "batch": _choose_batch,
 }
 
 
@@ -81,7 +89,7 @@ def draw(seed: int, *, extended: bool = False) -> list[Event]:
     Args:
         seed: Decides about everything.
         extended: Also draw failovers to a replica that is behind, late views of the source, expired tombstones and
-            annotations. Some of these scenarios still fail; docs/correctness.md says how.
+            annotations.
     """
     rng = random.Random(seed)
     processes, schedules = rng.choice((1, 2, 2, 2, 3, 3, 4, 5)), rng.choice((1, 1, 2, 2, 3))
@@ -91,6 +99,7 @@ def draw(seed: int, *, extended: bool = False) -> list[Event]:
         specs[number] = random_spec(rng, number, now)
         events.append(("write", number, specs[number]))
     events += [("start", number) for number in range(processes)]
+    events.append(("batch", rng.choice((1, 1, 2, 200))))
     calm = rng.random() < 0.3
     budget = 110_000 // (processes + 1)
     while budget > 0:
@@ -137,6 +146,7 @@ def _draw_one(
         (3, lambda: [("resume", schedule)]),
         (1.5, lambda: _pause_of_a_moment(rng, process, schedule)),
         (1.5, lambda: _late_deletion(rng, process, schedule, specs)),
+        (0.7, lambda: _edit_of_many(rng, specs, schedule)),
         (3, lambda: [("trigger", schedule)]),
         (1.5, lambda: [("backfill", schedule, rng.choice((5, 30, 120)))]),
     ]
@@ -205,6 +215,19 @@ def _annotation_before_an_outage(rng: random.Random, schedule: int) -> list[Even
 def _edit(rng: random.Random, specs: dict[int, dict[str, Any]], schedule: int, now: float) -> list[Event]:
     specs[schedule] = edited(rng, specs[schedule], schedule, now)
     return [("write", schedule, specs[schedule])]
+
+
+def _edit_of_many(rng: random.Random, specs: dict[int, dict[str, Any]], schedule: int) -> list[Event]:
+    """An edit while more due times wait for their jitter than one catch-up starts."""
+    before = {"schedule": "@every 1s", "concurrencyPolicy": "Allow", "catchUp": "All", "jitterSeconds": 600}
+    specs[schedule] = before | {"jitterSeconds": rng.choice((0, 3, 300))}
+    run = ("run", 4_000, "calm", rng.randrange(1_000_000))
+    return [
+        ("write", schedule, before),
+        run,
+        ("sleep", rng.choice((90_000, 250_000))),
+        ("write", schedule, specs[schedule]),
+    ]
 
 
 def _suspend(specs: dict[int, dict[str, Any]], schedule: int) -> list[Event]:

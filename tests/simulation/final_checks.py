@@ -1,14 +1,43 @@
 """What must be done when all faults are over."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
 from simulation.model import Schedule, ViolationError
+from simulation.oracle import Oracle
 from simulation.world import World
 
 #: Everything that was to be done this long ago is done, in milliseconds.
 _SETTLED_AFTER = 3_000
 
 
-def check_everything_done(world: World) -> None:
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits at some moment.
+
+    Args:
+        buffered: uid → due times of buffered runs.
+        cursors: Id of each backfill that has not ended → its cursor.
+    """
+
+    buffered: Mapping[str, Sequence[int]]
+    cursors: Mapping[str, int]
+
+    @classmethod
+    def of(cls, oracle: Oracle) -> Self:
+        """Return what waits now."""
+        buffered = {uid: tuple(known.buffered) for uid, known in oracle.schedules.items() if known.buffered}
+        return cls(buffered, {id: known.cursor for id, known in oracle.backfills.items() if not known.is_ended})
+
+
+def check_everything_done(world: World, before: Waiting) -> None:
     """Check that nothing was forgotten.
+
+    Args:
+        world: The world.
+        before: What waited some seconds ago, when all faults were over. Since then, runs end as soon as they are
+            enqueued, so that nothing has a reason to wait.
 
     Raises:
         ViolationError: A due time is neither settled nor excused, or a request was not carried out.
@@ -30,15 +59,51 @@ def check_everything_done(world: World) -> None:
         if known is None or known.fingerprint != entry.schedule.fingerprint:
             raise ViolationError(f"{entry.schedule.name} is not registered as its source has it: {known}")
         _check_due_times(world, known)
+        _check_buffered(world, known, before.buffered.get(uid, ()))
         if (trigger := entry.schedule.trigger) and known.trigger != trigger and uid not in oracle.lost_triggers:
             raise ViolationError(f"the trigger annotation {trigger} of {known.name} was not carried out")
     if waiting := [uid for uid, _ in oracle.requests.values() if uid in current and _accepts(world, uid)]:
         raise ViolationError(f"triggers of {waiting} were not carried out")
+    _check_backfills(world, before.cursors)
 
 
 def _accepts(world: World, uid: str) -> bool:
     entry = world.source[uid]
     return entry.schedule is not None
+
+
+def _check_buffered(world: World, known: Schedule, before: Sequence[int]) -> None:
+    """A schedule that runs has released what was buffered."""
+    if known.uid in world.oracle.paused or known.spec.get("suspend"):
+        return
+    if left := [due for due in before if due in known.buffered]:
+        raise ViolationError(f"{known.name} has not released the buffered runs {left}: {known}")
+
+
+def _check_backfills(world: World, before: Mapping[str, int]) -> None:
+    """A backfill of a valid schedule goes on, also while the schedule is paused, suspended or exhausted, and ends.
+
+    That of a deleted one ends as soon as Redis knows the deletion.
+    """
+    oracle, now = world.oracle, world.redis_milliseconds()
+    for id, cursor in before.items():
+        backfill = oracle.backfills[id]
+        known = oracle.schedules.get(backfill.uid)
+        if backfill.is_ended or known is None or backfill.cursor > cursor:
+            continue
+        if known.fingerprint == "deleted":
+            raise ViolationError(f"the backfill {id} of {known.name} has not ended, although this was deleted")
+        if (entry := world.source.get(backfill.uid)) is None or entry.schedule is None:
+            # Nobody claims the record of a schedule that was deleted while no scheduler ran.
+            continue
+        if backfill.end > now:
+            # The clock of Redis was set back since the request.
+            continue
+        left = oracle.backfill_rules.left(backfill)
+        raise ViolationError(
+            f"the backfill {id} of {entry.schedule.name} has not moved from {cursor}, and has {len(left)} due times "
+            f"left: {list(left[:3])}"
+        )
 
 
 def _check_due_times(world: World, known: Schedule) -> None:

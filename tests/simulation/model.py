@@ -39,6 +39,23 @@ class Run:
 
 
 @dataclass(slots=True)
+class Backfill:
+    """A backfill.
+
+    Args:
+        uid: Its schedule.
+        cursor: Its newest due time that was enqueued, or the time before its range.
+        end: The end of its range, inclusive.
+        is_ended: Whether it has ended.
+    """
+
+    uid: str
+    cursor: int
+    end: int
+    is_ended: bool = False
+
+
+@dataclass(slots=True)
 class Counters:
     """The counters of a schedule record, by the names of its fields."""
 

@@ -3,13 +3,14 @@
 import copy
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from financehub_scheduler.redis.lua_scripts import load_script
-from financehub_shared.redis import keys, queue_keys
+from financehub_shared.redis import keys
+from simulation.backfill_rules import BackfillRules
+from simulation.comparison import compare
 from simulation.enqueue_rules import EnqueueRules
-from simulation.model import QUEUE, Counters, Run, Schedule, ViolationError
+from simulation.model import Backfill, Run, Schedule, ViolationError
 from simulation.network import Command
 from simulation.registration_rules import RegistrationRules
 from simulation.wire import Request, Wire
@@ -22,7 +23,7 @@ _SETTLED = {"enqueued", "missed", "overlap", "backlog", "buffered"}
 _SCRIPTS = ("enqueue", "register", "unregister", "deactivate")
 #: What goes back with Redis when a replica becomes the master that was behind.
 _RESTORED = (
-    *("schedules", "runs", "paused", "requests", "backfills", "ended_backfills", "claims", "enqueued"),
+    *("schedules", "runs", "paused", "requests", "backfills", "claims", "enqueued"),
     *("newest_successes", "tombstones"),
 )
 #: Lifetime of a tombstone.
@@ -31,7 +32,6 @@ _TOMBSTONE = 3_600_000
 _REQUEST_LIFETIME = 3_600_000
 #: Differences between whole and fractional milliseconds.
 _ROUNDING = 2
-_BACKFILL = keys.backfill("").encode()
 
 
 class Oracle:
@@ -50,9 +50,8 @@ class Oracle:
         self.paused: set[str] = set()
         #: Requests of triggers that nobody has carried out → uid and time of the request.
         self.requests: dict[str, tuple[str, int]] = {}
-        #: Backfill id → [uid, cursor, end].
-        self.backfills: dict[str, list[Any]] = {}
-        self.ended_backfills: set[str] = set()
+        #: Backfill id → backfill, also after its end.
+        self.backfills: dict[str, Backfill] = {}
         #: uid → newest due time that was settled before Redis lost its data. Some schedulers know it, others do not.
         self.lost_marks: dict[str, int] = {}
         #: uid → time of the newest claim.
@@ -63,8 +62,6 @@ class Oracle:
         self.tombstones: dict[str, int] = {}
         #: Uids of schedules whose trigger annotation was carried out before Redis went back to an earlier state.
         self.lost_triggers: set[str] = set()
-        #: Backfill id → its record, for those of annotations.
-        self._annotated: dict[str, dict[str, str]] = {}
         #: All due times that were ever enqueued since the last loss of data: (uid, due) → kind.
         self.enqueued: dict[tuple[str, int], str] = {}
         #: uid → how often the schedule was created again after its deletion.
@@ -79,6 +76,7 @@ class Oracle:
         self.seen: dict[str, int] = {}
         self._registration = RegistrationRules(self)
         self._enqueue = EnqueueRules(self)
+        self.backfill_rules = BackfillRules(self)
 
     # what happens -------------------------------------------------------------------------------------
     def observe(self, command: Command, replies: Any, redis_now: int) -> None:
@@ -99,28 +97,27 @@ class Oracle:
             if request[0] == b"EVALSHA":
                 is_checked = self._observe_script(request, reply, command, redis_now) or is_checked
             else:
-                self._observe_command(request, reply, command.latest // 1000)
+                is_checked = self._observe_command(request, reply, command) or is_checked
         if is_checked:
+            self.backfill_rules.look()
             self.compare()
 
-    def _observe_command(self, request: Request, reply: Any, latest: int) -> None:
+    def _observe_command(self, request: Request, reply: Any, command: Command) -> bool:
+        """Follow a command, and return whether it changes anything that is compared."""
         match request[0]:
             case b"HDEL" if request[1] == keys.SCHEDULE_TRIGGERS.encode():
                 for id in request[2:]:
-                    self._drop_request(id.decode(), latest)
+                    self._drop_request(id.decode(), command.latest // 1000)
             case b"ZADD" if request[1] == keys.SCHEDULES.encode():
                 for score, member in zip(request[3::2], request[4::2], strict=True):
                     self.claims[member.decode()] = round(float(score) * 1000)
                     self.claimed.add(member.decode())
+                return False
             case b"HSETNX" if request[1] == keys.SCHEDULES_PAUSED.encode() and reply:
                 self.paused.add(request[2].decode())
-            case b"HSETNX" if request[1].startswith(_BACKFILL):
-                record = self._annotated.setdefault(request[1].removeprefix(_BACKFILL).decode(), {})
-                record.setdefault(request[2].decode(), request[3].decode())
-            case b"SADD" if request[1] == keys.SCHEDULE_BACKFILLS.encode():
-                self._add_backfill(request[2].decode())
-            case b"SREM" if request[1] == keys.SCHEDULE_BACKFILLS.encode():
-                self.ended_backfills.add(request[2].decode())
+            case _:
+                return self.backfill_rules.observe(request, command.requests)
+        return True
 
     def _observe_script(self, request: Request, reply: Any, command: Command, redis_now: int) -> bool:
         name = self._scripts.get(request[1])
@@ -153,11 +150,6 @@ class Oracle:
         _, at = self.requests.pop(id, ("", 0))
         if at > latest - _REQUEST_LIFETIME + _ROUNDING:
             raise ViolationError(f"the request {id} of {at} was given up at {latest} at the latest")
-
-    def _add_backfill(self, id: str) -> None:
-        record = self._annotated[id]
-        end = round(float(record["end"]) * 1000)
-        self.backfills.setdefault(id, [record["uid"], int(record["cursor"]), end])
 
     def _forget(self, uid: str, until: int, created: Sequence[int], redis_now: int, process: "Process") -> None:
         known = self.schedules.get(uid)
@@ -237,7 +229,7 @@ class Oracle:
             table.clear()
         self.paused.clear()
         self.tombstones.clear()
-        self.ended_backfills.clear()
+        self.backfill_rules.forget()
         self.newest_successes.clear()
 
     def resumed(self, uid: str, at: int) -> None:
@@ -283,48 +275,13 @@ class Oracle:
     def count(self, what: str) -> None:
         self.seen[what] = self.seen.get(what, 0) + 1
 
-    # what Redis has -----------------------------------------------------------------------------------
     def compare(self) -> None:
-        """Compare Redis with the model: records, marks, buffered runs, pauses and messages.
+        """Compare Redis with the model.
 
         Raises:
             ViolationError: They differ.
         """
-        uids = [uid for uid, known in self.schedules.items() if known.fingerprint != "deleted"]
-        requests: list[Request] = [
-            [b"HKEYS", queue_keys.messages(QUEUE).encode()],
-            [b"LRANGE", queue_keys.ready(QUEUE).encode(), b"0", b"-1"],
-            [b"HKEYS", keys.SCHEDULES_PAUSED.encode()],
-            [b"HGETALL", keys.SCHEDULES_BUFFERED.encode()],
-            [b"HGETALL", keys.HIGH_WATER_MARKS.encode()],
-            *([b"HGETALL", keys.schedule(uid).encode()] for uid in uids),
-            *([b"LRANGE", keys.schedule_buffered(uid).encode(), b"0", b"-1"] for uid in uids),
-        ]
-        messages, waiting, paused, first, marks, *rest = self._wire.execute(requests)
-        stored = {id.decode() for id in messages}
-        unfinished = {run.id for run in self.runs.values() if run.state in {"queued", "fetched"}}
-        self._same("messages", stored, unfinished)
-        order = [run.id for run in self.runs.values() if run.state == "queued"]
-        self._same("messages in their order", [id.decode() for id in waiting], order)
-        self._same("pauses", {uid.decode() for uid in paused}, self.paused)
-        for uid, record, more in zip(uids, rest[: len(uids)], rest[len(uids) :], strict=True):
-            known = self.schedules[uid]
-            self._compare_record(known, {name.decode(): value.decode() for name, value in record.items()})
-            next_one = first.get(uid.encode())
-            buffered = [] if next_one is None else [int(next_one), *map(int, more)]
-            self._same(f"buffered runs of {known.name}", buffered, known.buffered)
-            self._same(f"mark of {known.name}", int(marks.get(uid.encode(), b"0")), known.mark)
-
-    def _compare_record(self, known: Schedule, record: Mapping[str, str]) -> None:
-        for field in fields(Counters):
-            expected = getattr(known.counters, field.name)
-            self._same(f"{field.name} of {known.name}", int(record.get(field.name, "0")), expected)
-        self._same(f"changed_at of {known.name}", round(float(record.get("changed_at", "0")) * 1000), known.since)
-
-    @staticmethod
-    def _same(what: str, found: Any, expected: Any) -> None:
-        if found != expected:
-            raise ViolationError(f"{what}: Redis has {found!r}, but the model has {expected!r}")
+        compare(self, self._wire)
 
 
 def _is_ended_annotation(run: Run, uid: str) -> bool:

@@ -22,12 +22,14 @@ class Bug:
         file: The source file, below the package of the scheduler.
         old: Text of the file.
         new: The text that replaces it.
+        is_extended: Whether only the events that `--extended` draws reach it.
     """
 
     what: str
     file: str
     old: str
     new: str
+    is_extended: bool = False
 
     @property
     def path(self) -> Path:
@@ -49,19 +51,19 @@ BUGS = {
         "if registration.schedule.uid in self._upserts:",
     ),
     "jitter": Bug(
-        "The jitter takes from the window of startingDeadlineSeconds.",
+        "Jitter is charged to the deadline.",
         "catch_up.py",
         "if now - timeline.enqueue_time(due) < window",
         "if now - due < window",
     ),
     "max-runs": Bug(
-        "maxRuns also counts skipped runs.",
+        "`maxRuns` counts skipped runs.",
         "redis/lua/enqueue_admission.lua",
         "local function skip(schedule, reason)\n",
         "local function skip(schedule, reason)\n  increase(schedule.record, field.runs, 1)\n",
     ),
     "resume": Bug(
-        "A scheduler that was cut off during a pause and its end catches up on the pause.",
+        "A scheduler that was cut off during a pause catches up on it.",
         "redis/lua/enqueue_marks.lua",
         "schedule.mark = math.max(schedule.mark, changed_at)",
         "schedule.mark = math.max(schedule.mark, 0)",
@@ -85,13 +87,13 @@ BUGS = {
         "(run.expected and schedule.mark < run.expected)",
     ),
     "catch-up": Bug(
-        "catchUp Latest also gives up what is in time.",
+        "`catchUp: Latest` gives up what is in time.",
         "catch_up.py",
         "chosen = in_time or (newest",
         "chosen = (newest",
     ),
     "buffer-order": Bug(
-        "BufferAll runs the newest due time first.",
+        "`BufferAll` runs the newest due time first.",
         "redis/lua/buffer.lua",
         "redis.call('rpush', buffered_key(uid), integer(due))",
         "redis.call('lpush', buffered_key(uid), integer(due))",
@@ -103,7 +105,7 @@ BUGS = {
         "return #waiting <= limit",
     ),
     "data-loss": Bug(
-        "After a loss of data, a scheduler forgets the due times that it knows.",
+        "After a loss of data, a scheduler forgets what it knows.",
         "core/registration.py",
         "max(registration.since, state.high_water_mark, state.since)",
         "max(registration.since, state.since)",
@@ -121,7 +123,7 @@ BUGS = {
         "return math.floor(round(finished_at * 1000, 3)) / 1000",
     ),
     "trigger": Bug(
-        "A trigger is carried out again after its reply was lost.",
+        "A trigger is carried out again.",
         "redis/lua/enqueue_kinds.lua",
         "  redis.call('hdel', keys.triggers, run.fence)\n  return outcome",
         "  return outcome",
@@ -133,7 +135,7 @@ BUGS = {
         "redis.call('hset', backfill, backfill_field.cursor, cursor)",
     ),
     "pause": Bug(
-        "The script does not look for pauses that a scheduler has not read yet.",
+        "The script does not look for a pause that the scheduler has not read.",
         "redis/lua/enqueue_marks.lua",
         "return paused[run.uid] and (run.kind == 'due' or run.kind == 'buffered') and 'paused' or nil",
         "return nil",
@@ -161,24 +163,69 @@ BUGS = {
         "core/planner.py",
         "max(state.high_water_mark, before.high_water_mark)",
         "max(state.high_water_mark, 0.0)",
+        is_extended=True,
     ),
     "annotation": Bug(
         "A trigger annotation is carried out again whenever it is read.",
         "redis/lua/enqueue_kinds.lua",
         "if redis.call('hget', schedule.record, field.trigger) == run.fence then return 'already' end",
         "redis.call('hget', schedule.record, field.trigger)",
+        is_extended=True,
     ),
     "annotation-lost": Bug(
         "A trigger annotation is forgotten if Redis does not answer.",
         "core/on_demand.py",
         "        now = self._clock.now()\n        await self._submit(\n",
         "        now = self._clock.now()\n        self._annotated.clear()\n        await self._submit(\n",
+        is_extended=True,
     ),
     "early": Bug(
         "A run is enqueued 20 ms before its time.",
         "core/planner.py",
         "        fire_at = state.timeline.enqueue_time(due)\n",
         "        fire_at = state.timeline.enqueue_time(due) - 0.02\n",
+    ),
+    "backfill-end": Bug(
+        "A backfill ends before its last run.",
+        "core/on_demand.py",
+        "        if runs:\n            await self._submit(runs)",
+        "        if len(runs) > 1:\n            await self._submit(runs)",
+    ),
+    "backfill-clock": Bug(
+        "A scheduler whose clock is behind ends a backfill before its range has passed.",
+        "core/on_demand.py",
+        "if not now < end <= now + AHEAD_LIMIT_SECONDS:",
+        "if True:",
+    ),
+    "backfill-outdated": Bug(
+        "A scheduler that does not know an edit ends a backfill by the earlier spec.",
+        "core/on_demand.py",
+        "if await self._fingerprint(schedule.uid) == schedule.fingerprint:",
+        "if True:",
+    ),
+    "backfill-stuck": Bug(
+        "A scheduler looks at each backfill only once.",
+        "core/on_demand.py",
+        "return self._shares.owns(uid) or before == (uid, cursor)",
+        "return before is None",
+    ),
+    "backfill-deleted": Bug(
+        "A backfill of a deleted schedule never ends.",
+        "core/on_demand.py",
+        "if await self._fingerprint(uid) == DELETED:",
+        "if False:",
+    ),
+    "buffered-stuck": Bug(
+        "Buffered runs are never released.",
+        "core/on_demand.py",
+        "        for uid, due_ms in buffered.items():\n            state =",
+        "        for uid, due_ms in {}.items():\n            state =",
+    ),
+    "dropped": Bug(
+        "An edit does not count the due times that it gives up.",
+        "redis/edits.py",
+        "count - len(waiting) if count > MAX_CATCH_UP else 0",
+        "0",
     ),
 }
 

@@ -166,6 +166,7 @@ class RegistrationRules:
         # A resumption by a clock that is ahead of this one stays the newest change.
         now = max(now, known.since) if known.since <= redis_now + _AHEAD else now
         pending = [] if known.fingerprint == "deactivated" else list(entry.get("pending", ()))
+        dropped, (least, most) = entry.get("dropped", 0), self._dropped(known, now)
         # A resumption between the two steps of the edit ends what was due before.
         pending = [due for due in pending if due > known.since or due in known.pending]
         if known.fingerprint != "deactivated":
@@ -175,20 +176,33 @@ class RegistrationRules:
         known.spec, known.fingerprint, known.offset = spec, entry["fingerprint"], _offset(known.uid, spec)
         known.since, known.failing = now, 0
         known.pending = [due for due in pending if due <= now]
-        dropped = entry.get("dropped", 0)
-        if known.pending and dropped:
+        if known.pending:
+            if not least <= dropped <= most:
+                raise ViolationError(f"the edit of {known.name} at {now} drops {dropped} due times, not {least}–{most}")
+            if dropped:
+                self._oracle.count("edit drops due times")
             known.counters.missed += dropped
 
     def _check_pending(self, known: Schedule, pending: Sequence[int], now: int) -> None:
         """An edit keeps what is due: the due times that wait for their jitter, and those that are in time."""
-        may = set(_waiting(known, now, self._candidates(known, now), -_ROUNDING))
-        must = set() if known.due_times is None else set(_waiting(known, now, self._candidates(known, now), _ROUNDING))
+        # A due time at the moment of the edit may push the oldest one out.
+        late, early = (
+            set(_waiting(known, now, self._candidates(known, now), margin)) for margin in (-_ROUNDING, _ROUNDING)
+        )
+        may, must = late | early, set() if known.due_times is None else late & early
         # Another scheduler may have settled one between the two steps of the edit.
         kept = {due for due in pending if known.mark < due <= now}
         if not must <= kept or not kept <= may:
             raise ViolationError(
                 f"the edit of {known.name} at {now} keeps {pending}, but {sorted(must)} are due ({sorted(may)} may be)"
             )
+
+    def _dropped(self, known: Schedule, now: int) -> tuple[int, int]:
+        """Return how many due times an edit gives up because more are due than one catch-up starts: least and most."""
+        found = (_passed(known, now, self._candidates(known, now), margin) for margin in (_ROUNDING, -_ROUNDING))
+        least, most = (max(0, len(each) - MOST_CAUGHT_UP) for each in found)
+        # A scheduler knows only those successes that it has read.
+        return (least if known.due_times else 0), most
 
     def _candidates(self, known: Schedule, now: int) -> list[int]:
         pending = [due for due in known.pending if due > known.mark]
@@ -207,11 +221,15 @@ def _waiting(known: Schedule, now: int, candidates: Sequence[int], margin: int) 
         candidates: The due times.
         margin: How far from each limit they have to be, in milliseconds.
     """
+    newest = _passed(known, now, candidates, margin)[-MOST_CAUGHT_UP:]
+    return [due for due in newest if known.window is None or now - known.enqueue_time(due) < known.window - margin]
+
+
+def _passed(known: Schedule, now: int, candidates: Sequence[int], margin: int) -> list[int]:
+    """Return which of some due times have passed and are not too late. The arguments are those of `_waiting`."""
     if known.spec.get("suspend") or known.is_exhausted:
         return []
-    found = [due for due in candidates if due <= now - margin and known.enqueue_time(due) >= now - IN_TIME + margin]
-    newest = found[-MOST_CAUGHT_UP:]
-    return [due for due in newest if known.window is None or now - known.enqueue_time(due) < known.window - margin]
+    return [due for due in candidates if due <= now - margin and known.enqueue_time(due) >= now - IN_TIME + margin]
 
 
 def _offset(uid: str, spec: Mapping[str, Any]) -> int:

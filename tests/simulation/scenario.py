@@ -11,7 +11,7 @@ import structlog
 
 from financehub_scheduler.core import firing
 from simulation.events import Event, apply
-from simulation.final_checks import check_everything_done
+from simulation.final_checks import Waiting, check_everything_done
 from simulation.model import ViolationError
 from simulation.wire import Wire
 from simulation.world import World
@@ -40,7 +40,7 @@ def turn_off_logs() -> None:
 
 @contextmanager
 def _one_schedule_per_script() -> Iterator[None]:
-    """Let the scripts of different schedules and schedulers interleave."""
+    """Let the scripts of different schedules interleave, unless an event changes the number."""
     before, firing.BATCH = firing.BATCH, 1
     try:
         yield
@@ -66,8 +66,7 @@ def play(wire: Wire, events: Sequence[Event], *, is_cluster: bool) -> Result:
         with _one_schedule_per_script():
             for event in events:
                 apply(world, event)
-            heal(world)
-            check_everything_done(world)
+            check_everything_done(world, heal(world))
     except ViolationError as error:
         failure = str(error)
     except Exception:  # noqa: BLE001 - an error of the product is a failure of the scenario
@@ -78,8 +77,12 @@ def play(wire: Wire, events: Sequence[Event], *, is_cluster: bool) -> Result:
     return Result(world.steps, failure, world.oracle.seen)
 
 
-def heal(world: World) -> None:
-    """End all faults, and give the schedulers the time to do everything that is left."""
+def heal(world: World) -> Waiting:
+    """End all faults, give the schedulers the time to do what is left, and return what waited before the last seconds.
+
+    Args:
+        world: The world.
+    """
     world.network.is_down = False
     # A process that was told to end does so.
     world.run(1_500_000, "calm", 0)
@@ -93,6 +96,7 @@ def heal(world: World) -> None:
         world.lag_behind(process.number, 0)
     # The network may hold commands back for ten seconds.
     for milliseconds in (7_000, 4_000, 6_000):
+        before = Waiting.of(world.oracle)
         world.oracle.claimed.clear()
         world.run(milliseconds * 1_000, "calm", 0)
         for process in world.living():
@@ -100,3 +104,5 @@ def heal(world: World) -> None:
             world.notify(process)
             # Claims would be renewed after half a minute.
             process.claim_now()
+        world.is_instant = True
+    return before

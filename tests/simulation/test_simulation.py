@@ -95,6 +95,38 @@ def test_play_of_a_failover_that_loses_an_edit_finds_nothing(wire: Wire) -> None
     assert play(wire, events, is_cluster=True).failure == ""
 
 
+def test_play_of_a_backfill_by_a_clock_that_is_behind_finds_nothing(wire: Wire) -> None:
+    """Seed 28, shortened: a scheduler ended the backfill before its clock had reached the end of the range."""
+    events: list[Event] = [
+        ("start", 1),
+        ("run", 1500, "calm", 0),
+        ("redis clock", 3000),
+        ("run", 4250, "calm", 865400),
+        ("write", 0, {"schedule": "@every 5s", "concurrencyPolicy": "Replace", "jitterSeconds": 0}),
+        ("run", 2000, "calm", 0),
+        ("backfill", 0, 5),
+        ("run", 75, "calm", 64385),
+    ]
+    result = play(wire, events, is_cluster=True)
+    assert result.failure == ""
+    assert result.seen["backfill is finished"] == 1
+
+
+def test_play_of_an_edit_of_many_waiting_due_times_finds_nothing(wire: Wire) -> None:
+    """Seed 86, shortened: the newest hundred due times are kept, and the others are counted as missed."""
+    schedule = {"schedule": "@every 1s", "concurrencyPolicy": "Allow", "catchUp": "All"}
+    events: list[Event] = [
+        ("start", 0),
+        ("write", 2, schedule | {"jitterSeconds": 600}),
+        ("run", 2000, "calm", 638064),
+        ("sleep", 250_000),
+        ("write", 2, schedule),
+    ]
+    result = play(wire, events, is_cluster=True)
+    assert result.failure == ""
+    assert result.seen["edit drops due times"] == 1
+
+
 @pytest.mark.parametrize("name", BUGS)
 def test_planted_bug_has_its_text_once_in_the_product(name: str) -> None:
     """Each planted bug changes exactly one place of the current source."""

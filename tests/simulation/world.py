@@ -98,6 +98,8 @@ class World:
         self._rng = random.Random(0)
         #: Probabilities of the worker: to fetch a run, and of a failure and a retry; and its longest run in seconds.
         self.worker = (0.0, 0.0, 0.0, 1.0)
+        #: Whether runs end as soon as they are enqueued, so that nothing has to wait for them.
+        self.is_instant = False
         self.at(self.time() + _WORK_TICK, self._work)
 
     @property
@@ -157,6 +159,8 @@ class World:
         except ViolationError as violation:
             number, time = command.process.number, (self._now - START) / _SECOND
             raise ViolationError(f"{violation} (scheduler {number}, {time:.3f} s after the start)") from None
+        if self.is_instant:
+            self._end_all()
         return replies
 
     def execute(self, *args: Any) -> Any:
@@ -397,7 +401,7 @@ class World:
         record = new_backfill(known.uid, known.name, float(end - seconds), float(end))
         self.execute("HSET", keys.backfill(id), *itertools.chain(*record.items()))
         self.execute("SADD", keys.SCHEDULE_BACKFILLS, id)
-        self.oracle.backfills[id] = [known.uid, round(float(record["cursor"])), end * 1000]
+        self.oracle.backfill_rules.request(id, known.uid, round(float(record["cursor"])), end * 1000)
 
     # workers ------------------------------------------------------------------------------------------
     def _work(self) -> None:
@@ -419,6 +423,16 @@ class World:
                 else:
                     self._end(run, RunState.SUCCEEDED)
         if acted:
+            self.oracle.compare()
+
+    def _end_all(self) -> None:
+        """Let all runs succeed that are queued or running."""
+        active = [run for run in self.oracle.runs.values() if run.state in {"queued", "fetched"}]
+        for run in active:
+            if run.state == "queued":
+                self.execute("LREM", queue_keys.ready(QUEUE), 1, run.id)
+            self._end(run, RunState.SUCCEEDED)
+        if active:
             self.oracle.compare()
 
     def _end(self, run: Run, outcome: RunState) -> None:
