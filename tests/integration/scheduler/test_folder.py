@@ -87,7 +87,7 @@ def test_scheduler_with_odd_entries_runs_the_others_and_ends_at_sigterm(
     assert len(process.events("schedule_refused")) == len(odd)
     begin = time.monotonic()
     assert process.stop() == 0
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 20
 
 
 def test_scheduler_keeps_its_counters_while_a_file_is_empty(

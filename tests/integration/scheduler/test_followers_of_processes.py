@@ -44,7 +44,7 @@ def test_chain_with_two_schedulers_runs_once_after_each_success(
     always = {"queue": "high", "concurrencyPolicy": "Allow"}
     write(
         tmp_path / "schedules",
-        resource("prices", task="prices_task", schedule="@every 24h", **always),
+        resource("prices", task="prices_task", schedule="@yearly", **always),
         resource("indicators", task="indicators_task", after="prices", **always),
         resource("report", task="report_task", after="indicators", **always),
     )

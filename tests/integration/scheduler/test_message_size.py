@@ -25,14 +25,14 @@ def test_schedule_with_large_arguments_is_refused_and_others_run(
     write(tmp_path, large, resource("small", task="t", queue="q", schedule="@every 1s"))
     scheduler = SchedulerProcess(redis_url, tmp_path, tmp_path / "log").start()
     try:
-        eventually(lambda: redis_client.hlen(queue_keys.messages("q")), within=40)
+        eventually(lambda: redis_client.hlen(queue_keys.messages("q")))
         problems = eventually(
-            lambda: {each.name: each.problem for each in list_schedules(redis_client) if each.problem}, within=40
+            lambda: {each.name: each.problem for each in list_schedules(redis_client) if each.problem}
         )
         assert problems.keys() == {"default/large"}
         assert "the limit FINANCEHUB_MAX_MESSAGE_BYTES is 65,536" in problems["default/large"]
         run_id = request_trigger(redis_client, "default/large")
-        run = eventually(lambda: TaskMonitor(redis_client).get_run(run_id), within=40)
+        run = eventually(lambda: TaskMonitor(redis_client).get_run(run_id))
         assert run.state is RunState.SKIPPED
         assert "FINANCEHUB_MAX_MESSAGE_BYTES" in run.error
     finally:

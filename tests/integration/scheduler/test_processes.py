@@ -16,7 +16,8 @@ from support.waiting import eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.each_server]
 
-EVERY_SECOND = {"schedule": "@every 1s", "concurrencyPolicy": "Allow", "catchUp": "All"}
+#: No worker takes the messages, so the schedules may have more unfinished runs than by default.
+EVERY_SECOND = {"schedule": "@every 1s", "concurrencyPolicy": "Allow", "catchUp": "All", "maxQueueDepth": 50_000}
 
 
 @pytest.fixture
@@ -35,8 +36,21 @@ def start(tmp_path: Path) -> Iterator[Callable[[str], SchedulerProcess]]:
         each.end()
 
 
-def assert_exactly_once(client: "redis.Redis", count: int, at_least: int) -> None:
-    """Assert that every schedule has one message per second without gaps, and that no schedule lags behind."""
+def wait_until_none_lags(client: "redis.Redis", count: int, at_least: int) -> None:
+    """Wait until every schedule has a number of messages, and no schedule lags behind the others."""
+
+    def none_lags() -> bool:
+        due: dict[str, list[int]] = {}
+        for message in messages(client):
+            due.setdefault(message["options"]["schedule"], []).append(message["options"]["due_at"] // 1000)
+        ends = [times[-1] for times in due.values()]
+        return len(due) == count and max(ends) - min(ends) <= 1 and min(map(len, due.values())) >= at_least
+
+    eventually(none_lags, "each schedule runs, and none lags behind")
+
+
+def assert_exactly_once(client: "redis.Redis", count: int) -> None:
+    """Assert that every schedule has one message per second without gaps."""
     due = defaultdict(list)
     ids = []
     for message in messages(client):
@@ -45,10 +59,7 @@ def assert_exactly_once(client: "redis.Redis", count: int, at_least: int) -> Non
     assert len(due) == count
     for name, times in due.items():
         assert times == list(range(times[0], times[0] + len(times))), f"{name}: a gap, a repetition or disorder"
-        assert len(times) >= at_least, f"{name}: {len(times)} runs"
     assert len(ids) == len(set(ids))
-    ends = [times[-1] for times in due.values()]
-    assert max(ends) - min(ends) <= 1
     assert {int(each.missed) for each in list_schedules(client)} == {0}
 
 
@@ -61,12 +72,9 @@ def test_schedulers_killed_at_random_enqueue_each_run_once(
     fleet = [start(redis_url) for _ in range(3)]
     eventually(lambda: redis_client.llen("dramatiq:q") >= 20, "first runs")
     generator = random.Random(7)
-    begun = time.monotonic()
-    kills = 0
-    while time.monotonic() - begun < 6:
+    for _ in range(12):
         victim = generator.choice(fleet)
         victim.kill()
-        kills += 1
         time.sleep(generator.uniform(0, 0.4))
         victim.start()
         time.sleep(generator.uniform(0, 0.6))
@@ -80,10 +88,10 @@ def test_schedulers_killed_at_random_enqueue_each_run_once(
     # The missed runs are caught up immediately. The test also waits for runs after them.
     enough = max(held + 60, 20 * 12)
     eventually(lambda: redis_client.llen("dramatiq:q") >= enough, "runs go on after all were dead")
+    wait_until_none_lags(redis_client, 20, at_least=10)
     for each in fleet:
         each.stop()
-    assert kills > 5
-    assert_exactly_once(redis_client, 20, at_least=10)
+    assert_exactly_once(redis_client, 20)
 
 
 def write_all(tmp_path: Path, names: list[str]) -> None:
@@ -127,10 +135,11 @@ def test_schedulers_after_a_fault_of_redis_enqueue_each_run_once(
     held = client.llen("dramatiq:q")
     eventually(lambda: client.llen("dramatiq:q") >= held + 9, "runs go on after the fault")
     eventually(lambda: all(each.events("redis_available_again") for each in fleet), "its end is logged")
+    wait_until_none_lags(client, 3, at_least=4)
     for each in fleet:
         assert each.process.poll() is None, "a scheduler has died"
         assert each.stop() == 0
-    assert_exactly_once(client, 3, at_least=4)
+    assert_exactly_once(client, 3)
     for each in fleet:
         assert "Traceback" not in each.log.read_text()
 

@@ -20,10 +20,13 @@ COUNT = 30
 
 @pytest.fixture
 def fleet(tmp_path: Path, redis_url: str, redis_client: "redis.Redis") -> Iterator[list[SchedulerProcess]]:
-    """Two schedulers that are members, with schedules that are due each second and catch nothing up."""
+    """Two schedulers that are members, with schedules that are due each second and catch nothing up.
+
+    No worker takes the messages, so the schedules may have more unfinished runs than by default.
+    """
     folder = tmp_path / "schedules"
     folder.mkdir()
-    spec = {"schedule": "@every 1s", "concurrencyPolicy": "Allow", "catchUp": "None"}
+    spec = {"schedule": "@every 1s", "concurrencyPolicy": "Allow", "catchUp": "None", "maxQueueDepth": 50_000}
     write(folder, *(resource(f"s{number}", **spec) for number in range(COUNT)))
     running = [SchedulerProcess(redis_url, folder, tmp_path / f"{number}.log").start() for number in range(2)]
     try:
@@ -44,6 +47,12 @@ def fired(process: SchedulerProcess) -> list[tuple[str, float]]:
     return [(str(line["schedule"]), float(line["due_at"])) for line in process.events("run_enqueued")]
 
 
+def known_members(process: SchedulerProcess) -> int:
+    """Return the number of members that a process knows, or 0 if it has not looked yet."""
+    changes = process.events("schedulers_changed")
+    return int(changes[-1]["schedulers"]) if changes else 0
+
+
 def assert_each_second_once(client: "redis.Redis") -> None:
     """Assert that each schedule has one message for each second since its first one, and that none was missed."""
     due: dict[str, list[int]] = {}
@@ -59,13 +68,22 @@ def test_two_schedulers_fire_each_about_half_and_nothing_is_taken_over(
     fleet: list[SchedulerProcess], redis_client: "redis.Redis"
 ) -> None:
     """As members, the schedulers divide the schedules by name, and each run is enqueued by the owner."""
-    eventually(lambda: all(each.events("schedulers_changed")[-1]["schedulers"] == 2 for each in fleet), "both know")
+    eventually(lambda: all(known_members(each) == 2 for each in fleet), "both know")
     begin = time.time() + 1
-    eventually(lambda: all(fired(each)[-1][1] > begin + 4 for each in fleet), "some seconds pass")
-    first, second = ({name for name, due in fired(each) if begin < due < begin + 4} for each in fleet)
-    assert len(first | second) == COUNT
-    assert min(len(first), len(second)) >= COUNT // 6
-    assert len(first & second) <= COUNT // 6, "only a scheduler that was busy for half a second loses a run"
+
+    def divided() -> bool:
+        runs = [fired(each) for each in fleet]
+        end = min(own[-1][1] for own in runs)
+        first, second = ({name for name, due in own if end - 4 < due < end} for own in runs)
+        return (
+            end > begin + 4
+            and len(first | second) == COUNT
+            and min(len(first), len(second)) >= COUNT // 6
+            and len(first & second) <= COUNT // 6
+        )
+
+    # A scheduler that is busy for half a second loses its runs to the other one, so a busy machine needs more time.
+    eventually(divided, "for four seconds, each scheduler fires its own share")
     for each in fleet:
         assert each.stop() == 0
     assert members(redis_client) == 0
@@ -87,7 +105,7 @@ def test_share_of_a_scheduler_that_is_killed_or_stopped_is_taken_over_without_a_
     at = time.time()
     eventually(lambda: owned <= {name for name, due in fired(left) if due > at + 8}, "the other one fires the share")
     assert left.events("runs_taken_over")
-    assert left.events("schedulers_changed")[-1]["schedulers"] == 1
+    eventually(lambda: known_members(left) == 1, "it is the only member")
     if fault is signal.SIGSTOP:
         gone.process.send_signal(signal.SIGCONT)
         eventually(lambda: members(redis_client) == 2, "it is a member again")
