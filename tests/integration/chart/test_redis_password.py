@@ -29,7 +29,7 @@ def test_server_with_any_password_accepts_only_that_password(tmp_path: Path, pro
                     return bool(client.ping())
                 except redis.AuthenticationError:
                     raise
-                except redis.ConnectionError:
+                except (redis.ConnectionError, redis.TimeoutError):
                     return False
 
         eventually(answers, "Redis answers")
@@ -43,7 +43,7 @@ def test_server_with_any_password_accepts_only_that_password(tmp_path: Path, pro
 def _refusal(server: ChartRedis, password: str) -> str:
     """Return the one line that the start script writes before it fails."""
     environment = server.environment(password)
-    ended = subprocess.run(server.command(), env=environment, capture_output=True, text=True, check=False, timeout=30)
+    ended = subprocess.run(server.command(), env=environment, capture_output=True, text=True, check=False, timeout=120)
     assert ended.returncode == 1, ended.stdout
     (line,) = ended.stderr.splitlines()
     return line

@@ -30,7 +30,7 @@ def validate(*arguments: object, **options: Any) -> subprocess.CompletedProcess[
     """Run the command in another process, without a Redis."""
     environment = {"PATH": os.environ["PATH"], "REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}
     words = [str(COMMAND), "schedules", "validate", *map(str, arguments)]
-    return subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=60, **options)
+    return subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=180, **options)
 
 
 def test_validate_of_a_valid_file_says_when_it_runs(tmp_path: Path) -> None:

@@ -124,4 +124,4 @@ def test_watch_into_a_pipe_has_no_control_sequences(redis_url: str) -> None:
     assert process.stdout is not None
     first = process.stdout.readline()
     process.terminate()
-    assert "\x1b" not in first + process.communicate(timeout=30)[0]
+    assert "\x1b" not in first + process.communicate(timeout=120)[0]

@@ -28,7 +28,7 @@ Scrapes = dict[str, tuple[str, str]]
 def scrape(port: int, accept: str = "") -> tuple[str, str]:
     """Return the content type and the body of a scrape."""
     request = urllib.request.Request(f"http://127.0.0.1:{port}/metrics", headers={"Accept": accept} if accept else {})
-    with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 — our own HTTP URL
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 — our own HTTP URL
         return answer.headers["Content-Type"], answer.read().decode()
 
 
@@ -46,10 +46,10 @@ def fleet(tmp_path: Path, redis_server: Callable[..., RedisServer]) -> Iterator[
             with running.redis() as client:
                 monitor = TaskMonitor(client)
                 for task in CATALOG:
-                    eventually(lambda task=task: _count(monitor, task, "succeeded"), f"{task} succeeds")
+                    eventually(lambda task=task: _count(monitor, task, "succeeded"), f"{task} succeeds", 120)
                 running.simulator.set_fault("server-error", "rss")
                 running.simulator.set_fault("server-error", "gdelt")
-                eventually(lambda: _count(monitor, "fetch_news_task", "dead_lettered"), "news fail")
+                eventually(lambda: _count(monitor, "fetch_news_task", "dead_lettered"), "news fail", 120)
             yield running
         finally:
             running.stop()
@@ -63,7 +63,7 @@ def _count(monitor: TaskMonitor, task: str, outcome: str) -> int:
 def check_with_promtool(text: str) -> "subprocess.CompletedProcess[str]":
     """Run promtool on a scrape."""
     return subprocess.run(
-        [promtool_path(), "check", "metrics"], input=text, capture_output=True, text=True, timeout=60, check=False
+        [promtool_path(), "check", "metrics"], input=text, capture_output=True, text=True, timeout=180, check=False
     )
 
 

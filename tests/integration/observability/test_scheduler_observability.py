@@ -59,7 +59,6 @@ def test_scrape_of_the_scheduler_has_the_fleet(
     RedisStore(redis_client).mark_success("news", "rss", 1_800_000_000.0)
     redis_client.sadd(keys.BREAKERS, "binance", "forgotten")
     redis_client.hset(keys.breaker("binance"), "phase", "open")
-    scrape = get(observability, "/metrics")
     expected = {
         'financehub_queue_messages{queue="high",state="ready"} 1.0',
         'financehub_data_last_success_timestamp_seconds{dataset="news",provider="rss"} 1.8e+09',
@@ -70,8 +69,9 @@ def test_scrape_of_the_scheduler_has_the_fleet(
         'financehub_redis_up{server="queues"} 1.0',
         'financehub_redis_aof_enabled{server="queues"} 1.0',
     }
-    assert expected - lines(scrape) == set()
-    assert "forgotten" not in scrape
+    # A scrape leaves out what it cannot read within 1.5 s, which a busy machine may exceed.
+    eventually(lambda: expected <= lines(get(observability, "/metrics")), "a scrape has the fleet")
+    assert "forgotten" not in get(observability, "/metrics")
 
 
 def test_scheduler_observability_while_running_is_registered(

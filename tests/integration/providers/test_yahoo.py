@@ -221,15 +221,15 @@ class FixedClock(SystemClock):
 
 
 async def test_slow_upstream_ends_at_the_deadline(yahoo: Yahoo, simulator: RunningSimulator):
-    """The caller's deadline applies to curl: a request that would take ten seconds ends early, as does its thread."""
+    """The caller's deadline applies to curl: a request that would take a minute ends early, as does its thread."""
     await yahoo.fetch_quotes([AAPL], within())
-    simulator.set_fault("slow", "yahoo", seconds=10.0)
+    simulator.set_fault("slow", "yahoo", seconds=60.0)
     started = time.monotonic()
     with pytest.raises(ProviderTimeoutError):
         await yahoo.fetch_quotes([AAPL], within(0.3))
     assert yahoo._threads is not None
     await asyncio.to_thread(yahoo._threads.shutdown)
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 30
     yahoo._threads = None
     with pytest.raises(ProviderTimeoutError):
         await yahoo.fetch_quotes([AAPL], within(-1))
@@ -237,11 +237,11 @@ async def test_slow_upstream_ends_at_the_deadline(yahoo: Yahoo, simulator: Runni
 
 async def test_slow_cookie_ends_at_the_deadline(yahoo: Yahoo, simulator: RunningSimulator):
     """The deadline also applies to the cookie and crumb requests, for which yfinance itself would wait 30 s each."""
-    simulator.set_fault("slow", "yahoo", endpoint=CRUMB, seconds=10.0)
+    simulator.set_fault("slow", "yahoo", endpoint=CRUMB, seconds=60.0)
     started = time.monotonic()
     with pytest.raises(ProviderError):
         await yahoo.fetch_quotes([AAPL], within(0.5))
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 30
 
 
 async def test_refused_connection_is_an_upstream_error(build: Build):
@@ -252,7 +252,7 @@ async def test_refused_connection_is_an_upstream_error(build: Build):
 
 async def test_slow_upstream_does_not_block_the_event_loop(yahoo: Yahoo, simulator: RunningSimulator):
     """Yfinance blocks a thread but never the event loop."""
-    simulator.set_latency(0.5)
+    simulator.set_latency(3)
     requests_before = simulator.request_counts("yahoo")
     try:
         fetch = asyncio.create_task(yahoo.fetch_quotes([AAPL], within()))

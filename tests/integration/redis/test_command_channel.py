@@ -32,7 +32,7 @@ def test_connection_that_breaks_during_a_command_raises_and_the_next_command_run
     redis_url: str, redis_client: "redis.Redis"
 ) -> None:
     """A command whose connection breaks is never sent again, because it may have run."""
-    channel = CommandChannel(connect(redis_url, retries=0))
+    channel = CommandChannel(connect(redis_url, retries=0, timeout=60))
     errors: list[redis.RedisError] = []
 
     def wait() -> None:
@@ -50,7 +50,9 @@ def test_connection_that_breaks_during_a_command_raises_and_the_next_command_run
     assert channel.call("INCR", "n") == 1
 
 
-def test_command_that_is_interrupted_does_not_leave_its_reply_to_the_next_one(redis_url: str) -> None:
+def test_command_that_is_interrupted_does_not_leave_its_reply_to_the_next_one(
+    redis_url: str, redis_client: "redis.Redis"
+) -> None:
     """An exception in the middle of a command closes the connection, on which the reply would still arrive."""
 
     class InterruptError(BaseException):
@@ -59,16 +61,20 @@ def test_command_that_is_interrupted_does_not_leave_its_reply_to_the_next_one(re
     def interrupt(*_: object) -> None:
         raise InterruptError
 
-    channel = CommandChannel(connect(redis_url, retries=0))
+    def interrupt_when_it_waits() -> None:
+        eventually(lambda: any(one["cmd"] == "blpop" for one in redis_client.client_list()))
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    channel = CommandChannel(connect(redis_url, retries=0, timeout=60))
     channel.call("SET", "a", "1")
     before = signal.signal(signal.SIGUSR1, interrupt)
-    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGUSR1))
-    timer.start()
+    interrupter = threading.Thread(target=interrupt_when_it_waits)
+    interrupter.start()
     try:
         with pytest.raises(InterruptError):
-            channel.call("BLPOP", "none", 1)
+            channel.call("BLPOP", "none", 50)
     finally:
-        timer.join()
+        interrupter.join()
         signal.signal(signal.SIGUSR1, before)
     assert channel.call("GET", "a") == b"1"
     assert channel.call("GET", "b") is None

@@ -81,7 +81,7 @@ def test_process_with_cluster_exits_with_one_line(command: list[str], start_clus
     """Every process exits with code 2 and one line that says what to use."""
     cluster = start_cluster()
     environment = {"PATH": os.environ["PATH"], "REDIS_URL": cluster.url, "FINANCEHUB_HTTP_PORT": "0"}
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
     lines = [line for line in result.stderr.splitlines() if line.startswith("financehub: ")]
     assert result.returncode == 2
     assert len(lines) == 1
@@ -96,7 +96,7 @@ def test_sentinel_in_place_of_a_server_is_refused(tmp_path: Path):
     with (tmp_path / "log").open("wb") as log:
         process = launch([redis_server_binary(), str(file), "--sentinel"], stdout=log, stderr=log)
     try:
-        eventually(redis.Redis(port=port).ping, "the Sentinel answers", 20, ignored=redis.RedisError)
+        eventually(redis.Redis(port=port).ping, "the Sentinel answers", 60, ignored=redis.RedisError)
         with pytest.raises(WrongServerError, match=r"is a Sentinel and not a server; use redis\+sentinel://"):
             connect(f"redis://127.0.0.1:{port}").get("key")
     finally:

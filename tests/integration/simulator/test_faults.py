@@ -149,9 +149,9 @@ def test_rate_limited_fault_has_the_form_of_the_upstream(
 @pytest.mark.parametrize("upstream", UPSTREAM_NAMES)
 def test_slow_fault_exceeds_a_shorter_timeout(upstream: str, simulator: RunningSimulator, client: httpx.Client):
     """A client whose timeout is shorter than the set delay gets a timeout."""
-    simulator.set_fault("slow", upstream, seconds=2)
+    simulator.set_fault("slow", upstream, seconds=30)
     with pytest.raises(httpx.ReadTimeout):
-        client.get(simulator.url(upstream) + REQUESTS[upstream], timeout=0.1)
+        client.get(simulator.url(upstream) + REQUESTS[upstream], timeout=httpx.Timeout(30, read=0.1))
 
 
 @pytest.mark.parametrize(("name", "message"), [("cut", "incomplete|complete message"), ("disconnect", "disconnected")])

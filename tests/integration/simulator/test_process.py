@@ -37,7 +37,7 @@ def test_command_prints_a_ready_line_and_exits_on_signals(number: signal.Signals
         url = line.split()[1]
         httpx.post(f"{url}/_control", json={"fault": "slow", "upstream": "rss", "seconds": 60}, trust_env=False)
         with pytest.raises(httpx.ReadTimeout):
-            httpx.get(f"{url}/rss/cnbc", timeout=0.1, trust_env=False)
+            httpx.get(f"{url}/rss/cnbc", timeout=httpx.Timeout(30, read=0.1), trust_env=False)
         process.send_signal(number)
         output, errors = process.communicate(timeout=60)
     finally:

@@ -124,7 +124,7 @@ def test_engine_of_a_killed_command_stops_with_the_next_one(checkout: Path) -> N
         killed.wait()
     with _user(checkout) as user:
         _finish(user)
-    eventually(lambda: not _processes(checkout), "the engine has stopped", 5)
+    eventually(lambda: not _processes(checkout), "the engine has stopped", 60)
 
 
 def test_engine_that_was_started_to_stay_runs_until_down(checkout: Path) -> None:
@@ -146,7 +146,7 @@ def test_engine_that_is_to_stay_waits_for_a_last_user_that_stops_it(checkout: Pa
         # The last user holds this lock while it stops the engine.
         fcntl.flock(users, fcntl.LOCK_EX)
         with launch(command, env=_environment(checkout)) as process:
-            eventually(lambda: _waits_for_a_lock(process.pid), "the command waits", 20)
+            eventually(lambda: _waits_for_a_lock(process.pid), "the command waits", 60)
             assert _processes(checkout) == []
             fcntl.flock(users, fcntl.LOCK_UN)
             assert process.wait(120) == 0

@@ -202,7 +202,7 @@ def test_workers_wait_for_the_simulator(tier: str):
             with pytest.raises(subprocess.TimeoutExpired):
                 gone.wait(1)
             gone.terminate()
-            assert gone.wait(20) == 143
+            assert gone.wait(60) == 143
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         try:
             early = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
@@ -210,10 +210,10 @@ def test_workers_wait_for_the_simulator(tier: str):
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         with early:
             early.terminate()
-            assert early.wait(20) == 143
+            assert early.wait(60) == 143
         with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as served:
             listener.listen()
-            assert served.wait(20) == 0
+            assert served.wait(60) == 0
     assert "initContainers" not in render().deployment(tier)["spec"]["template"]["spec"]
 
 

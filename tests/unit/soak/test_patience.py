@@ -164,7 +164,7 @@ def test_refused_request_is_not_repeated(time: Time) -> None:
 
 def test_creation_has_many_requests_at_once() -> None:
     """Thousands of resources do not wait for each other."""
-    barrier = threading.Barrier(16, timeout=20)
+    barrier = threading.Barrier(16, timeout=60)
 
     def handler(_: httpx.Request) -> httpx.Response:
         barrier.wait()

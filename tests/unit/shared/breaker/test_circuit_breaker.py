@@ -352,7 +352,7 @@ def test_metrics_count_own_transitions_and_show_the_state_everywhere(fleet: Flee
 def test_calls_of_one_process_run_in_parallel(fleet: Fleet, clock: ManualClock):
     """No lock is held during a call, so eight threads can be in their calls at the same time."""
     breaker = Process(fleet, clock, use_async=False)
-    all_inside = threading.Barrier(8, timeout=10)
+    all_inside = threading.Barrier(8, timeout=60)
     threads = [threading.Thread(target=breaker.call, args=(all_inside.wait,)) for _ in range(8)]
     for thread in threads:
         thread.start()

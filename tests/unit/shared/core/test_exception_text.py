@@ -41,7 +41,7 @@ def test_texts_of_a_hostile_exception_name_its_class_and_are_bounded(build: Call
     error = raised(build())
     started = time.monotonic()
     name, text, trace = exception_name(error), describe_exception(error, redact), format_traceback(error, redact)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60
     assert name == type.__dict__["__name__"].__get__(type(error)).encode("unicode_escape").decode()[:100]
     assert text.startswith(name[:50])
     assert text.isprintable()

@@ -58,7 +58,7 @@ def test_server_with_too_many_connections_closes_the_oldest(port: int, sent: byt
     """Connections with and without a request are limited. The newest ones stay, and a probe is answered."""
     clients = []
     for _ in range(LIMIT + 3):
-        clients.append(socket.create_connection(("127.0.0.1", port), timeout=5))
+        clients.append(socket.create_connection(("127.0.0.1", port), timeout=PATIENT_SECONDS))
         clients[-1].sendall(sent)
         probe(port)
     eventually(lambda: [client for client in clients if not is_closed(client)] == clients[-kept:], "the newest")
@@ -72,7 +72,7 @@ def test_client_that_sends_no_whole_request_in_time_is_disconnected(
 ) -> None:
     """The time counts from the beginning of the connection, so further bytes do not extend it."""
     monkeypatch.setattr(connection, "READ_SECONDS", 0.1)
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENT_SECONDS) as client:
         client.sendall(sent)
         eventually(lambda: is_closed(client), "the server closes the connection")
 
@@ -89,6 +89,6 @@ def test_client_of_a_response_that_is_not_made_in_time_gets_the_answer_for_it(
 
 def probe(port: int) -> None:
     """Assert that liveness is answered."""
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENT_SECONDS) as client:
         client.sendall(GET % b"/livez")
         assert client.recv(4_096).startswith(b"HTTP/1.1 200 OK")

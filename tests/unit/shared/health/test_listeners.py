@@ -34,7 +34,7 @@ def listening(host: str, port: int = 0) -> Iterator[int]:
 
 def accepts(address: str, port: int) -> bool:
     """Whether something listens on an address of this machine."""
-    with suppress(OSError), socket.create_connection((address, port), timeout=5):
+    with suppress(OSError), socket.create_connection((address, port), timeout=30):
         return True
     return False
 

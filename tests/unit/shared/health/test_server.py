@@ -20,7 +20,7 @@ def respond(request: Request) -> Response:
 
 def get(port: int) -> bytes:
     """Return the body of a response."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60) as answer:
         return bytes(answer.read())
 
 
@@ -30,7 +30,7 @@ def test_stopped_server_closes_connections_and_port() -> None:
     server = HealthServer(respond, "127.0.0.1", 0)
     server.start()
     port = server.port
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as kept:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as kept:
         kept.sendall(b"GET / HTTP/1.1\r\n")
         server.stop()
         with contextlib.suppress(ConnectionResetError):

@@ -123,7 +123,7 @@ def test_ends_that_arrive_during_a_call_share_the_next_one_with_their_acks() -> 
         calls.append(args[3:])
         if len(calls) == 1:
             first_runs.set()
-            assert may_end.wait(10)
+            assert may_end.wait(60)
             return [[], [], []]
         return [[], [1], []]  # the second ack of the call fails
 
@@ -135,7 +135,7 @@ def test_ends_that_arrive_during_a_call_share_the_next_one_with_their_acks() -> 
 
     threads = [threading.Thread(target=end, args=(number,)) for number in range(4)]
     threads[0].start()
-    assert first_runs.wait(10)
+    assert first_runs.wait(60)
     for thread in threads[1:]:
         thread.start()
     eventually(lambda: len(writer._settlements) == 4, "three ends wait for the one that is sent")
@@ -260,7 +260,7 @@ def test_interrupt_of_the_thread_that_sends_loses_no_event_of_another_thread(kep
 
     sender = threading.Thread(target=end, args=("sender",))
     sender.start()
-    assert calls.first_runs.wait(10)
+    assert calls.first_runs.wait(60)
     for number in range(kept):
         writer._append(writer._encode(end_event(f"kept-{number}")))
     others = [threading.Thread(target=end, args=(f"other-{number}",)) for number in range(2)]
@@ -314,7 +314,7 @@ def test_unforeseen_error_of_a_call_costs_only_the_event_that_causes_it() -> Non
 
     threads = [threading.Thread(target=end, args=(f"r-{number}",)) for number in range(4)]
     threads[0].start()
-    assert calls.first_runs.wait(10)
+    assert calls.first_runs.wait(60)
     with capture_logs() as logs:
         for thread in threads[1:]:
             thread.start()

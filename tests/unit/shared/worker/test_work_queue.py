@@ -98,7 +98,7 @@ def test_threads_whose_items_others_take_still_end_their_waits() -> None:
         for _ in range(30_000):  # holds the interpreter for longer than the timeout
             pass
     stop.set()
-    eventually(lambda: not any(thread.is_alive() for thread in threads), within=10)
+    eventually(lambda: not any(thread.is_alive() for thread in threads), within=60)
 
 
 def test_item_that_arrives_at_the_end_of_a_wait_is_not_lost() -> None:

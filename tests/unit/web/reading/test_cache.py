@@ -26,7 +26,7 @@ class Source:
 
     def read(self) -> int:
         self.reads += 1
-        self.gate.wait(10)
+        self.gate.wait(60)
         if self.error is not None:
             raise self.error
         return self.reads
@@ -70,7 +70,7 @@ def test_reading_from_before_an_action_is_not_used(cache: ReadingCache, source: 
         eventually(lambda: source.reads == 3, "the reading has begun")
         cache.expire()
         source.gate.set()
-        assert begun.result(10).value == 3
+        assert begun.result(60).value == 3
     assert cache.get("b", source.read).value == 4
 
 

@@ -53,7 +53,7 @@ def streaming(stream: Chunks, status: int = 200, **headers: str) -> HttpClient:
 
 
 def soon() -> float:
-    return SystemClock().monotonic() + 10
+    return SystemClock().monotonic() + 60
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ async def test_client_with_a_dripping_answer_ends_at_the_deadline():
     started = SystemClock().monotonic()
     with pytest.raises(ProviderTimeoutError):
         await streaming(Drip()).get("upstream", URL, deadline=started + 0.1)
-    assert SystemClock().monotonic() - started < 5  # Without the deadline it would never end.
+    assert SystemClock().monotonic() - started < 60  # Without the deadline it would never end.
 
 
 async def test_client_after_the_deadline_sends_nothing():
