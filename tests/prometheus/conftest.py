@@ -44,7 +44,7 @@ class MonitoredFleet:
         """Scrape the processes that run now, and wait until every target is up."""
         self.prometheus.scrape(self.fleet.ports)
         addresses = {f"127.0.0.1:{port}": "up" for port in self.fleet.ports.values()}
-        eventually(lambda: self.prometheus.targets() == addresses, "all targets are up")
+        eventually(lambda: self.prometheus.targets() == addresses, "all targets are up", 120)
 
     def kill(self, name: str) -> None:
         """Kill a process with SIGKILL and stop scraping it, as Prometheus does for a deleted pod."""
@@ -52,14 +52,14 @@ class MonitoredFleet:
         del self.fleet.ports[name]
         self.prometheus.scrape(self.fleet.ports)
 
-    def wait_until_firing(self, *alerts: str, within: float = 60) -> None:
+    def wait_until_firing(self, *alerts: str, within: float = 120) -> None:
         """Wait until all of the given alerts fire."""
         limit = time.monotonic() + within
         while missing := {*alerts} - (firing := self.prometheus.firing()):
             assert time.monotonic() < limit, f"not firing within {within} s: {missing}; firing: {firing or 'none'}"
             time.sleep(0.2)
 
-    def wait_until_resolved(self, *alerts: str, within: float = 60) -> None:
+    def wait_until_resolved(self, *alerts: str, within: float = 120) -> None:
         """Wait until none of the given alerts fires, or, without names, until no alert fires."""
         chosen = set(alerts)
         eventually(

@@ -27,7 +27,7 @@ def test_alerts_with_faulty_providers_and_data_are_exactly_theirs(start_fleet: S
     fleet.schedule("health", "health_check_task", "@every 1s", "  catchUp: None\n")
     running.start("high", "low")
     known = 'last_over_time(release:financehub_slo_events:rate5m{slo="success"}[60s] offset 30s)'
-    eventually(lambda: prometheus.query(known), "the error budgets know the release", 60)
+    eventually(lambda: prometheus.query(known), "the error budgets know the release", 180)
     _assert_no_rule_fails(running)
     assert running.fired == set(), "an alert has fired without a fault"
 
@@ -75,7 +75,7 @@ def test_alerts_with_killed_processes_are_exactly_theirs(start_fleet: StartFleet
     fleet.schedule("crypto", "fetch_crypto_prices_task", "@every 2s", "  catchUp: None\n")
     fleet.schedule("health", "health_check_task", "@every 1s", "  catchUp: None\n  concurrencyPolicy: Forbid\n")
     running.start("high", "low")
-    eventually(lambda: fleet.cli("quotes"), "quotes are there")
+    eventually(lambda: fleet.cli("quotes"), "quotes are there", 120)
 
     running.kill("low")
     running.wait_until_firing("FinanceHubTierWithoutWorker")
@@ -103,7 +103,7 @@ def test_alerts_with_faulty_redis_are_exactly_theirs(start_fleet: StartFleet) ->
     fleet = running.fleet
     fleet.schedule("health", "health_check_task", "@every 1s", "  catchUp: All\n")
     running.start("low")
-    eventually(lambda: running.prometheus.query("financehub_messages_total > 3"), "health is checked")
+    eventually(lambda: running.prometheus.query("financehub_messages_total > 3"), "health is checked", 120)
 
     fleet.server.hang()
     running.wait_until_firing("FinanceHubRedisDown")

@@ -65,7 +65,7 @@ def running(output: Path) -> Iterator["subprocess.Popen[bytes]"]:
 
 def test_health_of_a_fresh_start_is_ok() -> None:
     """The health endpoint reports ok and its checks."""
-    report = eventually(lambda: (found := health()) and found["status"] == "ok" and found, "the health is ok")
+    report = eventually(lambda: (found := health()) and found["status"] == "ok" and found, "the health is ok", 180)
     assert report["checks"]
 
 
@@ -82,7 +82,7 @@ def test_console_is_served() -> None:
         done = subprocess.run(["curl", "--silent", "--fail", "http://localhost:8000/"], capture_output=True, check=True)
         return done.stdout.decode()
 
-    eventually(lambda: "Everything is all right." in page(), "everything is all right")
+    eventually(lambda: "Everything is all right." in page(), "everything is all right", 180)
     assert "Simulated data." in page()
 
 
