@@ -145,7 +145,7 @@ def test_documented_acl_is_sufficient_for_the_fleet(
             eventually(
                 lambda: all((stats := monitor.get_all_stats().get(task)) and stats.succeeded >= 1 for task in TASKS),
                 "every task succeeds",
-                within=90,
+                within=150,
             )
             enqueue(build_broker(load_settings({"REDIS_URL": user_url})), "no_such_task", queue="low")
             eventually(lambda: admin.zcard(queue_keys.dead("low")), "a dead letter")

@@ -50,7 +50,7 @@ class Scrapes:
     def _scrape(self) -> set[str]:
         for port in self._fleet.ports.values():
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
                     scrape = answer.read().decode()
             except OSError:
                 continue  # not started yet, or killed by the test

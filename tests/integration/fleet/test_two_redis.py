@@ -50,7 +50,7 @@ def test_fleet_with_two_redis_keeps_each_key_in_its_own(
             return stats is not None and stats.succeeded > 0
 
         for task in CATALOG:
-            eventually(partial(succeeded, task), f"{task} succeeds", within=40)
+            eventually(partial(succeeded, task), f"{task} succeeds")
         eventually(lambda: running.health().get("status") == "ok", "the fleet is healthy")
         eventually(lambda: running.cli("status", code=None)["status"] == "ok", "the command line says so too")
         assert {quote["symbol"] for quote in running.cli("quotes")} == {"BTC-USD", "ETH-USD", "AAPL", "VOD.L"}

@@ -59,6 +59,6 @@ asyncio.run(main())
 def test_signal_to_a_blocked_event_loop_ends_the_process_at_its_deadline():
     """The deadline does not need the event loop, which somebody's code may keep from running."""
     command = [sys.executable, "-c", BLOCKED]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == EXIT_CODE
     assert "shutdown_failed" in done.stdout

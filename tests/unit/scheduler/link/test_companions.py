@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 import os
 import signal
 import socket
@@ -123,7 +124,7 @@ def programs() -> Iterator[Programs]:
 
 async def until(condition: Callable[[], object]) -> None:
     """Wait until a condition holds."""
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(120):
         while not condition():  # noqa: ASYNC110 — real processes are waited for
             await asyncio.sleep(0.02)
 
@@ -133,7 +134,7 @@ async def test_companion_that_ends_or_hangs_is_replaced(programs: Programs, firs
     """The next one starts when the one before is gone, and the session begins again."""
     programs.names = [first, "works"]
     session = Session()
-    supervisor = Supervisor(programs.start, None, session, SystemClock(), silence_seconds=5.0)
+    supervisor = Supervisor(programs.start, None, session, SystemClock(), silence_seconds=10.0)
     await supervisor.open()
     task = asyncio.create_task(supervisor.run())
     await until(lambda: session.begun == 2)
@@ -280,8 +281,11 @@ async def test_companion_that_cannot_be_started_does_not_end_the_engine(programs
     assert (refusals, programs.children[1].poll()) == ([], 0)
 
 
-async def test_stop_does_not_wait_for_a_companion_that_is_starting(programs: Programs) -> None:
+async def test_stop_does_not_wait_for_a_companion_that_is_starting(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A companion that hangs at its start is killed and reaped, although it takes no messages."""
+    monkeypatch.setattr("financehub_scheduler.link.supervisor.STOP_SECONDS", 600.0)
     programs.names = ["hangs at its start"]
     supervisor = Supervisor(programs.start, None, Session(), SystemClock())
     opening = asyncio.create_task(supervisor.open())
@@ -289,7 +293,7 @@ async def test_stop_does_not_wait_for_a_companion_that_is_starting(programs: Pro
     await asyncio.sleep(0.1)
     opening.cancel()
     await asyncio.gather(opening, return_exceptions=True)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await supervisor.stop()
     assert programs.children[0].poll() == -signal.SIGKILL
 
@@ -297,10 +301,11 @@ async def test_stop_does_not_wait_for_a_companion_that_is_starting(programs: Pro
 def test_execute_without_a_process_leaves_no_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that has no memory for a while does not run out of descriptors."""
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    gc.collect()  # Otherwise it may close descriptors of earlier tests in between.
     before = len(list(Path("/proc/self/fd").iterdir()))
     with pytest.raises(FileNotFoundError):
         execute([])
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
 
 
 _FORKING = """
@@ -326,7 +331,7 @@ def test_forked_companion_dies_with_its_engine_even_if_it_hangs() -> None:
     engine.kill()
     engine.wait()
     engine.stdout.close()
-    eventually(lambda: not Path(f"/proc/{companion}").exists() or _is_zombie(companion), "it is dead", within=10)
+    eventually(lambda: not Path(f"/proc/{companion}").exists() or _is_zombie(companion), "it is dead")
 
 
 def _is_zombie(pid: int) -> bool:

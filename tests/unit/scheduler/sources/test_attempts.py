@@ -1,12 +1,12 @@
 """Calls of which some never return."""
 
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from financehub_scheduler.sources.attempts import Attempts
+from support.waiting import eventually
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def release() -> Iterator[threading.Event]:
 
 def test_each_with_hanging_calls_returns_the_other_results(release: threading.Event) -> None:
     """Calls that hang give a TimeoutError, and all others are made and give their results."""
-    attempts = Attempts(0.2)
+    attempts = Attempts(3.0)  # Far more than a call takes that does not hang, because the machine may be busy.
 
     def call(number: int) -> int:
         if number in {0, 3, 9}:
@@ -45,10 +45,7 @@ def test_each_does_not_call_again_what_still_hangs(release: threading.Event) -> 
         assert isinstance(result, TimeoutError)
     assert calls == ["x"]
     release.set()
-    deadline = time.monotonic() + 10
-    while isinstance(dict(attempts.each(["x"], call))["x"], TimeoutError):
-        assert time.monotonic() < deadline
-    assert dict(attempts.each(["x"], call)) == {"x": "x"}
+    eventually(lambda: dict(attempts.each(["x"], call)) == {"x": "x"}, "it is tried again")
 
 
 def test_each_with_an_error_yields_it() -> None:
@@ -71,6 +68,6 @@ def test_stop_ends_the_waiting(release: threading.Event) -> None:
     thread = threading.Thread(target=lambda: found.extend(attempts.each(["x"], lambda _: release.wait())))
     thread.start()
     attempts.stop()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     assert found == []

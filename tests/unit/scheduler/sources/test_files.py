@@ -154,8 +154,8 @@ async def test_changes_includes_changes_of_refused_documents(folder: WatchedFold
     changes = folder.source.changes()
     await anext(changes)
     path = write(tmp_path, resource("bad", schedule="nonsense"))
-    change = await asyncio.wait_for(anext(changes), 5)
+    change = await asyncio.wait_for(anext(changes), 60)
     assert (change.keep_known_state, list(change.upserts), len(folder.source.refused)) == (False, [], 1)
     path.unlink()
-    await asyncio.wait_for(anext(changes), 5)
+    await asyncio.wait_for(anext(changes), 60)
     assert folder.source.refused == {}
