@@ -39,6 +39,7 @@ from financehub_shared.schedules.requests import request_backfill, request_trigg
 from support.hand_driven import build
 from support.hostile_messages import message
 from support.market_data import bars, indicators, news, quote
+from support.redis_server import PATIENT_SECONDS
 from support.run_events import end_event, start_event
 from support.schedules import UID, schedule
 
@@ -98,7 +99,7 @@ def _put_market_data(store: RedisStore, now: float) -> None:
 
 def _budget(url: str) -> Budget:
     clock = ManualClock(time.time())
-    return Budget("yahoo", [(60, 10)], RedisScripts.of_url(url, clock), clock)
+    return Budget("yahoo", [(60, 10)], RedisScripts.of_url(url, clock, timeout_seconds=PATIENT_SECONDS), clock)
 
 
 async def _schedule(client: "redis.Redis", url: str, now: float) -> None:

@@ -28,6 +28,7 @@ from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.metrics import Metrics
 from financehub_shared.redis import keys
 from financehub_shared.redis.client import connect_async
+from support.redis_server import PATIENT_SECONDS
 from support.schedules import messages
 
 #: The time at which the tests start, which is a full minute.
@@ -111,12 +112,14 @@ def build(
     *,
     ahead_limit: float = 10 * YEAR,
     record_delay_seconds: float = 0,
+    timeout: float = PATIENT_SECONDS,
 ) -> Scheduler:
     """Build one scheduler as the composition root does. It joins the members in `membership.step`.
 
-    By default, its clock may be years ahead of the Redis clock, and it records runs without a delay.
+    By default, its clock may be years ahead of the Redis clock, it records runs without a delay, and it waits for a
+    reply of a busy Redis, whose silence is an outage after `timeout` seconds.
     """
-    connection = connect_async(url, retries=1)
+    connection = connect_async(url, retries=1, timeout=timeout)
     metrics = Metrics("scheduler")
     states: dict[str, ScheduleState] = {}
     reporter, registry = Reporter(metrics, states), Registry(connection, ahead_limit)

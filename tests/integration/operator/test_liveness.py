@@ -163,8 +163,8 @@ def server(redis_server: Callable[..., RedisServer]) -> RedisServer:
 
 @pytest.fixture
 def scheduler(server: RedisServer, clock: ManualClock) -> Scheduler:
-    """A scheduler that uses this Redis."""
-    return build(server.url, clock, server.client())
+    """A scheduler that uses this Redis, and notices soon that it hangs."""
+    return build(server.url, clock, server.client(), timeout=5.0)
 
 
 @pytest.fixture
