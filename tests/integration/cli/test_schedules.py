@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import redis
 
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.recurrence.build import recurrence_of_spec
 from financehub_shared.recurrence.diagnosis import problems
@@ -38,7 +39,11 @@ spec:
 
 @pytest.fixture
 def scheduler(invoke: Any, redis_client: redis.Redis, tmp_path: Path) -> Iterator[Path]:
-    """A scheduler process with one schedule, which is due at midnight, and one document that it refuses."""
+    """A scheduler process with one schedule, which is due at midnight, and one document that it refuses.
+
+    Midnight does not pass in the next minutes, because it would add a run and a due time.
+    """
+    eventually(lambda: time.time() % DAY_SECONDS < DAY_SECONDS - 240, "midnight is not near", 300, poll_seconds=1)
     (tmp_path / "coins.yaml").write_text(SCHEDULE.format(name="coins", task=TASK, schedule="0 0 * * *"))
     (tmp_path / "never.yaml").write_text(SCHEDULE.format(name="never", task=TASK, schedule="0 0 31 2 *"))
     command = [Path(sys.executable).parent / "financehub-scheduler", "--schedules", tmp_path]
@@ -46,7 +51,7 @@ def scheduler(invoke: Any, redis_client: redis.Redis, tmp_path: Path) -> Iterato
     with (tmp_path / "log").open("wb") as log:
         process = launch(command, env=environment, stdout=log, stderr=log)
     try:
-        eventually(lambda: list_schedules(redis_client))
+        eventually(lambda: any(info.is_claimed(time.time()) for info in list_schedules(redis_client)))
         yield tmp_path
     finally:
         end(process)
@@ -73,8 +78,8 @@ def test_schedules_commands_list_trigger_backfill_and_show(
     declare(fleet.broker, TASK, lambda: TaskSummary(requested=1, stored=1))
     yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
     with fleet.working():
-        triggered = shell("schedules", "trigger", "coins", "--timeout", "30", "--json")
-        backfilled = shell("schedules", "backfill", "coins", "--from", yesterday, "--timeout", "30", "--json")
+        triggered = shell("schedules", "trigger", "coins", "--timeout", "150", "--json")
+        backfilled = shell("schedules", "backfill", "coins", "--from", yesterday, "--timeout", "150", "--json")
     assert triggered.returncode == 0, triggered.stderr
     run = json.loads(triggered.stdout)
     assert run["state"] == "succeeded"
