@@ -32,8 +32,10 @@ class Stalls:
         self._thread.join()
 
     def _measure(self) -> None:
-        before = time.monotonic()
-        while not self._ended.wait(_INTERVAL_SECONDS):
+        before, has_ended = time.monotonic(), False
+        while not has_ended:
+            # After a stall, the block may end before this thread runs again.
+            has_ended = self._ended.wait(_INTERVAL_SECONDS)
             now = time.monotonic()
             self.longest = max(self.longest, now - before - _INTERVAL_SECONDS)
             before = now
