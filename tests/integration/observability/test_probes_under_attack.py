@@ -19,6 +19,7 @@ from support.attacks import ATTACKS, Attack, attacking, probe_seconds
 from support.fleet import BIN
 from support.processes import end, launch
 from support.redis_server import RedisServer, free_port
+from support.stalls import Stalls
 from support.waiting import eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.alone]
@@ -27,7 +28,7 @@ ROOT = Path(__file__).parents[3]
 #: The promise, which 95 % of the probes must keep here. The attackers use the same CPUs, and a busy machine may stop
 #: every process for a moment.
 LIMIT_SECONDS = 1.0
-#: The kubelet's timeout in the chart, which every probe must keep.
+#: The kubelet's timeout in the chart, which every probe must keep while the machine is not stalled.
 TIMEOUT_SECONDS = 5.0
 #: Probes for each attack.
 PROBES = 60
@@ -77,16 +78,17 @@ def served(
 def measure(port: int, name: str, probes: int = PROBES) -> None:
     """Probe liveness and readiness alternately, print the times, and check the promise."""
     times: dict[str, list[float]] = {"/livez": [], "/readyz": []}
-    for number in range(2 * probes):
-        path = ("/livez", "/readyz")[number % 2]
-        times[path].append(probe_seconds(port, path))
-        time.sleep(0.01)
+    with Stalls() as stalls:
+        for number in range(2 * probes):
+            path = ("/livez", "/readyz")[number % 2]
+            times[path].append(probe_seconds(port, path))
+            time.sleep(0.01)
     for path, seconds in times.items():
         median, longest = statistics.median(seconds) * 1_000, max(seconds) * 1_000
         sys.stdout.write(f"{name:<24} {path:<8} median {median:7.1f} ms, maximum {longest:7.1f} ms\n")
     for seconds in times.values():
         assert statistics.quantiles(seconds, n=20)[-1] < LIMIT_SECONDS
-        assert max(seconds) < TIMEOUT_SECONDS
+        assert max(seconds) < TIMEOUT_SECONDS + stalls.longest
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
@@ -227,6 +229,7 @@ def test_reports_are_made_once_for_all_who_wait(served: tuple[Served, RedisServe
     server.hang()
     try:
         answers: list[tuple[float, str]] = []
+        stalls = Stalls()
 
         def ask() -> None:
             started = time.monotonic()
@@ -238,16 +241,17 @@ def test_reports_are_made_once_for_all_who_wait(served: tuple[Served, RedisServe
             answers.append((time.monotonic() - started, text))
 
         threads = [threading.Thread(target=ask) for _ in range(50)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
+        with stalls:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(60)
     finally:
         server.resume()
     assert len(answers) == 50
     # one report needs one timeout of 2 s, and waiting is limited to 5 s
     longest = max(seconds for seconds, _ in answers)
-    assert longest < 10
+    assert longest < 10 + stalls.longest
     times = {json.loads(text).get("at") for _, text in answers}
     assert None not in times, "an error in place of a report"
     # On a busy machine, the last clients may ask when the report of the first ones has been made.

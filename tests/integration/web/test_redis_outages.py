@@ -9,6 +9,7 @@ import pytest
 
 from support.full_redis import fill
 from support.redis_server import RedisServer
+from support.stalls import Stalls
 from support.waiting import eventually
 from support.web_server import serving
 
@@ -37,17 +38,19 @@ def test_outage_is_503_within_3_seconds_and_ends_at_once(
             )
             with ThreadPoolExecutor(20) as pool:
                 for _ in range(2):
-                    answers = list(pool.map(lambda path: _timed(client, path), PATHS * 5))
+                    with Stalls() as stalls:
+                        answers = list(pool.map(lambda path: _timed(client, path), PATHS * 5))
                     assert {answer.status_code for answer, _ in answers} == {503}
                     assert {answer.json()["code"] for answer, _ in answers} == {"redis-unavailable"}
                     assert all("Redis does not answer" in answer.json()["detail"] for answer, _ in answers)
-                    assert max(seconds for _, seconds in answers) < 5  # the promise, and a busy machine
+                    # the promise, and a busy machine
+                    assert max(seconds for _, seconds in answers) < 5 + stalls.longest
                     time.sleep(1.2)  # the readings from before are no longer fresh
             assert client.get("/api/v1/docs").status_code == 200
             assert client.get("/api/health/").status_code == 503
         finally:
             getattr(server, end)()
-        eventually(lambda: client.get("/api/v1/quotes").status_code == 200, "the outage has ended", within=20)
+        eventually(lambda: client.get("/api/v1/quotes").status_code == 200, "the outage has ended", within=60)
 
 
 def _timed(client: httpx.Client, path: str) -> tuple[httpx.Response, float]:
