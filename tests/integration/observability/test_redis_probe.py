@@ -142,9 +142,8 @@ def test_redis_probe_with_two_servers_reports_each(redis_server: StartRedis) -> 
     for family in ("memory_max_bytes", "memory_used_bytes", "clock_skew_seconds", "persistence_failing"):
         assert set(hung[family]) == {("queues",)}
     data.resume()
-    assert {name: set(series) for name, series in probe.read().items()} == {
-        name: set(series) for name, series in before.items()
-    }
+    labels = {name: set(series) for name, series in before.items()}
+    eventually(lambda: {name: set(series) for name, series in probe.read().items()} == labels, "both have values again")
 
 
 def test_redis_probe_with_a_restarted_server_reports_up_again(redis_server: StartRedis) -> None:
