@@ -82,6 +82,8 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     prepared = run(
         "kubectl apply --server-side -f deploy/operator/crd.yaml && "
         "kubectl create namespace new && kubectl create namespace by-hand && "
+        # An established resource is discoverable a moment later, and Helm refuses a kind that is not.
+        "until kubectl api-resources --api-group=financehub.io -o name | grep -q scheduledtasks; do sleep 0.1; done && "
         f"{program(HELM)} install financehub deploy/helm/financehub -n {NAMESPACE} --create-namespace --no-hooks "
         "--skip-crds --set admissionPolicy.enabled=false"
     )
