@@ -64,7 +64,7 @@ ROWS = [
 
 async def read(providers: Providers) -> NewsReport:
     clock = SystemClock()
-    return await fetch_news(providers.news, [BTC], None, clock.monotonic() + 30)
+    return await fetch_news(providers.news, [BTC], None, clock.monotonic() + 90)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.upstream}-{row.fault}")
@@ -145,7 +145,7 @@ async def test_bars_with_failed_klines_report_the_reason(
     simulator.set_fault(fault, "binance", **parameters)
     async with providers_for(simulator, redis_url, FINANCEHUB_BAR_PROVIDERS="binance", **environment) as providers:
         wanted = providers.bars.plan([BTC], {}, {}, 10)
-        report = await providers.bars.fetch([BTC], wanted, SystemClock().monotonic() + 30)
+        report = await providers.bars.fetch([BTC], wanted, SystemClock().monotonic() + 90)
         assert report.missing["BTC-USD"].startswith(f"simulated/binance: {kind}: ")
         assert providers.bars.plan([BTC], {}, {}, 10) == wanted
 
@@ -156,7 +156,7 @@ async def test_bars_are_fetched_once(simulator: RunningSimulator, redis_url: str
     async with providers_for(simulator, redis_url, FINANCEHUB_BAR_PROVIDERS="binance") as providers:
         for expected in (1, 1):
             wanted = providers.bars.plan([BTC], store.last_days(["BTC-USD"]), store.full_reads(["BTC-USD"]), 10)
-            report = await providers.bars.fetch([BTC], wanted, clock.monotonic() + 30)
+            report = await providers.bars.fetch([BTC], wanted, clock.monotonic() + 90)
             store.put_bars(answer.bars for answer in report.answers.values())
             store.put_full_reads({"BTC-USD": next_full_read("BTC-USD", clock.now(), is_settled=True)})
             assert simulator.request_counts("binance") == {"/api/v3/klines": expected}

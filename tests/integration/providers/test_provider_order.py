@@ -29,7 +29,7 @@ ALL_CRYPTO = ("binance", "coingecko", "kraken")
 async def fetch(providers: Providers, *assets: Asset) -> QuoteReport:
     clock = SystemClock()
     order = providers.quotes[assets[0].type]
-    return await fetch_quotes(order, assets, {}, {}, clock.monotonic() + 30, clock)
+    return await fetch_quotes(order, assets, {}, {}, clock.monotonic() + 90, clock)
 
 
 def kinds(report: QuoteReport) -> dict[str, str]:
