@@ -197,12 +197,6 @@ BUGS = {
         "if not now < end <= now + AHEAD_LIMIT_SECONDS:",
         "if True:",
     ),
-    "backfill-outdated": Bug(
-        "A scheduler that does not know an edit ends a backfill by the earlier spec.",
-        "core/on_demand.py",
-        "if await self._fingerprint(schedule.uid) == schedule.fingerprint:",
-        "if True:",
-    ),
     "backfill-stuck": Bug(
         "A scheduler looks at each backfill only once.",
         "core/on_demand.py",

@@ -27,6 +27,8 @@ class RegistrationRules:
 
     def __init__(self, oracle: "Oracle") -> None:
         self._oracle = oracle
+        #: uid → mark of the schedule at the first step of an edit that waits for its second one.
+        self._counted_from: dict[str, int] = {}
 
     def check(
         self,
@@ -77,6 +79,8 @@ class RegistrationRules:
             raise ViolationError(f"{entry['name']} was {result}, but it had to be {expected}")
         match result:
             case "edited":
+                assert known is not None
+                self._counted_from.setdefault(uid, known.mark)
                 return
             case "created":
                 self._create(entry, known, now, redis_now, command)
@@ -176,6 +180,7 @@ class RegistrationRules:
         known.spec, known.fingerprint, known.offset = spec, entry["fingerprint"], _offset(known.uid, spec)
         known.since, known.failing = now, 0
         known.pending = [due for due in pending if due <= now]
+        self._counted_from.pop(known.uid, None)
         if known.pending:
             if not least <= dropped <= most:
                 raise ViolationError(f"the edit of {known.name} at {now} drops {dropped} due times, not {least}–{most}")
@@ -199,17 +204,23 @@ class RegistrationRules:
 
     def _dropped(self, known: Schedule, now: int) -> tuple[int, int]:
         """Return how many due times an edit gives up because more are due than one catch-up starts: least and most."""
-        found = (_passed(known, now, self._candidates(known, now), margin) for margin in (_ROUNDING, -_ROUNDING))
+        # Others may settle some after the first step of the edit has counted them.
+        first = min(known.mark, self._counted_from.get(known.uid, known.mark))
+        found = (
+            _passed(known, now, self._candidates(known, now, mark), margin)
+            for mark, margin in ((known.mark, _ROUNDING), (first, -_ROUNDING))
+        )
         least, most = (max(0, len(each) - MOST_CAUGHT_UP) for each in found)
         # A scheduler knows only those successes that it has read.
         return (least if known.due_times else 0), most
 
-    def _candidates(self, known: Schedule, now: int) -> list[int]:
-        pending = [due for due in known.pending if due > known.mark]
+    def _candidates(self, known: Schedule, now: int, mark: int | None = None) -> list[int]:
+        mark = known.mark if mark is None else mark
+        pending = [due for due in known.pending if due > mark]
         times = known.due_times
         if times is not None:
-            return [*pending, *times.between(max(known.mark, known.since), now + _ROUNDING)]
-        return [*pending, *(due for due in self._oracle.successes_before(known) if due > max(known.mark, known.since))]
+            return [*pending, *times.between(max(mark, known.since), now + _ROUNDING)]
+        return [*pending, *(due for due in self._oracle.successes_before(known) if due > max(mark, known.since))]
 
 
 def _waiting(known: Schedule, now: int, candidates: Sequence[int], margin: int) -> list[int]:
