@@ -29,6 +29,7 @@ class Trend:
     Args:
         lifetimes: Number of lifetimes that were long enough.
         seconds: Their total duration without the warm-up, in seconds.
+        longest: The longest of them, in seconds.
         level: Median of all values.
         slope: Growth per hour.
         low, high: Confidence interval of the slope, per hour.
@@ -38,6 +39,7 @@ class Trend:
 
     lifetimes: int
     seconds: float
+    longest: float
     level: float
     slope: float
     low: float
@@ -76,6 +78,7 @@ def trend(
     return Trend(
         lifetimes=len(series),
         seconds=sum(points[-1][0] - points[0][0] for points in series),
+        longest=max(points[-1][0] - points[0][0] for points in series),
         level=median(value for points in series for _, value in points),
         slope=median(slopes) * 3600,
         low=low * 3600,

@@ -10,7 +10,7 @@ from soak.samples import Sample, WarmUp, lifetimes
 from soak.trend import BLOCK_SECONDS, Trend, trend
 
 _MIB = 1_048_576.0
-#: Figure → what a process may gain once in a soak of an hour without being called a leak.
+#: Figure → what a process may gain in an hour of its life, or once in a shorter life, without being called a leak.
 #: Memory: an allocator needs hours until its pools are settled. 4 MiB an hour would take a day and a half to reach the
 #: smallest limit of the chart.
 _OF_PROCESSES: Mapping[str, float] = {
@@ -122,15 +122,6 @@ class Rules:
         """Length of the blocks whose medians are compared."""
         return BLOCK_SECONDS / 2 if self.is_short else BLOCK_SECONDS
 
-    def tolerance(self, subject: str, figure: str) -> float:
-        """Return the growth per hour that is allowed for a figure. A short soak shows a gain as a higher rate.
-
-        Args:
-            subject: What it belongs to.
-            figure: Its name.
-        """
-        return _gain(subject, figure) * max(1.0, 60 / self.minutes)
-
     def judge(self, samples: Iterable[Sample]) -> list[Row]:
         """Return a row for each figure, ordered by subject and figure.
 
@@ -139,9 +130,23 @@ class Rules:
         """
         found = lifetimes(samples, self.warm_up)
         return [
-            Row(*key, trend(series, block_seconds=self.block_seconds), self.tolerance(*key))
+            Row(*key, growth := trend(series, block_seconds=self.block_seconds), tolerance(*key, growth))
             for key, series in sorted(found.items())
         ]
+
+
+def tolerance(subject: str, figure: str, growth: Trend | None) -> float:
+    """Return the growth per hour that is allowed for a figure.
+
+    A process that is killed after minutes shows what it gains once, such as by the first use of a code path, in each of
+    its lives, and as a higher rate the shorter they are.
+
+    Args:
+        subject: What it belongs to.
+        figure: Its name.
+        growth: Its growth, if it is known.
+    """
+    return _gain(subject, figure) * (max(1.0, 3600 / growth.longest) if growth else 1.0)
 
 
 def _gain(subject: str, figure: str) -> float:

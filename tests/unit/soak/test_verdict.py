@@ -119,15 +119,30 @@ def test_records_of_runs_do_not_grow_until_as_many_as_are_kept_exist(minutes: fl
 
 
 def test_process_that_restarts_with_each_leak_is_found() -> None:
-    """A process that leaks and is killed every six minutes never gets large, but it is found."""
+    """A process that leaks and is killed every six minutes never gets large, but it is found.
+
+    It gains 6 MiB after the warm-up of each life, more than a process may gain once.
+    """
 
     def change(sample: Sample, hours: float) -> Sample:
         life = int(hours * 10)
         main, child = sample.processes
-        leaking = replace(child, pid=100 + life, pss=child.pss + int(40 * _MIB * (hours - life / 10)))
+        leaking = replace(child, pid=100 + life, pss=child.pss + int(120 * _MIB * (hours - life / 10)))
         return replace(sample, processes=(main, leaking))
 
     assert ("research child", "pss") in grown(Rules(60, _RATE).judge(soak(60, change)))
+
+
+def test_gain_at_the_start_of_each_life_is_not_a_leak() -> None:
+    """A process that gains 2 MiB and is killed after six minutes has the rate of a leak, but not its gain."""
+
+    def change(sample: Sample, hours: float) -> Sample:
+        life = int(hours * 10)
+        main, child = sample.processes
+        warm = replace(child, pid=100 + life, pss=child.pss + int(20 * _MIB * (hours - life / 10)))
+        return replace(sample, processes=(main, warm))
+
+    assert grown(Rules(60, _RATE).judge(soak(60, change))) == set()
 
 
 @pytest.mark.parametrize("bug", BUGS)
@@ -202,7 +217,7 @@ def test_verdict_says_that_a_figure_above_its_tolerance_levels_off(
     low: float, slope: float, high: float, rises: bool, verdict: str
 ) -> None:
     """Only an interval that is not above the tolerance is within it."""
-    assert Row("high main", "rss", Trend(1, 3_600, 100, slope, low, high, rises), 4.0).verdict == verdict
+    assert Row("high main", "rss", Trend(1, 3_600, 3_600, 100, slope, low, high, rises), 4.0).verdict == verdict
 
 
 def test_cache_that_is_filled_once_levels_off() -> None:
