@@ -12,7 +12,7 @@ _COLUMNS = 2
 _WIDTH, _HEIGHT = 560, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 16, 54, 44
 _TICKS = 4
-_MOST_POINTS = 400
+_MOST_POINTS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def _grid(axes: _Axes) -> list[str]:
 
 
 def _thinned(life: Sequence[Point]) -> Sequence[Point]:
-    """Return at most some hundred points of a lifetime, so that the file stays small."""
+    """Return at most `_MOST_POINTS` points of a lifetime, so that the file stays small."""
     return life[:: max(1, math.ceil(len(life) / _MOST_POINTS))]
 
 
