@@ -49,8 +49,9 @@ class _Burst:
 
 
 def run() -> list[Row]:
-    """Measure each number of schedulers, and how late the last run is if one of them is killed, hangs, or has hung for
-    so long that it is no longer a member.
+    """Measure each number of schedulers, and how late the last run is after a fault of one of them.
+
+    It is killed or stopped just before the burst, or stopped so early that the others have removed it from the members.
     """
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as directory:
