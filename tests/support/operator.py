@@ -12,7 +12,7 @@ from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import load_kube_config
 
 from financehub_scheduler.kubernetes.client.api import KubeApi
-from financehub_scheduler.kubernetes.client.connection import Connection
+from financehub_scheduler.kubernetes.client.connection import REQUEST_SECONDS, Connection
 from financehub_shared.broker.door import MAX_DEPTH
 from support.redis_server import PATIENT_SECONDS
 from support.schedules import SchedulerProcess, resource
@@ -24,6 +24,7 @@ _RBAC = Path(__file__).parents[2] / "deploy/operator/rbac.yaml"
 _PATH = "/apis/financehub.io/v1alpha1/namespaces/{}/scheduledtasks"
 #: On a busy machine, a dozen processes that start together take half a minute to import their modules.
 _START_SECONDS = 120
+_ANSWER_SECONDS = 120
 
 
 def _nested(levels: int) -> list[Any]:
@@ -129,8 +130,10 @@ async def connect(user: User, kubeconfig: Path | None = None) -> KubeApi:
 
     Args:
         user: The user.
-        kubeconfig: Another kubeconfig of the user, such as one that connects through a tunnel.
+        kubeconfig: Another kubeconfig of the user, such as one that connects through a tunnel. Without it, the client
+            waits for answers as long as a busy machine may need.
     """
     configuration = type.__call__(Configuration)
     await load_kube_config(str(kubeconfig or user.kubeconfig), client_configuration=configuration)
-    return KubeApi(Connection(configuration, user.namespace))
+    limit = REQUEST_SECONDS if kubeconfig else _ANSWER_SECONDS
+    return KubeApi(Connection(configuration, user.namespace, request_seconds=limit))

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from financehub_scheduler.kubernetes import lease
 from support.operator import Tasks, scheduler_user
 from support.schedules import SchedulerProcess
 from support.tunnel import Tunnel
@@ -26,6 +27,12 @@ def _require(*programs: Program) -> None:
     if line := describe_missing(programs):
         give_up = pytest.fail if os.environ.get("CI") else pytest.skip
         give_up(f"no control plane for the operator's tests: {line}")
+
+
+@pytest.fixture(autouse=True)
+def _patient_release(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a scheduler in the test's own process release its Lease on a busy machine too."""
+    monkeypatch.setattr(lease, "_RELEASE_SECONDS", 120)
 
 
 @pytest.fixture(scope="session")

@@ -101,7 +101,7 @@ def _body(version: str) -> dict[str, Any]:
 
 
 async def _apply(body: dict[str, Any], api: Api) -> str:
-    return await chart_hook.until_unchanged(functools.partial(apply_definition, api, body))
+    return await chart_hook.until_done(functools.partial(apply_definition, api, body))
 
 
 def _connected(work: Callable[[KubeApi], Any]) -> Any:

@@ -58,7 +58,7 @@ async def create(secret: PasswordSecret, api: Api) -> str:
         ApiError: The API server refused.
         ApiUnreachableError: The API server did not answer.
     """
-    return await chart_hook.until_unchanged(functools.partial(_create, secret, api))
+    return await chart_hook.until_done(functools.partial(_create, secret, api))
 
 
 async def _create(secret: PasswordSecret, api: Api) -> str:

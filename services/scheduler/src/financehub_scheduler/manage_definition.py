@@ -32,7 +32,7 @@ async def apply(api: Api) -> str:
         ApiError: The API server refused.
         ApiUnreachableError: The API server did not answer.
     """
-    return await chart_hook.until_unchanged(functools.partial(apply_definition, api, definition()))
+    return await chart_hook.until_done(functools.partial(apply_definition, api, definition()))
 
 
 async def apply_definition(api: Api, body: dict[str, Any]) -> str:
@@ -109,6 +109,10 @@ async def delete(api: Api) -> str:
         ApiError: The API server refused.
         ApiUnreachableError: The API server did not answer.
     """
+    return await chart_hook.until_done(functools.partial(_delete, api))
+
+
+async def _delete(api: Api) -> str:
     name = definition()["metadata"]["name"]
     try:
         await api.send(ApiRequest("DELETE", f"{_PATH}/{name}"))

@@ -18,7 +18,7 @@ from test_cluster.control_plane.kubeconfig import write_kubeconfig
 from test_cluster.control_plane.rbac import grant
 from test_cluster.control_plane.tokens import User
 
-_KUBECTL_SECONDS = 60
+_KUBECTL_SECONDS = 240
 
 
 class Cluster:
@@ -45,7 +45,7 @@ class Cluster:
         write_kubeconfig(self.kubeconfig, server, self._pki / "ca.crt", certificate, "default")
         tls = ssl.create_default_context(cafile=str(self._pki / "ca.crt"))
         tls.load_cert_chain(self._pki / "admin.crt", self._pki / "admin.key")
-        self._http = httpx.Client(base_url=server, verify=tls, timeout=30, trust_env=False)
+        self._http = httpx.Client(base_url=server, verify=tls, timeout=120, trust_env=False)
 
     def close(self) -> None:
         """Close the administrator's connections."""

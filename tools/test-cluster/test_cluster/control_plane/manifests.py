@@ -46,7 +46,7 @@ def install(cluster: Cluster) -> None:
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(_MANIFESTS))
     probe = {"apiVersion": "v1", "kind": "List", "items": _PROBE}
     cluster.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(probe))
-    cluster.kubectl("wait", "--for=condition=Established", "crd/scheduledtasks.financehub.io", "--timeout=30s")
+    cluster.kubectl("wait", "--for=condition=Established", "crd/scheduledtasks.financehub.io", "--timeout=120s")
     limit = time.monotonic() + _LIMIT_SECONDS
     while not (_is_discovered(cluster) and _denies(cluster)):
         assert time.monotonic() < limit, "ScheduledTasks are not served, or the admission policies are not in effect"

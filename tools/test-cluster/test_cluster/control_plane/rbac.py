@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 _API = "rbac.authorization.k8s.io"
-_LIMIT_SECONDS = 60
+_LIMIT_SECONDS = 180
 
 
 class Request(Protocol):

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import aiohttp
 
-from financehub_scheduler.kubernetes.client.connection import REQUEST_SECONDS, Connection
+from financehub_scheduler.kubernetes.client.connection import Connection
 from financehub_shared.core.errors import ConfigError, FinanceHubError
 from financehub_shared.spec.scheduled_task import GROUP, PLURAL, VERSION
 
@@ -109,7 +109,7 @@ class KubeApi:
         url = self._connection.server + request.path
         try:
             # One timeout for both attempts, because callers rely on this limit.
-            async with asyncio.timeout(REQUEST_SECONDS):
+            async with asyncio.timeout(self._connection.request_seconds):
                 for last in (False, True):
                     session = self._open()
                     async with session.request(

@@ -27,10 +27,12 @@ class Connection:
     Args:
         configuration: The configuration that the Kubernetes client library loaded.
         namespace: The scheduler's own namespace.
+        request_seconds: Time limit for a whole request, in seconds.
     """
 
-    def __init__(self, configuration: Configuration, namespace: str) -> None:
+    def __init__(self, configuration: Configuration, namespace: str, request_seconds: float = REQUEST_SECONDS) -> None:
         self._configuration = configuration
+        self.request_seconds = request_seconds
         self.server = str(configuration.host)
         self.namespace = namespace
 
@@ -81,7 +83,7 @@ class Connection:
         """
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=self._tls(), limit=0, force_close=not reuse),
-            timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS, sock_connect=_CONNECT_SECONDS),
+            timeout=aiohttp.ClientTimeout(total=self.request_seconds, sock_connect=_CONNECT_SECONDS),
             middlewares=(self._authorize,),
             trace_configs=[trace] if trace else [],
             response_class=response_class,
