@@ -16,7 +16,7 @@ from support.waiting import eventually
 from test_cluster.control_plane.cluster import Cluster
 
 _POLL_SECONDS = 0.1
-_PROGRAM_SECONDS = 60
+_PROGRAM_SECONDS = 240
 #: The API server refuses the end of a Job with pods, which only a controller creates.
 _NO_PODS = {"active": 0, "ready": 0, "terminating": 0}
 
@@ -67,7 +67,7 @@ class HookJobs:
             check=False,
         )
         self.ended.append((name, ended.stdout + ended.stderr))
-        eventually(lambda: self._end(name, succeeded=ended.returncode == 0), f"Job {name} has ended", within=10)
+        eventually(lambda: self._end(name, succeeded=ended.returncode == 0), f"Job {name} has ended")
 
     def _end(self, name: str, *, succeeded: bool) -> bool:
         """Write the end of a Job, and return whether its status has not changed in between."""

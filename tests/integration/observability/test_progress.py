@@ -30,7 +30,7 @@ def test_liveness_with_a_hanging_consumer_fails(redis_url: str, monkeypatch: pyt
     def do_fetch(queue: str, count: int) -> Any:
         if queue == "high" and hanging.is_set():
             hung.set()
-            hang.wait(20)
+            hang.wait(60)
         return fetch(queue, count)
 
     monkeypatch.setattr(fleet.broker, "do_fetch", do_fetch)
@@ -38,7 +38,7 @@ def test_liveness_with_a_hanging_consumer_fails(redis_url: str, monkeypatch: pyt
         clock.advance(STALL_SECONDS + 1)
         eventually(lambda: probe.live() == [])
         hanging.set()
-        assert hung.wait(20)
+        assert hung.wait(60)
         clock.advance(STALL_SECONDS + 1)
         eventually(lambda: probe.live() == [f"the consumer of high has been stalled for {STALL_SECONDS + 1:.0f} s"])
         hang.set()

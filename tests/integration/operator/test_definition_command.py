@@ -31,7 +31,7 @@ from test_cluster.control_plane.tokens import User
 _DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _NAME = "scheduledtasks.financehub.io"
 _DEFINITION = f"{_DEFINITIONS}/{_NAME}"
-_SECONDS = 120
+_SECONDS = 240
 #: The version of the definition in the cluster, and whether this release, 0.2.0, replaces that definition. None is a
 #: definition without a version.
 _PAIRS: list[tuple[str | None, bool]] = [

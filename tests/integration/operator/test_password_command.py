@@ -21,7 +21,7 @@ from support.write_after_read import WriteAfterRead
 from test_cluster.control_plane.cluster import Cluster
 from test_cluster.control_plane.tokens import User
 
-_SECONDS = 120
+_SECONDS = 240
 _NAME, _KEY = "financehub-redis", "redis-password"
 #: With these annotations, Argo CD neither deletes nor reports the Secret.
 _ARGO_CD = {

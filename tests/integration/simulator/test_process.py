@@ -35,7 +35,9 @@ def test_command_prints_a_ready_line_and_exits_on_signals(number: signal.Signals
         assert line.startswith("financehub-simulator: http://127.0.0.1:")
         assert line.endswith(" seed=11\n")
         url = line.split()[1]
-        httpx.post(f"{url}/_control", json={"fault": "slow", "upstream": "rss", "seconds": 60}, trust_env=False)
+        httpx.post(
+            f"{url}/_control", json={"fault": "slow", "upstream": "rss", "seconds": 60}, trust_env=False, timeout=60
+        )
         with pytest.raises(httpx.ReadTimeout):
             httpx.get(f"{url}/rss/cnbc", timeout=httpx.Timeout(30, read=0.1), trust_env=False)
         process.send_signal(number)
@@ -51,7 +53,7 @@ def test_history_after_a_restart_is_unchanged():
     for _ in range(2):
         with RunningSimulator(process=True, seed=5) as running:
             url = f"{running.url('binance')}/api/v3/klines?symbol=BTCUSDT&interval=1d&endTime=1790000000000"
-            histories.append(httpx.get(url, trust_env=False).json())
+            histories.append(httpx.get(url, trust_env=False, timeout=60).json())
     assert histories[0] == histories[1]
     assert len(histories[0]) == 500
 
@@ -60,7 +62,7 @@ def test_proxy_serves_real_hosts_and_rejects_others(tmp_path: Path):
     """With proxy and authority, the simulator serves https://<real host>. The proxy rejects any other host."""
     with RunningSimulator(ca_directory=tmp_path) as running:
         context = ssl.create_default_context(cafile=running.proxy_environment["SSL_CERT_FILE"])
-        with httpx.Client(proxy=running.proxy_url, verify=context, trust_env=False) as client:
+        with httpx.Client(proxy=running.proxy_url, verify=context, trust_env=False, timeout=60) as client:
             price = client.get("https://data-api.binance.vision/api/v3/ticker/price?symbol=BTCUSDT")
             feed = client.get("https://www.coindesk.com/arc/outboundfeeds/rss/")
             with pytest.raises(httpx.ProxyError, match="403"):
@@ -77,7 +79,7 @@ def test_proxy_rejects_plain_http_requests(tmp_path: Path):
     """The proxy responds to a plain HTTP request with 405 and an explanation."""
     with (
         RunningSimulator(ca_directory=tmp_path) as running,
-        httpx.Client(proxy=running.proxy_url, trust_env=False) as client,
+        httpx.Client(proxy=running.proxy_url, trust_env=False, timeout=60) as client,
     ):
         response = client.get("http://api.kraken.com/0/public/Ticker")
         assert response.status_code == 405

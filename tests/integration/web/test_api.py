@@ -179,7 +179,7 @@ def test_large_answers_are_compressed_if_the_client_accepts_it(redis_client: red
     symbols = [f"T{chr(65 + number // 26)}{chr(65 + number % 26)}" for number in range(60)]
     store = RedisStore(redis_client)
     store.put_assets(Asset(symbol, AssetType.STOCK) for symbol in symbols)
-    with serving(redis_url) as server, httpx.Client(base_url=server.url) as client:
+    with serving(redis_url) as server, httpx.Client(base_url=server.url, timeout=60) as client:
         path = f"{V1}/assets?fields=symbol,type,kind"
         plain = client.get(path, headers={"Accept-Encoding": "identity"})
         assert "content-encoding" not in plain.headers

@@ -48,7 +48,7 @@ def test_stream_and_idle_client_outlive_the_deadline(redis_url: str, monkeypatch
             next(lines)
             time.sleep(2)
             assert not stream.is_closed
-            with httpx.Client(base_url=server.url) as other:
+            with httpx.Client(base_url=server.url, timeout=60) as other:
                 first = other.get("/api/health")
                 time.sleep(2)
                 assert other.get("/api/health").status_code == first.status_code

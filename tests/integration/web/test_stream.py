@@ -178,7 +178,7 @@ def test_streams_of_one_client_beyond_its_limit_get_429(server: WebServer, monke
             refused = client.get(PATH)
             assert (refused.status_code, refused.json()["code"]) == (429, "too-many-streams")
             assert int(refused.headers["retry-after"]) > 0
-        other = httpx.Client(base_url=server.url, transport=httpx.HTTPTransport(local_address="127.0.0.2"))
+        other = httpx.Client(base_url=server.url, transport=httpx.HTTPTransport(local_address="127.0.0.2"), timeout=60)
         with stack.enter_context(other).stream("GET", PATH) as response:
             assert response.status_code == 200
 

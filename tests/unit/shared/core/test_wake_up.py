@@ -10,7 +10,7 @@ def test_signal_before_the_wait_ends_it_at_once_and_only_once() -> None:
     wake_up = WakeUp()
     for _ in range(3):
         wake_up.set()
-    assert wake_up.wait(10)
+    assert wake_up.wait(60)
     assert not wake_up.wait(0)
 
 

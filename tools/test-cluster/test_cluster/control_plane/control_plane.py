@@ -114,7 +114,7 @@ class ControlPlane(Cluster):
 
         The API server is restarted, because its watch cache would still have these versions.
         """
-        etcd = httpx.Client(base_url=self._etcd_url, trust_env=False)
+        etcd = httpx.Client(base_url=self._etcd_url, trust_env=False, timeout=120)
         with etcd:
             revision = etcd.post("/v3/kv/range", json={"key": "AA=="}).raise_for_status().json()["header"]["revision"]
             etcd.post("/v3/kv/compaction", json={"revision": revision, "physical": True}).raise_for_status()
