@@ -525,3 +525,21 @@ async def test_backfill_annotations_of_a_schedule_run_one_after_another(schedule
     kept = [key for key in records if scheduler.client.ttl(key) > 3_600]
     assert kept == [keys.backfill(newest).encode()]
     assert show_backfill(scheduler.client, newest).end == pytest.approx(now - 29 - 300.5)
+
+
+async def test_annotation_of_a_deleted_schedule_that_still_waits_is_forgotten(scheduler: Scheduler, now: float) -> None:
+    """Its backfill would never end if Redis had forgotten the deletion as well, and would count for the limit."""
+    scheduler.clock.set_wall(now)
+    for number in range(2):
+        value = f"{iso(now - 600.5)}/{iso(now - number - 300.5)}"
+        await scheduler.load(schedule(annotations={BACKFILL: value}, concurrencyPolicy="Allow", maxQueueDepth=0))
+        await scheduler.on_demand.step()
+    (first,) = scheduler.client.smembers(keys.SCHEDULE_BACKFILLS)
+    scheduler.engine.apply(Changes(removed=[UID]))
+    await scheduler.step_until_idle()
+    scheduler.client.delete(keys.schedule(UID))
+    scheduler.client.srem(keys.SCHEDULE_BACKFILLS, first)
+    for _ in range(3):
+        await scheduler.on_demand.step()
+    assert scheduler.client.smembers(keys.SCHEDULE_BACKFILLS) == set()
+    assert not scheduler.client.exists(keys.schedule(UID))
