@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from financehub_scheduler import chart_hook
 from financehub_scheduler.kubernetes import lease
 from support.operator import Tasks, scheduler_user
 from support.schedules import SchedulerProcess
@@ -30,9 +31,10 @@ def _require(*programs: Program) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _patient_release(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a scheduler in the test's own process release its Lease on a busy machine too."""
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let hooks, and releases of a Lease, in the test's own process succeed on a busy machine too."""
     monkeypatch.setattr(lease, "_RELEASE_SECONDS", 120)
+    monkeypatch.setattr(chart_hook, "LIMIT_SECONDS", 300)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 
 from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.core.listener import SchedulerListener
-from financehub_scheduler.redis.enqueuer import RunSubmission
+from financehub_scheduler.redis.enqueuer import EnqueueOutcome, RunSubmission
 from financehub_scheduler.redis.registry import Removal
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.errors import InvalidArgumentsError
@@ -543,3 +543,26 @@ async def test_annotation_of_a_deleted_schedule_that_still_waits_is_forgotten(sc
         await scheduler.on_demand.step()
     assert scheduler.client.smembers(keys.SCHEDULE_BACKFILLS) == set()
     assert not scheduler.client.exists(keys.schedule(UID))
+
+
+class _Remover(SchedulerListener):
+    """Another task removes a schedule while the run of its trigger annotation is submitted."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+
+    def run_answered(self, run: RunSubmission, outcome: EnqueueOutcome, at: float) -> None:
+        self._scheduler.on_demand.schedule_removed(run.schedule)
+
+
+async def test_annotation_of_a_schedule_that_is_deleted_in_the_meantime_is_forgotten(
+    scheduler: Scheduler, now: float
+) -> None:
+    """The deletion may come between the run that one annotation requests and the backfill that the other requests."""
+    scheduler.clock.set_wall(now)
+    scheduler.listeners.append(_Remover(scheduler))
+    annotations = {TRIGGER: "now", BACKFILL: f"{iso(now - 600.5)}/{iso(now - 300.5)}"}
+    await scheduler.load(schedule(annotations=annotations, concurrencyPolicy="Allow"))
+    await scheduler.on_demand.step()
+    assert len(messages(scheduler.client)) == 1
+    assert scheduler.client.scard(keys.SCHEDULE_BACKFILLS) == 0

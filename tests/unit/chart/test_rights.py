@@ -157,7 +157,7 @@ def test_definition_is_updated_and_deleted_as_configured(crds: dict[str, Any], h
 def test_hooks_have_rights_to_one_definition_only():
     """A hook's rights apply to one CRD only, except the right to create, which cannot be limited by name."""
     manifests = render({"crds": {"keep": False}})
-    for hook, verbs in (("pre-upgrade", ["get", "patch"]), ("post-delete", ["delete"])):
+    for hook, verbs in (("pre-upgrade", ["get", "patch"]), ("post-delete", ["get", "delete"])):
         named, *others = _hooked(manifests, hook)["ClusterRole"]["rules"]
         assert (named["resourceNames"], named["verbs"]) == (["scheduledtasks.financehub.io"], verbs)
         assert [rule["verbs"] for rule in others] == ([["create"]] if hook == "pre-upgrade" else [])

@@ -49,8 +49,9 @@ kind: Job
 metadata:
   {{- include "financehub.hookMetadata" (merge (dict "labels" $pod.labels "annotations" $pod.annotations) .) | nindent 2 }}
 spec:
-  backoffLimit: 3
-  # This includes pulling the image. Helm's own timeout is usually shorter.
+  # A program repeats its work for 45 s, and all pods end within the five minutes for which Helm waits by default.
+  backoffLimit: 2
+  # This includes pulling the image.
   activeDeadlineSeconds: 600
   template:
     metadata:

@@ -1,6 +1,7 @@
 """The frame of the programs that the chart's hooks run: one action, one line of output and an exit code."""
 
 import asyncio
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -14,11 +15,12 @@ from financehub_shared.core.text import printable
 
 #: The field manager of everything that a hook writes.
 MANAGER = "financehub"
-#: How long a hook repeats its work. The Job ends after ten minutes, and Helm waits for five.
-LIMIT_SECONDS = 120.0
+#: No attempt begins later than this. All pods of the Job (`backoffLimit`) have to end within the five minutes for which
+#: Helm waits, because its message then contains the reason.
+LIMIT_SECONDS = 45.0
 #: Pause after a conflict. The API server itself changes a new definition a few times within a second.
 CONFLICT_SECONDS = 0.25
-#: Pause after an answer that says nothing about the work, or after no answer.
+#: Pause after a temporary error of the API server, or after no answer.
 OUTAGE_SECONDS = 2.0
 
 
@@ -40,35 +42,33 @@ async def until_done(attempt: Callable[[], Awaitable[str]], clock: Clock | None 
         The sentence of the attempt that succeeded.
 
     Raises:
-        ApiError: The API server refused, or had a conflict or a failure of its own for two minutes.
-        ApiUnreachableError: The API server did not answer for two minutes.
+        ApiError: The API server refused, or answered with conflicts or server errors until the limit.
+        ApiUnreachableError: The API server did not answer until the limit.
     """
     clock = clock or SystemClock()
     deadline = clock.monotonic() + LIMIT_SECONDS
+    was_away = False
     while True:
         try:
             return await attempt()
         except (ApiError, ApiUnreachableError) as error:
-            pause = _pause_after(error)
-            remaining = deadline - clock.monotonic()
-            if pause is None or remaining < pause:
+            status = error.status if isinstance(error, ApiError) else None
+            is_conflict = status == HTTPStatus.CONFLICT
+            pause = CONFLICT_SECONDS if is_conflict else OUTAGE_SECONDS
+            was_away = was_away or _is_away(status)
+            # For some seconds after its start, an API server does not know all accounts and roles.
+            may_be_starting = was_away and status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+            is_temporary = is_conflict or _is_away(status) or may_be_starting
+            if not is_temporary or clock.monotonic() + pause > deadline:
                 raise
-            if pause == OUTAGE_SECONDS:
-                sys.stderr.write(printable(f"{error}; trying again, for {remaining:.0f} s at most") + "\n")
+            if not is_conflict:
+                sys.stderr.write(printable(f"{error}; the next attempt follows in {pause:g} s") + "\n")
         await clock.sleep(pause)
 
 
-def _pause_after(error: ApiError | ApiUnreachableError) -> float | None:
-    """Return the pause before the next attempt in seconds, or None if the API server refused."""
-    if isinstance(error, ApiUnreachableError):
-        return OUTAGE_SECONDS
-    # Both "changed since you read it" and "already exists" have this status.
-    if error.status == HTTPStatus.CONFLICT:
-        return CONFLICT_SECONDS
-    # An overloaded or starting API server, one that waits for etcd, or a proxy in front of it.
-    if error.status == HTTPStatus.TOO_MANY_REQUESTS or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return OUTAGE_SECONDS
-    return None
+def _is_away(status: int | None) -> bool:
+    """Whether the API server does not answer, or answers that it cannot work now. A proxy may answer for it."""
+    return status is None or status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def run(work: Callable[[KubeApi], Awaitable[str]], failure: str) -> None:
@@ -88,6 +88,8 @@ def run(work: Callable[[KubeApi], Awaitable[str]], failure: str) -> None:
         finally:
             await api.aclose()
 
+    # The first process of a container ignores this signal unless there is a handler.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         sys.stdout.write(f"{asyncio.run(connected())}\n")
     except ConfigError as error:

@@ -106,20 +106,28 @@ async def delete(api: Api) -> str:
         A sentence that tells users what was done.
 
     Raises:
+        HookRefusedError: Another release has created the definition again while this hook waited for an answer.
         ApiError: The API server refused.
         ApiUnreachableError: The API server did not answer.
     """
-    return await chart_hook.until_done(functools.partial(_delete, api))
-
-
-async def _delete(api: Api) -> str:
     name = definition()["metadata"]["name"]
-    try:
-        await api.send(ApiRequest("DELETE", f"{_PATH}/{name}"))
-    except ApiError as error:
-        if error.status != 404:
-            raise
-    return f"{name} is gone"
+    first = ""
+
+    async def attempt() -> str:
+        nonlocal first
+        try:
+            uid = (await api.send(ApiRequest("GET", f"{_PATH}/{name}")))["metadata"]["uid"]
+            first = first or uid
+            if uid != first:
+                raise HookRefusedError(f"{name} was deleted and is created again, so the new one is left as it is")
+            # With this uid, the API server refuses to delete a definition that was created since then.
+            await api.send(ApiRequest("DELETE", f"{_PATH}/{name}", {"preconditions": {"uid": uid}}))
+        except ApiError as error:
+            if error.status != 404:
+                raise
+        return f"{name} is gone"
+
+    return await chart_hook.until_done(attempt)
 
 
 def main() -> None:

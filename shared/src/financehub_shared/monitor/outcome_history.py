@@ -1,5 +1,6 @@
 """Counts the runs that ended in each of the last hours, and those of them that failed."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -100,6 +101,7 @@ def _count(client: "redis.Redis", tasks: Sequence[str], wanted: RunFilter, part:
     """Return task → hour → number of its runs that ended."""
     readers = read_indexes(client, [keys.task_recent(task) for task in tasks], wanted, None, part)
     return {
-        task: Counter(int(at // HOUR_SECONDS) for at, _, is_wanted in reader if is_wanted)
+        # Another program may have written an infinite time.
+        task: Counter(int(at // HOUR_SECONDS) for at, _, is_wanted in reader if is_wanted and math.isfinite(at))
         for task, reader in zip(tasks, readers, strict=True)
     }

@@ -47,7 +47,7 @@ class Annotations:
             self._annotated[schedule.uid] = schedule
 
     def remove(self, uid: str) -> None:
-        """Forget the annotations of a deleted schedule."""
+        """Forget the annotations of a schedule that was deleted, or whose document is not valid any more."""
         self._annotated.pop(uid, None)
 
     async def carry_out(self) -> None:
@@ -71,6 +71,8 @@ class Annotations:
             ]
         )
         for schedule in schedules:
+            if self._annotated.get(schedule.uid) is not schedule:
+                continue  # The schedule was deleted or edited in the meantime.
             if schedule.backfill and not await self._request_backfill(schedule, schedule.backfill):
                 continue
             if self._annotated.get(schedule.uid) is schedule:

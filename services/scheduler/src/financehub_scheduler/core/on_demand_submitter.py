@@ -19,7 +19,7 @@ class OnDemandSubmitter:
         clock: The clock.
         enqueuer: Sends runs to Redis.
         listener: Is notified of enqueue outcomes.
-        shares: Adopts the schedules whose owner has left a run to this scheduler.
+        shares: Is told whose runs this scheduler submitted although another one owns the schedule.
     """
 
     def __init__(self, clock: Clock, enqueuer: Enqueuer, listener: SchedulerListener, shares: Shares) -> None:
@@ -35,7 +35,7 @@ class OnDemandSubmitter:
         """Submit runs, in their order.
 
         Args:
-            runs: Runs of any kind but `due`.
+            runs: Runs of any kind except `due`.
 
         Raises:
             redis.RedisError: Redis is unavailable. Submitting the same runs again does no harm.

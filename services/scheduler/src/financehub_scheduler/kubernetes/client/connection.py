@@ -18,7 +18,6 @@ from financehub_shared.core.errors import ConfigError
 _MOUNT = Path(config.incluster_config.SERVICE_TOKEN_FILENAME).parent
 #: Time limit for a whole request. Lists are requested in pages, so no request takes long.
 REQUEST_SECONDS = 10.0
-_CONNECT_SECONDS = 5.0
 
 
 class Connection:
@@ -83,7 +82,7 @@ class Connection:
         """
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=self._tls(), limit=0, force_close=not reuse),
-            timeout=aiohttp.ClientTimeout(total=self.request_seconds, sock_connect=_CONNECT_SECONDS),
+            timeout=aiohttp.ClientTimeout(total=self.request_seconds, sock_connect=self.request_seconds / 2),
             middlewares=(self._authorize,),
             trace_configs=[trace] if trace else [],
             response_class=response_class,
