@@ -8,45 +8,13 @@ import os
 import sys
 import time
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from typing import Any
+from concurrent.futures import as_completed
 
 from simulation import planted
+from simulation.players import play_seed, players, shorten
 
 #: Seconds between two lines of progress, so that a long run that is interrupted has still shown something.
 _PROGRESS_SECONDS = 60.0
-#: The Redis of this process, and whether it draws every kind of event.
-_process: dict[str, Any] = {}
-
-
-def _start(bug: str | None, extended: bool) -> None:
-    patches = planted.plant(planted.BUGS[bug]) if bug else []
-    # The product is imported only now, after a bug was planted.
-    from simulation.scenario import turn_off_logs
-    from simulation.wire import Wire
-
-    turn_off_logs()
-    _process.update(wire=Wire(patches), extended=extended)
-
-
-def _play(seed: int) -> tuple[int, Any]:
-    from simulation.events import draw
-    from simulation.scenario import play
-
-    return seed, play(_process["wire"], draw(seed, extended=_process["extended"]), is_cluster=seed % 2 == 0)
-
-
-def _shorten(seed: int) -> str:
-    from simulation.events import draw
-    from simulation.scenario import play
-    from simulation.shrink import shrink
-
-    is_cluster = seed % 2 == 0
-    drawn = draw(seed, extended=_process["extended"])
-    events = shrink(drawn, lambda events: play(_process["wire"], events, is_cluster=is_cluster).failure)
-    lines = "".join(f"    {event!r},\n" for event in events)
-    failure = play(_process["wire"], events, is_cluster=is_cluster).failure
-    return f"is_cluster={is_cluster}, events=[\n{lines}]\n{failure}"
 
 
 def _arguments() -> argparse.Namespace:
@@ -81,9 +49,8 @@ def _find_planted(arguments: argparse.Namespace) -> int:
     missing = []
     _print("| planted bug | seeds |\n|---|---|")
     for name, bug in planted.BUGS.items():
-        # Each bug needs processes that have not imported the product.
-        with ProcessPoolExecutor(arguments.processes, initializer=_start, initargs=(name, bug.is_extended)) as pool:
-            played = enumerate(pool.map(_play, _seeds(arguments)), start=1)
+        with players(arguments.processes, name, extended=bug.is_extended) as pool:
+            played = enumerate(pool.map(play_seed, _seeds(arguments)), start=1)
             found = next((number for number, (_, result) in played if result.failure), None)
             pool.shutdown(cancel_futures=True)
         if found is None:
@@ -105,11 +72,8 @@ def main() -> int:
         return _find_planted(arguments)
     began, steps, done, failed, seen = time.monotonic(), 0, 0, list[int](), Counter[str]()
     shown = began
-    # An initializer that fails ends this pool. `multiprocessing.Pool` would start it again and again.
-    with ProcessPoolExecutor(
-        arguments.processes, initializer=_start, initargs=(arguments.bug, arguments.extended)
-    ) as pool:
-        for future in as_completed([pool.submit(_play, seed) for seed in _seeds(arguments)]):
+    with players(arguments.processes, arguments.bug, extended=arguments.extended) as pool:
+        for future in as_completed([pool.submit(play_seed, seed) for seed in _seeds(arguments)]):
             seed, result = future.result()
             steps, done = steps + result.steps, done + 1
             seen.update(result.seen)
@@ -127,9 +91,8 @@ def main() -> int:
     _print(f"{done:,} seeds, {steps:,} steps, {len(failed)} failures, {seconds:.0f} s")
     _print(", ".join(f"{name} {count:,}" for name, count in sorted(seen.items())))
     if failed and not arguments.short:
-        _start(arguments.bug, arguments.extended)
-        _print(f"seed {failed[0]}, shortened:\n{_shorten(failed[0])}")
-        _process["wire"].close()
+        with players(1, arguments.bug, extended=arguments.extended) as pool:
+            _print(f"seed {failed[0]}, shortened:\n{pool.submit(shorten, failed[0]).result()}")
     return 1 if failed else 0
 
 

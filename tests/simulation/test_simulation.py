@@ -8,6 +8,7 @@ from simulation.catch_up_rules import runs
 from simulation.due_times import DueTimes
 from simulation.events import Event, draw
 from simulation.planted import BUGS
+from simulation.players import play_seed, players
 from simulation.scenario import play
 from simulation.shrink import shrink
 from simulation.wire import Wire
@@ -160,6 +161,15 @@ def test_play_with_a_planted_bug_fails_and_is_shortened() -> None:
         assert "was enqueued, not already" in failure(short)
     finally:
         wire.close()
+
+
+def test_players_plant_a_bug_although_this_process_has_imported_the_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results need the product, so the second bug of `--all-planted` would otherwise not be planted."""
+    # As `python -m simulation` does, because the order of sets must not depend on the process.
+    monkeypatch.setenv("PYTHONHASHSEED", "0")
+    with players(1, "registration", extended=False) as pool:
+        _, result = pool.submit(play_seed, 4).result()
+    assert "is not registered as its source has it" in result.failure
 
 
 @pytest.mark.parametrize(
