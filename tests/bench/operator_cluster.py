@@ -109,8 +109,11 @@ class OperatorCluster:
         """Return the Unix time at which a user wrote each ScheduledTask for the first time since another one."""
         found: dict[str, float] = {}
         for record in self.plane.audit(user.name):
+            # A request to a path such as /readyz has no object. Writes have one.
+            if record["verb"] not in _WRITES:
+                continue
             at, target = unix_seconds(record["requestReceivedTimestamp"]), record["objectRef"]
-            if record["verb"] in _WRITES and target["resource"] == "scheduledtasks" and at >= begin:
+            if target["resource"] == "scheduledtasks" and at >= begin:
                 found[target["name"]] = min(at, found.get(target["name"], at))
         return found
 
