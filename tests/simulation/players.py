@@ -1,4 +1,4 @@
-"""Processes that play seeds, each with a Redis of its own and possibly with a planted bug."""
+"""Starts processes that play seeds. Each has its own Redis, and all of them have the same planted bug or none."""
 
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context

@@ -1,4 +1,4 @@
-"""The programs of the chart's hooks while the API server does not answer, or answers after it was given up."""
+"""Tests the programs of the chart's hooks while the API server does not answer, or while its answers are lost."""
 
 import asyncio
 import base64

@@ -47,18 +47,19 @@ async def until_done(attempt: Callable[[], Awaitable[str]], clock: Clock | None 
     """
     clock = clock or SystemClock()
     deadline = clock.monotonic() + LIMIT_SECONDS
-    was_away = False
+    was_unavailable = False
     while True:
         try:
             return await attempt()
         except (ApiError, ApiUnreachableError) as error:
             status = error.status if isinstance(error, ApiError) else None
+            # Kubernetes answers with this status if an object changed since it was read, and if it exists already.
             is_conflict = status == HTTPStatus.CONFLICT
             pause = CONFLICT_SECONDS if is_conflict else OUTAGE_SECONDS
-            was_away = was_away or _is_away(status)
+            was_unavailable = was_unavailable or _is_unavailable(status)
             # For some seconds after its start, an API server does not know all accounts and roles.
-            may_be_starting = was_away and status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
-            is_temporary = is_conflict or _is_away(status) or may_be_starting
+            may_be_starting = was_unavailable and status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+            is_temporary = is_conflict or _is_unavailable(status) or may_be_starting
             if not is_temporary or clock.monotonic() + pause > deadline:
                 raise
             if not is_conflict:
@@ -66,8 +67,12 @@ async def until_done(attempt: Callable[[], Awaitable[str]], clock: Clock | None 
         await clock.sleep(pause)
 
 
-def _is_away(status: int | None) -> bool:
-    """Whether the API server does not answer, or answers that it cannot work now. A proxy may answer for it."""
+def _is_unavailable(status: int | None) -> bool:
+    """Whether the API server, or a proxy in front of it, gave no answer or one that only says that it cannot work now.
+
+    Args:
+        status: HTTP status; None for no answer.
+    """
     return status is None or status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 

@@ -19,7 +19,7 @@ class OnDemandSubmitter:
         clock: The clock.
         enqueuer: Sends runs to Redis.
         listener: Is notified of enqueue outcomes.
-        shares: Is told whose runs this scheduler submitted although another one owns the schedule.
+        shares: Is told when this scheduler has submitted a run of a schedule that another one owns.
     """
 
     def __init__(self, clock: Clock, enqueuer: Enqueuer, listener: SchedulerListener, shares: Shares) -> None:

@@ -120,7 +120,7 @@ class KubeApi:
                     await self._renew(session)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             # ValueError: a proxy's response was not JSON.
-            # A timeout has no text of its own.
+            # The message of a TimeoutError is empty.
             kind = f"no answer within {self._connection.request_seconds:g} s" if isinstance(error, TimeoutError) else ""
             reason = kind or f"{type(error).__name__}: {error}"
             raise ApiUnreachableError(f"{request.method} {request.path}: {reason}") from error
