@@ -98,7 +98,7 @@ class OnDemandRuns(SchedulerListener):
         """
         await self._annotations.carry_out()
         buffered, triggers, backfills = await arepaired(self._client, schedule_types, self._read_requests)
-        self._submitter.released.clear()
+        self._submitter.forget_released()
         self._turns.begin_step()
         ours = {uid: due for uid, due in buffered.items() if self._turns.is_ours(decode(uid), ("buffered", uid, due))}
         await self._submitter.submit([*self._buffered_runs(ours), *await self._requested_runs(triggers)])

@@ -27,9 +27,16 @@ class OnDemandSubmitter:
         self._enqueuer = enqueuer
         self._listener = listener
         self._shares = shares
-        #: Uids of schedules of which a buffered run was enqueued, even if a later batch failed. `OnDemandRuns` clears
-        #: this set in each step.
-        self.released: set[str] = set()
+        self._released: set[str] = set()
+
+    @property
+    def released(self) -> frozenset[str]:
+        """Uids of the schedules of which a buffered run was enqueued, even if a later batch failed."""
+        return frozenset(self._released)
+
+    def forget_released(self) -> None:
+        """Begin a new step, in which no buffered run was enqueued yet."""
+        self._released.clear()
 
     async def submit(self, runs: Sequence[RunSubmission]) -> None:
         """Submit runs, in their order.
@@ -52,6 +59,6 @@ class OnDemandSubmitter:
                         # Its owner hangs, or does not have it. Further runs must not wait as long.
                         self._shares.took_over(run.schedule)
                     if run.kind == "buffered":
-                        self.released.add(run.schedule.uid)
+                        self._released.add(run.schedule.uid)
             if enqueued:
                 await self._enqueuer.record_enqueued_runs(enqueued)
