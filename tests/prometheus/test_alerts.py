@@ -5,6 +5,7 @@ import time
 import redis
 
 from financehub_shared.redis import keys
+from financehub_shared.schedules import show_schedule
 from prometheus.conftest import MonitoredFleet, StartFleet
 from support.waiting import eventually
 
@@ -105,6 +106,10 @@ def test_alerts_with_faulty_redis_are_exactly_theirs(start_fleet: StartFleet) ->
     running.start("low")
     eventually(lambda: running.prometheus.query("financehub_messages_total > 3"), "health is checked", 120)
 
+    # A run that is in progress when Redis hangs becomes a dead letter, which is rightly another alert.
+    fleet.schedule("health", "health_check_task", "@every 1s", "  suspend: true\n")
+    with fleet.redis() as client:
+        eventually(lambda: _is_idle(client), "the schedule is suspended, and no run is in progress", 120)
     fleet.server.hang()
     running.wait_until_firing("FinanceHubRedisDown")
     fleet.server.resume()
@@ -120,6 +125,12 @@ def test_alerts_with_faulty_redis_are_exactly_theirs(start_fleet: StartFleet) ->
         client.config_set("appendonly", "yes")
     running.wait_until_resolved()
     _assert_no_rule_fails(running)
+
+
+def _is_idle(client: "redis.Redis") -> bool:
+    """Whether the schedule is suspended and all of its runs have ended."""
+    is_suspended = show_schedule(client, "health").suspended
+    return is_suspended and not client.llen("dramatiq:low") and not client.zcard(keys.task_running("health_check_task"))
 
 
 def _expect_alert(monitored: MonitoredFleet, client: "redis.Redis", alert: str, setting: str, value: object) -> None:
